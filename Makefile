@@ -1,0 +1,151 @@
+# Thin verbs over cargo. `make run` serves the example, `make test` proves the promises.
+PREFIX ?= /usr/local
+DESTDIR ?=
+PORT ?= 8000
+PYTHON ?= python3
+CARGO ?= cargo
+SOAK_MINUTES ?= 30
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+
+# Tests decide the same on every run; `make soak` looks further, from another seed each time.
+test quick: export PROPTEST_RNG_SEED ?= 20261123
+
+BINS = uswgi-master uswgi-worker uswgi-ctl uswgi-conf
+DJANGO = examples/django
+
+.PHONY: help build release run test quick bench check man fmt install uninstall wheel sdist deny msrv soak fuzz clean
+
+help:
+	@echo "make run        build, prepare Django in .venv, serve $(DJANGO) on 127.0.0.1:PORT (8000)"
+	@echo "make test       prepare what the tests need, build, run every test"
+	@echo "make check      formatting, lints, files made by generators"
+	@echo "make bench      compare with other servers"
+	@echo "make soak       load for SOAK_MINUTES (30) with reloads; fails on a lost request or growing memory"
+	@echo "make install    everything to DESTDIR PREFIX (/usr/local); make uninstall removes it"
+	@echo "make wheel      one wheel for every CPython from 3.9 up, in dist/; make sdist its source"
+	@echo "make deny       licences and origins of the dependencies; make msrv builds with the oldest Rust"
+
+build:
+	$(CARGO) build --workspace
+
+release:
+	$(CARGO) build --release --workspace
+	@touch "$(TARGET)/release/.uswgi-built"
+
+.venv/.ready: $(DJANGO)/requirements.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install -q --disable-pip-version-check -r $(DJANGO)/requirements.txt
+	@touch $@
+
+run: .venv/.ready release
+	@cd $(DJANGO) && ../../.venv/bin/python manage.py migrate -v 0 && \
+	  ../../.venv/bin/python manage.py collectstatic -v 0 --noinput && \
+	  { DJANGO_SUPERUSER_PASSWORD=demo ../../.venv/bin/python manage.py createsuperuser --noinput \
+	      --username demo --email demo@example.org 2>/dev/null || true; }
+	@echo
+	@echo "  http://127.0.0.1:$(PORT)/         a guestbook"
+	@echo "  http://127.0.0.1:$(PORT)/admin/   user demo, password demo"
+	@echo "  Ctrl-C stops it."
+	@echo
+	@exec $(TARGET)/release/uswgi-master --set-placeholder port=$(PORT) --ini $(DJANGO)/uwsgi.ini
+
+# The system tests start real processes, so the commands and the module are built first.
+test:
+	tests/setup.sh
+	$(CARGO) build --workspace
+	fuzz/run.sh --runs 20000
+	$(CARGO) test --workspace
+
+# Everything but the whole-system tests.
+quick:
+	$(CARGO) test --workspace --exclude uswgi-tests
+
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	tests/stale.sh
+
+fmt:
+	$(CARGO) fmt --all
+
+# Man pages and completions, from the tables.
+man:
+	$(CARGO) run -q -p uswgi-man
+
+bench: release
+	$(PYTHON) bench/run.py
+
+soak: release
+	tests/setup.sh
+	PROPTEST_CASES=5000 $(CARGO) test -q --workspace --exclude uswgi-tests
+	USWGI_TEST_BIN="$(abspath $(TARGET))/release" $(PYTHON) tests/soak.py --minutes $(SOAK_MINUTES)
+	PROPTEST_CASES=200 tests/valgrind.sh
+	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_ROUNDS=25000 $(CARGO) test -q -p uswgi-tests --test system memory_is_flat
+
+fuzz:
+	fuzz/run.sh 60
+
+# PREFIX and DESTDIR as everywhere; UNITDIR for the systemd units; UWSGI_ALIAS=1 adds a command `uwsgi`.
+# BUILT=DIR installs what stands in DIR and builds nothing. `make release && sudo make install` needs no cargo as root.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SHARE = $(DESTDIR)$(PREFIX)/share
+INTO_BIN = $(DESTDIR)$(PREFIX)/bin
+INTO_LIB = $(DESTDIR)$(PREFIX)/lib/uswgi
+BASH_DIR = $(SHARE)/bash-completion/completions
+ZSH_DIR = $(SHARE)/zsh/site-functions
+FISH_DIR = $(SHARE)/fish/vendor_completions.d
+PAGES = $(wildcard man/*.[1-8])
+SOURCES = Cargo.toml Cargo.lock $(wildcard uswgi-*/Cargo.toml) $(shell find uswgi-*/src -name '*.rs')
+STAMP = $(TARGET)/release/.uswgi-built
+
+$(STAMP): $(SOURCES)
+	$(MAKE) --no-print-directory release
+
+ifdef BUILT
+install:
+else
+BUILT = $(TARGET)/release
+install: $(STAMP)
+endif
+	install -d "$(INTO_BIN)" "$(INTO_LIB)" "$(BASH_DIR)" "$(ZSH_DIR)" "$(FISH_DIR)" "$(DESTDIR)$(UNITDIR)"
+	for b in $(BINS); do install -m 755 "$(BUILT)/$$b" "$(INTO_BIN)/$$b" || exit 1; done
+	install -m 644 "$(BUILT)/libuswgi_worker.so" "$(INTO_LIB)/uswgi_worker.abi3.so"
+	for p in $(PAGES); do install -D -m 644 "$$p" "$(SHARE)/man/man$${p##*.}/$${p##*/}" || exit 1; done
+	for c in completions/*.bash; do b=$${c##*/}; install -m 644 "$$c" "$(BASH_DIR)/$${b%.bash}" || exit 1; done
+	install -m 644 completions/_* "$(ZSH_DIR)/"
+	install -m 644 completions/*.fish "$(FISH_DIR)/"
+	sed 's|@BINDIR@|$(PREFIX)/bin|' systemd/uswgi@.service.in >"$(DESTDIR)$(UNITDIR)/uswgi@.service"
+	chmod 644 "$(DESTDIR)$(UNITDIR)/uswgi@.service"
+	install -m 644 systemd/uswgi@.socket "$(DESTDIR)$(UNITDIR)/"
+	[ -z "$(UWSGI_ALIAS)" ] || ln -sf uswgi-master "$(INTO_BIN)/uwsgi"
+
+# What install made; `uwsgi` only where it is ours. Folders that others use too stay.
+uninstall:
+	for b in $(BINS); do rm -f "$(INTO_BIN)/$$b" "$(BASH_DIR)/$$b" "$(ZSH_DIR)/_$$b" "$(FISH_DIR)/$$b.fish" || exit 1; done
+	[ "$$(readlink "$(INTO_BIN)/uwsgi")" != uswgi-master ] || rm -f "$(INTO_BIN)/uwsgi"
+	rm -f "$(INTO_LIB)/uswgi_worker.abi3.so" "$(DESTDIR)$(UNITDIR)/uswgi@.service" "$(DESTDIR)$(UNITDIR)/uswgi@.socket"
+	for p in $(PAGES); do rm -f "$(SHARE)/man/man$${p##*.}/$${p##*/}" || exit 1; done
+	[ ! -d "$(INTO_LIB)" ] || rmdir --ignore-fail-on-non-empty "$(INTO_LIB)"
+
+build/wheel-venv/.ready:
+	$(PYTHON) -m venv build/wheel-venv
+	build/wheel-venv/bin/python -m pip install -q --disable-pip-version-check build
+	@touch $@
+
+wheel: build/wheel-venv/.ready
+	build/wheel-venv/bin/python -m build --wheel
+
+sdist: build/wheel-venv/.ready
+	build/wheel-venv/bin/python -m build --sdist
+
+# What the dependencies may be; needs no network. Advisories: cargo deny check advisories
+deny:
+	cargo deny --offline check licenses bans sources
+
+# The oldest Rust that Cargo.toml promises; needs rustup.
+msrv:
+	cargo +$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) check --workspace --all-targets
+
+clean:
+	$(CARGO) clean
+	rm -rf build dist

@@ -1,0 +1,119 @@
+"""How each server is started for a workload: the same app, workers, threads, backlog, no access log."""
+
+import os
+import subprocess
+import sys
+import time
+
+BACKLOG = 1024
+
+
+class Unable(Exception):
+    """The server cannot do this workload."""
+
+
+def _uwsgi_arguments(setup, http):
+    option = {"uwsgi": "--socket", "http": http, "http-close": http}[setup.protocol]
+    arguments = [
+        option, setup.address, "--chdir", setup.folder, "--wsgi-file", setup.app, "--home", setup.venv,
+        "--master", "--processes", str(setup.workers), "--listen", str(BACKLOG), "--buffer-size", "16384",
+        "--disable-logging",
+    ]
+    if setup.threads > 1:
+        arguments += ["--threads", str(setup.threads)]
+    return arguments
+
+
+def uswgi(setup):
+    return [os.path.join(setup.uswgi, "uswgi-master"), *_uwsgi_arguments(setup, "--http-socket")]
+
+
+def uwsgi(setup):
+    # http-socket closes behind every answer; http11-socket keeps the connection.
+    http = "--http11-socket" if setup.protocol == "http" else "--http-socket"
+    extra = [] if setup.app == "app.py" else ["--need-app"]
+    return [os.path.join(setup.venv, "bin/uwsgi"), *_uwsgi_arguments(setup, http), "--die-on-term", *extra]
+
+
+def gunicorn(setup):
+    bind = f"unix:{setup.address}" if setup.address.startswith("/") else setup.address
+    arguments = [
+        os.path.join(setup.venv, "bin/gunicorn"), "--chdir", setup.folder, "-b", bind, "-w", str(setup.workers),
+        "--backlog", str(BACKLOG), "--log-level", "error", "-k", "gthread", "--threads", str(setup.threads),
+        "--keep-alive", "75", "--worker-connections", "20000",
+    ]
+    if setup.protocol == "uwsgi":
+        # The sync worker is the faster one where every connection has one request.
+        kind = arguments.index("gthread")
+        arguments[kind] = "gthread" if setup.threads > 1 else "sync"
+        arguments += ["--protocol", "uwsgi", "--uwsgi-allow-from", "*"]
+    return [*arguments, f"{setup.module}:application"]
+
+
+def granian(setup):
+    if setup.protocol == "uwsgi":
+        raise Unable("no uwsgi protocol")
+    host, port = setup.address.rsplit(":", 1)
+    return [
+        os.path.join(setup.venv, "bin/granian"), "--interface", "wsgi", "--host", host, "--port", port,
+        "--workers", str(setup.workers), "--blocking-threads", str(setup.threads), "--backlog", str(BACKLOG),
+        "--no-ws", "--no-log", "--working-dir", setup.folder, f"{setup.module}:application",
+    ]
+
+
+def bjoern(setup):
+    if setup.protocol == "uwsgi":
+        raise Unable("no uwsgi protocol")
+    if setup.threads > 1 or setup.workers > 1:
+        raise Unable("one process, one thread")
+    host, port = setup.address.rsplit(":", 1)
+    code = (
+        f"import sys; sys.path.insert(0, {setup.folder!r}); import bjoern, {setup.module}; "
+        f"bjoern.run({setup.module}.application, {host!r}, {port})"
+    )
+    return [os.path.join(setup.venv, "bin/python"), "-c", code]
+
+
+ALL = {"uswgi": uswgi, "uWSGI": uwsgi, "gunicorn": gunicorn, "granian": granian, "bjoern": bjoern}
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, name, setup, log):
+        self.name, self.setup = name, setup
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "UWSGI", "VIRTUAL_ENV"))}
+        env["BENCH_FILE"], env["BENCH_SPENT"] = setup.file, setup.spent
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(
+                ALL[name](setup), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=setup.folder, env=env,
+                start_new_session=True,
+            )
+        self.log = log
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def stop(self):
+        if self.alive():
+            self.process.terminate()
+            try:
+                self.process.wait(8)
+            except subprocess.TimeoutExpired:
+                print(f"{self.name} does not stop; killed", file=sys.stderr)
+                # Its session is its own: nobody else is hit.
+                os.killpg(self.process.pid, 9)
+                self.process.wait()
+
+
+def wait_until(check, seconds, what):
+    """Ask until the answer is true."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what} within {seconds} s: no")
+        time.sleep(0.05)

@@ -1,0 +1,50 @@
+"""What is measured, and what we want to reach (issue 6)."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    title: str
+    protocol: str = "http"  # uwsgi, http (persistent), http-close
+    unix: bool = False
+    nginx: bool = False  # nginx between the clients and the server
+    app: str = "app.py"
+    path: str = "/"
+    workers: int = 1
+    threads: int = 1
+    clients: int = 32
+    options: dict = field(default_factory=dict)  # of loadgen
+    # "cpu" or "rps": {peer: ratio}; cpu is at most ratio x the peer's, rps at least. "*": the best peer.
+    targets: dict = field(default_factory=dict)
+    special: str = ""  # "idle", "slow": two runs, without and with a crowd
+
+
+ALL = [
+    Workload("hello-uwsgi", "hello, uwsgi over a unix socket, a connection each", protocol="uwsgi", unix=True,
+             targets={"cpu": {"uWSGI": 0.70}, "rps": {"uWSGI": 1.3}}),
+    Workload("hello-http", "hello, HTTP keep-alive",
+             targets={"cpu": {"bjoern": 0.95}, "rps": {"bjoern": 1.0, "granian": 1.6, "uWSGI": 5.0}}),
+    Workload("hello-uwsgi-tcp", "hello, uwsgi over TCP, a connection each", protocol="uwsgi",
+             targets={"cpu": {"uWSGI": 0.75}, "rps": {"uWSGI": 1.1}}),
+    Workload("nginx", "hello through nginx, uwsgi over a unix socket, 2 workers", protocol="uwsgi", unix=True,
+             nginx=True, workers=2, targets={"cpu": {"uWSGI": 0.75}, "rps": {"uWSGI": 1.1}}),
+    Workload("post", "16 KiB POST read by the app, HTTP", path="/post", options={"body": 16384},
+             targets={"cpu": {"*": 1.0}}),
+    Workload("big", "1 MiB body, HTTP", path="/big", clients=8, targets={"cpu": {"*": 1.0}}),
+    Workload("pieces", "generator of 64 x 256 bytes, HTTP", path="/pieces", targets={"cpu": {"*": 1.0}}),
+    Workload("file", "file_wrapper of 10 MiB, HTTP", path="/file", clients=4, targets={"cpu": {"*": 1.0}}),
+    Workload("headers", "4 KiB of request headers, HTTP", options={"header-bytes": 4096},
+             targets={"cpu": {"*": 1.0}}),
+    Workload("django", "Django page, uwsgi over a unix socket", protocol="uwsgi", unix=True, app="django_app.py",
+             targets={"own": {"uWSGI": 0.7}}),
+    Workload("sleep", "threads = 8, app sleeps 20 ms, 64 clients, HTTP", path="/sleep", threads=8, clients=64,
+             targets={"rps": {"*": 1.0}, "p99": {"*": 1.0}}),
+    Workload("mixed", "the same with 1 % CPU-bound requests", path="/mixed", threads=8, clients=64,
+             targets={"rps": {"*": 1.0}, "p99": {"*": 1.0}}),
+    Workload("idle", "hello, HTTP keep-alive, beside 10,000 idle connections", special="idle",
+             options={"idle": 10000}),
+    Workload("slow", "hello, HTTP keep-alive, beside 500 slow senders and 500 slow readers", special="slow",
+             options={"slow-in": 500, "slow-out": 500}),
+]

@@ -1,0 +1,280 @@
+complete -c uswgi-master -l socket -d 'Listens for the uwsgi protocol: host:port, :port, [v6]:port, a path, @abstract or fd://N. Repeatable. `socket` follows `protocol`.' -r -F
+complete -c uswgi-master -l uwsgi-socket -d 'Listens for the uwsgi protocol: host:port, :port, [v6]:port, a path, @abstract or fd://N. Repeatable. `socket` follows `protocol`.' -r -F
+complete -c uswgi-master -l http-socket -d 'Listens for HTTP/1.1. Repeatable.' -r -F
+complete -c uswgi-master -l http11-socket -d 'The same as http-socket: persistent connections are always on.' -r -F
+complete -c uswgi-master -l protocol -d 'What is spoken on `socket`: uwsgi or http.' -r -F
+complete -c uswgi-master -l socket-protocol -d 'What is spoken on `socket`: uwsgi or http.' -r -F
+complete -c uswgi-master -l processes -d 'Number of workers; `auto`: as many as CPUs.' -r -F
+complete -c uswgi-master -l workers -d 'Number of workers; `auto`: as many as CPUs.' -r -F
+complete -c uswgi-master -l harakiri -d 'Seconds a request may run before it is answered with 504 and interrupted.' -r -F
+complete -c uswgi-master -l harakiri-graceful-timeout -d 'Seconds an interrupted request may take to come out before its worker is replaced.' -r -F
+complete -c uswgi-master -l harakiri-graceful-signal -d 'Signal that a worker sends itself when a request meets its harakiri, if the app has a handler for it; the request is interrupted in any case.' -r -F
+complete -c uswgi-master -l xmlconfig -d 'Reads an XML file. Repeatable.' -r -F
+complete -c uswgi-master -l xml -d 'Reads an XML file. Repeatable.' -r -F
+complete -c uswgi-master -l config -d 'Reads a file of whichever kind its name\'s end says. Repeatable.' -r -F
+complete -c uswgi-master -l set -d 'name=value: as a line of its own. Repeatable.' -r -F
+complete -c uswgi-master -l set-placeholder -d 'name=value: a placeholder for %(name), which strict does not complain of. Repeatable.' -r -F
+complete -c uswgi-master -l set-ph -d 'name=value: a placeholder for %(name), which strict does not complain of. Repeatable.' -r -F
+complete -c uswgi-master -l get -d 'Prints the value of an option and ends.' -r -F
+complete -c uswgi-master -l declare-option -d 'name=option=value;option=value with $1, $2...: a new option that stands for these. Repeatable.' -r -F
+complete -c uswgi-master -l declare-option2 -d 'As declare-option. Repeatable.' -r -F
+complete -c uswgi-master -l resolve -d 'name=host: a placeholder with the address of the host. Repeatable.' -r -F
+complete -c uswgi-master -l for -d 'For each word: the lines up to endfor, with the word as %(_).' -r -F
+complete -c uswgi-master -l for-glob -d 'For each file that a pattern finds: the lines up to endfor, with its path as %(_).' -r -F
+complete -c uswgi-master -l for-times -d 'For 1 to N: the lines up to endfor, with the number as %(_).' -r -F
+complete -c uswgi-master -l for-readline -d 'For each line of a file: the lines up to endfor, with that line as %(_).' -r -F
+complete -c uswgi-master -l endfor -d 'Ends a for block.' -r -F
+complete -c uswgi-master -l end-for -d 'Ends a for block.' -r -F
+complete -c uswgi-master -l if-opt -d 'The lines up to endif only when an option is set (NAME) or has a value (NAME=VALUE); if-not-opt: unless.' -r -F
+complete -c uswgi-master -l if-not-opt -d 'The lines up to endif only when an option is set (NAME) or has a value (NAME=VALUE); if-not-opt: unless.' -r -F
+complete -c uswgi-master -l if-env -d 'The lines up to endif only when a variable of the environment is set (NAME) or has a value (NAME=VALUE); if-not-env: unless.' -r -F
+complete -c uswgi-master -l if-not-env -d 'The lines up to endif only when a variable of the environment is set (NAME) or has a value (NAME=VALUE); if-not-env: unless.' -r -F
+complete -c uswgi-master -l ifenv -d 'The lines up to endif only when a variable of the environment is set (NAME) or has a value (NAME=VALUE); if-not-env: unless.' -r -F
+complete -c uswgi-master -l if-hostname -d 'The lines up to endif only on the machine of this name; if-not-hostname: on all others.' -r -F
+complete -c uswgi-master -l if-not-hostname -d 'The lines up to endif only on the machine of this name; if-not-hostname: on all others.' -r -F
+complete -c uswgi-master -l if-hostname-match -d 'Never true, and its negation always, as on uWSGI\'s usual builds: use if-hostname.' -r -F
+complete -c uswgi-master -l if-not-hostname-match -d 'Never true, and its negation always, as on uWSGI\'s usual builds: use if-hostname.' -r -F
+complete -c uswgi-master -l if-exists -d 'The lines up to endif only when the path exists; if-not-exists: unless.' -r -F
+complete -c uswgi-master -l if-not-exists -d 'The lines up to endif only when the path exists; if-not-exists: unless.' -r -F
+complete -c uswgi-master -l ifexists -d 'The lines up to endif only when the path exists; if-not-exists: unless.' -r -F
+complete -c uswgi-master -l if-plugin -d 'The lines up to endif only when the plugin is there (python, http and logging are); if-not-plugin: unless.' -r -F
+complete -c uswgi-master -l if-not-plugin -d 'The lines up to endif only when the plugin is there (python, http and logging are); if-not-plugin: unless.' -r -F
+complete -c uswgi-master -l ifplugin -d 'The lines up to endif only when the plugin is there (python, http and logging are); if-not-plugin: unless.' -r -F
+complete -c uswgi-master -l if-file -d 'The lines up to endif only when the path is a file; if-not-file: unless.' -r -F
+complete -c uswgi-master -l if-not-file -d 'The lines up to endif only when the path is a file; if-not-file: unless.' -r -F
+complete -c uswgi-master -l if-dir -d 'The lines up to endif only when the path is a directory; if-not-dir: unless.' -r -F
+complete -c uswgi-master -l if-not-dir -d 'The lines up to endif only when the path is a directory; if-not-dir: unless.' -r -F
+complete -c uswgi-master -l ifdir -d 'The lines up to endif only when the path is a directory; if-not-dir: unless.' -r -F
+complete -c uswgi-master -l if-directory -d 'The lines up to endif only when the path is a directory; if-not-dir: unless.' -r -F
+complete -c uswgi-master -l endif -d 'Ends an if block.' -r -F
+complete -c uswgi-master -l end-if -d 'Ends an if block.' -r -F
+complete -c uswgi-master -l blacklist -d 'Names, separated by spaces, that are an error up to end-blacklist.' -r -F
+complete -c uswgi-master -l whitelist -d 'Names, separated by spaces: all others are an error up to end-whitelist.' -r -F
+complete -c uswgi-master -l inherit -d 'Reads another file: include at this place, inherit after all others, so that its values win. Repeatable.' -r -F
+complete -c uswgi-master -l include -d 'Reads another file here, of whichever kind its name\'s end says. Repeatable.' -r -F
+complete -c uswgi-master -l daemonize -d 'Goes to the background and logs to this file.' -r -F
+complete -c uswgi-master -l daemonize2 -d 'The same after the app was loaded.' -r -F
+complete -c uswgi-master -l listen -d 'Length of the queue of every socket.' -r -F
+complete -c uswgi-master -l max-vars -d 'Most request variables.' -r -F
+complete -c uswgi-master -l buffer-size -d 'Largest request head in bytes; a larger one gets an error and a log line.' -r -F
+complete -c uswgi-master -l chmod-socket -d 'Mode of unix sockets: three octal digits; without a value 666.' -r -F
+complete -c uswgi-master -l chmod -d 'Mode of unix sockets: three octal digits; without a value 666.' -r -F
+complete -c uswgi-master -l chown-socket -d 'Owner of unix sockets: user or user:group.' -r -F
+complete -c uswgi-master -l umask -d 'umask of all processes: three or four octal digits.' -r -F
+complete -c uswgi-master -l procname-prefix -d 'Text in front of every process title.' -r -F
+complete -c uswgi-master -l procname-prefix-spaced -d 'Text in front of every process title.' -r -F
+complete -c uswgi-master -l need-app -d 'Fails the start when the app does not load; false: serves errors instead.' -r -F
+complete -c uswgi-master -l reload-mercy -d 'Seconds a busy worker may finish its requests on reload or stop.' -r -F
+complete -c uswgi-master -l worker-reload-mercy -d 'As reload-mercy; wins where both are given.' -r -F
+complete -c uswgi-master -l max-requests -d 'Replaces a worker after this many requests; its successor is ready first.' -r -F
+complete -c uswgi-master -l max-requests-delta -d 'Spreads max-requests over the workers.' -r -F
+complete -c uswgi-master -l min-worker-lifetime -d 'Seconds a worker lives before a limit may replace it.' -r -F
+complete -c uswgi-master -l max-worker-lifetime -d 'Seconds after which a worker is replaced.' -r -F
+complete -c uswgi-master -l max-worker-lifetime-delta -d 'Added to max-worker-lifetime for each worker number.' -r -F
+complete -c uswgi-master -l socket-timeout -d 'Seconds a client may make no progress.' -r -F
+complete -c uswgi-master -l locks -d 'Locks for uwsgi.lock(N) beside lock 0, which is always there.' -r -F
+complete -c uswgi-master -l cache -d 'Items of a cache named `default`; the older form of cache2.' -r -F
+complete -c uswgi-master -l cache-blocksize -d 'Bytes of a block of the cache that `cache` makes.' -r -F
+complete -c uswgi-master -l cache2 -d 'A cache that all workers share, for uwsgi.cache_*: name=NAME,items=N, and blocksize, blocks, hashsize, keysize, bitmap, purge_lru, clear_on_full, no_expire, math_initial. It survives reloads. Repeatable; the first one is the default.' -r -F
+complete -c uswgi-master -l pidfile -d 'File for the master\'s pid, written before privileges are dropped.' -r -F
+complete -c uswgi-master -l pidfile2 -d 'File for the master\'s pid, written after privileges were dropped.' -r -F
+complete -c uswgi-master -l safe-pidfile -d 'File for the master\'s pid, written when the instance serves.' -r -F
+complete -c uswgi-master -l safe-pidfile2 -d 'The same, made after privileges were dropped.' -r -F
+complete -c uswgi-master -l uid -d 'User to become, by name or number.' -r -F
+complete -c uswgi-master -l gid -d 'Group to become, by name or number.' -r -F
+complete -c uswgi-master -l add-gid -d 'Supplementary group to add. Repeatable.' -r -F
+complete -c uswgi-master -l immediate-uid -d 'User to become before anything else is done: before the sockets and pidfiles are made.' -r -F
+complete -c uswgi-master -l immediate-gid -d 'Group to become before anything else is done.' -r -F
+complete -c uswgi-master -l hook-asap -d 'Runs before anything else; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-pre-jail -d 'Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-in-jail -d 'Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-as-root -d 'Runs as root, before privileges are dropped; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-as-user -d 'Runs after privileges were dropped; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-as-user-atexit -d 'Runs when the instance has ended; a failure is logged. Repeatable.' -r -F
+complete -c uswgi-master -l hook-pre-app -d 'Runs in the process that loads the app, before it does; a failure ends the start or the reload. Repeatable.' -r -F
+complete -c uswgi-master -l hook-post-app -d 'Runs in the process that loads the app, after it did; a failure ends the start or the reload. Repeatable.' -r -F
+complete -c uswgi-master -l hook-post-fork -d 'Runs in each worker before it serves; a failure ends the worker. Repeatable.' -r -F
+complete -c uswgi-master -l hook-accepting -d 'Runs in each worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
+complete -c uswgi-master -l hook-accepting1 -d 'Runs in the first worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
+complete -c uswgi-master -l hook-accepting-once -d 'Runs in each worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
+complete -c uswgi-master -l hook-accepting1-once -d 'Runs in the first worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
+complete -c uswgi-master -l hook-master-start -d 'Runs before the first process starts. unix_signal:15 gracefully_kill_them_all makes TERM stop gracefully. Repeatable.' -r -F
+complete -c uswgi-master -l exec-asap -d 'Runs before anything else; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l exec-pre-jail -d 'Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l exec-in-jail -d 'Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l exec-as-root -d 'Runs as root, before privileges are dropped; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l exec-as-user -d 'Runs after privileges were dropped; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l exec-as-user-atexit -d 'Runs when the instance has ended; a failure is logged. Repeatable.' -r -F
+complete -c uswgi-master -l exec-pre-app -d 'Runs in the process that loads the app, before it does; a failure ends the start or the reload. Repeatable.' -r -F
+complete -c uswgi-master -l exec-post-app -d 'Runs in the process that loads the app, after it did; a failure ends the start or the reload. Repeatable.' -r -F
+complete -c uswgi-master -l ini -d 'Reads an ini file: FILE, FILE:SECTION, http://, exec:// and fd:// too, or - for standard input. Repeatable.' -r -F
+complete -c uswgi-master -l yaml -d 'Reads a YAML file. Repeatable.' -r -F
+complete -c uswgi-master -l yml -d 'Reads a YAML file. Repeatable.' -r -F
+complete -c uswgi-master -l json -d 'Reads a JSON file. Repeatable.' -r -F
+complete -c uswgi-master -l js -d 'Reads a JSON file. Repeatable.' -r -F
+complete -c uswgi-master -l limit-as -d 'Address space of each worker in MiB.' -r -F
+complete -c uswgi-master -l limit-nproc -d 'Processes of the user.' -r -F
+complete -c uswgi-master -l reload-on-as -d 'Replaces a worker whose address space passes this many MiB.' -r -F
+complete -c uswgi-master -l reload-on-rss -d 'Replaces a worker whose resident memory passes this many MiB.' -r -F
+complete -c uswgi-master -l evil-reload-on-as -d 'Kills a worker whose address space passes this many MiB, its requests with it.' -r -F
+complete -c uswgi-master -l evil-reload-on-rss -d 'Kills a worker whose resident memory passes this many MiB, its requests with it.' -r -F
+complete -c uswgi-master -l touch-reload -d 'File whose change reloads: the configuration is read and the app imported again. Its removal does not. Repeatable.' -r -F
+complete -c uswgi-master -l touch-workers-reload -d 'File whose change replaces the workers one by one; the app is imported again with lazy-apps only, the configuration is not read. Repeatable.' -r -F
+complete -c uswgi-master -l touch-chain-reload -d 'File whose change replaces the workers one by one; the app is imported again with lazy-apps only, the configuration is not read. Repeatable.' -r -F
+complete -c uswgi-master -l touch-logrotate -d 'File whose change rotates the log. Repeatable.' -r -F
+complete -c uswgi-master -l touch-logreopen -d 'File whose change opens the log file again, after logrotate has moved it. Repeatable.' -r -F
+complete -c uswgi-master -l limit-post -d 'Largest request body in bytes.' -r -F
+complete -c uswgi-master -l cpu-affinity -d 'CPUs that each worker is bound to: the next so many for each worker number.' -r -F
+complete -c uswgi-master -l post-buffering -d 'Bodies above this many bytes go to disk before the app runs.' -r -F
+complete -c uswgi-master -l stats -d 'Address of the statistics server: one JSON text a connection. Repeatable.' -r -F
+complete -c uswgi-master -l stats-server -d 'Address of the statistics server: one JSON text a connection. Repeatable.' -r -F
+complete -c uswgi-master -l master-fifo -d 'A FIFO for commands of one letter each, as uWSGI has them; of several the first is read, and the digits choose. Repeatable.' -r -F
+complete -c uswgi-master -l max-fd -d 'Open files of each process.' -r -F
+complete -c uswgi-master -l logto -d 'Log file.' -r -F
+complete -c uswgi-master -l logto2 -d 'Log file opened after privileges were dropped.' -r -F
+complete -c uswgi-master -l log-format -d 'Format of the request line, with %(uri) and its like.' -r -F
+complete -c uswgi-master -l logformat -d 'Format of the request line, with %(uri) and its like.' -r -F
+complete -c uswgi-master -l logfile-chmod -d 'Mode of the log file: three octal digits.' -r -F
+complete -c uswgi-master -l log-syslog -d 'Sends the log to the system\'s log, under this tag. Repeatable.' -r -F
+complete -c uswgi-master -l log-socket -d 'Sends the log in datagrams to host:port or a unix socket. Repeatable.' -r -F
+complete -c uswgi-master -l req-logger -d 'Where request lines go, as `logger`. Repeatable.' -r -F
+complete -c uswgi-master -l logger-req -d 'Where request lines go, as `logger`. Repeatable.' -r -F
+complete -c uswgi-master -l logger -d 'Where the log goes: file:PATH, stdio, fd:N, socket:ADDRESS, syslog:TAG or rsyslog:ADDRESS,TAG; a name in front makes it one that routes use. Repeatable.' -r -F
+complete -c uswgi-master -l log-encoder -d 'Form of log lines: prefix, suffix, nl, format or json with its text; with :NAME for one logger. Repeatable, in order.' -r -F
+complete -c uswgi-master -l log-req-encoder -d 'Form of log lines: prefix, suffix, nl, format or json with its text; with :NAME for one logger. Repeatable, in order.' -r -F
+complete -c uswgi-master -l log-drain -d 'Lines that match are dropped. Repeatable.' -r -F
+complete -c uswgi-master -l log-filter -d 'Only lines that match one of these patterns are kept. Repeatable.' -r -F
+complete -c uswgi-master -l log-route -d 'Lines that match go to one logger: NAME PATTERN. Repeatable.' -r -F
+complete -c uswgi-master -l log-req-route -d 'Lines that match go to one logger: NAME PATTERN. Repeatable.' -r -F
+complete -c uswgi-master -l log-maxsize -d 'Rotates the log file when it has this many bytes.' -r -F
+complete -c uswgi-master -l log-backupname -d 'Name of the rotated log file; an older one is replaced.' -r -F
+complete -c uswgi-master -l logdate -d 'Puts the date in front of messages: true, or a format of strftime. Request lines have their own time.' -r -F
+complete -c uswgi-master -l log-date -d 'Puts the date in front of messages: true, or a format of strftime. Request lines have their own time.' -r -F
+complete -c uswgi-master -l log-prefix -d 'Puts the date in front of messages: true, or a format of strftime. Request lines have their own time.' -r -F
+complete -c uswgi-master -l log-slow -d 'Logs requests of at least so many milliseconds although disable-logging is set.' -r -F
+complete -c uswgi-master -l log-big -d 'Logs answers of more than so many bytes although disable-logging is set.' -r -F
+complete -c uswgi-master -l log-sendfile -d 'Logs files that the kernel sends although disable-logging is set.' -r -F
+complete -c uswgi-master -l log-ioerror -d 'Logs answers that could not be sent although disable-logging is set.' -r -F
+complete -c uswgi-master -l chdir -d 'Directory to change to before anything of the app is looked up.' -r -F
+complete -c uswgi-master -l chdir2 -d 'Directory to change to after the app was loaded.' -r -F
+complete -c uswgi-master -l cheaper -d 'Fewest workers: more come up to `workers` while they are needed. A busy worker is never taken down.' -r -F
+complete -c uswgi-master -l cheaper-initial -d 'Workers at the start, with cheaper.' -r -F
+complete -c uswgi-master -l cheaper-algo -d 'How cheaper decides: spare (busy workers), backlog (waiting connections) or manual (an operator).' -r -F
+complete -c uswgi-master -l cheaper-step -d 'Workers that come at a time, with cheaper.' -r -F
+complete -c uswgi-master -l cheaper-overload -d 'Seconds that all workers are busy before more come (spare), or connections that wait (backlog).' -r -F
+complete -c uswgi-master -l cheaper-rss-limit-soft -d 'Bytes of resident memory of all workers above which cheaper starts no more.' -r -F
+complete -c uswgi-master -l cheaper-rss-limit-hard -d 'Bytes of resident memory of all workers above which cheaper takes idle ones down.' -r -F
+complete -c uswgi-master -l idle -d 'Seconds without a request after which all workers leave, until somebody connects.' -r -F
+complete -c uswgi-master -l mount -d 'An app below a path: /path=app.py or /path=pkg.mod:callable. Repeatable.' -r -F
+complete -c uswgi-master -l threads -d 'Python threads in each worker.' -r -F
+complete -c uswgi-master -l add-header -d 'Header for every answer, `Name: value`. Repeatable.' -r -F
+complete -c uswgi-master -l check-static -d 'Directory whose files are served before the app is asked. Repeatable.' -r -F
+complete -c uswgi-master -l static-check -d 'Directory whose files are served before the app is asked. Repeatable.' -r -F
+complete -c uswgi-master -l static-map -d 'Serves files below a path without Python: /path=directory. Repeatable.' -r -F
+complete -c uswgi-master -l static-map2 -d 'As static-map, with the path kept below the directory. Repeatable.' -r -F
+complete -c uswgi-master -l static-skip-ext -d 'Ending of file names that are left to the app. Repeatable.' -r -F
+complete -c uswgi-master -l static-index -d 'File that stands for its directory, e.g. index.html. Repeatable.' -r -F
+complete -c uswgi-master -l static-safe -d 'Directory outside of the map to which symlinks may lead. Repeatable.' -r -F
+complete -c uswgi-master -l mimefile -d 'File with MIME types, beside a built-in table. Repeatable.' -r -F
+complete -c uswgi-master -l mime-file -d 'File with MIME types, beside a built-in table. Repeatable.' -r -F
+complete -c uswgi-master -l static-expires-type -d 'Expires for files of a type: `TYPE=SECONDS`. Repeatable.' -r -F
+complete -c uswgi-master -l static-expires-type-mtime -d 'Expires for files of a type: `TYPE=SECONDS`. Repeatable.' -r -F
+complete -c uswgi-master -l static-expires -d 'Expires for files whose path matches: `PATTERN SECONDS`, from now or from the last change. Repeatable.' -r -F
+complete -c uswgi-master -l static-expires-mtime -d 'Expires for files whose path matches: `PATTERN SECONDS`, from now or from the last change. Repeatable.' -r -F
+complete -c uswgi-master -l static-expires-uri -d 'Expires for files whose REQUEST_URI matches: `PATTERN SECONDS`. Repeatable.' -r -F
+complete -c uswgi-master -l static-expires-uri-mtime -d 'Expires for files whose REQUEST_URI matches: `PATTERN SECONDS`. Repeatable.' -r -F
+complete -c uswgi-master -l static-expires-path-info -d 'Expires for files whose PATH_INFO matches: `PATTERN SECONDS`. Repeatable.' -r -F
+complete -c uswgi-master -l static-expires-path-info-mtime -d 'Expires for files whose PATH_INFO matches: `PATTERN SECONDS`. Repeatable.' -r -F
+complete -c uswgi-master -l static-gzip -d 'As static-gzip-all, for files whose path matches a pattern. Repeatable.' -r -F
+complete -c uswgi-master -l static-gzip-dir -d 'As static-gzip-all, for files whose path begins so. Repeatable.' -r -F
+complete -c uswgi-master -l static-gzip-prefix -d 'As static-gzip-all, for files whose path begins so. Repeatable.' -r -F
+complete -c uswgi-master -l static-gzip-ext -d 'As static-gzip-all, for files whose path ends so. Repeatable.' -r -F
+complete -c uswgi-master -l static-gzip-suffix -d 'As static-gzip-all, for files whose path ends so. Repeatable.' -r -F
+complete -c uswgi-master -l mode -d 'A word that applications see as uwsgi.mode.' -r -F
+complete -c uswgi-master -l env -d 'Sets an environment variable, NAME=value; NAME alone removes it. Repeatable.' -r -F
+complete -c uswgi-master -l unenv -d 'Removes an environment variable. Repeatable.' -r -F
+complete -c uswgi-master -l cron -d 'MINUTE HOUR DAY MONTH WEEK COMMAND: runs a command by the clock, in local time; -1 is every, -15 every fifteenth. Repeatable.' -r -F
+complete -c uswgi-master -l cron2 -d 'A job by keys: minute, hour, day, month, week, unique, harakiri, then the command. Repeatable.' -r -F
+complete -c uswgi-master -l unique-cron -d 'As cron; a command that still runs is not started again. Repeatable.' -r -F
+complete -c uswgi-master -l cron-harakiri -d 'Seconds after which a command of cron is killed.' -r -F
+complete -c uswgi-master -l attach-daemon -d 'Command that runs as long as the instance: started again when it ends, and anew by a reload. Repeatable.' -r -F
+complete -c uswgi-master -l attach-control-daemon -d 'As attach-daemon; its end ends the instance.' -r -F
+complete -c uswgi-master -l smart-attach-daemon -d 'PIDFILE[,SECONDS] COMMAND: a program that goes to the background and writes a pidfile. It is adopted where it runs, and outlives reloads and the instance. Repeatable.' -r -F
+complete -c uswgi-master -l smart-attach-daemon2 -d 'The same for a program that stays in the foreground: the pidfile is written for it. Repeatable.' -r -F
+complete -c uswgi-master -l attach-daemon2 -d 'A daemon by keys: cmd, pidfile, freq, control, daemonize, touch, stopsignal, reloadsignal, stdin, uid, gid, chdir, max_throttle, notifypid. Repeatable.' -r -F
+complete -c uswgi-master -l print -d 'Prints a text while the configuration is read.' -r -F
+complete -c uswgi-master -l iprint -d 'Prints a text while the configuration is read.' -r -F
+complete -c uswgi-master -l exit -d 'Ends with this exit code.' -r -F
+complete -c uswgi-master -l http -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
+complete -c uswgi-master -l httprouter -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
+complete -c uswgi-master -l http-timeout -d 'Seconds an HTTP client may make no progress.' -r -F
+complete -c uswgi-master -l http-keepalive -d 'Seconds an idle HTTP connection is kept.' -r -F
+complete -c uswgi-master -l wsgi-file -d 'The app: path of a Python file.' -r -F
+complete -c uswgi-master -l file -d 'The app: path of a Python file.' -r -F
+complete -c uswgi-master -l module -d 'The app: pkg.mod, pkg.mod:callable or pkg.mod:factory().' -r -F
+complete -c uswgi-master -l wsgi -d 'The app: pkg.mod, pkg.mod:callable or pkg.mod:factory().' -r -F
+complete -c uswgi-master -l callable -d 'Name of the callable in the module or file.' -r -F
+complete -c uswgi-master -l home -d 'Virtual environment whose interpreter runs the app.' -r -F
+complete -c uswgi-master -l virtualenv -d 'Virtual environment whose interpreter runs the app.' -r -F
+complete -c uswgi-master -l venv -d 'Virtual environment whose interpreter runs the app.' -r -F
+complete -c uswgi-master -l pyhome -d 'Virtual environment whose interpreter runs the app.' -r -F
+complete -c uswgi-master -l pythonpath -d 'Directory to put in front of sys.path; patterns are expanded. Repeatable.' -r -F
+complete -c uswgi-master -l python-path -d 'Directory to put in front of sys.path; patterns are expanded. Repeatable.' -r -F
+complete -c uswgi-master -l pp -d 'Directory to put in front of sys.path; patterns are expanded. Repeatable.' -r -F
+complete -c uswgi-master -l import -d 'Module to import before the app. Repeatable.' -r -F
+complete -c uswgi-master -l pyimport -d 'Module to import before the app. Repeatable.' -r -F
+complete -c uswgi-master -l py-import -d 'Module to import before the app. Repeatable.' -r -F
+complete -c uswgi-master -l python-import -d 'Module to import before the app. Repeatable.' -r -F
+complete -c uswgi-master -l pyargv -d 'sys.argv after the program name, separated by spaces.' -r -F
+complete -c uswgi-master -l py-auto-reload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
+complete -c uswgi-master -l py-autoreload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
+complete -c uswgi-master -l python-auto-reload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
+complete -c uswgi-master -l python-autoreload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
+complete -c uswgi-master -l py-auto-reload-ignore -d 'Module that py-autoreload does not look at. Repeatable.' -r -F
+complete -c uswgi-master -l rsyslog-packet-size -d 'Bytes of the longest datagram to an rsyslog.' -r -F
+complete -c uswgi-master -l allow-unsupported -d 'Start although the configuration holds options that are not supported here; each becomes a warning.' -r -F
+complete -c uswgi-master -l forwarded-allow-ips -d 'Peers whose X-Forwarded-Proto, -SSL and -For are believed: addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
+complete -c uswgi-master -l log-json -d 'Writes one JSON object a line: requests, messages, and what the application prints.' -r -F
+complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while workers are being replaced.' -r -F
+complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F
+complete -c uswgi-master -l strict -d 'Unknown options stop the start.'
+complete -c uswgi-master -l if-reload -d 'The lines up to endif only when the file is read for a reload; if-not-reload: only at the start.'
+complete -c uswgi-master -l if-not-reload -d 'The lines up to endif only when the file is read for a reload; if-not-reload: only at the start.'
+complete -c uswgi-master -l end-blacklist -d 'Forgets the blacklist.'
+complete -c uswgi-master -l end-whitelist -d 'Forgets the whitelist.'
+complete -c uswgi-master -l memory-report -d 'Puts memory in front of the request line.'
+complete -c uswgi-master -l abstract-socket -d 'Puts unix sockets of `socket` into the abstract namespace.'
+complete -c uswgi-master -l die-on-term -d 'TERM stops; false: TERM reloads, as uWSGI does without this option.'
+complete -c uswgi-master -l help -d 'Prints the options and ends.'
+complete -c uswgi-master -l usage -d 'Prints the options and ends.'
+complete -c uswgi-master -l cache-no-expire -d 'Items of the cache that `cache` makes never expire.'
+complete -c uswgi-master -l disable-logging -d 'Writes no line for each request.'
+complete -c uswgi-master -l so-send-timeout -d 'As socket-timeout.'
+complete -c uswgi-master -l socket-send-timeout -d 'As socket-timeout.'
+complete -c uswgi-master -l so-write-timeout -d 'As socket-timeout.'
+complete -c uswgi-master -l socket-write-timeout -d 'As socket-timeout.'
+complete -c uswgi-master -l manage-script-name -d 'Chooses the app by the longest mount prefix, and sets SCRIPT_NAME.'
+complete -c uswgi-master -l stats-http -d 'The statistics server speaks HTTP: /metrics for Prometheus, /healthz, /readyz, and the JSON text everywhere else.'
+complete -c uswgi-master -l stats-minified -d 'Writes the statistics without indentation.'
+complete -c uswgi-master -l stats-min -d 'Writes the statistics without indentation.'
+complete -c uswgi-master -l stats-no-cores -d 'Leaves the threads out of the statistics.'
+complete -c uswgi-master -l logformat-strftime -d '%(ftime) in log-format follows the format of log-date.'
+complete -c uswgi-master -l log-format-strftime -d '%(ftime) in log-format follows the format of log-date.'
+complete -c uswgi-master -l logfile-chown -d 'Gives the log file to the user that the instance becomes, so that it can be opened again and rotated.'
+complete -c uswgi-master -l log-master -d 'Sends the log through a process of its own, which alone has the files open: a stuck disk holds up no worker.'
+complete -c uswgi-master -l log-reopen -d 'Opens the log file again with every reload.'
+complete -c uswgi-master -l log-truncate -d 'Empties the log file at start.'
+complete -c uswgi-master -l log-zero -d 'Logs answers without a body although disable-logging is set.'
+complete -c uswgi-master -l log-4xx -d 'Logs answers 400 to 499 although disable-logging is set.'
+complete -c uswgi-master -l log-5xx -d 'Logs answers 500 to 599 although disable-logging is set.'
+complete -c uswgi-master -l log-micros -d 'Microseconds in the request line.'
+complete -c uswgi-master -l log-x-forwarded-for -d 'Takes the client\'s address for the log from X-Forwarded-For.'
+complete -c uswgi-master -l lazy -d 'As lazy-apps.'
+complete -c uswgi-master -l lazy-apps -d 'Loads the app in every worker instead of once before the fork.'
+complete -c uswgi-master -l cheap -d 'Starts no worker before the first connection.'
+complete -c uswgi-master -l die-on-idle -d 'Ends the instance after `idle` seconds without a request.'
+complete -c uswgi-master -l static-gzip-all -d 'Sends FILE.gz for FILE, where it is there, to clients that take gzip.'
+complete -c uswgi-master -l honour-range -d 'Answers a Range of a static file with 206; false: always sends the whole.'
+complete -c uswgi-master -l vacuum -d 'Removes sockets and pidfiles at exit.'
+complete -c uswgi-master -l daemons-honour-stdin -d 'Daemons keep the standard input.'
+complete -c uswgi-master -l version -d 'Prints the version and ends.'

@@ -1,0 +1,11 @@
+complete -c uswgi-worker -s H -l home -d 'Interpreter of this virtual environment' -r -f -a "(__fish_complete_directories)"
+complete -c uswgi-worker -l chdir -d 'Change to this directory first' -r -f -a "(__fish_complete_directories)"
+complete -c uswgi-worker -l pythonpath -d 'Look for modules there too' -r -f -a "(__fish_complete_directories)"
+complete -c uswgi-worker -l protocol -d 'What is spoken on the inherited sockets' -r -f -a "http\t''
+uwsgi\t''"
+complete -c uswgi-worker -l threads -d 'Threads that run requests' -r
+complete -c uswgi-worker -l check -d 'Import the application and end' -r -F
+complete -c uswgi-worker -l serve -d 'Serve it on the inherited sockets' -r -F
+complete -c uswgi-worker -l print-interpreter -d 'Print the interpreter and the module, and end'
+complete -c uswgi-worker -s h -l help -d 'Print help'
+complete -c uswgi-worker -s V -l version -d 'Print version'

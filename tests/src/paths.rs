@@ -1,0 +1,104 @@
+//! Where the commands, the virtualenvs and free ports are.
+
+use std::collections::HashSet;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// The checkout.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// One of our commands. Panics when it is not built: nothing here is skipped.
+pub fn command(name: &str) -> PathBuf {
+    let path = bin_dir().join(name);
+    assert!(path.exists(), "{} is not built; run `cargo build --workspace` (make test does)", path.display());
+    path
+}
+
+/// The folder of our commands.
+pub fn bin_dir() -> PathBuf {
+    if let Some(dir) = std::env::var_os("USWGI_TEST_BIN") {
+        return dir.into();
+    }
+    // .../target/debug/deps/system-0123: two up.
+    let exe = std::env::current_exe().unwrap_or_default();
+    exe.parent().and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// The original to compare with, when that is what is tested.
+pub fn original() -> Option<PathBuf> {
+    std::env::var_os("USWGI_TEST_SERVER").filter(|s| !s.is_empty()).map(PathBuf::from)
+}
+
+/// A path below build/test, which tests/setup.sh prepares.
+fn prepared(name: &str) -> PathBuf {
+    let path = root().join("build/test").join(name);
+    assert!(path.exists(), "{} is missing; run tests/setup.sh (make test does)", path.display());
+    path
+}
+
+/// The virtualenv with Django, Flask and web.py.
+pub fn venv() -> PathBuf {
+    prepared("venv")
+}
+
+/// The virtualenv with the libraries that look for the module uwsgi.
+pub fn clients() -> PathBuf {
+    prepared("clients")
+}
+
+/// uWSGI itself, to compare with.
+pub fn uwsgi() -> PathBuf {
+    prepared("uwsgi/bin/uwsgi")
+}
+
+/// The virtualenv with other servers.
+pub fn peers() -> PathBuf {
+    prepared("peers")
+}
+
+/// Bare virtualenvs of every CPython that the machine has: version, folder.
+pub fn pythons() -> Vec<(String, PathBuf)> {
+    let list = std::fs::read_to_string(prepared("pythons")).expect("list of pythons");
+    list.lines().map(|tag| (tag.to_string(), prepared(&format!("python-{tag}")))).collect()
+}
+
+/// A virtualenv whose interpreter other users may execute.
+pub fn public_venv() -> PathBuf {
+    for (_, venv) in pythons() {
+        let real = std::fs::canonicalize(venv.join("bin/python")).unwrap_or_default();
+        if !real.starts_with("/root") && !real.starts_with("/home") {
+            return venv;
+        }
+    }
+    panic!("no python that other users may execute: install the system's python3 and python3-venv");
+}
+
+/// A program of the system, also from the sbin folders, or one that tests/setup.sh prepared.
+pub fn tool(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let extra = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(extra)
+        .chain([root().join("build/test/tools/bin")])
+        .map(|dir| dir.join(name))
+        .find(|p| p.exists())
+        .unwrap_or_else(|| panic!("{name} is not installed; run tests/setup.sh (make test does)"))
+}
+
+/// A TCP port that nobody uses, outside the range from which the kernel takes its own.
+pub fn free_port() -> u16 {
+    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+    let mut given = GIVEN.lock().unwrap_or_else(|e| e.into_inner());
+    let given = given.get_or_insert_with(HashSet::new);
+    let mut port = 10_000 + (std::process::id() as u16 % 97) * 200;
+    loop {
+        port = if port >= 32_000 { 10_000 } else { port + 1 };
+        if !given.contains(&port) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            given.insert(port);
+            return port;
+        }
+    }
+}

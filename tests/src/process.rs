@@ -1,0 +1,184 @@
+//! Processes of a test: a clean environment, their own group, and an end with everything they started.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::wait::{until, until_within};
+
+const MARK: &str = "USWGI_TEST_MARK";
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A command that inherits nothing which could hide a bug: no `PYTHON*`, no virtualenv, no `UWSGI_*`, plain locale.
+pub fn command(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
+    for (key, _) in std::env::vars_os() {
+        let name = key.to_string_lossy();
+        let foreign =
+            ["PYTHON", "UWSGI_", "USWGI_", "VIRTUAL_ENV", "LC_", "LISTEN_", "NOTIFY_", "CARGO", "RUST"];
+        if foreign.iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(&key);
+        }
+    }
+    command.env("LANG", "C.UTF-8").stdin(Stdio::null());
+    command
+}
+
+/// A process and everything that came from it.
+pub struct Process {
+    child: Child,
+    mark: String,
+    status: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Start it in a group of its own, its output into a file.
+    pub fn start(mut command: Command, log: &Path) -> Process {
+        let mark = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let open = || fs::OpenOptions::new().create(true).append(true).open(log).expect("log file");
+        command.env(MARK, &mark).process_group(0).stdout(open()).stderr(open());
+        let child = command.spawn().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+        Process { child, mark, status: None }
+    }
+
+    /// Its pid.
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Send a signal to this very process.
+    pub fn signal(&self, signal: Signal) {
+        assert!(self.status.is_none(), "signal to a process that has ended");
+        let _ = kill(Pid::from_raw(self.pid()), signal);
+    }
+
+    /// Its status if it has ended.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            self.status = self.child.try_wait().ok().flatten();
+        }
+        self.status
+    }
+
+    /// Wait for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        until("the end of the process", || self.ended())
+    }
+
+    /// Wait for its end, within a limit.
+    pub fn wait_within(&mut self, limit: Duration) -> ExitStatus {
+        until_within(limit, "the end of the process", || self.ended())
+    }
+
+    /// Pids of everything alive that came from it, itself included.
+    pub fn family(&self) -> Vec<i32> {
+        family(&self.mark, self.pid())
+    }
+
+    /// Wait until nothing of it is alive any more.
+    pub fn wait_gone(&mut self, limit: Duration) {
+        until_within(limit, "the end of every process of the server", || {
+            self.ended();
+            self.family().is_empty().then_some(())
+        });
+    }
+}
+
+/// Alive processes with this mark in their environment, or of this process group.
+fn family(mark: &str, group: i32) -> Vec<i32> {
+    let wanted = format!("{MARK}={mark}\0");
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
+        let Some((state, pgrp)) = state_and_group(pid) else { continue };
+        if state == 'Z' || state == 'X' {
+            continue;
+        }
+        let marked = || {
+            let environ = fs::read(entry.path().join("environ")).unwrap_or_default();
+            environ.windows(wanted.len()).any(|w| w == wanted.as_bytes())
+        };
+        if pgrp == group || marked() {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+fn state_and_group(pid: i32) -> Option<(char, i32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(1)?.parse().ok()?))
+}
+
+/// Whether a process is alive (a zombie is not).
+pub fn alive(pid: i32) -> bool {
+    state_and_group(pid).is_some_and(|(state, _)| state != 'Z' && state != 'X')
+}
+
+/// CPU time that a process has used, user and system, in clock ticks; 0 when it is gone.
+pub fn ticks(pid: i32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map(|(_, f)| f).unwrap_or_default();
+    fields.split_ascii_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum()
+}
+
+/// Send a signal to a pid.
+pub fn send(pid: i32, signal: Signal) {
+    let _ = kill(Pid::from_raw(pid), signal);
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // What is stopped in a debugger's way dies of SIGKILL as well.
+        for _ in 0..200 {
+            let family = self.family();
+            if family.is_empty() {
+                break;
+            }
+            for pid in family {
+                send(pid, Signal::SIGKILL);
+            }
+            let _ = self.child.try_wait();
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// Run a command that has to succeed, within a limit: what it said on both outputs.
+#[track_caller]
+pub fn good(command: Command, limit: Duration) -> String {
+    let out = run(command, limit);
+    let text = String::from_utf8_lossy(&[&out.stdout[..], &out.stderr[..]].concat()).into_owned();
+    // The command lines of a compiler hide what matters.
+    let readable: Vec<&str> = text.lines().filter(|l| l.len() < 400).collect();
+    let end = readable.len().saturating_sub(80);
+    assert!(out.status.success(), "{}", readable[end..].join("\n"));
+    text
+}
+
+/// Run a command to its end, within a limit; panics when it takes longer.
+pub fn run(mut command: Command, limit: Duration) -> Output {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let shown = format!("{command:?}");
+    let child = command.spawn().unwrap_or_else(|e| panic!("cannot start {shown}: {e}"));
+    let pid = child.id() as i32;
+    let (tell, told) = std::sync::mpsc::channel();
+    let waiter = std::thread::spawn(move || {
+        let output = child.wait_with_output();
+        let _ = tell.send(());
+        output
+    });
+    if told.recv_timeout(limit).is_err() {
+        send(pid, Signal::SIGKILL);
+        panic!("{shown} did not end within {limit:?}");
+    }
+    waiter.join().expect("waiting thread").unwrap_or_else(|e| panic!("{shown}: {e}"))
+}

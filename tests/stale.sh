@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Fails when a file made by a generator differs from what the generator makes now, or when a text holds
+# what must never be in the repository.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+fail=0
+say() { echo "stale: $*" >&2; fail=1; }
+
+# Cargo.lock belongs to the Cargo.toml files.
+cargo metadata --locked --format-version 1 >/dev/null || say "Cargo.lock does not fit the Cargo.toml files; run cargo check and commit it"
+
+# Man pages and completions belong to the tables they are made from.
+cargo run -q -p uswgi-man -- --check || say "man pages or completions; run: cargo run -p uswgi-man"
+
+# Every local link of a Markdown file points at something.
+while IFS=: read -r file link; do
+    target="${link%%#*}"
+    [ -z "$target" ] || [ -e "$(dirname "$file")/$target" ] || say "$file links to $target, which does not exist"
+done < <(git ls-files '*.md' | while read -r f; do
+    grep -oE '\]\([^)]+\)' "$f" 2>/dev/null | sed -e 's/^](//' -e 's/)$//' | grep -vE '^(https?|mailto):' | sed "s|^|$f:|" || true
+done)
+
+# Rust files stay readable.
+while read -r lines file; do
+    case "$file" in
+        total|uswgi-conf/src/options/*) continue ;;
+    esac
+    [ "$lines" -le 600 ] || say "$file has $lines lines; no file but tables has more than 600"
+done < <(git ls-files '*.rs' | xargs wc -l)
+
+# A page refers to pages that are not installed here; everything else that mandoc has to say is an error.
+for page in man/*.[1-8]; do
+    if mandoc -Tlint "$page" | grep -v 'referenced manual not found'; then say "$page: mandoc has complaints"; fi
+done
+
+exit $fail

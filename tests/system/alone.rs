@@ -1,0 +1,105 @@
+//! `uswgi-worker` without a master: does an application load, and serving it under socket activation; and
+//! `uswgi-conf lint --check-app`, which asks the same.
+
+use nix::sys::signal::Signal;
+use std::fs;
+use uswgi_proto::exit::Exit;
+use uswgi_tests::process::{self, Process};
+use uswgi_tests::request::Address;
+use uswgi_tests::temp::TempDir;
+use uswgi_tests::wait::{PATIENCE, until};
+use uswgi_tests::{Request, Site, http, paths};
+
+fn worker(args: &[&str]) -> std::process::Output {
+    let mut command = process::command(paths::command("uswgi-worker"));
+    command.arg("--home").arg(paths::venv()).args(args);
+    process::run(command, PATIENCE)
+}
+
+#[test]
+fn check_tells_whether_an_application_loads() {
+    let dir = TempDir::new();
+    fs::write(dir.join("fine.py"), "def application(e, s): pass\ndef make(): return application\n").unwrap();
+    fs::write(dir.join("broken.py"), "import nowhere_to_be_found\n").unwrap();
+    let at = dir.path().display().to_string();
+    let check = |app: &str| worker(&["--chdir", &at, "--check", app]);
+    for app in ["fine", "fine:application", "fine:make()", "fine.py", "fine.py:make()"] {
+        let out = check(app);
+        assert_eq!(out.status.code(), Some(Exit::Ok.code()), "{app}: {out:?}");
+    }
+    for (app, part) in
+        [("broken", "nowhere_to_be_found"), ("fine:nothing", "no \"nothing\""), ("gone.py", "gone.py")]
+    {
+        let out = check(app);
+        assert_eq!(out.status.code(), Some(Exit::AppFailed.code()), "{app}: {out:?}");
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(said.contains(part) && (app != "broken" || said.contains("Traceback")), "{app}: {out:?}");
+    }
+    assert_eq!(worker(&["--serve", "fine"]).status.code(), Some(Exit::Usage.code()), "no sockets");
+}
+
+#[test]
+fn serves_under_socket_activation_until_term() {
+    let dir = TempDir::new();
+    let text = "import os, time\ndef application(e, s):\n    s('200 OK', [])\n    if e['PATH_INFO'] == '/hold':\n        open('in', 'w').close()\n        \
+                while not os.path.exists('go'):\n            time.sleep(0.01)\n    return [b'alone ' + e['wsgi.input'].read()]\n";
+    fs::write(dir.join("app.py"), text).unwrap();
+    let port = paths::free_port();
+    let mut command = process::command(paths::tool("systemd-socket-activate"));
+    command.arg("-l").arg(format!("127.0.0.1:{port}")).arg(paths::command("uswgi-worker"));
+    command.arg("--home").arg(paths::venv()).arg("--chdir").arg(dir.path()).args(["--serve", "app"]);
+    let mut server = Process::start(command, &dir.join("log"));
+    let address = Address::Tcp(format!("127.0.0.1:{port}"));
+    let reply = until("an answer", || http::ask(&address, &Request::post("/", "body")).ok());
+    assert_eq!(reply.expect(200).text(), "alone body");
+    // A stop cuts no request.
+    let held = std::thread::spawn({
+        let address = address.clone();
+        move || http::ask(&address, &Request::post("/hold", "held"))
+    });
+    until("the request inside", || dir.join("in").exists().then_some(()));
+    server.signal(Signal::SIGTERM);
+    fs::write(dir.join("go"), "").unwrap();
+    assert_eq!(held.join().unwrap().unwrap().expect(200).text(), "alone held");
+    assert_eq!(server.wait().code(), Some(0), "{}", fs::read_to_string(dir.join("log")).unwrap());
+}
+
+#[test]
+fn lint_can_load_the_application() {
+    let site = Site::probe();
+    fs::write(site.ini(), site.text()).unwrap();
+    let lint = |ini: &std::path::Path| {
+        let mut command = process::command(paths::command("uswgi-conf"));
+        command.args(["lint", "--level", "error", "--check-app"]).arg(ini);
+        process::run(command, PATIENCE)
+    };
+    assert_eq!(lint(&site.ini()).status.code(), Some(0), "{:?}", lint(&site.ini()));
+    let broken = Site::probe().without("module").app("broken_import");
+    fs::write(broken.ini(), broken.text()).unwrap();
+    let out = lint(&broken.ini());
+    assert_eq!(out.status.code(), Some(1), "{out:?}");
+    assert!(String::from_utf8_lossy(&out.stderr).contains("Traceback"), "{out:?}");
+}
+
+#[test]
+fn a_module_named_wsgi_is_a_module_and_a_file_of_that_name_a_file() {
+    let site = Site::probe();
+    let app = site.dir.join("app");
+    fs::create_dir(app.join("mysite")).unwrap();
+    fs::write(app.join("mysite/wsgi.py"), "def application(e, s): pass\n").unwrap();
+    let home = paths::pythons()[0].1.display().to_string();
+    let check = |name: &str| {
+        let chdir = app.display().to_string();
+        worker(&["--home", &home, "--chdir", &chdir, "--check", name]).status.code()
+    };
+    assert_eq!(check("mysite.wsgi"), Some(0), "the module that every Django project has");
+    assert_eq!(check("other.wsgi"), Some(22));
+    fs::write(app.join("other.wsgi"), "def application(e, s): pass\n").unwrap();
+    assert_eq!(check("other.wsgi"), Some(0));
+    let site = site.without("module").option("module", "mysite.wsgi");
+    fs::write(site.ini(), site.text()).unwrap();
+    let mut lint = process::command(paths::command("uswgi-conf"));
+    lint.args(["lint", "--level", "error", "--check-app"]).arg(site.ini());
+    let out = process::run(lint, PATIENCE);
+    assert_eq!(out.status.code(), Some(0), "{out:?}");
+}

@@ -1,0 +1,166 @@
+//! Request bodies: every size, every way to read them, and no memory for what is only passed through.
+
+use std::fs;
+use uswgi_tests::request::Body;
+use uswgi_tests::server::Door;
+use uswgi_tests::{Request, Site, paths};
+
+#[test]
+fn wsgi_input_reads_as_a_file_does() {
+    let server = Site::probe().start();
+    let body = "first line\nsecond\n\nlast without end";
+    for door in server.doors() {
+        let ask = |ops: &str| door.ask(&Request::post(&format!("/input?ops={ops}"), body)).expect(200).text();
+        let list = |v: serde_json::Value| v.to_string();
+        use serde_json::json;
+        let check = |ops: &str, expected: serde_json::Value| {
+            let got: serde_json::Value = serde_json::from_str(&ask(ops)).unwrap();
+            assert_eq!(list(got), list(expected), "{ops} at {door:?}");
+        };
+        check("read", json!([body]));
+        check("read,read,read:5,readline", json!([body, "", "", ""]));
+        check("read:-1", json!([body]));
+        if paths::original().is_none() {
+            check("read:None", json!([body]));
+            check("read:5,read:0,read:5,read", json!(["first", "", " line", "\nsecond\n\nlast without end"]));
+        }
+        check("read:1000", json!([body]));
+        check(
+            "readline,readline,readline,readline,readline",
+            json!(["first line\n", "second\n", "\n", "last without end", ""]),
+        );
+        check("readline:3,readline:100,read:2", json!(["fir", "st line\n", "se"]));
+        check("readline:-1", json!(["first line\n"]));
+        check("readlines", json!([["first line\n", "second\n", "\n", "last without end"]]));
+        check("read:3,readlines", json!(["fir", ["st line\n", "second\n", "\n", "last without end"]]));
+        check("iter", json!([["first line\n", "second\n", "\n", "last without end"]]));
+        check("next,next,read", json!(["first line\n", "second\n", "\nlast without end"]));
+        let got: serde_json::Value = serde_json::from_str(&ask("readlines:1,read")).unwrap();
+        let all = got[0].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect::<String>()
+            + got[1].as_str().unwrap();
+        assert_eq!(all, body, "a hint loses nothing");
+        // No body: everything is empty, nothing waits.
+        let reply = door.get("/input?ops=read,read:5,readline,readlines,iter").expect(200);
+        assert_eq!(reply.json(), json!(["", "", "", [], []]));
+        let reply = door.ask(&Request::post("/input?ops=read", "")).expect(200);
+        assert_eq!(reply.json(), json!([""]));
+    }
+}
+
+#[test]
+fn bodies_of_every_size_arrive_whole() {
+    let server = Site::probe().start();
+    for door in server.doors() {
+        for size in [0, 1, 4095, 4096, 65535, 65536, 65537, 1 << 20, (1 << 20) + 1, 20 << 20] {
+            let request = Request::post_pattern("/digest", size);
+            let sum = request.body.as_ref().unwrap().sha256();
+            let got = door.ask(&request).expect(200).json();
+            assert_eq!(
+                (got["size"].as_u64(), got["sha256"].as_str()),
+                (Some(size), Some(sum.as_str())),
+                "{size} at {door:?}"
+            );
+        }
+        let request = Request::post_pattern("/digest?piece=1000", 1 << 20);
+        assert_eq!(door.ask(&request).json()["sha256"], request.body.unwrap().sha256());
+    }
+}
+
+#[test]
+fn a_body_of_hundreds_of_mib_takes_no_memory() {
+    let server = Site::probe().start();
+    for door in server.doors() {
+        let pid: i32 = door.get("/pid").expect(200).text().parse().unwrap();
+        let before = peak(pid);
+        let size = 300 << 20;
+        let got = door.ask(&Request::post_pattern("/digest", size)).expect(200).json();
+        assert_eq!(got["size"].as_u64(), Some(size));
+        assert_eq!(door.get("/stream?mb=200").expect(200).body.len(), 200 << 20);
+        let grown = peak(pid) - before;
+        assert!(grown < 32 << 10, "the worker grew by {grown} KiB at {door:?}");
+    }
+}
+
+/// Peak resident memory in KiB.
+fn peak(pid: i32) -> i64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("status of the worker");
+    let line = status.lines().find(|l| l.starts_with("VmHWM:")).expect("VmHWM");
+    line.split_ascii_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
+}
+
+#[test]
+fn an_unread_body_does_not_spoil_the_answer() {
+    let server = Site::probe().start();
+    for door in server.doors() {
+        for size in [10, 100_000, 5 << 20] {
+            let reply = door.ask(&Request::post_pattern("/ignore", size)).expect(200);
+            assert_eq!(reply.text(), "ignored", "{size} at {door:?}");
+        }
+    }
+    if paths::original().is_some() {
+        return;
+    }
+    // On a kept connection the rest of the body must not be taken for a request.
+    let Door::Http(address) = server.door() else { panic!("no HTTP") };
+    let mut c = uswgi_tests::http::Connection::open(&address).unwrap();
+    assert_eq!(c.ask(&Request::post_pattern("/ignore", 3000)).unwrap().text(), "ignored");
+    assert_eq!(c.ask(&Request::get("/hello")).unwrap().text(), "hello");
+}
+
+#[test]
+fn chunked_bodies_are_decoded() {
+    let server = Site::probe().http().start();
+    let Door::Http(address) = server.door() else { panic!("no HTTP") };
+    if paths::original().is_some() {
+        return;
+    }
+    for size in [0, 5, 65536, 3 << 20] {
+        let mut request = Request::post_pattern("/digest", size).header("Transfer-Encoding", "chunked");
+        let sum = Body::Pattern(size).sha256();
+        request = request.header("Connection", "close");
+        let got = uswgi_tests::http::ask(&address, &request).unwrap().expect(200).json();
+        assert_eq!(
+            (got["size"].as_u64(), got["sha256"].as_str()),
+            (Some(size), Some(sum.as_str())),
+            "{size}"
+        );
+    }
+}
+
+#[test]
+fn expect_100_continue_is_answered() {
+    if paths::original().is_some() {
+        return;
+    }
+    let server = Site::probe().start();
+    let Door::Http(address) = server.door() else { panic!("no HTTP") };
+    let mut c = uswgi_tests::http::Connection::open(&address).unwrap();
+    c.send(b"POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n").unwrap();
+    assert_eq!(c.any_reply("POST").unwrap().status, 100);
+    c.send(b"body").unwrap();
+    assert_eq!(c.reply("POST").unwrap().expect(200).json()["size"], 4);
+}
+
+#[test]
+fn limit_post_refuses_larger_bodies() {
+    let server = Site::probe().option("limit-post", 1000).start();
+    for door in server.doors() {
+        assert_eq!(door.ask(&Request::post_pattern("/digest", 1000)).expect(200).json()["size"], 1000);
+        if paths::original().is_none() {
+            door.ask(&Request::post_pattern("/digest", 1001)).expect(413);
+        }
+        door.get("/hello").expect(200);
+    }
+}
+
+#[test]
+fn post_buffering_gives_the_same_bytes() {
+    let server = Site::probe().option("post-buffering", 8192).start();
+    for door in server.doors() {
+        for size in [0, 8191, 8192, 8193, 1 << 20] {
+            let request = Request::post_pattern("/digest", size);
+            let got = door.ask(&request).expect(200).json();
+            assert_eq!(got["sha256"], request.body.unwrap().sha256(), "{size} at {door:?}");
+        }
+    }
+}

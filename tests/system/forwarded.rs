@@ -1,0 +1,78 @@
+//! `X-Forwarded-*`: believed from those who may say it, from nobody else.
+
+use uswgi_tests::server::Door;
+use uswgi_tests::{Request, Site};
+
+fn scheme(door: &Door, name: &str, value: &str) -> String {
+    let reply = door.ask(&Request::get("/environ").header(name, value)).expect(200);
+    reply.json()["strings"]["wsgi.url_scheme"].as_str().unwrap().to_string()
+}
+
+#[test]
+fn a_server_in_front_says_the_scheme() {
+    // Unix socket and loopback: both are believed by default, as on uWSGI.
+    let server = Site::probe().start();
+    for door in server.doors() {
+        for (name, value) in [
+            ("X-Forwarded-Proto", "https"),
+            ("x-forwarded-proto", "HTTPS"),
+            ("X-Forwarded-SSL", "on"),
+            ("X-Forwarded-Ssl", "1"),
+        ] {
+            assert_eq!(scheme(&door, name, value), "https", "{name}: {value}");
+        }
+        for (name, value) in [
+            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Proto", "ftp"),
+            ("X-Forwarded-Proto", "javascript"),
+            ("X-Forwarded-SSL", "off"),
+            ("X-Forwarded-For", "on"),
+            ("Https", "on"),
+            ("Uwsgi-Scheme", "https"),
+        ] {
+            assert_eq!(scheme(&door, name, value), "http", "{name}: {value}");
+        }
+        let seen = door.ask(&Request::get("/environ").header("X-Forwarded-For", "192.0.2.7")).expect(200);
+        let seen = &seen.json()["strings"];
+        assert_eq!(seen["REMOTE_ADDR"].as_str(), Some("127.0.0.1"), "the address is the peer's");
+        assert_eq!(seen["HTTP_X_FORWARDED_FOR"].as_str(), Some("192.0.2.7"));
+    }
+}
+
+#[test]
+fn who_is_not_on_the_list_says_nothing() {
+    let site = Site::probe()
+        .option("log-x-forwarded-for", "true")
+        .option("forwarded-allow-ips", "unix, 192.0.2.0/24");
+    let server = site.start();
+    let [http, uwsgi] = &server.doors()[..] else { panic!("two doors") };
+    assert_eq!(scheme(uwsgi, "X-Forwarded-Proto", "https"), "https");
+    for (name, value) in [("X-Forwarded-Proto", "https"), ("X-Forwarded-SSL", "on")] {
+        assert_eq!(scheme(http, name, value), "http", "{name}");
+    }
+    http.ask(&Request::get("/hello?a").header("X-Forwarded-For", "198.51.100.1")).expect(200);
+    uwsgi.ask(&Request::get("/hello?b").header("X-Forwarded-For", "198.51.100.2")).expect(200);
+    let log = server.wait_log("/hello?b");
+    assert!(log.contains("] 198.51.100.2 (") && !log.contains("] 198.51.100.1 ("), "{log}");
+    // The variables that only a server in front can send count as before.
+    let vars = |extra: (&str, &str)| {
+        let mut vars = uswgi_tests::packet::vars(&Request::get("/environ"));
+        vars.push((extra.0.into(), extra.1.into()));
+        uswgi_tests::packet::packet(&vars)
+    };
+    let Door::Uwsgi(address) = uwsgi else { panic!("uwsgi") };
+    for extra in [("UWSGI_SCHEME", "https"), ("HTTPS", "on"), ("HTTPS", "1")] {
+        let reply = uswgi_tests::packet::raw(address, &vars(extra)).unwrap();
+        assert!(String::from_utf8_lossy(&reply).contains("\"wsgi.url_scheme\": \"https\""), "{extra:?}");
+    }
+}
+
+#[test]
+fn everybody_and_nobody_can_be_named() {
+    for (list, expected) in [("*", "https"), ("none", "http"), ("::1,127.0.0.0/8", "https")] {
+        let server = Site::probe().option("forwarded-allow-ips", list).start();
+        assert_eq!(scheme(&server.door(), "X-Forwarded-Proto", "https"), expected, "{list}");
+    }
+    let failure = Site::probe().option("forwarded-allow-ips", "10.0.0.0/8, proxy.example").refused();
+    assert!(failure.code == Some(1) && failure.text.contains("proxy.example"), "{failure:?}");
+}

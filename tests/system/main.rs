@@ -1,0 +1,106 @@
+//! Whole-system tests: what a user was promised, tried on real processes.
+//!
+//! | module | holds |
+//! |---|---|
+//! | alone | uswgi-worker without a master; lint --check-app |
+//! | api | the module uwsgi, beside the original |
+//! | autoreload | what an editor writes is served, or the reason is in the log |
+//! | bad_input | every mistake in a configuration is one clear message; every mistake on a socket costs nothing |
+//! | bodies | request bodies of every size and way to read them |
+//! | clients | libraries that look for the module uwsgi, as pip installs them |
+//! | ctl | uswgi-ctl and uswgi-conf |
+//! | deploy | the deploy script under load, with good and broken code |
+//! | differential | the same raw requests to other servers |
+//! | django | the example project, behind nginx, behind Apache, and alone |
+//! | documents | every command and configuration in the documents |
+//! | dynamic | cheaper, cheap and idle: numbers of workers that change |
+//! | edges | defects that a review found: clients, applications and moments that a worker must bear |
+//! | forwarded | whose X-Forwarded-* is believed |
+//! | examples | what stands in examples/, as it stands there |
+//! | forks | threads, fork hooks, atexit; workers that die at once |
+//! | frameworks | Flask and web.py |
+//! | harakiri | slow requests |
+//! | install | make install, make uninstall, the units of systemd |
+//! | hostile | clients that mean harm: bounded memory, no lost worker, answers to the others |
+//! | lifecycle | start, stop, pidfile, vacuum, limits, daemonize |
+//! | log_format | log-format, log-date, and which requests are logged |
+//! | limits | memory, age, requests, CPUs: who is replaced, who is killed |
+//! | log_rotate | log files: rotation and reopening lose and double no line |
+//! | log_stuck | a stuck reader and a full disk stop no request |
+//! | loggers | the log process: loggers, routes, encoders, log-json |
+//! | logging | the request line |
+//! | operate | every verb of uswgi-ctl on a running instance, also while its master stands still |
+//! | operating | verbs, exit codes, numbers, messages and options are all in the documents |
+//! | options | where the app comes from, sockets, static files, stats |
+//! | pages | man pages and completions against --help |
+//! | pep3333 | the clauses of PEP 3333, over HTTP and over uwsgi |
+//! | pid1 | process 1 of a container |
+//! | privileges | users, groups, modes, ports |
+//! | pythons | every CPython of the machine serves with the same build |
+//! | reload | nothing lost, nothing broken goes live |
+//! | repeated | what is remembered for speed never shows in another request |
+//! | reread | the configuration read again, touch files |
+//! | static_files | files without Python: what is served, and nothing else |
+//! | stats | the scoreboard and the stats server, as monitoring reads them |
+//! | steer | what a running instance is told other than by signals: requests, the FIFO |
+//! | storm | reloads in a row and all at once |
+//! | supervisors | sd_notify, supervisord |
+//! | survival | kill -9 of anything; no CPU when idle |
+//! | tasks | daemons and steps around a real application |
+//! | trust | unsafe blocks, licences, the oldest Rust |
+//! | validator | wsgiref.validate finds nothing |
+//! | wire | the uwsgi protocol and HTTP/1.1: times, limits, framing, variables |
+//! | wheel | sdist, wheel, pip install |
+#![forbid(unsafe_code)]
+// Every panic of a helper here fails a test, as it should.
+#![allow(clippy::unwrap_used)]
+
+mod alone;
+mod api;
+mod autoreload;
+mod bad_input;
+mod bodies;
+mod clients;
+mod ctl;
+mod deploy;
+mod differential;
+mod django;
+mod documents;
+mod dynamic;
+mod edges;
+mod examples;
+mod forks;
+mod forwarded;
+mod frameworks;
+mod harakiri;
+mod hostile;
+mod install;
+mod lifecycle;
+mod limits;
+mod log_format;
+mod log_rotate;
+mod log_stuck;
+mod loggers;
+mod logging;
+mod operate;
+mod operating;
+mod options;
+mod pages;
+mod pep3333;
+mod pid1;
+mod privileges;
+mod pythons;
+mod reload;
+mod repeated;
+mod reread;
+mod static_files;
+mod stats;
+mod steer;
+mod storm;
+mod supervisors;
+mod survival;
+mod tasks;
+mod trust;
+mod validator;
+mod wheel;
+mod wire;

@@ -1,0 +1,208 @@
+//! An operator at work: every verb of uswgi-ctl on a running instance, also while its master stands still.
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::os::unix::process::CommandExt;
+use std::process::Output;
+use uswgi_proto::exit::Exit;
+use uswgi_proto::scoreboard::WorkerState;
+use uswgi_tests::pty::Terminal;
+use uswgi_tests::{Request, Server, Site, paths, process, until};
+
+#[track_caller]
+fn expect(out: &Output, exit: Exit, part: &str) -> String {
+    let said = String::from_utf8_lossy(&[&out.stdout[..], &out.stderr[..]].concat()).into_owned();
+    assert_eq!(out.status.code(), Some(exit.code()), "{said}");
+    assert!(said.contains(part), "no {part:?} in {said}");
+    said
+}
+
+fn ready(server: &Server) -> Vec<(u32, i32)> {
+    server.workers().iter().filter(|w| w.state == WorkerState::Ready).map(|w| (w.id, w.pid)).collect()
+}
+
+#[test]
+fn a_master_that_stands_still_keeps_nobody_from_looking() {
+    let server = Site::probe().option("workers", 2).start();
+    server.get("/hello").expect(200);
+    server.signal(Signal::SIGSTOP);
+    let seen: Vec<(Vec<&str>, Output)> = [
+        vec!["ping"],
+        vec!["status"],
+        vec!["workers"],
+        vec!["metrics"],
+        vec!["list"],
+        vec!["top", "--interval", "0.1"],
+        vec!["stack", "--all"],
+        vec!["wait", "--ready"],
+    ]
+    .into_iter()
+    .map(|args| (args.clone(), server.ctl(&args)))
+    .collect();
+    // What only the master can do times out, and says so.
+    let scale = server.ctl(&["scale", "+1", "--timeout", "0.5"]);
+    let kill = server.ctl(&["kill", "1", "--timeout", "0.5"]);
+    server.signal(Signal::SIGCONT);
+    for (args, out) in seen {
+        assert_eq!(out.status.code(), Some(0), "{args:?}: {out:?}");
+    }
+    expect(&scale, Exit::TimedOut, "does not answer");
+    expect(&kill, Exit::TimedOut, "sent to worker 1");
+    until("the killed worker's successor", || (ready(&server).len() >= 2).then_some(()));
+}
+
+#[test]
+fn stacks_of_busy_idle_stuck_and_stopped_workers() {
+    let app = "
+import ctypes, os, time
+def in_the_app():
+    ctypes.PyDLL(None).sleep(30)
+def application(environ, start_response):
+    if environ['PATH_INFO'] == '/hog':
+        with open(os.environ['HOLD_DIR'] + '/hog.started', 'w') as f:
+            f.write(str(os.getpid()))
+        in_the_app()
+    start_response('200 OK', [])
+    return [b'hi']
+";
+    let site = Site::probe().without("module").source("hog.py", app).option("module", "hog");
+    let server = site.option("workers", 2).option("worker-reload-mercy", 1).start();
+    let idle = server.ctl(&["stack", "1"]);
+    expect(&idle, Exit::Ok, "(MainThread)");
+    // PyDLL calls C without giving the GIL up: no Python can run in that worker.
+    let hog = server.door().ask_later(Request::get("/hog"));
+    let pid = server.held("hog");
+    let out = server.ctl(&["stack", "--all", "--json"]);
+    assert_eq!(out.status.code(), Some(Exit::TimedOut.code()), "{out:?}");
+    let v: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let stuck = v["workers"].as_array().unwrap().iter().find(|w| w["pid"] == pid).unwrap();
+    assert_eq!(stuck["answer"], "no-gil", "{v}");
+    assert!(
+        stuck["threads"].as_array().unwrap().iter().any(|t| t.as_str().unwrap().contains("uswgi-io")),
+        "{v}"
+    );
+    let other = v["workers"].as_array().unwrap().iter().find(|w| w["pid"] != pid).unwrap();
+    assert_eq!(other["answer"], "stacks", "{v}");
+    // Asking is no harm: it is asked again and again, and dies only when it is told to.
+    for _ in 0..6 {
+        assert_eq!(server.ctl(&["stack", "--all"]).status.code(), Some(Exit::TimedOut.code()));
+    }
+    assert!(process::alive(pid));
+    let id = stuck["worker"].as_u64().unwrap().to_string();
+    expect(&server.ctl(&["kill", &id]), Exit::Ok, "it has ended");
+    drop(hog.join());
+    until("two workers", || (ready(&server).len() == 2).then_some(()));
+    let (id, pid) = ready(&server)[0];
+    process::send(pid, Signal::SIGSTOP);
+    let out = server.ctl(&["stack", &id.to_string(), "--timeout", "0.5"]);
+    process::send(pid, Signal::SIGCONT);
+    let said = expect(&out, Exit::TimedOut, "no answer");
+    assert!(said.contains("is stopped"), "{said}");
+}
+
+#[test]
+fn the_stack_of_a_request_names_its_line() {
+    let server = Site::probe().option("threads", 3).start();
+    let held = server.door().ask_later(Request::get("/hold?name=a"));
+    server.held("a");
+    let said = expect(&server.ctl(&["stack", "1"]), Exit::Ok, "in hold");
+    assert!(said.contains("probe.py\", line ") && said.matches("Thread 0x").count() >= 3, "{said}");
+    server.let_go("a");
+    held.join().unwrap().unwrap().expect(200);
+}
+
+#[test]
+fn scale_and_retire_do_what_they_say_and_wait_for_it() {
+    let server = Site::probe().option("workers", 2).start();
+    expect(&server.ctl(&["scale", "+1", "--wait"]), Exit::Ok, "");
+    assert_eq!(ready(&server).len(), 3);
+    expect(&server.ctl(&["scale", "-2", "--wait"]), Exit::Ok, "");
+    assert_eq!(ready(&server).len(), 1);
+    expect(&server.ctl(&["scale", "2", "--wait", "--json"]), Exit::Ok, "\"workers_ready\": 2");
+    let before = ready(&server);
+    expect(&server.ctl(&["retire", &before[0].0.to_string(), "--wait"]), Exit::Ok, "");
+    let after = ready(&server);
+    assert!(before[0].1 != after[0].1 && before[1] == after[1], "{before:?} {after:?}");
+    expect(&server.ctl(&["retire", "77"]), Exit::Failed, "no worker 77");
+    let v: Value = serde_json::from_slice(&server.ctl(&["status", "--json"]).stdout).unwrap();
+    assert_eq!(v["restarts"]["operator"], 1, "{v}");
+}
+
+#[test]
+fn the_settings_in_force_are_shown() {
+    let server = Site::probe().option("harakiri", 31).option("threads", 2).start();
+    let all = expect(&server.ctl(&["config"]), Exit::Ok, "harakiri = 31\n");
+    assert!(all.contains("threads = 2\n"), "{all}");
+    assert_eq!(expect(&server.ctl(&["config", "harakiri"]), Exit::Ok, ""), "harakiri = 31\n");
+    // By another of its names.
+    assert_eq!(expect(&server.ctl(&["config", "workers"]), Exit::Ok, ""), "processes = 1\n");
+    let out = server.ctl(&["config", "--json", "threads"]);
+    let v: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((&v["settings"][0]["value"], &v["generation"]), (&"2".into(), &1.into()));
+    expect(&server.ctl(&["config", "beauty"]), Exit::Usage, "beauty");
+}
+
+#[test]
+fn reload_tells_how_far_it_is_and_why_it_failed() {
+    let server = Site::probe().option("workers", 2).start();
+    let out = server.ctl(&["reload", "--wait"]);
+    expect(&out, Exit::Ok, "reloaded: ");
+    let told = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(told.contains("reloading: "), "{told}");
+    assert!(!String::from_utf8_lossy(&out.stdout).contains("reloading: "));
+    std::fs::write(server.dir.join("app").join("probe.py"), "import nothing_of_this_name\n").unwrap();
+    let said =
+        expect(&server.ctl(&["reload", "--wait"]), Exit::Failed, "No module named 'nothing_of_this_name'");
+    assert!(said.contains("probe.py\", line 1"), "{said}");
+    let quiet = server.ctl(&["reload", "--wait", "--quiet"]);
+    assert!(!String::from_utf8_lossy(&quiet.stderr).contains("reloading: "), "{quiet:?}");
+}
+
+#[test]
+fn another_user_is_refused_as_such() {
+    assert!(nix::unistd::geteuid().is_root(), "this test has to start as root: sudo make test");
+    let server = Site::probe().start();
+    let program = server.dir.join("uswgi-ctl");
+    std::fs::copy(paths::command("uswgi-ctl"), &program).unwrap();
+    for verb in [&["status"][..], &["reload"], &["stop"], &["top"], &["stack", "1"], &["config"]] {
+        let mut command = process::command(&program);
+        command.uid(65534).gid(65534).args(verb).arg("--pidfile").arg(server.dir.join("uwsgi.pid"));
+        expect(&process::run(command, uswgi_tests::wait::PATIENCE), Exit::NotPermitted, "no permission");
+    }
+    server.get("/hello").expect(200);
+}
+
+#[test]
+fn top_follows_the_instance_and_steers_it() {
+    let server = Site::probe().option("workers", 2).option("threads", 2).start();
+    let held = server.door().ask_later(Request::get("/hold?name=a"));
+    server.held("a");
+    let mut top = Terminal::start(server.ctl_command(&["top", "--interval", "0.2"]));
+    top.wait_screen("2 of 2 workers ready");
+    top.wait_screen("/hold?name=a");
+    // The worker whose request is oldest comes first: choose it by the order.
+    for _ in 0..4 {
+        top.type_in("s");
+    }
+    top.wait_screen("sorted by age");
+    top.type_in("p");
+    top.wait_screen("in hold");
+    top.type_in(" q");
+    server.let_go("a");
+    held.join().unwrap().unwrap().expect(200);
+    top.type_in("ss");
+    top.wait_screen("sorted by id");
+    let before = ready(&server);
+    top.type_in("x");
+    top.wait_screen("retire worker 1?");
+    top.type_in("y");
+    until("a new worker 1", || {
+        (ready(&server).first() != before.first() && ready(&server).len() == 2).then_some(())
+    });
+    top.type_in("R");
+    top.wait_screen("reload the instance?");
+    top.type_in("y");
+    until("the reload", || (server.reloads_done() == 1).then_some(()));
+    top.type_in("q");
+    assert!(top.wait().success());
+}

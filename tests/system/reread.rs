@@ -1,0 +1,166 @@
+//! The configuration read again: what changes then, what it may cost, and which files cause it.
+
+use nix::sys::signal::Signal;
+use std::fs;
+use std::io::Read;
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+use uswgi_proto::steer::{self, Answer, Request};
+use uswgi_tests::wait::stays;
+use uswgi_tests::{Server, Site, paths, until};
+
+fn text(server: &Server) -> String {
+    fs::read_to_string(server.dir.join("uwsgi.ini")).unwrap()
+}
+
+fn rewrite(server: &Server, text: &str) {
+    fs::write(server.dir.join("uwsgi.ini"), text).unwrap();
+}
+
+fn stats(port: u16) -> Option<String> {
+    let mut text = String::new();
+    TcpStream::connect(("127.0.0.1", port)).ok()?.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+#[test]
+fn stats_and_pidfiles_move() {
+    let (one, two, three) = (paths::free_port(), paths::free_port(), paths::free_port());
+    let mut server = Site::probe()
+        .option("stats", format!("127.0.0.1:{one}"))
+        .option("stats", format!("127.0.0.1:{two}"))
+        .option("vacuum", "true")
+        .start();
+    let (old, new) = (server.dir.join("uwsgi.pid"), server.dir.join("other.pid"));
+    let changed = text(&server)
+        .replace(&format!("stats = 127.0.0.1:{one}"), &format!("stats = 127.0.0.1:{three}"))
+        .replace(&old.display().to_string(), &new.display().to_string());
+    rewrite(&server, &changed);
+    server.reload();
+    for port in [two, three] {
+        assert!(stats(port).unwrap().contains("\"workers\""), "{port}");
+    }
+    assert!(stats(one).is_none());
+    assert_eq!(fs::read_to_string(&new).unwrap().trim(), server.pid().to_string());
+    assert!(!old.exists());
+    // One that cannot be bound changes nothing.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let bad = format!("127.0.0.1:{}", taken.local_addr().unwrap().port());
+    rewrite(&server, &changed.replace(&format!("127.0.0.1:{three}"), &bad));
+    server.reload();
+    server.wait_log("reload failed");
+    assert!(stats(three).is_some());
+    server.stop(Signal::SIGTERM);
+    assert!(!new.exists(), "vacuum");
+}
+
+#[test]
+fn a_configuration_that_takes_its_time_delays_nothing() {
+    let site = Site::probe();
+    let script = site.dir.join("config.sh");
+    // The first reading is quick; later ones wait for a file.
+    let ini = "printf '[uwsgi]\\nharakiri = 77\\n'";
+    fs::write(
+        &script,
+        format!(
+            "cd {}; if [ -e started ]; then touch reading; while [ ! -e go ]; do sleep 0.05; done; fi; touch started; {ini}\n",
+            site.dir.path().display()
+        ),
+    )
+    .unwrap();
+    let mut server = site.option("ini", format!("exec://sh {}", script.display())).start();
+    server.signal(Signal::SIGHUP);
+    until("the reading", || server.dir.join("reading").exists().then_some(()));
+    let ask = || steer::ask(&server.instance().unwrap(), &Request::Ping, Duration::from_secs(30)).unwrap();
+    assert!(matches!(ask(), Answer::Pong { .. }), "the master has time for others");
+    server.get("/hello").expect(200);
+    let before = server.worker_pids();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(before[0]), Signal::SIGKILL).unwrap();
+    until("a new worker", || {
+        let now = server.worker_pids();
+        (now.len() == 1 && now != before).then_some(())
+    });
+    assert_eq!(server.reloads_done(), 0);
+    fs::write(server.dir.join("go"), "").unwrap();
+    until("the end of the reload", || (server.reloads_done() == 1).then_some(()));
+    // And a stop does not wait for it; what it runs ends too.
+    fs::remove_file(server.dir.join("go")).unwrap();
+    fs::remove_file(server.dir.join("reading")).unwrap();
+    server.signal(Signal::SIGHUP);
+    until("the reading", || server.dir.join("reading").exists().then_some(()));
+    server.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn a_configuration_that_dies_while_it_is_read_changes_nothing() {
+    let site = Site::probe();
+    let script = site.dir.join("config.sh");
+    fs::write(&script, "printf '[uwsgi]\\nharakiri = 77\\n'\n").unwrap();
+    let server = site.option("ini", format!("exec://sh {}", script.display())).start();
+    let before = server.worker_pids();
+    // It kills the process that reads, which is in its group.
+    fs::write(&script, "kill -9 0\n").unwrap();
+    server.reload();
+    server.wait_log("reload failed");
+    assert_eq!(server.worker_pids(), before);
+    server.get("/hello").expect(200);
+    fs::write(&script, "printf '[uwsgi]\\nworkers = 2\\n'\n").unwrap();
+    server.reload();
+    assert_eq!(server.worker_pids().len(), 2);
+}
+
+#[test]
+fn if_reload_still_counts() {
+    let site = Site::probe();
+    let server = site.option("if-not-reload", "").option("workers", 1).option("endif", "");
+    let server = server.option("if-reload", "").option("workers", 2).option("endif", "").start();
+    assert_eq!(server.worker_pids().len(), 1);
+    for _ in 0..2 {
+        server.reload();
+        assert_eq!(server.worker_pids().len(), 2);
+    }
+}
+
+fn touch(path: &Path) {
+    let later = std::time::SystemTime::now() + Duration::from_secs(5);
+    fs::File::options().append(true).create(true).open(path).unwrap().set_modified(later).unwrap();
+}
+
+#[test]
+fn each_touch_file_has_its_meaning() {
+    let count = "import os\nopen(os.path.join(os.environ['HOLD_DIR'], 'imports'), 'a').write('x')\n";
+    let site = Site::probe().source("counted.py", count).option("import", "counted").option("workers", 2);
+    let files = ["all", "all2", "workers", "chain"].map(|n| site.dir.join("hold").join(n));
+    for file in &files[..3] {
+        fs::write(file, "").unwrap();
+    }
+    let server = site
+        .option("touch-reload", files[0].display())
+        .option("touch-reload", files[1].display())
+        .option("touch-workers-reload", files[2].display())
+        .option("touch-chain-reload", files[3].display())
+        .start();
+    let imports = || fs::read_to_string(server.dir.join("hold/imports")).unwrap().len();
+    let others = |before: &[i32]| {
+        until("other workers", || {
+            let now = server.worker_pids();
+            (now.len() == 2 && now.iter().all(|pid| !before.contains(pid))).then_some(())
+        })
+    };
+    for (file, expected) in [(&files[2], 1), (&files[3], 1), (&files[0], 2), (&files[1], 3)] {
+        let before = server.worker_pids();
+        touch(file);
+        others(&before);
+        assert_eq!(imports(), expected, "{}", file.display());
+        until("rest", || (server.workers().len() == 2).then_some(()));
+    }
+    assert_eq!(server.reloads_done(), 2);
+    // Another file in its place counts, its removal does not.
+    let other = server.dir.join("hold/new");
+    fs::write(&other, "").unwrap();
+    fs::rename(&other, &files[0]).unwrap();
+    until("the third reload", || (server.reloads_done() == 3).then_some(()));
+    files.iter().for_each(|f| fs::remove_file(f).unwrap());
+    assert!(stays(Duration::from_millis(2500), || server.reloads_done() == 3));
+}

@@ -1,0 +1,110 @@
+//! Programs and steps beside the application, with a real worker: `exec-pre-app` and its relatives, and what a
+//! reload runs again.
+
+use nix::sys::signal::Signal;
+use std::fs;
+use uswgi_tests::process::alive;
+use uswgi_tests::server::wait_file;
+use uswgi_tests::{Request, Site, until};
+
+/// `echo WORD >> order`, in the folder that the test looks at.
+fn note(site: &Site, word: &str) -> String {
+    format!("echo {word} >> {}", site.dir.join("hold/order").display())
+}
+
+fn order(server: &uswgi_tests::Server) -> Vec<String> {
+    let text = fs::read_to_string(server.dir.join("hold/order")).unwrap_or_default();
+    text.lines().map(str::to_string).collect()
+}
+
+#[test]
+fn steps_run_where_the_application_is_loaded_and_again_by_a_reload() {
+    for lazy in [false, true] {
+        let mut site = Site::probe().option("workers", 2).option("lazy-apps", lazy);
+        for (option, word) in [
+            ("exec-asap", "asap"),
+            ("exec-as-user", "user"),
+            ("exec-pre-app", "pre"),
+            ("exec-post-app", "post"),
+        ] {
+            let step = note(&site, word);
+            site = site.option(option, step);
+        }
+        let fork = format!("exec:{}", note(&site, "fork"));
+        let first = format!("exec:{}", note(&site, "first"));
+        let mut server = site
+            .option("hook-pre-app", "putenv:FROM_HOOK=yes")
+            .option("hook-post-fork", fork)
+            .option("hook-accepting1-once", first)
+            .start();
+        let mut seen = order(&server);
+        assert_eq!(seen[..2], ["asap", "user"], "lazy {lazy}: {seen:?}");
+        seen.sort();
+        let loads = if lazy { 2 } else { 1 };
+        let count = |seen: &[String], word: &str| seen.iter().filter(|w| *w == word).count();
+        for (word, times) in [("pre", loads), ("post", loads), ("fork", 2), ("first", 1)] {
+            assert_eq!(count(&seen, word), times, "lazy {lazy}: {word} in {seen:?}");
+        }
+        server.reload();
+        let again = order(&server);
+        assert_eq!(count(&again, "pre"), 2 * loads, "{again:?}");
+        // Without lazy-apps the template of the reload runs what a start runs as the user.
+        assert_eq!(count(&again, "user"), if lazy { 1 } else { 2 }, "{again:?}");
+        server.get("/hello").expect(200);
+        server.stop(Signal::SIGTERM);
+    }
+}
+
+#[test]
+fn a_failing_step_ends_the_start_and_a_reload_keeps_the_old_generation() {
+    for option in ["exec-pre-app", "exec-post-app"] {
+        let failure = Site::probe().option(option, "exit 4").refused();
+        assert_eq!(failure.code, Some(22), "{}", failure.text);
+        assert!(failure.text.contains(option) && failure.text.contains('4'), "{}", failure.text);
+        let failure = Site::probe().option("hook-post-fork", "exec:false").refused();
+        assert_ne!(failure.code, Some(0), "{}", failure.text);
+    }
+    let site = Site::probe();
+    let test = format!("test ! -e {}", site.dir.join("hold/bad").display());
+    let server = site.option("exec-pre-app", test).option("vacuum", "true").start();
+    let before = server.worker_pids();
+    fs::write(server.dir.join("hold/bad"), "").unwrap();
+    let out = server.ctl(&["reload", "--wait"]);
+    assert_ne!(out.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("exec-pre-app"), "{out:?}");
+    assert_eq!(server.worker_pids(), before);
+    server.get("/hello").expect(200);
+    fs::remove_file(server.dir.join("hold/bad")).unwrap();
+    assert_eq!(server.ctl(&["reload", "--wait"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_daemon_outlives_the_last_request_and_not_the_instance() {
+    let site = Site::probe();
+    let pid = site.dir.join("hold/daemon.pid");
+    let daemon = format!("echo $$ > {}; exec sleep 1000", pid.display());
+    let mut server = site.option("attach-daemon", daemon).option("vacuum", "true").start();
+    let daemon: i32 = wait_file(&pid).trim().parse().unwrap();
+    let held = server.door().ask_later(Request::get("/hold?name=a"));
+    server.held("a");
+    server.signal(Signal::SIGTERM);
+    server.wait_log("stopping");
+    assert!(alive(daemon), "the request may need it");
+    server.let_go("a");
+    held.join().unwrap().unwrap().expect(200);
+    assert_eq!(server.wait().code(), Some(0));
+    server.wait_gone();
+    until("the daemon's end", || (!alive(daemon)).then_some(()));
+}
+
+#[test]
+fn what_a_killed_master_leaves_is_no_daemon() {
+    let site = Site::probe();
+    let pid = site.dir.join("hold/daemon.pid");
+    let daemon = format!("echo $$ > {}; exec sleep 1000", pid.display());
+    let mut server = site.option("attach-daemon", daemon).start();
+    let daemon: i32 = wait_file(&pid).trim().parse().unwrap();
+    server.signal(Signal::SIGKILL);
+    until("the daemon's end", || (!alive(daemon)).then_some(()));
+    server.wait_gone();
+}

@@ -1,0 +1,97 @@
+//! `lint --check-app`: whether the application of a file loads, tried by `uswgi-worker --check` in the interpreter,
+//! directory and environment that the file names. It runs the application's own code, which is why it has to be
+//! asked for.
+
+use crate::instance::Instance;
+use crate::{Command as Loaded, load};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use uswgi_proto::settings::{App, AppSource};
+
+/// The launcher: beside this program, else on PATH.
+fn launcher() -> PathBuf {
+    let beside = std::env::current_exe().ok().and_then(|p| Some(p.parent()?.join("uswgi-worker")));
+    beside.filter(|p| p.is_file()).unwrap_or_else(|| "uswgi-worker".into())
+}
+
+/// `module:callable` as the launcher takes it.
+fn source(app: &App, callable: &str) -> String {
+    let text = match &app.source {
+        AppSource::Module(text) => text.clone(),
+        // A slash makes it a path, whatever its end: `site.wsgi` could be a module.
+        AppSource::File(text) if !text.contains('/') => format!("./{text}"),
+        AppSource::File(text) => text.clone(),
+    };
+    if text.contains(':') || callable == "application" { text } else { format!("{text}:{callable}") }
+}
+
+fn check(instance: &Instance, app: &App) -> Result<(), String> {
+    let mut command = Command::new(launcher());
+    if let Some(home) = &instance.home {
+        command.arg("--home").arg(home);
+    }
+    if let Some(dir) = &instance.chdir {
+        command.arg("--chdir").arg(dir);
+    }
+    for entry in &instance.pythonpath {
+        command.arg("--pythonpath").arg(entry);
+    }
+    for (name, value) in &instance.env {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let source = source(app, &instance.callable);
+    let output = command
+        .arg("--check")
+        .arg(&source)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| format!("cannot run {}: {e}", launcher().display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let mut text = format!("the application {source} does not load:\n");
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    Err(text)
+}
+
+/// Load the file as the master would and try its applications; the text for people when one fails.
+pub(super) fn run(file: &OsString) -> Result<(), String> {
+    // A positional word has no section; `--ini` takes every form, and the readers go by the name's end.
+    let name = file.to_string_lossy();
+    let path = name.rsplit_once(':').map_or(&name[..], |(path, _)| path);
+    let kind = match path.rsplit_once('.').map(|(_, end)| end) {
+        Some("xml") => "--xml",
+        Some("yaml" | "yml") => "--yaml",
+        Some("json" | "js") => "--json",
+        _ => "--ini",
+    };
+    match load(&["--allow-unsupported".into(), kind.into(), file.clone()], std::env::vars_os()) {
+        Ok(Loaded::Run(loaded)) => {
+            let instance = &loaded.instance;
+            instance.apps.iter().try_for_each(|app| check(instance, app))
+        }
+        Ok(Loaded::Print { .. }) => Ok(()),
+        Err(e) => {
+            Err(format!("the application was not tried, because the configuration does not load:\n{e}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_callable_goes_with_a_source_that_names_none() {
+        let app = |text: &str| App { mountpoint: String::new(), source: AppSource::Module(text.into()) };
+        assert_eq!(source(&app("a.b"), "application"), "a.b");
+        assert_eq!(source(&app("a.b"), "app"), "a.b:app");
+        assert_eq!(source(&app("a.b:make()"), "app"), "a.b:make()");
+        let file = App { mountpoint: String::new(), source: AppSource::File("site.wsgi".into()) };
+        assert_eq!(source(&file, "application"), "./site.wsgi");
+    }
+}

@@ -1,0 +1,51 @@
+//! Printing: to standard output and error, silently when nobody reads any more, and JSON texts of bytes
+//! that are not UTF-8.
+
+use std::io::Write;
+
+/// Print bytes to standard output. A closed pipe is not an error.
+pub(super) fn out(bytes: &[u8]) {
+    let mut to = std::io::stdout().lock();
+    let _ = to.write_all(bytes).and_then(|()| to.flush());
+}
+
+/// Print a line to standard error.
+pub(super) fn err(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A JSON string of bytes. A byte that is not part of UTF-8 becomes a lone surrogate, U+DC80 to U+DCFF,
+/// as Python's surrogateescape makes it; serde_json cannot write those.
+pub(super) fn json_string(bytes: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                c if c < ' ' || c == '\x7f' => out.push_str(&format!("\\u{:04x}", c as u32)),
+                c => out.push(c),
+            }
+        }
+        for b in chunk.invalid() {
+            out.push_str(&format!("\\udc{b:02x}"));
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_keeps_every_byte() {
+        assert_eq!(json_string(b"a\"\\\n\x01"), "\"a\\\"\\\\\\n\\u0001\"");
+        assert_eq!(json_string("caf\u{e9}".as_bytes()), "\"caf\u{e9}\"");
+        assert_eq!(json_string(b"\xff\xc3x"), "\"\\udcff\\udcc3x\"");
+    }
+}

@@ -1,0 +1,159 @@
+//! The unit of systemd, the program of supervisor and the server block of nginx that fit an instance.
+//! They are starting points: complete and valid, with the choices said in comments.
+
+use crate::instance::{Address, Instance};
+use std::path::Path;
+use uswgi_proto::settings::Protocol;
+
+/// A systemd unit. Type=notify, a reload that waits, and hardening that a Python app survives.
+pub fn systemd(instance: &Instance, file: &Path) -> String {
+    let file = file.display();
+    let name = name(instance);
+    let pidfile = instance.pidfile.as_ref().or(instance.pidfile2.as_ref());
+    let mut out = format!(
+        "# Made by uswgi-conf from {file}.\n[Unit]\nDescription=uswgi instance {name}\nAfter=network-online.target\nWants=network-online.target\n\n[Service]\nType=notify\nNotifyAccess=main\n"
+    );
+    if instance.daemonize.is_some() || instance.daemonize2.is_some() {
+        out += "# daemonize must be removed from the configuration: systemd watches the process that it starts.\n";
+    }
+    out += &format!("ExecStart=/usr/bin/env uswgi-master --ini {}\n", escape(&file.to_string()));
+    out += "# Waits until every worker of the new generation accepts; a broken app keeps the old one.\n";
+    match pidfile {
+        Some(p) => {
+            out += &format!(
+                "ExecReload=/usr/bin/env uswgi-ctl --pidfile {} reload --wait\n",
+                escape(&p.display().to_string())
+            )
+        }
+        None => {
+            out += "ExecReload=/bin/kill -HUP $MAINPID\n# With a pidfile: ExecReload=/usr/bin/env uswgi-ctl --pidfile FILE reload --wait\n"
+        }
+    }
+    // The master waits for its workers within the mercy; systemd must wait a little longer.
+    out += &format!(
+        "KillMode=mixed\nTimeoutStopSec={}\nTimeoutStartSec=120\nRestart=on-failure\nRestartSec=2\n",
+        instance.mercy + 10
+    );
+    out += "SyslogIdentifier=uswgi\nLimitNOFILE=65536\n";
+    if let Some(dir) = runtime_directory(instance) {
+        out += &format!("RuntimeDirectory={dir}\n");
+        if instance.uid.is_some() {
+            out += "# The instance drops to its uid by itself: let it own the directory with User= instead if you prefer.\n";
+        }
+    }
+    out += "\n# Hardening; loosen what the app needs.\nNoNewPrivileges=yes\nPrivateTmp=yes\nProtectSystem=full\nProtectControlGroups=yes\nProtectKernelModules=yes\nProtectKernelTunables=yes\nRestrictRealtime=yes\nRestrictSUIDSGID=yes\nLockPersonality=yes\n\n[Install]\nWantedBy=multi-user.target\n";
+    out
+}
+
+/// `%` starts a specifier in units.
+fn escape(text: &str) -> String {
+    let text = text.replace('%', "%%");
+    if text.contains([' ', '"', '\\']) {
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        text
+    }
+}
+
+fn runtime_directory(instance: &Instance) -> Option<String> {
+    let paths = instance.sockets.iter().filter_map(|s| match &s.address {
+        Address::Unix(p) => Some(p.clone()),
+        _ => None,
+    });
+    let mut all = paths.chain(instance.pidfile.clone());
+    let dir =
+        all.find_map(|p| p.parent().and_then(|d| d.strip_prefix("/run").ok().map(Path::to_path_buf)))?;
+    let first = dir.components().next()?.as_os_str().to_str()?.to_string();
+    (!first.is_empty()).then_some(first)
+}
+
+/// A name for people: the directory or module of the app.
+fn name(instance: &Instance) -> String {
+    use uswgi_proto::settings::AppSource;
+    let text = match instance.apps.first().map(|a| &a.source) {
+        Some(AppSource::Module(m)) => m.split([':', '.']).next().unwrap_or_default().to_string(),
+        Some(AppSource::File(f)) => {
+            Path::new(f).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+        None => String::new(),
+    };
+    let text: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+    if text.is_empty() { "app".into() } else { text }
+}
+
+/// A program of supervisor. It stops with TERM, which stops gracefully here.
+pub fn supervisor(instance: &Instance, file: &Path) -> String {
+    let file = file.display().to_string().replace('%', "%%");
+    let mut out = format!("; Made by uswgi-conf from {file}.\n[program:{}]\n", name(instance));
+    if instance.daemonize.is_some() || instance.daemonize2.is_some() {
+        out += "; daemonize must be removed from the configuration: supervisor watches the process that it starts.\n";
+    }
+    let quoted = if file.contains(' ') { format!("\"{file}\"") } else { file };
+    out += &format!("command=uswgi-master --ini {quoted}\n");
+    out += "autostart=true\nautorestart=true\n; Only what serves for this long counts as started.\nstartsecs=3\n";
+    out += "; TERM and INT stop gracefully, within reload-mercy; supervisor waits a little longer.\nstopsignal=TERM\n";
+    out += &format!("stopwaitsecs={}\n", instance.mercy + 10);
+    out += "; The master ends its workers by itself: only it is signalled.\nstopasgroup=false\nkillasgroup=true\nredirect_stderr=true\n";
+    out
+}
+
+/// A server block of nginx for the first socket that nginx can reach.
+pub fn nginx(instance: &Instance) -> Result<String, String> {
+    let socket =
+        instance.sockets.iter().find(|s| matches!(s.address, Address::Tcp { .. } | Address::Unix(_)));
+    let Some(socket) = socket else {
+        return Err("there is no TCP or unix socket that nginx could reach".into());
+    };
+    let uwsgi = socket.protocol == Protocol::Uwsgi;
+    let target = match &socket.address {
+        Address::Unix(path) if path.is_absolute() => format!("unix:{}", path.display()),
+        Address::Unix(path) => {
+            return Err(format!("the socket {} must be an absolute path for nginx", path.display()));
+        }
+        Address::Tcp { host, port } => {
+            let host = if matches!(host.as_str(), "" | "0.0.0.0" | "::") { "127.0.0.1" } else { host };
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        }
+        _ => String::new(),
+    };
+    let name = name(instance);
+    // nginx must wait longer than the app may take.
+    let wait = if instance.harakiri > 0 { instance.harakiri + 5 } else { 60 };
+    let mut out = format!(
+        "upstream {name} {{\n    server {target};\n}}\n\nserver {{\n    listen 80;\n    server_name example.com;\n"
+    );
+    let body = if instance.limit_post > 0 { instance.limit_post.to_string() } else { "10m".into() };
+    out += &format!("    client_max_body_size {body};\n");
+    for map in &instance.static_maps {
+        let prefix = format!("{}/", map.prefix.trim_end_matches('/'));
+        if prefix == "/" || map.target.contains([' ', ';', '{', '}', '"']) {
+            continue;
+        }
+        let target = absolute(instance, &map.target);
+        let line = if map.keep_prefix {
+            format!("root {target}")
+        } else {
+            format!("alias {}/", target.trim_end_matches('/'))
+        };
+        out += &format!("\n    location {prefix} {{\n        {line};\n    }}\n");
+    }
+    out += "\n    location / {\n";
+    if uwsgi {
+        out += &format!(
+            "        include uwsgi_params;\n        uwsgi_param HTTP_HOST $host;\n        uwsgi_pass {name};\n        uwsgi_read_timeout {wait}s;\n"
+        );
+    } else {
+        out += &format!(
+            "        proxy_set_header Host $host;\n        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n        proxy_set_header X-Forwarded-Proto $scheme;\n        proxy_http_version 1.1;\n        proxy_set_header Connection \"\";\n        proxy_pass http://{name};\n        proxy_read_timeout {wait}s;\n"
+        );
+    }
+    out += "    }\n}\n";
+    Ok(out)
+}
+
+fn absolute(instance: &Instance, path: &str) -> String {
+    match &instance.chdir {
+        Some(base) if !path.starts_with('/') => base.join(path).display().to_string(),
+        _ => path.to_string(),
+    }
+}

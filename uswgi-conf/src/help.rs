@@ -1,0 +1,78 @@
+//! Help and version texts, made from the option table.
+
+#![forbid(unsafe_code)]
+
+use crate::options::{self, Arg, Status};
+use std::fmt::Write;
+
+/// Where the text behind the names starts.
+const COLUMN: usize = 34;
+
+/// One line for `--version`.
+pub fn version() -> String {
+    format!("uswgi {}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// `-p, --processes, --workers VALUE`: the short letter stands for the first long name that has it.
+fn names(row: &options::Row) -> String {
+    let fact = row.fact;
+    let first =
+        |name: &str| options::rows().find(|r| r.fact.short == fact.short).map(|r| r.fact.name) == Some(name);
+    let short = if fact.short != 0 && first(fact.name) {
+        format!("-{}, ", char::from(fact.short))
+    } else {
+        String::new()
+    };
+    let aliases: String = fact
+        .aliases
+        .split_whitespace()
+        .filter(|a| options::row(a).is_some_and(|r| r.status == Status::Supported))
+        .map(|a| format!(", --{a}"))
+        .collect();
+    let value = match fact.arg {
+        Arg::No => "",
+        Arg::Opt => "[=VALUE]",
+        Arg::Req => " VALUE",
+    };
+    format!("  {short}--{}{aliases}{value}", fact.name)
+}
+
+/// The text of `--help`: how to start, and every supported option.
+pub fn help() -> String {
+    let mut out = String::from(
+        "Usage: uswgi-master [OPTIONS] [FILE.ini]...\n\n\
+         Runs a WSGI application as its uWSGI configuration says. Every option may stand in a file\n\
+         (name = value), on the command line (--name value) or in the environment (UWSGI_NAME=value).\n\
+         `uswgi-conf explain OPTION` says more, also about options that are not listed here.\n",
+    );
+    let mut category = "";
+    let mut rows: Vec<_> =
+        options::rows().filter(|r| r.status == Status::Supported && r.canonical() == r.fact.name).collect();
+    rows.sort_by_key(|r| (options::heading_rank(r.category()), r.category()));
+    for row in rows {
+        if row.category() != category {
+            category = row.category();
+            let _ = write!(out, "\n{category}:\n");
+        }
+        let default = if row.default.is_empty() { String::new() } else { format!(" [{}]", row.default) };
+        let names = names(&row);
+        let gap = if names.len() < COLUMN { "" } else { "\n" };
+        let pad = if gap.is_empty() { COLUMN - names.len() } else { COLUMN };
+        let _ = writeln!(out, "{names}{gap}{:pad$}{}{default}", "", row.help);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn help_lists_what_is_supported_and_nothing_else() {
+        let text = super::help();
+        for name in ["--processes", "--socket", "--harakiri", "--max-surplus"] {
+            assert!(text.contains(name), "{name}");
+        }
+        for name in ["--gevent", "--emperor", "--spooler"] {
+            assert!(!text.contains(&format!("{name} ")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What a configuration means: the typed settings of one instance, every default resolved.
+//!
+//! `resolve` makes it, the master obeys it. It must hold no syntax and no unresolved name; users and
+//! groups stay text, because they are looked up in the system that runs the instance, at start.
+
+use crate::logs::Logs;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use uswgi_proto::files::StaticRules;
+use uswgi_proto::settings::{App, LogAlways, Protocol, StaticMap};
+use uswgi_proto::shared::SharedSpec;
+
+/// Where a value came from, for messages.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Origin {
+    /// File, `command line` or `environment`.
+    pub source: String,
+    /// Line from 1; 0 where there are no lines.
+    pub line: u32,
+    /// Column from 1; 0 where there are none.
+    pub column: u32,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.line, self.column) {
+            (0, _) => f.write_str(&self.source),
+            (line, 0) => write!(f, "{}:{line}", self.source),
+            (line, column) => write!(f, "{}:{line}:{column}", self.source),
+        }
+    }
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Address {
+    /// `host:port`; an empty host is 0.0.0.0; `[v6]:port` without the brackets here.
+    Tcp {
+        /// Name or number.
+        host: String,
+        /// 0: the system chooses.
+        port: u16,
+    },
+    /// A path, relative to the directory at start.
+    Unix(PathBuf),
+    /// `@name`: the abstract namespace of Linux.
+    Abstract(String),
+    /// `fd://N`: inherited.
+    Fd(i32),
+}
+
+/// One listening socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Socket {
+    /// As it was written.
+    pub name: String,
+    /// Where.
+    pub address: Address,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// What a TERM to the master does (`die-on-term`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnTerm {
+    /// Stop gracefully (the default here).
+    Stop,
+    /// Reload, as uWSGI does without `die-on-term` (`die-on-term = false`).
+    Reload,
+}
+
+/// How `cheaper` decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum CheaperAlgorithm {
+    /// By workers that are busy.
+    #[default]
+    Spare,
+    /// By connections that wait.
+    Backlog,
+    /// By an operator alone.
+    Manual,
+}
+
+impl CheaperAlgorithm {
+    /// As `cheaper-algo` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            CheaperAlgorithm::Spare => "spare",
+            CheaperAlgorithm::Backlog => "backlog",
+            CheaperAlgorithm::Manual => "manual",
+        }
+    }
+}
+
+/// When there are fewer workers than `workers`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Dynamic {
+    /// Fewest workers; 0: always all.
+    pub cheaper: u32,
+    /// Workers at the start; 0: the fewest.
+    pub initial: u32,
+    /// Workers that come at a time.
+    pub step: u32,
+    /// Cycles of the spare algorithm, connections of the backlog algorithm.
+    pub overload: u32,
+    /// Which algorithm.
+    pub algorithm: CheaperAlgorithm,
+    /// Bytes of resident memory of all workers above which no more come; 0: no limit.
+    pub rss_soft: u64,
+    /// Bytes of resident memory of all workers above which they become fewer; 0: no limit.
+    pub rss_hard: u64,
+    /// No workers until the first connection.
+    pub cheap: bool,
+    /// Seconds without a request after which no workers are kept; 0: for ever.
+    pub idle: u32,
+    /// End the instance then.
+    pub die_on_idle: bool,
+}
+
+/// One instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Listening sockets in order; never empty.
+    pub sockets: Vec<Socket>,
+    /// Backlog of every socket (`listen`).
+    pub listen: u32,
+    /// Mode of unix sockets, e.g. 0o660; None: as the umask says.
+    pub chmod_socket: Option<u32>,
+    /// `user[:group]` of unix sockets.
+    pub chown_socket: Option<String>,
+    /// User to become.
+    pub uid: Option<String>,
+    /// Group to become.
+    pub gid: Option<String>,
+    /// Supplementary groups to add (`add-gid`).
+    pub add_gid: Vec<String>,
+    /// umask, if it was given.
+    pub umask: Option<u32>,
+
+    /// Directory to change to (after the sockets' and pidfile's own paths were made absolute).
+    pub chdir: Option<PathBuf>,
+    /// Second change of directory, after the app was loaded.
+    pub chdir2: Option<PathBuf>,
+    /// Virtual environment or prefix whose interpreter runs the app.
+    pub home: Option<PathBuf>,
+    /// Variables to set (Some) or remove (None), in order.
+    pub env: Vec<(String, Option<String>)>,
+    /// Entries of sys.path (patterns already expanded).
+    pub pythonpath: Vec<String>,
+    /// Applications.
+    pub apps: Vec<App>,
+    /// Name of the callable where a source names none.
+    pub callable: String,
+    /// Modules imported before the application.
+    pub imports: Vec<String>,
+    /// Arguments for sys.argv.
+    pub pyargv: Vec<String>,
+    /// Fail the start when the app does not load.
+    pub need_app: bool,
+    /// Load the app in every worker instead of once in the template.
+    pub lazy_apps: bool,
+    /// Choose the app by mount prefix.
+    pub manage_script_name: bool,
+
+    /// Workers wanted.
+    pub workers: u32,
+    /// When there are fewer.
+    pub dynamic: Dynamic,
+    /// CPUs that each worker is bound to; 0: all.
+    pub cpu_affinity: u32,
+    /// Threads in each.
+    pub threads: u32,
+    /// Seconds a worker may finish its requests on reload or stop.
+    pub mercy: u32,
+    /// Surplus processes allowed during replacement; None: max(1, 25 % of workers).
+    pub max_surplus: Option<u32>,
+    /// Requests after which a worker is replaced; 0: never.
+    pub max_requests: u64,
+    /// Most that is added to `max_requests` at random, per worker.
+    pub max_requests_delta: u64,
+    /// Seconds a worker lives at least before a limit replaces it.
+    pub min_worker_lifetime: u32,
+    /// Seconds after which a worker is replaced; 0: never.
+    pub max_worker_lifetime: u32,
+    /// Added for each worker number to `max_worker_lifetime`.
+    pub max_worker_lifetime_delta: u32,
+    /// Bytes of address space for each process; 0: no limit.
+    pub limit_as: u64,
+    /// Processes of the user; 0: no limit.
+    pub limit_nproc: u64,
+    /// Descriptors; 0: as inherited.
+    pub max_fd: u64,
+    /// Bytes; 0: never.
+    pub reload_on_rss: u64,
+    /// Bytes; 0: never.
+    pub reload_on_as: u64,
+    /// Bytes of resident memory at which the master kills a worker; 0: never.
+    pub evil_reload_on_rss: u64,
+    /// Bytes of address space at which the master kills a worker; 0: never.
+    pub evil_reload_on_as: u64,
+    /// Seconds a request may run; 0: for ever.
+    pub harakiri: u32,
+    /// Seconds between the interruption and the worker's replacement.
+    pub harakiri_grace: u32,
+    /// Signal that announces a harakiri to the application; 0: none.
+    pub harakiri_signal: i32,
+    /// Seconds between looks at the source of loaded modules; 0: none.
+    pub autoreload: u32,
+    /// Modules that are not looked at.
+    pub autoreload_ignore: Vec<String>,
+
+    /// Largest request head.
+    pub buffer_size: u32,
+    /// Most request variables.
+    pub max_vars: u32,
+    /// Largest body; 0: no limit.
+    pub limit_post: u64,
+    /// Bodies above go to disk; 0: they are streamed.
+    pub post_buffering: u64,
+    /// Seconds without progress.
+    pub socket_timeout: u32,
+    /// Seconds an idle persistent connection is kept.
+    pub keepalive_timeout: u32,
+    /// Served without Python.
+    pub static_maps: Vec<StaticMap>,
+    /// How they are served.
+    pub static_rules: StaticRules,
+    /// `Name: value`.
+    pub add_headers: Vec<String>,
+
+    /// The master's pid before privileges are dropped.
+    pub pidfile: Option<PathBuf>,
+    /// The master's pid after privileges were dropped.
+    pub pidfile2: Option<PathBuf>,
+    /// Written once the instance serves (`safe-pidfile`).
+    pub safe_pidfile: Option<PathBuf>,
+    /// The same, made after privileges were dropped (`safe-pidfile2`).
+    pub safe_pidfile2: Option<PathBuf>,
+    /// Remove sockets and pidfiles at exit.
+    pub vacuum: bool,
+    /// Detach and log to this file before the app is loaded.
+    pub daemonize: Option<PathBuf>,
+    /// Detach after the app was loaded.
+    pub daemonize2: Option<PathBuf>,
+    /// Log file.
+    pub logto: Option<PathBuf>,
+    /// Log file opened after privileges were dropped.
+    pub logto2: Option<PathBuf>,
+    /// What TERM does.
+    pub on_term: OnTerm,
+    /// Files whose change reloads.
+    pub touch_reload: Vec<PathBuf>,
+    /// Files whose change replaces the workers (`touch-workers-reload`, `touch-chain-reload`).
+    pub touch_workers: Vec<PathBuf>,
+    /// FIFOs for commands; the first is the one that is read first (`master-fifo`).
+    pub master_fifo: Vec<PathBuf>,
+    /// Addresses of the stats server.
+    pub stats: Vec<Address>,
+    /// The stats server speaks HTTP.
+    pub stats_http: bool,
+    /// The stats are one line (`stats-minified`).
+    pub stats_minified: bool,
+    /// The stats leave the threads out (`stats-no-cores`).
+    pub stats_no_cores: bool,
+
+    /// Write no line for each request.
+    pub disable_logging: bool,
+    /// Exceptions to `disable_logging`.
+    pub log_always: LogAlways,
+    /// See `WorkerSettings`.
+    pub forwarded_allow: String,
+    /// See `WorkerSettings`.
+    pub log_x_forwarded_for: bool,
+    /// See `WorkerSettings`.
+    pub log_micros: bool,
+    /// See `WorkerSettings`.
+    pub memory_report: bool,
+    /// See `WorkerSettings`.
+    pub log_format: Option<String>,
+    /// Where log lines go and what they look like.
+    pub log: Logs,
+    /// Prefix of every process title.
+    pub procname_prefix: String,
+    /// Give processes descriptive titles.
+    pub auto_procname: bool,
+    /// Programs beside the instance, and steps at points of its life.
+    pub tasks: crate::tasks::Tasks,
+    /// User and group to become before anything else (`immediate-uid`, `immediate-gid`).
+    pub immediate: (Option<String>, Option<String>),
+    /// No program that the instance starts may gain privileges (`no-new-privs`).
+    pub no_new_privs: bool,
+    /// Locks and caches of the application.
+    pub shared: SharedSpec,
+    /// Every option in order, for `uwsgi.opt`.
+    pub options: Vec<(String, Option<String>)>,
+}

@@ -1,0 +1,38 @@
+//! Understanding uWSGI configuration: reading, expanding, resolving, checking and explaining it.
+//!
+//! Data flows one way: `read` (bytes of a file to keys and values) -> `expand` (everything that is given
+//! to one ordered list, as uWSGI would hold it) -> `resolve` (that list to the typed `instance`).
+//!
+//! * [`options`]: the table of all names.
+//! * [`read`]: one reader a syntax.
+//! * [`expand`]: includes, placeholders, logic, in uWSGI's order.
+//! * [`resolve`]: values, defaults, what is unknown or not supported.
+//! * [`diag`], [`place`]: messages and where they belong.
+//! * [`lint`], [`show`], [`convert`]: what the `uswgi-conf` program does, by [`cli`].
+//! * [`differences`]: the rules changed on purpose.
+//! * [`load`]: all of it, as the master does at start and reload.
+
+#![deny(unsafe_code)]
+
+pub mod cli;
+pub mod convert;
+mod cpus;
+pub mod diag;
+pub mod differences;
+pub mod expand;
+mod glob;
+pub mod help;
+pub mod instance;
+pub mod lint;
+mod load;
+pub mod logs;
+pub mod options;
+pub mod place;
+pub mod read;
+pub mod resolve;
+pub mod show;
+mod system;
+pub mod tasks;
+
+pub use diag::{Diagnostic, Severity};
+pub use load::{Command, LoadError, Loaded, load};

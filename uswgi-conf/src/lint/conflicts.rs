@@ -1,0 +1,137 @@
+//! Rules between options, and what is known to go wrong in production.
+
+use super::Context;
+use crate::diag::{Diagnostic, Severity};
+use crate::expand::{Applied, truth};
+use crate::instance::Address;
+use uswgi_proto::settings::Protocol;
+
+/// Look at the options together.
+pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
+    let mut say = |severity, code, a: Option<&Applied>, message: String, help: &str| {
+        let d = Diagnostic::new(severity, code, message).help(help);
+        out.push(match a {
+            Some(a) => d.at(&a.place).width(a.fact.name.len()),
+            None => d,
+        });
+    };
+    let i = c.instance;
+    let serves = !i.sockets.is_empty();
+    if let (0, true, false) = (i.harakiri, serves, i.apps.is_empty()) {
+        let message = "no harakiri: a request that hangs keeps its worker for ever".to_string();
+        say(
+            Severity::Note,
+            "no-harakiri",
+            None,
+            message,
+            "add harakiri = 30, longer than your slowest good request",
+        );
+    }
+    if let Some(a) =
+        c.last(&["reload-mercy", "worker-reload-mercy"]).filter(|_| i.harakiri > 0 && i.mercy < i.harakiri)
+    {
+        let message = format!(
+            "requests may run {} s (harakiri), but a reload or stop waits only {} s for them",
+            i.harakiri, i.mercy
+        );
+        say(
+            Severity::Note,
+            "mercy-below-harakiri",
+            Some(a),
+            message,
+            "make the mercy at least as long as harakiri",
+        );
+    }
+    if let Some(mode) = i.chmod_socket.filter(|m| m & 0o002 != 0) {
+        let message = format!(
+            "mode {mode:o}: every user of this machine may send requests, with any REMOTE_USER and REMOTE_ADDR"
+        );
+        let a = c.last(&["chmod-socket", "chmod"]);
+        say(
+            Severity::Warning,
+            "open-socket",
+            a,
+            message,
+            "use 660, and chown-socket or the web server's group",
+        );
+    }
+    if serves && i.uid.is_none() {
+        let message = "no uid: started by root, the app runs as root".to_string();
+        say(
+            Severity::Note,
+            "no-uid",
+            None,
+            message,
+            "add uid = www-data (and gid), or start it as another user",
+        );
+    }
+    if let (Some(_), None) = (&i.uid, &i.gid) {
+        let message = "uid without gid: the processes keep root's group".to_string();
+        say(Severity::Warning, "uid-without-gid", c.last(&["uid"]), message, "add gid");
+    }
+    if let Some(a) = c.last(&["daemonize", "daemonize2"]) {
+        let message = "daemonize under systemd, supervisor or docker makes them lose the process".to_string();
+        say(Severity::Note, "daemonize", Some(a), message, "remove it there, and log to stderr");
+    }
+    for (socket, a) in i.sockets.iter().zip(c.all(&[
+        "socket",
+        "uwsgi-socket",
+        "http-socket",
+        "http11-socket",
+        "http",
+        "httprouter",
+    ])) {
+        match &socket.address {
+            Address::Tcp { host, .. }
+                if matches!(host.as_str(), "" | "0.0.0.0" | "::") && socket.protocol == Protocol::Uwsgi =>
+            {
+                let message = format!(
+                    "{} takes the uwsgi protocol from every network: whoever reaches it may claim to be any user",
+                    socket.name
+                );
+                say(
+                    Severity::Note,
+                    "public-socket",
+                    Some(a),
+                    message,
+                    "bind 127.0.0.1 or a unix socket where the web server is on the same machine",
+                );
+            }
+            Address::Unix(path) if path.starts_with("/tmp") => {
+                let message = format!(
+                    "{} is in /tmp: services with PrivateTmp do not see it, and any user may take the name first",
+                    socket.name
+                );
+                say(Severity::Note, "tmp-socket", Some(a), message, "use a directory below /run");
+            }
+            _ => {}
+        }
+    }
+    if let Some(a) = c.last(&["pidfile", "pidfile2", "safe-pidfile"])
+        && a.value.as_deref().is_some_and(|v| v.starts_with(b"/tmp"))
+    {
+        let message = "a pidfile in /tmp: any user may put another one there first".to_string();
+        say(Severity::Note, "tmp-pidfile", Some(a), message, "use a directory below /run");
+    }
+    if let Some(a) = c.last(&["die-on-term"]).filter(|a| !truth(a.value.as_deref())) {
+        let message =
+            "die-on-term = false: TERM reloads, so systemd, supervisor and docker cannot stop it in time"
+                .to_string();
+        say(Severity::Warning, "term-reloads", Some(a), message, "remove it: TERM stops by default here");
+    }
+    if i.vacuum
+        && i.pidfile.is_none()
+        && !i.sockets.iter().any(|s| matches!(s.address, Address::Unix(_)))
+        && i.pidfile2.is_none()
+        && i.safe_pidfile.is_none()
+        && serves
+    {
+        say(
+            Severity::Note,
+            "idle-vacuum",
+            c.last(&["vacuum"]),
+            "vacuum has nothing to remove: no unix socket, no pidfile".into(),
+            "it does no harm",
+        );
+    }
+}

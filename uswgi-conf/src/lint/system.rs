@@ -1,0 +1,212 @@
+//! Rules about this machine: paths that are not there, users that do not exist, homes that the target
+//! user cannot read. Looks, never touches.
+
+use super::Context;
+use crate::diag::{Diagnostic, Severity};
+use crate::expand::Applied;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use uswgi_proto::settings::AppSource;
+
+/// Look at the machine.
+pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
+    let i = c.instance;
+    let mut say = |severity, code, a: Option<&Applied>, message: String, help: &str| {
+        let d = Diagnostic::new(severity, code, message).help(help);
+        out.push(match a {
+            Some(a) => d.at(&a.place.value()).width(a.value.as_ref().map_or(0, Vec::len)),
+            None => d,
+        });
+    };
+    let base = i.chdir.clone().unwrap_or_default();
+    let below = |path: &Path| -> PathBuf { base.join(path) };
+    let missing = |path: &Path| known(path) && !path.exists();
+    if let Some(dir) = i.chdir.as_deref().filter(|d| missing(d)) {
+        say(
+            Severity::Warning,
+            "path",
+            c.last(&["chdir"]),
+            format!("chdir: there is no {}", dir.display()),
+            "create it, or correct the path",
+        );
+    }
+    let base_is_there = base.as_os_str().is_empty() || base.exists();
+    for app in &i.apps {
+        if let AppSource::File(file) = &app.source {
+            let file = file.split(':').next().unwrap_or_default();
+            let path = below(Path::new(file));
+            if base_is_there && missing(&path) {
+                let a = c.last(&["wsgi-file", "file", "mount"]);
+                say(
+                    Severity::Warning,
+                    "path",
+                    a,
+                    format!("there is no {}", path.display()),
+                    "relative names start from chdir",
+                );
+            }
+        }
+    }
+    let home = c.last(&["home", "virtualenv", "venv", "pyhome"]);
+    if let Some(path) = i.home.as_deref().filter(|p| known(p)) {
+        let python = path.join("bin/python");
+        if !path.exists() {
+            say(
+                Severity::Warning,
+                "path",
+                home,
+                format!("there is no {}", path.display()),
+                "create the virtual environment with python3 -m venv",
+            );
+        } else if !python.exists() && !path.join("bin/python3").exists() {
+            say(
+                Severity::Warning,
+                "no-venv",
+                home,
+                format!("{} is no virtual environment: it has no bin/python", path.display()),
+                "create it with python3 -m venv",
+            );
+        }
+    }
+    let parents = [
+        ("pidfile", i.pidfile.clone()),
+        ("pidfile2", i.pidfile2.clone()),
+        ("safe-pidfile", i.safe_pidfile.clone()),
+        ("logto", i.logto.clone()),
+        ("daemonize", i.daemonize.clone()),
+    ];
+    for (name, path) in parents {
+        if let Some(dir) =
+            path.as_deref().and_then(Path::parent).filter(|d| !d.as_os_str().is_empty() && missing(d))
+        {
+            say(
+                Severity::Warning,
+                "path",
+                c.last(&[name]),
+                format!("{name}: there is no directory {}", dir.display()),
+                "create it, or correct the path",
+            );
+        }
+    }
+    for socket in &i.sockets {
+        if let crate::instance::Address::Unix(path) = &socket.address
+            && let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty() && missing(d))
+        {
+            let a = c
+                .all(&["socket", "uwsgi-socket", "http-socket", "http"])
+                .find(|a| a.place.value().origin() == socket.origin);
+            say(
+                Severity::Warning,
+                "path",
+                a,
+                format!("there is no directory {} for the socket", dir.display()),
+                "create it; RuntimeDirectory= of systemd does below /run",
+            );
+        }
+    }
+    for map in &i.static_maps {
+        let path = below(Path::new(&map.target));
+        if base_is_there && missing(&path) {
+            let a = c
+                .all(&["static-map", "static-map2", "check-static", "static-check"])
+                .find(|a| a.value.as_ref().is_some_and(|v| v.ends_with(map.target.as_bytes())));
+            say(
+                Severity::Warning,
+                "path",
+                a,
+                format!("there is no {} to serve files from", path.display()),
+                "run collectstatic, or correct the path",
+            );
+        }
+    }
+    users(c, &mut say);
+}
+
+/// No placeholder is left in it.
+fn known(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    !text.contains("%(") && !text.contains("$(") && !text.is_empty()
+}
+
+fn users(c: &Context<'_>, say: &mut impl FnMut(Severity, &'static str, Option<&Applied>, String, &str)) {
+    use nix::unistd::{Group, User};
+    let i = c.instance;
+    let named = |text: &String| !text.bytes().all(|b| b.is_ascii_digit()) && known(Path::new(text));
+    let user = i.uid.as_ref().filter(|u| named(u));
+    let found = user.map(|u| User::from_name(u).ok().flatten());
+    if let (Some(name), Some(None)) = (user, &found) {
+        say(
+            Severity::Warning,
+            "no-user",
+            c.last(&["uid"]),
+            format!("there is no user {name:?}"),
+            "create it with useradd --system",
+        );
+    }
+    if let Some(name) = i.gid.as_ref().filter(|g| named(g))
+        && Group::from_name(name).ok().flatten().is_none()
+    {
+        say(
+            Severity::Warning,
+            "no-user",
+            c.last(&["gid"]),
+            format!("there is no group {name:?}"),
+            "create it with groupadd --system",
+        );
+    }
+    let Some(Some(user)) = found else { return };
+    let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+    let home = i.home.as_deref().filter(|h| h.exists());
+    if let Some(bad) = home.and_then(|h| unreachable(h, uid, gid, 0o5)) {
+        let a = c.last(&["home", "virtualenv", "venv", "pyhome"]);
+        let message =
+            format!("user {} cannot read {}, which is on the way to home", user.name, bad.display());
+        say(
+            Severity::Warning,
+            "home-unreadable",
+            a,
+            message,
+            "chmod o+rx it, or put the virtual environment elsewhere",
+        );
+    }
+    let dir = i.pidfile.as_deref().and_then(Path::parent).filter(|d| d.exists());
+    if let Some(dir) = dir.filter(|_| i.vacuum)
+        && !allowed(dir, uid, gid, 0o2)
+    {
+        let message = format!(
+            "{} cannot remove files in {}: the pidfile is emptied at exit, not removed",
+            user.name,
+            dir.display()
+        );
+        say(
+            Severity::Note,
+            "pidfile-stays",
+            c.last(&["pidfile"]),
+            message,
+            "give the instance a directory of its own below /run",
+        );
+    }
+}
+
+/// The first component of a path that a user may not pass (or, at the end, not use with `bits`).
+fn unreachable(path: &Path, uid: u32, gid: u32, bits: u32) -> Option<PathBuf> {
+    let mut all: Vec<&Path> = path.ancestors().filter(|p| !p.as_os_str().is_empty()).collect();
+    all.reverse();
+    let last = all.len().saturating_sub(1);
+    all.iter()
+        .enumerate()
+        .find(|(i, p)| !allowed(p, uid, gid, if *i == last { bits } else { 0o1 }))
+        .map(|(_, p)| p.to_path_buf())
+}
+
+fn allowed(path: &Path, uid: u32, gid: u32, bits: u32) -> bool {
+    let Ok(meta) = path.metadata() else { return true };
+    let shift = if meta.uid() == uid {
+        6
+    } else if meta.gid() == gid {
+        3
+    } else {
+        0
+    };
+    uid == 0 || (meta.mode() >> shift) & bits == bits
+}

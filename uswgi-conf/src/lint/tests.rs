@@ -1,0 +1,181 @@
+//! Every rule on a file that breaks it and one that does not.
+
+use super::*;
+
+fn report(text: &str, system: bool) -> Report {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let file = std::env::temp_dir().join(format!("uswgi-lint-{}-{n}.ini", std::process::id()));
+    std::fs::write(&file, text).unwrap();
+    let env = [(b"HOME".to_vec(), b"/home/u".to_vec())];
+    let report = lint(file.to_str().unwrap().as_bytes(), &env, Options { allow: Allow::default(), system });
+    std::fs::remove_file(&file).unwrap();
+    report
+}
+
+/// Codes with their lines.
+fn codes(text: &str) -> Vec<(&'static str, u32)> {
+    report(text, false).diagnostics.iter().map(|d| (d.code, d.origin.line)).collect()
+}
+
+const GOOD: &str =
+    "[uwsgi]\nsocket = 127.0.0.1:8001\nmodule = app\nuid = www-data\ngid = www-data\nharakiri = 30\n";
+
+#[test]
+fn a_good_file_is_clean() {
+    assert_eq!(codes(GOOD), []);
+}
+
+#[test]
+fn each_rule_finds_its_line() {
+    for (line, code) in [
+        ("buffer_size = 4096", "underscore"),
+        ("harakari = 30", "unknown-option"),
+        ("= 5", "unknown-option"),
+        ("processes = 4 ; four", "inline-comment"),
+        ("chdir = /tmp # here", "inline-comment"),
+        ("vacuum = true ; yes", "inline-comment"),
+        ("chdir = \"/tmp\"", "quotes"),
+        ("vacuum = none", "odd-boolean"),
+        ("limit-as = 512M", "number-rest"),
+        ("http-keepalive = true", "not-a-number"),
+        ("daemonize = true", "file-named-true"),
+        ("chmod-socket = 666", "open-socket"),
+        ("chmod-socket = 0666", "bad-mode"),
+        ("processes = abc", "bad-number"),
+        ("http-socket = unix:/run/a.sock", "bad-socket"),
+        ("http-socket = 8000", "socket-name"),
+        ("shared-socket = :1", "unsupported"),
+        ("gevent = 10", "unsupported"),
+        ("cheaper = 2", "cheaper-too-high"),
+        ("env = A", "env-removes"),
+        ("env = A = b", "env-spaces"),
+        ("static-map = /s = /srv", "map-spaces"),
+        ("die-on-term = false", "term-reloads"),
+        ("reload-mercy = 10", "mercy-below-harakiri"),
+        ("chdir = %(nope)/x", "unresolved-placeholder"),
+        ("chdir = $(NOPE)/x", "unset-variable"),
+        ("listen = %(processes)", "unresolved-placeholder"),
+        ("chdir = 50%", "percent-joins"),
+        ("mode = 50%;", "percent-eaten"),
+        ("if-env = HOME", "open-block"),
+        ("if-hostname-match = x", "dead-condition"),
+        ("[uwsgi] ; main", "section-name"),
+        ("[ uwsgi ]", "section-name"),
+        ("[UWSGI]", "section-name"),
+        ("[uwsgi", "section-name"),
+        ("harakiri = 40", "overridden"),
+        ("http-socket = /tmp/a.sock", "tmp-socket"),
+        ("pidfile = /tmp/a.pid", "tmp-pidfile"),
+        ("socket = :3031", "public-socket"),
+        ("buffer-size = 70000", "clamped"),
+        ("buffer-size = 32k", "small-buffer"),
+        ("plugins = php", "no-plugin"),
+        ("max-worker-lifetime = 5", "bad-lifetime"),
+        ("exit = 1", "exits"),
+        ("ini = nope.ini", "unreadable"),
+        ("vacuum = true", "idle-vacuum"),
+        ("procname = x", "no-effect"),
+        ("add-header = \"X: y\"", "bad-value"),
+    ] {
+        let found = codes(&format!("{GOOD}{line}\n# end\n"));
+        assert!(found.iter().any(|(c, _)| *c == code), "{line:?}: want {code}, found {found:?}");
+        assert!(codes::find(code).is_some(), "{code} has no explanation");
+    }
+}
+
+#[test]
+fn what_is_fine_is_left_alone() {
+    for line in [
+        "log-format = \"%(uri)\" %(status) ; x",
+        "env = A=\"b c\"",
+        "vacuum = false",
+        "set-placeholder = base=/srv\nchdir = %(base)/a",
+        "base = /srv\nchdir = x%(base)",
+        "processes = %(%k * 2)",
+        "set-ph = a=%d %n %% 100%%",
+        "; 50%; of\n# 20% x",
+        "route = ^/x log:a;b # c\nallow-unsupported = true",
+        "touch-reload = /a\ntouch-reload = /b",
+        "mount = /a=a.py\nmount = /b=b:c",
+        "if-env = HOME\nthreads = 2\nendif =",
+        "master = true\nenable-threads = true\nsingle-interpreter = true\nthunder-lock = true",
+        "cheaper = 0\ngevent-monkey-patch = false",
+    ] {
+        let found: Vec<_> = codes(&format!("{GOOD}{line}\n"))
+            .into_iter()
+            .filter(|(c, _)| !matches!(*c, "unsupported"))
+            .collect();
+        assert_eq!(found, [], "{line}");
+    }
+}
+
+#[test]
+fn repairs_remove_what_they_repair() {
+    let text = format!(
+        "{GOOD}buffer_size = 9000\nprocesses = 4 ; four\nchdir = / # top\nhttp-socket = unix:///run/a\n"
+    );
+    let r = report(&text, false);
+    let (fixed, count) = fix::apply(&r.files[0].0, text.as_bytes(), &r.diagnostics);
+    let fixed = String::from_utf8(fixed).unwrap();
+    assert_eq!(count, 4);
+    assert!(
+        fixed
+            .ends_with("buffer-size = 9000\n; four\nprocesses = 4\n# top\nchdir = /\nhttp-socket = /run/a\n"),
+        "{fixed}"
+    );
+    let again = report(&fixed, false);
+    assert_eq!(codes(&fixed), []);
+    assert_eq!(fix::apply(&again.files[0].0, fixed.as_bytes(), &again.diagnostics).1, 0);
+}
+
+#[test]
+fn a_repair_that_lays_bare_another_is_followed_by_it() {
+    let mut text = format!("{GOOD}http-socket = unix:/run/a ; c\n");
+    for round in 0..fix::ROUNDS {
+        let r = report(&text, false);
+        let (fixed, count) = fix::apply(&r.files[0].0, text.as_bytes(), &r.diagnostics);
+        assert_eq!(count > 0, round < 2, "round {round}: {text}");
+        text = String::from_utf8(fixed).unwrap();
+    }
+    assert!(text.ends_with("; c\nhttp-socket = /run/a\n"), "{text}");
+}
+
+#[test]
+fn a_value_that_was_changed_while_it_was_read_is_not_repaired() {
+    let text = format!("{GOOD}set-ph = a=%%x ; c\nset-ph = u=unix:/run/a\nhttp-socket = %(u)\n");
+    let r = report(&text, false);
+    assert!(r.diagnostics.iter().any(|d| d.code == "inline-comment"));
+    assert_eq!(fix::apply(&r.files[0].0, text.as_bytes(), &r.diagnostics).1, 0);
+}
+
+#[test]
+fn paths_and_users_of_this_machine_are_looked_at() {
+    let text = "[uwsgi]\nhttp-socket = /no/such/a.sock\nwsgi-file = nope.py\nchdir = /\nhome = /proc\nuid = no-such-user-x\ngid = no-such-group-x\npidfile = /no/dir/p\nstatic-map = /s=/no/such\nharakiri = 9\n";
+    let found: Vec<_> = report(text, true).diagnostics.iter().map(|d| (d.code, d.origin.line)).collect();
+    for want in
+        [("path", 2), ("path", 3), ("no-venv", 5), ("no-user", 6), ("no-user", 7), ("path", 8), ("path", 9)]
+    {
+        assert!(found.contains(&want), "{want:?} in {found:?}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_from_one_with_errors() {
+    let env = [];
+    let options = Options { allow: Allow::default(), system: false };
+    assert!(lint(b"/no/such.ini", &env, options).unreadable);
+    assert!(lint(b"/", &env, options).unreadable);
+    assert!(!report("[uwsgi]\nini = nope.ini\n", false).unreadable);
+    for (text, help) in [
+        ("", "empty"),
+        ("\u{feff}[uwsgi]\nx=1\n", "byte order"),
+        ("[uwsgi]\rx=1\r", "CR"),
+        ("[other]\n", "FILE:SECTION"),
+        ("x\n", "below a line"),
+    ] {
+        let said =
+            report(text, false).diagnostics.iter().find(|d| d.code == "no-section").map(ToString::to_string);
+        assert!(said.as_ref().is_some_and(|s| s.contains(help)), "{text:?}: {said:?}");
+    }
+}

@@ -1,0 +1,92 @@
+//! Loading a configuration the way the master does: a command line and an environment in, the typed
+//! settings or the reasons against them out. It starts nothing.
+
+#![forbid(unsafe_code)]
+
+use crate::diag::{Diagnostic, Severity};
+use crate::expand::{Allow, Halt, Mode, expand};
+use crate::instance::Instance;
+use crate::resolve::resolve;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use uswgi_proto::exit::Exit;
+
+/// A configuration that can be run.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The settings.
+    pub instance: Instance,
+    /// What was said about it, none of it an error.
+    pub warnings: Vec<Diagnostic>,
+    /// What `print` and `iprint` said.
+    pub printed: String,
+}
+
+/// What a command line asks for.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Run an instance.
+    Run(Box<Loaded>),
+    /// Print a text (`--help`, `--version`, `--get`, `--exit`) and end.
+    Print {
+        /// What to print on standard output.
+        text: String,
+        /// Exit code.
+        exit: i32,
+    },
+}
+
+/// Why there is nothing to run. Its Display is one line for each diagnostic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadError {
+    /// Errors, and the warnings beside them, in order. At least one is an error.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Exit code of a program that stops for it (`uswgi_proto::exit::Exit`).
+    pub exit: i32,
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, d) in self.diagnostics.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{d}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// Load a configuration from the arguments after the program's name and an environment. Commands of
+/// `exec://` run and `http://` is fetched: the configuration is its owner's.
+pub fn load(
+    args: &[OsString],
+    env: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Command, LoadError> {
+    let args: Vec<Vec<u8>> = args.iter().map(|a| a.clone().into_vec()).collect();
+    let env: Vec<(Vec<u8>, Vec<u8>)> = env.map(|(k, v)| (k.into_vec(), v.into_vec())).collect();
+    let mode = Mode { compat: false, allow: Allow { exec: true, fetch: true } };
+    let (expansion, result) = expand(&args, &env, mode);
+    let printed = String::from_utf8_lossy(&expansion.printed).into_owned();
+    match result {
+        Err(Halt::Exit(text, exit)) => {
+            return Ok(Command::Print { text: printed + &String::from_utf8_lossy(&text), exit });
+        }
+        Err(Halt::Error(error)) => {
+            let usage = matches!(error.code, "command-line" | "unreadable");
+            let exit = if usage { Exit::Usage } else { Exit::Failed };
+            let mut diagnostics = expansion.warnings;
+            diagnostics.push(*error);
+            return Err(LoadError { diagnostics, exit: exit.code() });
+        }
+        Ok(()) => {}
+    }
+    let resolved = resolve(&expansion);
+    if resolved.diagnostics.iter().any(|d| d.severity == Severity::Error) {
+        return Err(LoadError { diagnostics: resolved.diagnostics, exit: Exit::Failed.code() });
+    }
+    let loaded = Loaded { instance: resolved.instance, warnings: resolved.diagnostics, printed };
+    Ok(Command::Run(Box::new(loaded)))
+}

@@ -1,0 +1,75 @@
+//! Where an option that people use stands in `--help` and uswgi.ini(5). uWSGI keeps most of them in one list
+//! without headings; the long tail is sorted by `tail`.
+
+use super::facts::Fact;
+
+/// Headings, and the names below each; a star stands for any end.
+#[rustfmt::skip]
+const ROOMS: &[(&str, &str)] = &[
+    ("sockets", "socket uwsgi-socket http-socket http11-socket http httprouter protocol socket-protocol abstract-socket listen \
+        chmod-socket chmod chown-socket shared-socket undeferred-shared-socket reuse-port so-keepalive tcp-nodelay \
+        no-defer-accept freebind enable-proxy-protocol"),
+    ("application", "chdir chdir2 env unenv home virtualenv venv pyhome module wsgi wsgi-file file callable mount manage-script-name \
+        pythonpath python-path pp import pyimport py-import python-import pyargv need-app no-default-app lazy-apps lazy enable-threads \
+        single-interpreter no-threads-wait catch-exceptions"),
+    ("workers", "master processes workers threads cheap cheaper* idle thunder-lock lock-engine cpu-affinity offload-thread* reaper \
+        close-on-exec* no-orphans forkbomb-delay harakiri* no-harakiri-* reload-mercy worker-reload-mercy mule-reload-mercy max-requests* \
+        min-worker-lifetime max-worker-lifetime* reload-on-* limit-as max-surplus"),
+    ("reload and stop", "die-on-term exit-on-reload touch-reload touch-workers-reload touch-chain-reload py-autoreload \
+        python-autoreload py-auto-reload python-auto-reload py-auto-reload-ignore master-fifo"),
+    ("instance", "pidfile pidfile2 safe-pidfile* daemonize daemonize2 vacuum uid gid immediate-uid immediate-gid add-gid no-new-privs umask master-as-root limit-nproc max-fd \
+        ksm procname* auto-procname binary-path honour-stdin"),
+    ("requests", "buffer-size max-vars limit-post post-buffering* socket-timeout http-timeout http-keepalive forwarded-allow-ips so-send-timeout \
+        socket-send-timeout so-write-timeout socket-write-timeout add-header file-serve-mode fileserve-mode ignore-sigpipe \
+        ignore-write-errors write-errors-* disable-write-exception http-*"),
+    ("static files", "static-map static-map2 check-static static-check static-* mime-file mimefile honour-range"),
+    ("logs", "disable-logging memory-report threaded-logger log* req-logger touch-logrotate touch-logreopen"),
+    ("metrics", "stats* enable-metrics carbon-*"),
+    ("configuration", "strict allow-unsupported plugin plugins plugin-dir plugins-dir need-plugin need-plugins autoload show-config get \
+        no-server help usage version print iprint exit"),
+];
+
+/// The heading of an option; None: `tail` knows.
+pub(super) fn room(f: &Fact) -> Option<&'static str> {
+    let is = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(start) => f.name.starts_with(start),
+        None => f.name == pattern,
+    };
+    // A name itself is stronger than the beginning of one.
+    let named = |(_, names): &&(&str, &str)| names.split_whitespace().any(|n| n == f.name);
+    let begun = |(_, names): &&(&str, &str)| names.split_whitespace().any(is);
+    ROOMS.iter().find(named).or_else(|| ROOMS.iter().find(begun)).map(|(room, _)| *room)
+}
+
+/// Where a heading stands among the others.
+pub(super) fn rank(room: &str) -> usize {
+    ROOMS.iter().position(|(name, _)| *name == room).unwrap_or(ROOMS.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{own, row};
+
+    #[test]
+    fn every_name_of_a_room_is_an_option() {
+        for (room, names) in ROOMS {
+            for name in names.split_whitespace() {
+                let known = match name.strip_suffix('*') {
+                    Some(start) => crate::options::FACTS.iter().any(|f| f.name.starts_with(start)),
+                    None => row(name).is_some() || own(name).is_some(),
+                };
+                assert!(known, "{room}: {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn aliases_stand_together() {
+        for one in crate::options::rows().filter(|r| !matches!(r.status, crate::options::Status::Refused(_)))
+        {
+            let canonical = row(one.canonical()).map(|r| r.category());
+            assert_eq!(Some(one.category()), canonical, "{}", one.fact.name);
+        }
+    }
+}

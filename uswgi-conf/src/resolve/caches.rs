@@ -1,0 +1,257 @@
+//! `cache2` and its older form `cache`: from `name=...,items=...` to the numbers of a cache. Pure.
+//!
+//! Keys and what they mean were observed on uWSGI 2.0.31: a switch is on when it is there, whatever its value.
+
+use super::settings::Draft;
+use super::value::written;
+use crate::diag::shown;
+use crate::expand::{Applied, placeholder};
+use uswgi_proto::shared::CacheSpec;
+
+/// `key=value` pairs between commas; a backslash makes the next byte plain.
+fn pairs(text: &str) -> Vec<(String, Option<String>)> {
+    let mut all = Vec::new();
+    let (mut key, mut value): (String, Option<String>) = (String::new(), None);
+    let mut escaped = false;
+    for c in text.chars() {
+        match c {
+            '\\' if !escaped => {
+                escaped = true;
+                continue;
+            }
+            ',' if !escaped => all.push((std::mem::take(&mut key), value.take())),
+            '=' if !escaped && value.is_none() => value = Some(String::new()),
+            _ => value.as_mut().unwrap_or(&mut key).push(c),
+        }
+        escaped = false;
+    }
+    all.push((key, value));
+    all.retain(|(k, v)| !k.is_empty() || v.is_some());
+    all
+}
+
+/// Keys that change nothing here.
+const HARMLESS: [&str; 9] = [
+    "hash",
+    "lastmod",
+    "lazy",
+    "lazy_expire",
+    "sweep_on_full",
+    "store_sync",
+    "store_delete",
+    "ignore_full",
+    "use_sendfile",
+];
+
+/// One cache.
+pub(super) fn cache2(d: &mut Draft, a: &Applied) {
+    let Some(text) = d.said.filled(a) else { return };
+    let mut spec = CacheSpec::new("", 0);
+    let mut blocks = None;
+    let mut named = false;
+    for (key, value) in pairs(&text) {
+        let text = value.clone().unwrap_or_default();
+        let mut number = || {
+            let n = placeholder::number(text.as_bytes());
+            if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+                let message = format!("cache2: {key}={}: only {n} counts", shown(text.as_bytes()));
+                d.said.warning(a, "number-rest", message).help =
+                    Some("write a plain number: units are not read".into());
+            }
+            u64::try_from(n).unwrap_or(0)
+        };
+        let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        match key.as_str() {
+            "name" => {
+                named = value.is_some();
+                spec.name = text;
+            }
+            "items" | "maxitems" | "max_items" => spec.items = small(number()),
+            "blocksize" => spec.blocksize = number(),
+            "blocks" => blocks = Some(small(number())),
+            "hashsize" => spec.hashsize = small(number()),
+            "keysize" => spec.keysize = small(number()),
+            "math_initial" => spec.math_initial = placeholder::number(text.as_bytes()),
+            "bitmap" => spec.bitmap = true,
+            "purge_lru" | "lru" => spec.purge_lru = true,
+            "clear_on_full" => spec.clear_on_full = true,
+            "no_expire" => spec.no_expire = true,
+            "ignore_full" => spec.ignore_full = true,
+            "store" => refused(
+                d,
+                a,
+                &key,
+                "a cache lives in memory here: it survives reloads, not a restart; use redis for what must last",
+            ),
+            "node" | "nodes" | "sync" | "udp" | "udp_server" | "udp_servers" | "udpserver" | "udpservers" => {
+                refused(
+                    d,
+                    a,
+                    &key,
+                    "a cache belongs to one instance here; use redis or memcached between machines",
+                );
+            }
+            k if HARMLESS.contains(&k) => {}
+            _ => {
+                let message = format!("cache2 knows no {}; it is ignored", shown(key.as_bytes()));
+                d.said.warning(a, "unknown-key", message).help = Some(
+                    "its keys: name items blocksize blocks hashsize keysize bitmap purge_lru clear_on_full no_expire ignore_full math_initial".into(),
+                );
+            }
+        }
+    }
+    spec.blocks = blocks.filter(|n| *n > 0).unwrap_or(spec.items);
+    let wrong = if !named {
+        Some("names no cache: add name=...".to_string())
+    } else if spec.items == 0 {
+        Some("holds nothing: add items=N".to_string())
+    } else if spec.name.contains('@') {
+        Some("has a name with @, which means another machine".to_string())
+    } else {
+        unfit(&spec)
+    };
+    match wrong {
+        Some(wrong) => bad(d, a, &wrong),
+        None if d.shared.caches.iter().any(|c| c.name == spec.name) => {
+            bad(d, a, "has the name of a cache before it, which would never be found");
+        }
+        None => d.shared.caches.push(spec),
+    }
+}
+
+/// Numbers that make no cache.
+fn unfit(spec: &CacheSpec) -> Option<String> {
+    let zero =
+        [("blocksize", spec.blocksize), ("hashsize", spec.hashsize.into()), ("keysize", spec.keysize.into())];
+    if let Some((key, _)) = zero.into_iter().find(|(_, n)| *n == 0) {
+        return Some(format!("has {key}=0"));
+    }
+    if spec.blocks < spec.items {
+        return Some(format!("has fewer blocks ({}) than items ({})", spec.blocks, spec.items));
+    }
+    None
+}
+
+fn bad(d: &mut Draft, a: &Applied, wrong: &str) {
+    d.said.error(a, "bad-cache", format!("{} {wrong}", written(a))).help =
+        Some("write cache2 = name=NAME,items=N".into());
+}
+
+fn refused(d: &mut Draft, a: &Applied, key: &str, instead: &str) {
+    let said = if d.allowed {
+        let message = format!("cache2: {key} is not supported and has no effect (allow-unsupported)");
+        d.said.warning(a, "unsupported", message)
+    } else {
+        d.said.error(a, "unsupported", format!("cache2: {key} is not supported"))
+    };
+    said.help = Some(instead.into());
+}
+
+/// The older form: `cache = N` is a cache named `default`, in front of all others.
+pub(super) fn finish(d: &mut Draft) {
+    let Some(items) = d.cache_items.filter(|n| *n > 0) else { return };
+    let mut spec = CacheSpec::new("default", u32::try_from(items).unwrap_or(u32::MAX));
+    spec.blocksize = d.cache_blocksize.filter(|n| *n > 0).unwrap_or(spec.blocksize);
+    spec.no_expire = d.cache_no_expire;
+    d.shared.caches.retain(|c| c.name != spec.name);
+    d.shared.caches.insert(0, spec);
+}
+
+/// A cache as `cache2` says it.
+pub(crate) fn said(c: &CacheSpec) -> String {
+    let name = c.name.replace('\\', "\\\\").replace(',', "\\,").replace('=', "\\=");
+    let mut text = format!(
+        "name={name},items={},blocksize={},blocks={},hashsize={},keysize={}",
+        c.items, c.blocksize, c.blocks, c.hashsize, c.keysize
+    );
+    let switches = [
+        ("bitmap", c.bitmap),
+        ("purge_lru", c.purge_lru),
+        ("clear_on_full", c.clear_on_full),
+        ("no_expire", c.no_expire),
+        ("ignore_full", c.ignore_full),
+    ];
+    for (key, _) in switches.into_iter().filter(|(_, on)| *on) {
+        text += &format!(",{key}=1");
+    }
+    if c.math_initial != 0 {
+        text += &format!(",math_initial={}", c.math_initial);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::expand::{Mode, expand};
+    use crate::resolve::{Resolved, resolve};
+    use uswgi_proto::shared::CacheSpec;
+
+    fn resolved(args: &[&str]) -> Resolved {
+        let args: Vec<Vec<u8>> = args.iter().map(|a| a.as_bytes().to_vec()).collect();
+        let (e, result) = expand(&args, &[], Mode::default());
+        assert!(result.is_ok());
+        resolve(&e)
+    }
+
+    fn codes(args: &[&str]) -> Vec<&'static str> {
+        let codes = resolved(args).diagnostics.into_iter().map(|d| d.code);
+        codes.filter(|c| !matches!(*c, "no-socket" | "no-app")).collect()
+    }
+
+    #[test]
+    fn a_cache_has_uwsgis_defaults_and_what_is_said() {
+        let r = resolved(&[
+            "--cache2",
+            "name=a,items=100",
+            "--cache2",
+            "name=b\\,c,max_items=5,blocks=50,blocksize=100,bitmap=0,lru=0,hashsize=7,keysize=9,math_initial=-3",
+            "--locks",
+            "3",
+        ]);
+        let c = &r.instance.shared.caches;
+        assert_eq!(c[0], CacheSpec::new("a", 100));
+        assert_eq!((c[1].name.as_str(), c[1].items, c[1].blocks, c[1].blocksize), ("b,c", 5, 50, 100));
+        assert_eq!((c[1].bitmap, c[1].purge_lru, c[1].hashsize, c[1].keysize), (true, true, 7, 9));
+        assert_eq!((c[1].math_initial, r.instance.shared.locks), (-3, 3));
+        // What is shown means the same when it is read.
+        let again = resolved(&["--cache2", &super::said(&c[1])]);
+        assert_eq!(again.instance.shared.caches[0], c[1]);
+    }
+
+    #[test]
+    fn the_older_form_is_the_default_cache() {
+        let r = resolved(&["--cache2", "name=x,items=5", "--cache", "10", "--cache-blocksize", "100"]);
+        let c = &r.instance.shared.caches;
+        assert_eq!((c[0].name.as_str(), c[0].items, c[0].blocksize), ("default", 10, 100));
+        assert_eq!(c[1].name, "x");
+    }
+
+    #[test]
+    fn what_makes_no_cache_is_said() {
+        for wrong in [
+            "items=4",
+            "name=x",
+            "name=x,items=0",
+            "name=x,items=4,blocks=3",
+            "name=x,items=4,hashsize=0",
+            "name=x,items=4,keysize=0",
+            "name=x@h,items=4",
+        ] {
+            assert_eq!(codes(&["--cache2", wrong]), ["bad-cache"], "{wrong}");
+        }
+        assert_eq!(codes(&["--cache2", "name=x,items=4,store=f"]), ["unsupported"]);
+        assert_eq!(codes(&["--cache2", "name=x,items=4,nodes=h"]), ["unsupported"]);
+        assert_eq!(codes(&["--cache2", "name=x,items=4,foo=1"]), ["unknown-key"]);
+        assert_eq!(codes(&["--cache2", "name=x,items=4k"]), ["number-rest"]);
+        assert_eq!(codes(&["--cache2", "name=x,items=4", "--cache2", "name=x,items=4"]), ["bad-cache"]);
+        assert_eq!(codes(&["--cache2", "name=x,items=4,hash=murmur2,lazy_expire=1"]), [""; 0]);
+        let allowed = resolved(&["--allow-unsupported", "--cache2", "name=x,items=4,store=f"]);
+        assert_eq!(allowed.instance.shared.caches.len(), 1);
+        assert!(
+            allowed
+                .diagnostics
+                .iter()
+                .all(|d| d.code != "unsupported" || d.severity == crate::diag::Severity::Warning)
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! Resolution: from applied options to the typed settings of one instance, with every default, and a
+//! message for all that is wrong, unknown or not supported. It never touches the system, but for the
+//! number of CPUs and the patterns of pythonpath.
+//!
+//! * `value`: numbers, texts and modes.
+//! * `address`: names of sockets.
+//! * `caches`: the form of `cache2`.
+//! * `dynamic`: fewer workers while there is little to do.
+//! * `settings`: what each supported option sets.
+//! * `forms`: options with a form of their own.
+//! * `logs`: options about logs.
+//! * `tasks`: daemons, jobs of the clock, steps.
+//! * `finish`: defaults, and rules between options.
+
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub(crate) mod caches;
+mod dynamic;
+mod finish;
+mod forms;
+mod logs;
+mod settings;
+mod static_files;
+mod tasks;
+mod value;
+
+use crate::diag::{Diagnostic, Fix, Severity, shown};
+use crate::expand::{Applied, Expansion};
+use crate::instance::Instance;
+use crate::options::{self, Kind, Status};
+use settings::Draft;
+
+/// What resolution found.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The settings, as far as they make sense; use them only when there is no error.
+    pub instance: Instance,
+    /// Errors and warnings, in the order of the configuration.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Resolve an expanded configuration.
+pub fn resolve(expansion: &Expansion) -> Resolved {
+    let allowed = expansion
+        .applied
+        .iter()
+        .rfind(|a| a.fact.name == "allow-unsupported")
+        .is_some_and(|a| crate::expand::truth(a.value.as_deref()));
+    let mut draft = Draft { allowed, ..Draft::default() };
+    for a in &expansion.applied {
+        match options::row(a.fact.name).map(|r| r.status) {
+            Some(Status::Supported) => {
+                settings::set(&mut draft, a);
+            }
+            Some(Status::Harmless(_)) | None => plugins(&mut draft, a),
+            Some(Status::Noticed(_) | Status::Refused(_)) if is_off(a) => {}
+            Some(Status::Noticed(what)) => {
+                draft.said.warning(a, "no-effect", format!("{} has no effect here: {what}", a.fact.name));
+            }
+            Some(Status::Refused(instead)) => {
+                let d = draft.said.error(a, "unsupported", format!("{} is not supported", a.fact.name));
+                d.help = Some(instead.into());
+                if allowed {
+                    d.severity = Severity::Warning;
+                    d.message =
+                        format!("{} is not supported and has no effect (allow-unsupported)", a.fact.name);
+                }
+            }
+        }
+    }
+    unknown(&mut draft, expansion);
+    let (instance, mut diagnostics) = finish::finish(draft, expansion);
+    let mut all = expansion.warnings.clone();
+    explain_missing_section(&mut all, &mut diagnostics);
+    all.append(&mut diagnostics);
+    Resolved { instance, diagnostics: all }
+}
+
+/// A feature that is switched off needs no support.
+fn is_off(a: &Applied) -> bool {
+    match a.fact.kind {
+        Kind::Bool => !crate::expand::truth(a.value.as_deref()),
+        Kind::Int | Kind::U64 | Kind::MiB => {
+            a.value.as_deref().is_some_and(|v| crate::expand::placeholder::number(v) == 0)
+        }
+        _ => false,
+    }
+}
+
+/// Plugins other than those built in here: said, because their options do nothing.
+fn plugins(draft: &mut Draft, a: &Applied) {
+    if a.fact.kind != Kind::Plugin {
+        return;
+    }
+    for name in a.value.as_deref().unwrap_or_default().split(|&b| b == b',') {
+        let name = shown(name.trim_ascii());
+        let base = name.rsplit('/').next().unwrap_or_default();
+        let base = base.strip_suffix("_plugin.so").unwrap_or(base);
+        let built_in =
+            base.starts_with("python") || matches!(base, "" | "http" | "logfile" | "corerouter" | "0");
+        if !built_in {
+            draft.said.warning(
+                a,
+                "no-plugin",
+                format!("plugin {name:?} does not exist here; only python and http are built in"),
+            );
+        }
+    }
+}
+
+/// Names for which the nearest option is looked for; a file with more of them is no configuration.
+const MAX_GUESSES: usize = 200;
+
+/// Names that are no options and that nothing refers to.
+fn unknown(draft: &mut Draft, expansion: &Expansion) {
+    let mut guesses = 0;
+    for e in &expansion.entries {
+        if e.recognised || e.used || matches!(e.key.as_slice(), b"end") {
+            continue;
+        }
+        let name = shown(&e.key);
+        guesses += 1;
+        let name_if_few = std::str::from_utf8(&e.key).ok().filter(|_| guesses <= MAX_GUESSES);
+        let near = name_if_few.and_then(options::nearest);
+        let d = if near.is_some_and(|n| n == name.replace('_', "-")) {
+            let message = format!("{name:?} is no option and is ignored: names have `-`, not `_`");
+            let d = Diagnostic::warning("underscore", message);
+            let width = u32::try_from(e.key.len()).unwrap_or(0);
+            let text = near.unwrap_or_default().to_string();
+            if e.place.column == 0 {
+                d
+            } else {
+                d.fix(Fix { from: e.place.column, width, expect: name.clone(), text, before: None })
+            }
+        } else if e.key.is_empty() {
+            Diagnostic::warning("unknown-option", "a line begins with `=`: there is no name".to_string())
+        } else {
+            Diagnostic::warning(
+                "unknown-option",
+                format!("unknown option {name:?}, and nothing refers to it as %({name})"),
+            )
+        };
+        let d = match near {
+            Some(near) => d.help(format!("did you mean {near:?}?")),
+            None => d.help("remove it, or declare a placeholder with set-placeholder"),
+        };
+        draft.said.0.push(d.at(&e.place).width(e.key.len()));
+    }
+}
+
+/// A file without the section explains why there is no socket and no app.
+fn explain_missing_section(warnings: &mut [Diagnostic], errors: &mut Vec<Diagnostic>) {
+    let follows = |d: &Diagnostic| matches!(d.code, "no-socket" | "no-app");
+    let missing: Vec<_> = warnings.iter_mut().filter(|d| d.code == "no-section").collect();
+    if missing.is_empty() || !errors.iter().any(follows) {
+        return;
+    }
+    for d in missing {
+        d.severity = Severity::Error;
+    }
+    errors.retain(|d| !follows(d));
+}
+
+#[cfg(test)]
+mod tests;

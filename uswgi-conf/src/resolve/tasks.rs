@@ -1,0 +1,406 @@
+//! Daemons, jobs of the clock, and steps: one value into one of them. What cannot be done here is refused
+//! with a way out; what uWSGI ignores in silence is said.
+
+use super::settings::Draft;
+use super::value::written;
+use crate::expand::{Applied, truth};
+use crate::instance::OnTerm;
+use crate::tasks::{Daemon, Job, Phases, Schedule};
+use std::path::PathBuf;
+use uswgi_proto::step::{Act, Step, Wanted};
+
+/// Seconds that a smart daemon may take to write its pidfile, as in uWSGI.
+const FREQ: u32 = 10;
+/// Seconds that `wait_for_*` waits, as in uWSGI.
+const WAIT: u32 = 60;
+
+/// `key=value,key=value`; a backslash keeps the character after it.
+fn pairs(text: &str) -> Vec<(String, String)> {
+    let mut all = vec![(String::new(), None::<String>)];
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        let Some((key, value)) = all.last_mut() else { break };
+        let c = match c {
+            ',' => {
+                all.push((String::new(), None));
+                continue;
+            }
+            '=' if value.is_none() => {
+                *value = Some(String::new());
+                continue;
+            }
+            '\\' => characters.next().unwrap_or('\\'),
+            c => c,
+        };
+        value.as_mut().unwrap_or(key).push(c);
+    }
+    let all = all.into_iter().filter(|(k, v)| !k.is_empty() || v.is_some());
+    all.map(|(k, v)| (k.trim().to_string(), v.unwrap_or_default())).collect()
+}
+
+fn number(text: &str) -> Option<i32> {
+    text.trim().parse().ok()
+}
+
+fn unknown_key(d: &mut Draft, a: &Applied, key: &str, known: &str) {
+    let message = format!("{}: there is no key {key:?}, and it is ignored", a.fact.name);
+    d.said.warning(a, "unknown-key", message).help = Some(format!("the keys are {known}"));
+}
+
+fn bad(d: &mut Draft, a: &Applied, what: &str, help: &str) {
+    let message = format!("{}: {what}", written(a));
+    d.said.error(a, "bad-value", message).help = Some(help.into());
+}
+
+fn daemon(a: &Applied, command: String) -> Daemon {
+    Daemon {
+        command,
+        pidfile: None,
+        freq: FREQ,
+        daemonize: false,
+        control: a.fact.name == "attach-control-daemon",
+        touch: Vec::new(),
+        stop_signal: 15,
+        reload_signal: None,
+        stdin: false,
+        uid: None,
+        gid: None,
+        chdir: None,
+        max_throttle: 0,
+        notify: false,
+        origin: a.place.value().origin(),
+    }
+}
+
+/// `attach-daemon = command`, `smart-attach-daemon = pidfile[,seconds] command`.
+pub(super) fn attach(d: &mut Draft, a: &Applied) {
+    let Some(text) = d.said.filled(a) else { return };
+    if !a.fact.name.starts_with("smart-") {
+        return d.tasks.daemons.push(daemon(a, text));
+    }
+    let help = "write a pidfile and a command: /run/x.pid x --daemon";
+    let Some((pidfile, command)) = text.split_once(' ') else {
+        return bad(d, a, "there is no command", help);
+    };
+    let (pidfile, freq) = pidfile.split_once(',').unwrap_or((pidfile, "10"));
+    let Some(freq) = number(freq).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0) else {
+        return bad(d, a, "the seconds after the pidfile are no number", help);
+    };
+    let daemonize = a.fact.name == "smart-attach-daemon2";
+    let command = command.trim().to_string();
+    d.tasks.daemons.push(Daemon { pidfile: Some(pidfile.into()), freq, daemonize, ..daemon(a, command) });
+}
+
+/// `attach-daemon2 = cmd=...,key=value`.
+pub(super) fn attach2(d: &mut Draft, a: &Applied) {
+    const KEYS: &str = "cmd, freq, pidfile, control, daemonize, touch, stopsignal, reloadsignal, stdin, uid, gid, chdir, max_throttle and notifypid";
+    let Some(text) = d.said.filled(a) else { return };
+    let mut made = daemon(a, String::new());
+    for (key, value) in pairs(&text) {
+        let on = || truth(Some(value.as_bytes()));
+        let count = || number(&value).and_then(|n| u32::try_from(n).ok());
+        let mut wrong = false;
+        match key.as_str() {
+            "command" | "cmd" | "exec" => made.command = value.clone(),
+            "freq" => wrong = count().filter(|n| *n > 0).map(|n| made.freq = n).is_none(),
+            "pidfile" => made.pidfile = Some(value.clone().into()),
+            "control" => made.control = on(),
+            "daemonize" | "daemon" => made.daemonize = on(),
+            "touch" => made.touch.extend(value.split(';').filter(|p| !p.is_empty()).map(PathBuf::from)),
+            "stopsignal" | "stop_signal" => wrong = signal(&value).map(|n| made.stop_signal = n).is_none(),
+            "reloadsignal" | "reload_signal" => {
+                wrong = signal(&value).map(|n| made.reload_signal = Some(n)).is_none();
+            }
+            "stdin" => made.stdin = on(),
+            "uid" => made.uid = Some(value.clone()),
+            "gid" => made.gid = Some(value.clone()),
+            "chdir" => made.chdir = Some(value.clone().into()),
+            "max_throttle" => wrong = count().map(|n| made.max_throttle = n).is_none(),
+            "notifypid" => made.notify = on(),
+            "ns_pid" => {
+                let message = format!("{}: ns_pid is not supported", a.fact.name);
+                d.said.error(a, "unsupported", message).help =
+                    Some("run the program as a unit of systemd, or in a container".into());
+            }
+            key => unknown_key(d, a, key, KEYS),
+        }
+        if wrong {
+            bad(d, a, &format!("{key} has no usable number"), "signals are numbers from 1 to 64");
+        }
+    }
+    if made.command.trim().is_empty() {
+        return bad(d, a, "there is no command", "add cmd=...; a comma in it is written \\,");
+    }
+    if made.daemonize && made.pidfile.is_none() {
+        return bad(d, a, "daemonize needs a pidfile", "add pidfile=..., or remove daemonize");
+    }
+    d.tasks.daemons.push(made);
+}
+
+fn signal(text: &str) -> Option<i32> {
+    number(text).filter(|n| (1..=64).contains(n))
+}
+
+/// `cron = minute hour day month week command`.
+pub(super) fn cron(d: &mut Draft, a: &Applied) {
+    let Some(text) = d.said.filled(a) else { return };
+    let help = "write five numbers and a command: minute hour day month week; -1 is every, -15 every fifteenth (`*` is not known)";
+    let mut rest = text.trim_start();
+    let mut numbers = [0; 5];
+    for n in &mut numbers {
+        let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        let Some(found) = number(word) else {
+            return bad(d, a, &format!("{word:?} is no number"), help);
+        };
+        (*n, rest) = (found, after.trim_start());
+    }
+    let [minute, hour, day, month, week] = numbers;
+    let unique = a.fact.name == "unique-cron";
+    job(d, a, Schedule { minute, hour, day, month, week }, rest, unique, None);
+}
+
+/// `cron2 = key=value,key=value command`.
+pub(super) fn cron2(d: &mut Draft, a: &Applied) {
+    const KEYS: &str = "minute, hour, day, month, week, unique and harakiri";
+    let Some(text) = d.said.filled(a) else { return };
+    let mut schedule = Schedule { minute: -1, hour: -1, day: -1, month: -1, week: -1 };
+    let (keys, command) = text.split_once(' ').unwrap_or(("", &text));
+    // Without a key in front the whole is the command.
+    let (keys, command) = if keys.contains('=') { (keys, command) } else { ("", text.as_str()) };
+    let (mut unique, mut harakiri) = (false, None);
+    for (key, value) in pairs(keys) {
+        let Some(n) = number(&value) else {
+            return bad(d, a, &format!("{key} has no number"), "write minute=30,hour=3 command");
+        };
+        match key.as_str() {
+            "minute" => schedule.minute = n,
+            "hour" => schedule.hour = n,
+            "day" => schedule.day = n,
+            "month" => schedule.month = n,
+            "week" => schedule.week = n,
+            "unique" => unique = n != 0,
+            "harakiri" => harakiri = u32::try_from(n).ok(),
+            "legion" => {
+                d.said.error(a, "unsupported", format!("{}: legion is not supported", a.fact.name)).help =
+                    Some("give the job to one machine".into());
+            }
+            key => unknown_key(d, a, key, KEYS),
+        }
+    }
+    job(d, a, schedule, command, unique, harakiri);
+}
+
+fn job(d: &mut Draft, a: &Applied, s: Schedule, command: &str, unique: bool, harakiri: Option<u32>) {
+    let command = command.trim().to_string();
+    if command.is_empty() {
+        return bad(d, a, "there is no command", "the command follows the schedule");
+    }
+    let ranges = [
+        ("minute", s.minute, 0, 59),
+        ("hour", s.hour, 0, 23),
+        ("day", s.day, 1, 31),
+        ("month", s.month, 1, 12),
+        ("week", s.week, 0, 7),
+    ];
+    for (name, n, from, to) in ranges {
+        if n >= 0 && !(from..=to).contains(&n) {
+            let message = format!("{}: {name} is {n}, so it is never due", written(a));
+            d.said.warning(a, "never-due", message).help = Some(format!("{name} goes from {from} to {to}"));
+        }
+    }
+    // 0 until `finish` knows cron-harakiri.
+    d.tasks.jobs.push(Job { command, schedule: s, unique, harakiri: harakiri.unwrap_or(0) });
+}
+
+/// The steps of a phase, by the rest of the name of an `exec-` or `hook-` option.
+fn phase<'a>(p: &'a mut Phases, name: &str) -> Option<&'a mut Vec<Step>> {
+    Some(match name {
+        "asap" => &mut p.asap,
+        "pre-jail" | "in-jail" => &mut p.jail,
+        "as-root" => &mut p.as_root,
+        "as-user" => &mut p.as_user,
+        "master-start" => &mut p.master_start,
+        "pre-app" => &mut p.pre_app,
+        "post-app" => &mut p.post_app,
+        "post-fork" => &mut p.post_fork,
+        "accepting" | "accepting-once" => &mut p.accepting,
+        "accepting1" | "accepting1-once" => &mut p.accepting_first,
+        "as-user-atexit" => &mut p.at_exit,
+        _ => return None,
+    })
+}
+
+/// `exec-PHASE = command`.
+pub(super) fn exec(d: &mut Draft, a: &Applied) {
+    let Some(command) = d.said.filled(a) else { return };
+    let step = Step { name: written(a), act: Act::Exec(command) };
+    // Hooks of a phase run before its commands, and so do those of pre-jail before in-jail's.
+    if let Some(steps) = a.fact.name.strip_prefix("exec-").and_then(|p| phase(&mut d.exec_steps, p)) {
+        steps.push(step);
+    }
+}
+
+/// `hook-PHASE = [!]action:arguments`.
+pub(super) fn hook(d: &mut Draft, a: &Applied) {
+    let Some(text) = d.said.filled(a) else { return };
+    let (private, text) = text.strip_prefix('!').map_or((false, text.as_str()), |t| (true, t));
+    let Some((action, arguments)) = text.split_once(':') else {
+        return bad(d, a, "there is no action", "write action:arguments, as exec:touch /run/x");
+    };
+    if action == "unix_signal" {
+        return on_signal(d, a, arguments);
+    }
+    let in_worker = ["app", "fork", "accepting", "accepting1", "once"];
+    match act(action, arguments) {
+        Ok(Act::Chdir(_)) if !in_worker.iter().any(|end| a.fact.name.ends_with(end)) => {
+            let message = format!("{}: cd is not supported in this phase", a.fact.name);
+            d.said.error(a, "unsupported", message).help = Some("set chdir = DIRECTORY".into());
+        }
+        Ok(act) => {
+            let name = if private { format!("{} (private)", a.fact.name) } else { written(a) };
+            let phase = a.fact.name.strip_prefix("hook-").and_then(|p| phase(&mut d.hook_steps, p));
+            if let Some(steps) = phase {
+                steps.push(Step { name, act });
+            }
+        }
+        Err(BadAct::Unknown) => {
+            let message = format!("{}: the action {action:?} is not supported", a.fact.name);
+            d.said.error(a, "unsupported", message).help = Some(
+                "the actions are exec, safeexec, mkdir, cd, putenv, chmod, chown, sticky, create, write, writen, append, appendn, writefifo, unlink, wait_for_fs, wait_for_file, wait_for_dir, wait_for_socket, print, log and unix_signal".into(),
+            );
+        }
+        Err(BadAct::Form(form)) => bad(d, a, "its arguments do not fit", &format!("write {form}")),
+    }
+}
+
+enum BadAct {
+    Unknown,
+    Form(&'static str),
+}
+
+fn act(action: &str, arguments: &str) -> Result<Act, BadAct> {
+    let one = arguments.trim().to_string();
+    let filled = |form: &'static str| if one.is_empty() { Err(BadAct::Form(form)) } else { Ok(one.clone()) };
+    let two = |form| {
+        let (path, rest) = one.split_once(' ').ok_or(BadAct::Form(form))?;
+        Ok((path.to_string(), rest.to_string()))
+    };
+    let write = |append: bool, end: &str| {
+        two("write:FILE TEXT").map(|(path, text)| Act::Write(path, text + end, append))
+    };
+    let wait = |wanted| Ok(Act::WaitFor(filled("wait_for_file:FILE")?, wanted, WAIT));
+    match action {
+        "exec" => Ok(Act::Exec(filled("exec:COMMAND")?)),
+        "safeexec" => Ok(Act::SafeExec(filled("safeexec:COMMAND")?)),
+        "mkdir" => Ok(Act::Mkdir(filled("mkdir:DIRECTORY")?)),
+        "cd" | "chdir" => Ok(Act::Chdir(filled("cd:DIRECTORY")?)),
+        "putenv" => Ok(Act::Putenv(filled("putenv:NAME=VALUE")?)),
+        "chmod" => {
+            const FORM: &str = "chmod:FILE 640";
+            let (path, mode) = two(FORM)?;
+            let mode = u32::from_str_radix(mode.trim(), 8).ok().filter(|m| *m <= 0o7777);
+            Ok(Act::Chmod(path, mode.ok_or(BadAct::Form(FORM))?))
+        }
+        "sticky" => Ok(Act::Sticky(filled("sticky:DIRECTORY")?)),
+        "chown" | "chown2" => {
+            const FORM: &str = "chown:FILE USER GROUP";
+            let (path, owner) = two(FORM)?;
+            let (user, group) = owner.trim().split_once(' ').ok_or(BadAct::Form(FORM))?;
+            Ok(Act::Chown(path, user.to_string(), group.trim().to_string()))
+        }
+        "create" | "creat" => Ok(Act::Create(filled("create:FILE")?)),
+        "write" => write(false, ""),
+        "writen" => write(false, "\n"),
+        "append" => write(true, ""),
+        "appendn" => write(true, "\n"),
+        "writefifo" => two("writefifo:FIFO TEXT").map(|(path, text)| Act::WriteFifo(path, text)),
+        "unlink" => Ok(Act::Unlink(filled("unlink:FILE")?)),
+        "wait_for_fs" => wait(Wanted::Any),
+        "wait_for_file" => wait(Wanted::File),
+        "wait_for_dir" => wait(Wanted::Directory),
+        "wait_for_socket" => wait(Wanted::Socket),
+        "print" | "log" => Ok(Act::Print(arguments.to_string())),
+        _ => Err(BadAct::Unknown),
+    }
+}
+
+/// `unix_signal:15 gracefully_kill_them_all`: the functions of uWSGI that have a meaning here.
+fn on_signal(d: &mut Draft, a: &Applied, arguments: &str) {
+    let (n, function) = arguments.trim().split_once(' ').unwrap_or((arguments, ""));
+    let stops = match function.trim() {
+        "gracefully_kill_them_all" | "kill_them_all" => true,
+        "grace_them_all" | "reap_them_all" => false,
+        _ => {
+            let message = format!("{}: the function {function:?} is not known", written(a));
+            d.said.error(a, "unsupported", message).help =
+                Some("the functions are gracefully_kill_them_all (stop) and grace_them_all (reload)".into());
+            return;
+        }
+    };
+    match (a.fact.name, number(n), stops) {
+        ("hook-master-start", Some(15), stops) => {
+            d.hooked_term = Some(if stops { OnTerm::Stop } else { OnTerm::Reload });
+        }
+        // What they do anyway.
+        ("hook-master-start", Some(2 | 3), true) | ("hook-master-start", Some(1), false) => {}
+        _ => {
+            let message = format!("{} is not supported", written(a));
+            d.said.error(a, "unsupported", message).help = Some(
+                "in hook-master-start signal 15 may stop or reload, 2 and 3 stop, 1 reloads; other signals are sent by uswgi-ctl's verbs"
+                    .into(),
+            );
+        }
+    }
+}
+
+/// Both kinds of steps, hooks first; and what is known only at the end.
+pub(super) fn finish(d: &mut Draft) -> crate::tasks::Tasks {
+    let mut tasks = std::mem::take(&mut d.tasks);
+    let (mut phases, mut commands) = (std::mem::take(&mut d.hook_steps), std::mem::take(&mut d.exec_steps));
+    for name in [
+        "asap",
+        "pre-jail",
+        "as-root",
+        "as-user",
+        "master-start",
+        "pre-app",
+        "post-app",
+        "post-fork",
+        "accepting",
+        "accepting1",
+        "as-user-atexit",
+    ] {
+        if let (Some(all), Some(more)) = (phase(&mut phases, name), phase(&mut commands, name)) {
+            all.append(more);
+        }
+    }
+    tasks.phases = phases;
+    for job in tasks.jobs.iter_mut().filter(|job| job.harakiri == 0) {
+        job.harakiri = d.cron_harakiri;
+    }
+    // Relative names start from the directory of the application, as in uWSGI, which has changed to it.
+    let base = d.chdir.clone().unwrap_or_default();
+    for daemon in &mut tasks.daemons {
+        daemon.stdin |= d.daemons_stdin;
+        let paths = daemon.pidfile.iter_mut().chain(&mut daemon.touch).chain(&mut daemon.chdir);
+        paths.for_each(|p| *p = base.join(&p));
+    }
+    tasks.mercy = d.reload_mercy.filter(|n| *n > 0).unwrap_or(DAEMON_MERCY);
+    tasks
+}
+
+/// Seconds that daemons get to end without `reload-mercy`, as in uWSGI.
+const DAEMON_MERCY: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::pairs;
+
+    #[test]
+    fn keys_and_values_are_split_and_backslashes_keep_commas() {
+        let all = pairs(r"cmd=a=b\,c d,freq=3,daemonize,=x");
+        let all: Vec<_> = all.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(all, [("cmd", "a=b,c d"), ("freq", "3"), ("daemonize", ""), ("", "x")]);
+        assert!(pairs("").is_empty());
+    }
+}

@@ -1,0 +1,291 @@
+//! Tests of resolution: values, defaults, refusals.
+
+use crate::instance::{Address, CheaperAlgorithm, Dynamic, Instance, OnTerm};
+use crate::load::{Command, LoadError, load};
+use crate::options::{self, Kind, Status};
+use std::ffi::OsString;
+use uswgi_proto::settings::{AppSource, Protocol};
+
+fn load_args(args: &[&str]) -> Result<(Instance, Vec<String>), LoadError> {
+    let args: Vec<OsString> = args.iter().map(Into::into).collect();
+    match load(&args, std::iter::empty())? {
+        Command::Run(l) => Ok((l.instance, l.warnings.iter().map(ToString::to_string).collect())),
+        Command::Print { text, .. } => panic!("printed {text}"),
+    }
+}
+
+fn base<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["--http-socket", ":8000", "--module", "app"], more].concat()
+}
+
+fn instance(more: &[&str]) -> Instance {
+    load_args(&base(more)).unwrap().0
+}
+
+fn error(more: &[&str]) -> String {
+    load_args(&base(more)).unwrap_err().to_string()
+}
+
+#[test]
+fn defaults_are_those_of_the_design() {
+    let i = instance(&[]);
+    assert_eq!((i.workers, i.threads, i.listen, i.mercy), (1, 1, 100, 60));
+    assert_eq!((i.buffer_size, i.min_worker_lifetime, i.harakiri, i.harakiri_grace), (65535, 10, 0, 2));
+    assert!(i.need_app && i.on_term == OnTerm::Stop && i.callable == "application" && !i.vacuum);
+    assert_eq!(i.sockets[0].protocol, Protocol::Http);
+    assert_eq!(i.sockets[0].address, Address::Tcp { host: String::new(), port: 8000 });
+    assert_eq!(i.apps[0].source, AppSource::Module("app".into()));
+    assert_eq!(instance(&["--reload-mercy", "10"]).mercy, 10);
+    assert_eq!(instance(&["--worker-reload-mercy", "5", "--reload-mercy", "10"]).mercy, 5);
+}
+
+#[test]
+fn socket_follows_protocol_wherever_it_stands() {
+    let i = instance(&["--socket", "a.sock", "--protocol", "http", "--uwsgi-socket", "b.sock"]);
+    let protocols: Vec<_> = i.sockets.iter().map(|s| s.protocol).collect();
+    assert_eq!(protocols, [Protocol::Http, Protocol::Http, Protocol::Uwsgi]);
+}
+
+#[test]
+fn numbers_are_read_as_uwsgi_reads_them_and_doubts_are_said() {
+    let (i, said) =
+        load_args(&base(&["-p", "4 ; four", "--limit-as", "512M", "--harakiri", "true"])).unwrap();
+    assert_eq!((i.workers, i.limit_as, i.harakiri), (4, 512 << 20, 0));
+    assert_eq!(said.len(), 3, "{said:?}");
+    for bad in ["0", "abc", "-1", "", "0x10"] {
+        assert!(error(&["-p", bad]).contains("processes"), "{bad}");
+    }
+    assert!(instance(&["-p", "auto"]).workers >= 1);
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_a_way_out() {
+    for (args, want) in [
+        (&["--socket", "unix:/run/a.sock"][..], "write /run/a.sock"),
+        (&["--socket", "127.0.0.1:abc"], "port"),
+        (&["--protocol", "fastcgi"], "uwsgi and http"),
+        (&["--chmod-socket=0666"], "660"),
+        (&["--mount", "nothing"], "/path=app.py"),
+        (&["--gevent", "100"], "processes"),
+        (&["--route", "x"], "nginx"),
+        (&["--max-worker-lifetime", "5"], "min-worker-lifetime"),
+        (&["--add-header", "x"], "Name: value"),
+        (&["--logger", "redislog"], "file:PATH"),
+    ] {
+        let said = error(args);
+        assert!(said.contains(want), "{args:?}: {said}");
+    }
+    let (_, said) = load_args(&base(&["--gevent", "100", "--allow-unsupported"])).unwrap();
+    assert_eq!(said.len(), 1);
+    assert!(load_args(&base(&["--vhost-host"])).is_err());
+    assert!(load_args(&base(&["--async", "0"])).unwrap().1.is_empty());
+}
+
+#[test]
+fn what_happens_anyway_needs_no_word() {
+    let quiet = |more: &[&str]| load_args(&base(more)).unwrap().1;
+    assert!(quiet(&["--log-5xx", "--log-slow", "100"]).is_empty());
+    let (instance, said) = load_args(&base(&["--log-5xx", "--log-slow", "100", "-L"])).unwrap();
+    assert!(said.is_empty() && instance.log_always.server_errors && instance.log_always.slow_ms == 100);
+    assert!(quiet(&["--hook-master-start", "unix_signal:15 gracefully_kill_them_all"]).is_empty());
+    assert!(quiet(&["--set", "need-plugin=python3"]).is_empty());
+    assert_eq!(quiet(&["--set", "need-plugin=php"]).len(), 1);
+    assert!(quiet(&["--check-static", "/a"]).is_empty());
+    assert!(quiet(&["--check-static", "/a", "--check-static", "/b"]).is_empty());
+}
+
+#[test]
+fn an_instance_needs_a_socket_and_an_app() {
+    let said = load_args(&[]).unwrap_err().to_string();
+    assert!(said.contains("socket = ") && said.contains("module = "), "{said}");
+    assert!(load_args(&["--http-socket", ":1"]).is_err());
+    let args: Vec<OsString> =
+        ["--http-socket", ":1", "--set", "need-app=false"].iter().map(Into::into).collect();
+    assert!(load(&args, std::iter::empty()).is_ok());
+}
+
+#[test]
+fn apps_are_told_apart() {
+    let i = instance(&["--wsgi-file", "w.py", "--mount", "/a/=b.py", "--mount", "c=m:d", "--mount", "/=m:e"]);
+    let apps: Vec<_> = i.apps.iter().map(|a| (a.mountpoint.as_str(), &a.source)).collect();
+    let module = |m: &str| AppSource::Module(m.into());
+    assert_eq!(
+        apps,
+        [
+            ("", &module("app")),
+            ("", &AppSource::File("w.py".into())),
+            ("/a", &AppSource::File("b.py".into())),
+            ("/c", &module("m:d")),
+            ("", &module("m:e")),
+        ]
+    );
+}
+
+#[test]
+fn daemons_jobs_and_steps() {
+    let i = instance(&[
+        "--chdir",
+        "/srv",
+        "--attach-daemon",
+        "celery worker",
+        "--smart-attach-daemon",
+        "r.pid,4 redis --daemon",
+        "--smart-attach-daemon2",
+        "/run/x.pid x",
+        "--attach-daemon2",
+        "cmd=a \\, b,stopsignal=2,reloadsignal=1,touch=t;/u,uid=nobody,control=1,max_throttle=7",
+        "--cron",
+        "0 -6 1 -1 7  make it",
+        "--unique-cron",
+        "-1 -1 -1 -1 -1 often",
+        "--cron2",
+        "minute=30,hour=3,unique=1,harakiri=9 backup --all",
+        "--cron2",
+        "plain",
+        "--cron-harakiri",
+        "5",
+    ]);
+    let [a, s, s2, a2] = &i.tasks.daemons[..] else { panic!("{:?}", i.tasks) };
+    assert_eq!((a.command.as_str(), a.pidfile.as_deref(), a.stop_signal), ("celery worker", None, 15));
+    assert_eq!((s.command.as_str(), s.freq, s.daemonize), ("redis --daemon", 4, false));
+    assert_eq!(s.pidfile.as_deref(), Some(std::path::Path::new("/srv/r.pid")));
+    assert!(
+        s2.daemonize && s2.freq == 10 && s2.pidfile.as_deref() == Some(std::path::Path::new("/run/x.pid"))
+    );
+    assert_eq!((a2.command.as_str(), a2.stop_signal, a2.reload_signal), ("a , b", 2, Some(1)));
+    assert_eq!(a2.touch, [std::path::Path::new("/srv/t"), std::path::Path::new("/u")]);
+    assert!(a2.control && a2.max_throttle == 7 && a2.uid.as_deref() == Some("nobody"));
+    let jobs: Vec<_> = i.tasks.jobs.iter().map(|j| (j.command.as_str(), j.unique, j.harakiri)).collect();
+    assert_eq!(
+        jobs,
+        [("make it", false, 5), ("often", true, 5), ("backup --all", true, 9), ("plain", false, 5)]
+    );
+    let s = i.tasks.jobs[0].schedule;
+    assert_eq!((s.minute, s.hour, s.day, s.month, s.week), (0, -6, 1, -1, 7));
+    assert_eq!(i.tasks.mercy, 3);
+    assert_eq!(instance(&["--reload-mercy", "9"]).tasks.mercy, 9);
+    for (option, value, want) in [
+        ("--smart-attach-daemon", "/run/x.pid", "there is no command"),
+        ("--attach-daemon2", "freq=3", "there is no command"),
+        ("--attach-daemon2", "cmd=x,stopsignal=TERM", "numbers from 1 to 64"),
+        ("--attach-daemon2", "cmd=x,ns_pid=1", "ns_pid is not supported"),
+        ("--cron", "* * * * * x", "is no number"),
+        ("--cron", "-1 -1 -1 -1 -1", "there is no command"),
+        ("--cron2", "legion=a x", "legion"),
+        ("--legion-cron", "x -1 -1 -1 -1 -1 y", "not supported"),
+        ("--legion-attach-daemon", "x", "not supported"),
+    ] {
+        let said = error(&[option, value]);
+        assert!(said.contains(want), "{option} {value}: {said}");
+    }
+    let said =
+        load_args(&base(&["--cron", "61 -1 -1 -1 -1 x", "--attach-daemon2", "cmd=x,bogus=1"])).unwrap().1;
+    assert!(said.len() == 2 && said[0].contains("never due") && said[1].contains("bogus"), "{said:?}");
+}
+
+#[test]
+fn steps_of_phases() {
+    use uswgi_proto::step::Act;
+    let i = instance(&[
+        "--exec-asap",
+        "first",
+        "--hook-asap",
+        "mkdir:/run/x",
+        "--hook-asap",
+        "!exec:secret",
+        "--exec-pre-app",
+        "migrate",
+        "--hook-in-jail",
+        "chmod:/f 4755",
+        "--hook-as-user",
+        "appendn:/f some text",
+        "--hook-master-start",
+        "unix_signal:15 grace_them_all",
+    ]);
+    let p = &i.tasks.phases;
+    let names: Vec<&str> = p.asap.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["hook-asap = mkdir:/run/x", "hook-asap (private)", "exec-asap = first"]);
+    assert_eq!(p.pre_app[0].act, Act::Exec("migrate".into()));
+    assert_eq!(p.jail[0].act, Act::Chmod("/f".into(), 0o4755));
+    assert_eq!(p.as_user[0].act, Act::Write("/f".into(), "some text\n".into(), true));
+    assert_eq!(i.on_term, OnTerm::Reload);
+    let stop =
+        ["--hook-master-start", "unix_signal:15 gracefully_kill_them_all", "--set", "die-on-term=false"];
+    assert_eq!(instance(&stop).on_term, OnTerm::Stop);
+    for (option, value, want) in [
+        ("--hook-as-user", "bogus:1", "the actions are exec"),
+        ("--hook-as-user", "nocolon", "action:arguments"),
+        ("--hook-as-user", "chmod:/f", "chmod:FILE 640"),
+        ("--hook-as-user", "unix_signal:15 gracefully_kill_them_all", "hook-master-start"),
+        ("--hook-master-start", "unix_signal:10 gracefully_kill_them_all", "uswgi-ctl"),
+        ("--hook-master-start", "unix_signal:15 my_function", "the functions are"),
+        ("--hook-as-mule", "exec:x", "not supported"),
+        ("--hook-touch", "/f exec:x", "not supported"),
+        ("--exec-as-vassal", "x", "not supported"),
+        ("--exec-post-jail", "x", "exec-as-root"),
+    ] {
+        let said = error(&[option, value]);
+        assert!(said.contains(want), "{option} {value}: {said}");
+    }
+}
+
+#[test]
+fn every_supported_option_has_an_arm() {
+    let language = |k| {
+        matches!(
+            k,
+            Kind::Config
+                | Kind::Set
+                | Kind::Declare
+                | Kind::Resolve
+                | Kind::Logic
+                | Kind::End
+                | Kind::Clear
+                | Kind::Print
+                | Kind::Exit
+        )
+    };
+    let place = crate::place::Place::of(&crate::place::Source::root("test"));
+    for row in options::rows().filter(|r| r.status == Status::Supported && !language(r.fact.kind)) {
+        let name = row.fact.name;
+        if matches!(name, "strict" | "blacklist" | "whitelist" | "get" | "help" | "usage") {
+            continue;
+        }
+        let a = crate::expand::Applied { fact: row.fact, value: Some(b"1".to_vec()), place: place.clone() };
+        assert!(super::settings::set(&mut Default::default(), &a), "{name} is called supported");
+    }
+}
+
+#[test]
+fn dynamic_workers_have_the_defaults_of_uwsgi() {
+    let (i, said) = load_args(&base(&["-p", "8", "--cheaper", "2"])).unwrap();
+    assert_eq!(i.dynamic, Dynamic { cheaper: 2, overload: 3, ..Dynamic::default() });
+    assert!(said.is_empty(), "{said:?}");
+    let given = ["--cheaper-overload", "0", "--cheaper-algo", "backlog", "--cheaper-initial", "4"];
+    let i = instance(&[&["-p", "8", "--cheaper", "2", "--cheap", "--idle", "60"], &given[..]].concat());
+    assert_eq!((i.dynamic.overload, i.dynamic.initial, i.dynamic.idle), (0, 4, 60));
+    assert!(i.dynamic.cheap && i.dynamic.algorithm == CheaperAlgorithm::Backlog);
+    let shown = crate::show::effective(&i);
+    for (name, value) in
+        [("cheaper", "2"), ("cheaper-initial", "4"), ("cheaper-algo", "backlog"), ("idle", "60")]
+    {
+        assert!(shown.contains(&(name, value.to_string())), "{name}: {shown:?}");
+    }
+    let i = instance(&["--evil-reload-on-rss", "64", "--evil-reload-on-as", "512", "--cpu-affinity", "2"]);
+    assert_eq!((i.evil_reload_on_rss, i.evil_reload_on_as, i.cpu_affinity), (64 << 20, 512 << 20, 2));
+}
+
+#[test]
+fn dynamic_workers_that_contradict_themselves_are_said() {
+    for (args, part) in [
+        (&["-p", "2", "--cheaper", "2"][..], "must be below workers (2)"),
+        (&["-p", "2", "--cheaper-step", "2"], "no effect without cheaper"),
+        (&["-p", "2", "--cheaper", "1", "--cheaper-algo", "busyness"], "spare decides"),
+        (&["-p", "2", "--cheaper", "1", "--cheaper-algo", "nosuch"], "no algorithm"),
+        (&["--die-on-idle"], "without idle"),
+    ] {
+        let (i, said) = load_args(&base(args)).unwrap();
+        assert!(said.iter().any(|s| s.contains(part)), "{args:?}: {said:?}");
+        assert_eq!(i.dynamic.algorithm, CheaperAlgorithm::Spare);
+    }
+}

@@ -1,0 +1,32 @@
+//! What the configuration language may ask the system: host name, users, CPUs, directory. Read only.
+
+#![forbid(unsafe_code)]
+
+use std::os::unix::ffi::OsStringExt;
+
+/// The host's name.
+pub(crate) fn hostname() -> Vec<u8> {
+    nix::unistd::gethostname().map(OsStringExt::into_vec).unwrap_or_default()
+}
+
+/// CPUs that this process may use: affinity mask and cgroup quota count.
+pub(crate) fn cpus() -> usize {
+    crate::cpus::usable(crate::cpus::mask(), std::path::Path::new("/"))
+}
+
+/// The current directory.
+pub(crate) fn cwd() -> Vec<u8> {
+    std::env::current_dir().map(|d| d.into_os_string().into_vec()).unwrap_or_default()
+}
+
+/// Name of the user, or its number.
+pub(crate) fn user_name() -> String {
+    let uid = nix::unistd::getuid();
+    nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |u| u.name)
+}
+
+/// Name of the group, or its number.
+pub(crate) fn group_name() -> String {
+    let gid = nix::unistd::getgid();
+    nix::unistd::Group::from_gid(gid).ok().flatten().map_or_else(|| gid.to_string(), |g| g.name)
+}

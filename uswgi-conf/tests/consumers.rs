@@ -1,0 +1,105 @@
+//! What `convert --to systemd|supervisor|nginx` writes, read by its real consumer.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const CONFIGS: [&str; 3] = [
+    "[uwsgi]\nsocket = /run/site/app.sock\npidfile = /run/site/app.pid\nchdir = /srv/site\nmodule = site.wsgi\nharakiri = 30\nstatic-map = /static=/srv/site/static\nstatic-map2 = /media=pub\nlimit-post = 10485760\n",
+    "[uwsgi]\nhttp-socket = :8000\nwsgi-file = my app.py\nuid = nobody\ngid = nogroup\ndaemonize = /var/log/app.log\n",
+    "[uwsgi]\nsocket = [::1]:3031\nmodule = a.b:c\nworkers = auto\nreload-mercy = 5\n",
+];
+
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Place {
+        let dir = std::env::temp_dir().join(format!("uswgi-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        Place(dir)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn convert(dir: &Path, text: &str, to: &str) -> String {
+    let file = dir.join("app.ini");
+    fs::write(&file, text).unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_uswgi-conf"))
+        .args(["convert", "--to", to])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// A program that a check needs; its absence is a failure, not a skip.
+fn need(program: &str) -> PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    std::env::split_paths(&path)
+        .map(|d| d.join(program))
+        .find(|p| p.is_file())
+        .unwrap_or_else(|| panic!("{program} is not installed; tests/setup.sh (make test) installs it"))
+}
+
+#[test]
+fn systemd_takes_the_units() {
+    let analyze = need("systemd-analyze");
+    let place = Place::new("unit");
+    for (i, text) in CONFIGS.iter().enumerate() {
+        let unit = place.0.join(format!("uswgi-{i}.service"));
+        fs::write(&unit, convert(&place.0, text, "systemd")).unwrap();
+        let out = Command::new(&analyze).args(["verify", "--man=no"]).arg(&unit).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        // It also talks about units of the machine; only lines about ours count.
+        let ours: Vec<&str> = said.lines().filter(|l| l.contains("uswgi-")).collect();
+        assert!(out.status.success() && ours.is_empty(), "{said}");
+    }
+}
+
+#[test]
+fn nginx_takes_the_server_blocks() {
+    let nginx = need("nginx");
+    let place = Place::new("nginx");
+    for text in CONFIGS {
+        let dir = place.0.display();
+        let block = convert(&place.0, text, "nginx").replace("listen 80", "listen 127.0.0.1:0");
+        fs::write(place.0.join("uwsgi_params"), "uwsgi_param QUERY_STRING $query_string;\n").unwrap();
+        let conf = format!(
+            "pid {dir}/nginx.pid; error_log {dir}/error.log; events {{}} http {{ access_log off; {}\n{block} }}\n",
+            ["client_body", "proxy", "uwsgi", "fastcgi", "scgi"]
+                .map(|t| format!("{t}_temp_path {dir}/{t};"))
+                .join(" ")
+        );
+        fs::write(place.0.join("nginx.conf"), conf.replace("127.0.0.1:0", "127.0.0.1:18999")).unwrap();
+        let out = Command::new(&nginx).arg("-t").arg("-c").arg(place.0.join("nginx.conf")).output().unwrap();
+        assert!(out.status.success(), "{}{block}", String::from_utf8_lossy(&out.stderr));
+    }
+}
+
+#[test]
+fn supervisor_takes_the_programs() {
+    let supervisord = need("supervisord");
+    let place = Place::new("supervisor");
+    for text in CONFIGS {
+        let file = place.0.join("supervisord.conf");
+        let program = convert(&place.0, text, "supervisor").replace("uswgi-master", "/bin/true");
+        fs::write(&file, format!("[supervisord]\nlogfile=/dev/null\n{program}")).unwrap();
+        let script = "import sys\nfrom supervisor.options import ServerOptions\no = ServerOptions()\no.realize(['-c', sys.argv[1]])\np = o.process_group_configs[0].process_configs[0]\nprint(p.name, p.stopwaitsecs, p.command)\n";
+        // The python that supervisord itself runs under has its package.
+        let shebang = fs::read_to_string(&supervisord).unwrap();
+        let python = shebang.lines().next().unwrap().trim_start_matches("#!").trim().to_string();
+        let out = Command::new(python).args(["-c", script]).arg(&file).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        assert!(said.contains("/bin/true --ini"), "{said}");
+    }
+}

@@ -1,0 +1,220 @@
+//! The command line. Data only: what an option means is in [`crate::verbs`] and [`crate::target`].
+
+use crate::top::state::Sort;
+use clap::{Arg, ArgAction, ArgGroup, Command, ValueHint, value_parser};
+use std::path::PathBuf;
+use uswgi_proto::exit::Exit;
+use uswgi_proto::scale::ScaleTo;
+
+/// Seconds to wait where `--timeout` is not given.
+pub const DEFAULT_TIMEOUT: f64 = 120.0;
+
+/// The command with all its verbs.
+pub fn command() -> Command {
+    Command::new("uswgi-ctl")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Asks, reloads, stops a running uswgi instance, and waits until it is done")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(exit_codes())
+        .args(common().map(|arg| arg.global(true)))
+        .subcommands([
+            verb("ping", "Exit 0 when the instance runs and a worker accepts"),
+            verb("status", "Show what the instance does"),
+            verb("workers", "Show a line for every worker, and what its threads do"),
+            verb("metrics", "Print all numbers in the OpenMetrics text format"),
+            verb("list", "List the running instances that may be looked at"),
+            verb("reload", "Replace the workers one by one with ones of the new configuration and code")
+                .arg(flag("wait", "Return when the reload is over; exit 0 only when every worker is new"))
+                .arg(flag("drain", "With --wait: until the old workers have ended too").requires("wait"))
+                .arg(timeout()),
+            verb("stop", "Stop the instance; requests under way are finished")
+                .arg(flag("wait", "Return when the instance has ended"))
+                .arg(flag("now", "Do not wait for requests: ask twice, a second apart"))
+                .arg(timeout()),
+            verb("wait", "Return when the instance is in a state")
+                .arg(flag("ready", "Until every worker of the newest generation accepts (the default)"))
+                .arg(flag("stopped", "Until the instance has ended"))
+                .arg(
+                    Arg::new("generation")
+                        .long("generation")
+                        .value_name("N")
+                        .value_parser(value_parser!(u64))
+                        .help("Until every worker of generation N, or of a later one, accepts"),
+                )
+                .group(ArgGroup::new("until").args(["ready", "stopped", "generation"]))
+                .arg(timeout()),
+            verb("pause", "Stop to accept connections; they wait in the sockets' queues").arg(timeout()),
+            verb("resume", "Accept connections again").arg(timeout()),
+            verb("top", "Follow the instance on a screen; plain text where the output is no terminal")
+                .arg(
+                    Arg::new("interval")
+                        .long("interval")
+                        .short('i')
+                        .value_name("SECONDS")
+                        .value_parser(seconds)
+                        .default_value("1")
+                        .help("Time between two looks"),
+                )
+                .arg(
+                    Arg::new("sort")
+                        .long("sort")
+                        .value_name("COLUMN")
+                        .value_parser(Sort::ALL.map(Sort::name))
+                        .default_value("id")
+                        .help("What the rows are sorted by"),
+                )
+                .arg(
+                    Arg::new("filter")
+                        .long("filter")
+                        .value_name("TEXT")
+                        .help("Only rows with this text in them: a URI, an address, a state, a pid"),
+                )
+                .arg(
+                    Arg::new("count")
+                        .long("count")
+                        .value_name("N")
+                        .value_parser(value_parser!(u64).range(1..))
+                        .help(
+                            "Print so many looks as plain text, then end (1 where the output is no terminal)",
+                        ),
+                ),
+            verb("stack", "Show where the Python threads of a worker stand, also of a stuck one")
+                .arg(worker().required(false))
+                .arg(flag("all", "Of every worker").conflicts_with("worker"))
+                .group(ArgGroup::new("whose").args(["worker", "all"]).required(true))
+                .arg(timeout_of("5").help("Longest wait for each worker")),
+            verb("scale", "Change the number of workers: N, +N or -N")
+                .arg(
+                    Arg::new("workers")
+                        .value_name("N|+N|-N")
+                        .required(true)
+                        .allow_negative_numbers(true)
+                        .value_parser(value_parser!(ScaleTo))
+                        .help("How many there shall be, how many more, or how many fewer"),
+                )
+                .arg(flag(
+                    "wait",
+                    "Return when so many accept and no other is left but those that finish requests",
+                ))
+                .arg(timeout()),
+            verb("retire", "Replace one worker: a successor accepts first, then it finishes what it has")
+                .arg(worker())
+                .arg(flag("wait", "Return when its successor accepts"))
+                .arg(timeout()),
+            verb("logs", "Open log files again, or rotate them").arg(
+                Arg::new("what")
+                    .value_name("reopen|rotate")
+                    .required(true)
+                    .value_parser(["reopen", "rotate"])
+                    .help("reopen: after somebody renamed them; rotate: rename them and begin new ones"),
+            ),
+            verb("config", "Show the settings that are in force")
+                .arg(Arg::new("name").value_name("OPTION").num_args(0..).help("Only these")),
+            verb("kill", "Kill one worker process; the master starts another")
+                .arg(timeout_of("10"))
+                .arg(worker())
+                .arg(
+                    Arg::new("signal")
+                        .long("signal")
+                        .short('s')
+                        .value_name("NAME")
+                        .default_value("KILL")
+                        .help("Signal to send: a name (KILL, ABRT, SEGV...) or a number"),
+                ),
+        ])
+}
+
+fn verb(name: &'static str, about: &'static str) -> Command {
+    Command::new(name).about(about)
+}
+
+/// Which instance, and how to print: legal before and after the verb.
+fn common() -> [Arg; 5] {
+    [
+        Arg::new("pidfile")
+            .long("pidfile")
+            .short('p')
+            .value_name("FILE")
+            .value_hint(ValueHint::FilePath)
+            .value_parser(value_parser!(PathBuf))
+            .help("Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)"),
+        Arg::new("pid")
+            .long("pid")
+            .value_name("PID")
+            .value_parser(value_parser!(i32).range(1..))
+            .conflicts_with("pidfile")
+            .help("Pid of the instance's master"),
+        Arg::new("ini")
+            .long("ini")
+            .value_name("FILE")
+            .value_hint(ValueHint::FilePath)
+            .value_parser(value_parser!(PathBuf))
+            .conflicts_with_all(["pidfile", "pid"])
+            .help("Configuration file whose pidfile names the instance"),
+        flag("json", "Print JSON"),
+        flag("quiet", "Print nothing but errors").short('q'),
+    ]
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn worker() -> Arg {
+    Arg::new("worker")
+        .value_name("WORKER")
+        .required(true)
+        .value_parser(value_parser!(u32).range(1..))
+        .help("Number of the worker, as `workers` shows it")
+}
+
+fn timeout() -> Arg {
+    timeout_of("120")
+}
+
+fn timeout_of(default: &'static str) -> Arg {
+    Arg::new("timeout")
+        .long("timeout")
+        .short('t')
+        .value_name("SECONDS")
+        .value_parser(seconds)
+        .default_value(default)
+        .help("Longest wait; 0: no limit")
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if (0.0..=1e9).contains(&n) => Ok(n),
+        _ => Err("a number of seconds is needed".into()),
+    }
+}
+
+fn exit_codes() -> String {
+    let mut text = String::from("Exit codes:\n");
+    for exit in Exit::ALL.iter().filter(|e| e.code() <= Exit::VersionMismatch.code()) {
+        text.push_str(&format!("  {}  {}\n", exit.code(), exit.meaning()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+        assert_eq!(seconds(&DEFAULT_TIMEOUT.to_string()), Ok(DEFAULT_TIMEOUT));
+        assert!(seconds("-1").is_err() && seconds("nan").is_err() && seconds("inf").is_err());
+    }
+
+    #[test]
+    fn the_common_options_stand_before_or_after_the_verb() {
+        for words in [["uswgi-ctl", "--pidfile", "x", "ping"], ["uswgi-ctl", "ping", "--pidfile", "x"]] {
+            let found = command().try_get_matches_from(words).unwrap();
+            let (_, verb) = found.subcommand().unwrap();
+            assert_eq!(verb.get_one::<PathBuf>("pidfile"), Some(&PathBuf::from("x")), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `uswgi-ctl`: finds a running instance, asks it, signals it, and waits until it is so.
+//!
+//! * [`cli`]: the command line, as clap sees it (man pages and completions are made from it).
+//! * [`target`]: from options, environment and /proc to one instance.
+//! * [`status`]: a snapshot as text for people (JSON and metrics: `uswgi_proto::show`). Pure.
+//! * [`condition`]: whether a snapshot is what is waited for. Pure.
+//! * [`wait`]: look again until a condition holds, the instance ends or time is up.
+//! * [`orders`]: what goes over the steering socket, and questions to workers.  * [`top`]: the live screen.
+//! * [`verbs`], [`steering`]: what each verb does.  * [`report`]: what it says in the end, and how it is printed.
+//!
+//! Questions are answered from shared memory and never wake the master; orders are signals through a
+//! pidfd, or requests through a descriptor of the very process, so that no stranger with a recycled pid is hit. It
+//! changes nothing else.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod condition;
+pub mod error;
+pub mod orders;
+pub mod report;
+pub mod status;
+pub mod steering;
+pub mod target;
+pub mod top;
+pub mod verbs;
+pub mod wait;
+
+use std::ffi::OsString;
+use uswgi_proto::exit::Exit;
+
+/// The whole program.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let matches = match cli::command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version come here too; a closed pipe is nobody's mistake.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+        }
+    };
+    let (verb, options) = match matches.subcommand() {
+        Some(found) => found,
+        None => return Exit::Usage,
+    };
+    let output = report::Output { json: options.get_flag("json"), quiet: options.get_flag("quiet") };
+    output.print(verb, verbs::run(verb, options))
+}

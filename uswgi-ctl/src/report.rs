@@ -1,0 +1,105 @@
+//! What a verb says in the end, and how it is printed: text or JSON on stdout, errors on stderr.
+//! Printing never panics, and a closed pipe is no failure of the verb.
+
+use crate::error::CtlError;
+use serde_json::{Value, json};
+use std::io::Write;
+use uswgi_proto::exit::Exit;
+
+/// A result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// For people; may have several lines.
+    pub text: String,
+    /// For programs.
+    pub json: Value,
+    /// Mostly [`Exit::Ok`].
+    pub exit: Exit,
+}
+
+impl Report {
+    /// A sentence and the same as JSON with some facts in it.
+    pub fn done(text: impl Into<String>, mut facts: Value) -> Report {
+        let text = text.into();
+        facts["message"] = json!(text);
+        Report { text, json: facts, exit: Exit::Ok }
+    }
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// JSON instead of text.
+    pub json: bool,
+    /// Nothing but errors.
+    pub quiet: bool,
+}
+
+impl Output {
+    /// Print a result; gives the exit code.
+    pub fn print(&self, verb: &str, result: Result<Report, CtlError>) -> Exit {
+        match result {
+            Ok(report) => {
+                if self.json && !self.quiet {
+                    let mut json = report.json;
+                    if let Value::Object(map) = &mut json {
+                        map.entry("ok").or_insert(json!(report.exit == Exit::Ok));
+                    }
+                    stdout(&pretty(&json));
+                } else if !self.quiet {
+                    stdout(&printable(&report.text));
+                }
+                report.exit
+            }
+            Err(error) => {
+                let exit = error.exit();
+                if self.json && !self.quiet {
+                    let json = json!({ "ok": false, "exit": exit.code(), "error": error.to_string() });
+                    stdout(&pretty(&json));
+                }
+                let text = printable(&error.to_string());
+                let _ = writeln!(std::io::stderr(), "uswgi-ctl {verb}: {}", text.trim_end());
+                exit
+            }
+        }
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// Print what must not wait for the end.
+pub(crate) fn stdout(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let _ = write!(out, "{text}{newline}").and_then(|()| out.flush());
+}
+
+/// How far something has come: a line on stderr, where the answer does not stand.
+pub(crate) fn progress(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", printable(line));
+}
+
+/// Without control characters: URIs come from strangers, and a terminal obeys escape sequences.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' && c != '\t' {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_escape_sequences() {
+        assert_eq!(printable("a\u{1b}[2J\u{9b}b\tc\n\r"), "a\\u{1b}[2J\\u{9b}b\tc\n\\r");
+    }
+}

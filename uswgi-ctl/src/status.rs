@@ -1,0 +1,205 @@
+//! A snapshot as text for people. Pure: no clock but the one it is given.
+
+use std::fmt::Write;
+use uswgi_proto::scoreboard::{Outcome, Restart, WorkerState};
+use uswgi_proto::show::json::ended;
+use uswgi_proto::show::latency::quantile;
+use uswgi_proto::show::names::{outcome_name, state_name, worker_state_name};
+use uswgi_proto::show::snapshot::{Snapshot, Worker};
+
+/// The instance in one line.
+pub fn line(s: &Snapshot) -> String {
+    let ready = s.count(WorkerState::Ready);
+    format!(
+        "pid {}: {}, {ready} of {} workers ready, generation {}",
+        s.pid,
+        state_name(s.state),
+        s.workers_target,
+        s.generation
+    )
+}
+
+/// The instance on a page; `now` in seconds since the epoch.
+pub fn page(s: &Snapshot, now: u64) -> String {
+    let mut out = String::new();
+    let mut row = |name: &str, value: String| {
+        let _ = writeln!(out, "{name:<12} {value}");
+    };
+    row("instance", format!("uswgi {}, pid {}, uid {}", s.version, s.pid, s.uid));
+    row("state", format!("{}, up {}", state_name(s.state), duration(now.saturating_sub(s.started_at))));
+    let others: String = [WorkerState::Starting, WorkerState::Retiring, WorkerState::Killed]
+        .into_iter()
+        .filter(|state| s.count(*state) > 0)
+        .map(|state| format!(", {} {}", s.count(state), worker_state_name(state)))
+        .collect();
+    let ready = s.count(WorkerState::Ready);
+    row("workers", format!("{ready} of {} ready{others}, {} threads each", s.workers_target, s.threads));
+    row("generation", s.generation.to_string());
+    if s.reloads_done > 0 {
+        let (ago, took) = (duration(now.saturating_sub(s.last_reload_at)), milliseconds(s.last_reload_us));
+        row("last reload", format!("{}, {ago} ago, took {took} ms", outcome_name(s.outcome)));
+    }
+    let t = &s.total;
+    row("requests", format!("{} ({} under way)", t.requests, s.busy_threads()));
+    row(
+        "trouble",
+        format!("{} exceptions, {} harakiri, {} worker deaths", t.exceptions, t.harakiri, s.worker_deaths),
+    );
+    if s.log_lines_lost > 0 {
+        row("log", format!("{} lines lost: its reader is stuck or its disk full", s.log_lines_lost));
+    }
+    if t.by_class.iter().any(|n| *n > 0) {
+        let classes =
+            (1..).zip(t.by_class).filter(|(_, n)| *n > 0).map(|(class, n)| format!("{n} {class}xx"));
+        row("answers", classes.collect::<Vec<_>>().join(", "));
+    }
+    let told: Vec<String> = Restart::ALL
+        .into_iter()
+        .filter(|r| *r != Restart::None && s.restarts[*r as usize] > 0)
+        .map(|r| format!("{} {}", s.restarts[r as usize], r.name()))
+        .collect();
+    if !told.is_empty() {
+        row("restarts", told.join(", "));
+    }
+    row("sent", bytes(t.tx));
+    let histogram = s.histogram();
+    if let [Some(half), Some(most), Some(nearly_all)] =
+        [0.5, 0.95, 0.99].map(|q| quantile(&histogram, q).map(milliseconds))
+    {
+        row("latency", format!("p50 {half} ms, p95 {most} ms, p99 {nearly_all} ms"));
+    }
+    let rss: u64 = s.workers.iter().map(|w| w.rss).fold(0, u64::wrapping_add);
+    if rss > 0 {
+        row("memory", format!("{} in workers (shared pages counted in each)", bytes(rss)));
+    }
+    let cpu = s.workers.iter().filter_map(|w| w.usage).fold(0, |sum, u| sum + u.user_us + u.system_us);
+    if cpu > 0 {
+        row("processor", format!("{:.1} s in the workers that run", cpu as f64 / 1e6));
+    }
+    for socket in &s.sockets {
+        let full =
+            if socket.full > 0 { format!(", found full {} times", socket.full) } else { String::new() };
+        let queue =
+            format!("queue {} of {}, highest {}{full}", socket.queue, socket.max_queue, socket.highest);
+        row("socket", format!("{} ({}), {queue}", socket.name, socket.protocol));
+    }
+    if !s.reason.is_empty() && s.outcome != Outcome::Ok {
+        let _ = writeln!(out, "\nlast failure:\n{}", s.reason.trim_end());
+    }
+    out
+}
+
+/// A line for every worker, and one for every request under way.
+pub fn workers(s: &Snapshot, now: u64) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>5} {:>5} {:>9} {:>9} {:>8} {:>8} {:>8}  LAST RESTART",
+        "WORKER",
+        "PID",
+        "STATE",
+        "GEN",
+        "REQUESTS",
+        "BUSY",
+        "CONNS",
+        "SPAWN",
+        "RSS",
+        "PSS",
+        "CPU",
+        "P99",
+        "UP"
+    );
+    for w in &s.workers {
+        let busy = w.threads.iter().filter(|t| t.busy).count();
+        let up = duration(now.saturating_sub(w.last_spawn));
+        let size = |n: Option<u64>| n.filter(|n| *n > 0).map_or("-".into(), bytes);
+        let _ = writeln!(
+            out,
+            "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>5} {:>5} {:>9} {:>9} {:>8} {:>8} {up:>8}  {}",
+            w.id,
+            w.pid,
+            worker_state_name(w.state),
+            w.generation,
+            w.total.requests,
+            format!("{busy}/{}", w.threads.len()),
+            w.connections,
+            w.respawns,
+            size(Some(w.rss)),
+            size(w.usage.and_then(|u| u.pss)),
+            w.usage.map_or("-".into(), |u| format!("{:.1}s", (u.user_us + u.system_us) as f64 / 1e6)),
+            quantile(&w.histogram, 0.99).map_or("-".into(), |us| format!("{}ms", milliseconds(us))),
+            last_restart(w),
+        );
+        for (i, thread) in w.threads.iter().enumerate().filter(|(_, t)| t.busy) {
+            let request = thread.request.as_ref();
+            let line = request.map_or("?".into(), |r| format!("{} {} from {}", r.method, r.uri, r.remote));
+            let limit = thread
+                .harakiri_us
+                .map_or(String::new(), |us| format!(" (harakiri in {} ms)", milliseconds(us)));
+            let moved = format!("{} in, {} out", bytes(thread.body_in), bytes(thread.body_out));
+            let age = milliseconds(thread.busy_us);
+            let _ = writeln!(out, "         thread {i}: {age} ms{limit} {line}, {moved}");
+        }
+    }
+    out
+}
+
+/// What brought the process: `signal (signal 11)`; a dash for a first one.
+pub fn last_restart(w: &Worker) -> String {
+    match (w.last_restart, ended(w.last_end)) {
+        (Restart::None, _) => "-".into(),
+        (reason, None) => reason.name().into(),
+        (_, Some(end)) => end,
+    }
+}
+
+/// With one digit behind the point.
+pub(crate) fn milliseconds(us: u64) -> String {
+    format!("{:.1}", us as f64 / 1000.0)
+}
+
+/// A time in words: `59s`, `1h01m`.
+pub(crate) fn duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3600..86400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{}d{:02}h", seconds / 86400, seconds / 3600 % 24),
+    }
+}
+
+/// A size in words.
+pub(crate) fn bytes(n: u64) -> String {
+    match n {
+        0..1024 => format!("{n} B"),
+        1024..1_048_576 => format!("{:.1} KiB", n as f64 / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", n as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", n as f64 / 1_073_741_824.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uswgi_proto::scoreboard::InstanceState;
+    use uswgi_proto::show::json::json;
+
+    #[test]
+    fn a_page_and_its_json_say_the_same() {
+        let mut s = Snapshot::sample();
+        s.workers = vec![
+            Snapshot::sample_worker(WorkerState::Ready, 3),
+            Snapshot::sample_worker(WorkerState::Retiring, 2),
+        ];
+        (s.state, s.generation, s.workers_target, s.started_at) = (InstanceState::Reloading, 3, 2, 1000);
+        s.total.requests = 41;
+        let text = page(&s, 1000 + 3700);
+        assert!(text.contains("reloading, up 1h01m"), "{text}");
+        assert!(text.contains("1 of 2 ready, 1 retiring"), "{text}");
+        let value = json(&s);
+        assert_eq!((value["state"].as_str(), value["workers_ready"].as_u64()), (Some("reloading"), Some(1)));
+        assert_eq!(value["totals"]["requests"], 41);
+        assert!(value["latency_us"]["p50"].is_null());
+        assert_eq!(workers(&s, 0).lines().count(), 3);
+    }
+}

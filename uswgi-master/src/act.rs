@@ -1,0 +1,263 @@
+//! Actions to system calls. It must never decide: what goes wrong becomes an event.
+#![forbid(unsafe_code)]
+
+use crate::events::Woken;
+use crate::master::Master;
+use crate::pidfile::Pidfile;
+use crate::processes::control_pair;
+use crate::reading::Reading;
+use crate::reload::{self, Setup};
+use crate::spawn::{self, Inherited};
+use crate::supervisor::{Action, ChildId, Event, Kind};
+use crate::{log, notify};
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Instant;
+use uswgi_proto::control::ToWorker;
+use uswgi_proto::scoreboard::Outcome;
+
+impl Master<'_> {
+    /// Do it. Answers go to the queue of events.
+    pub(crate) fn perform(&mut self, action: Action) {
+        match action {
+            Action::Launch { child, kind, generation, max_requests } => {
+                if kind != Kind::Template {
+                    self.with_tasks(|tasks, i, events| tasks.begin(i, events));
+                }
+                let event = match self.launch(child, kind, generation, max_requests) {
+                    Ok(pid) => Event::Launched { child, pid },
+                    Err(message) => Event::LaunchFailed { child, message },
+                };
+                // Before anything else: nobody is to meet a process that runs and has no pid.
+                self.queue.push_front(event);
+            }
+            Action::Fork { template, child, slot, worker_id, generation, max_requests } => {
+                self.with_tasks(|tasks, i, events| tasks.begin(i, events));
+                let message = ToWorker::Fork { slot, worker_id, max_requests };
+                let kind = Kind::Worker { slot, worker_id };
+                if let Err(message) = self.register(child, kind, generation).and_then(|theirs| {
+                    let output = self.logs.output_for(child, worker_id)?;
+                    let fds: Vec<_> = [&theirs].into_iter().chain(&output).map(|fd| fd.as_fd()).collect();
+                    self.processes
+                        .send(template, &message, &fds)
+                        .map_err(|e| format!("the template cannot be asked: {e}"))
+                }) {
+                    self.queue.push_back(Event::LaunchFailed { child, message });
+                }
+            }
+            // A worker that cannot be told is killed when its mercy ends.
+            Action::Retire { child, hand_over } => {
+                let _ = self.processes.send(child, &ToWorker::Retire { hand_over }, &[]);
+            }
+            Action::Accept { child, on } => {
+                let _ = self.processes.send(child, &ToWorker::Accept { on }, &[]);
+            }
+            Action::CloseControl { child } => self.processes.close_control(child),
+            Action::Kill { child } => self.processes.kill(child),
+            Action::Forget { child } => {
+                self.logs.forget(child);
+                if let Some((Kind::Worker { slot, worker_id }, _)) = self.processes.remove(child) {
+                    self.board.vacate(slot, worker_id);
+                }
+                self.drop_unused();
+            }
+            Action::CountDeath => self.board.count_death(),
+            Action::Restarted { slot, worker_id, why, end } => {
+                self.board.restarted(slot, worker_id, why, end)
+            }
+            Action::ReloadStarted => {
+                self.board.reload_started();
+                self.reload_began = Instant::now();
+                self.reopen_logs_for_reload();
+                notify::reloading();
+            }
+            Action::ReadConfig { generation } => self.read_again(generation),
+            Action::KeepConfig { generation } => {
+                let answer = self.keep(generation);
+                self.queue.push_front(Event::Config(answer));
+            }
+            Action::Commit { generation } => self.commit(generation),
+            Action::Abandon { generation } => {
+                self.reading.take_if(|r| r.generation == generation);
+                self.drop_unused();
+            }
+            Action::ReloadEnded { outcome, reason } => {
+                // The slots first: who waits for the count looks at them next.
+                self.board.sync(&self.supervisor);
+                self.board.reload_ended(outcome, &reason, self.reload_began.elapsed());
+                if outcome != Outcome::Stopped {
+                    notify::ready(&self.status());
+                }
+            }
+            Action::Reason(reason) => self.board.reason(&reason),
+            Action::Serving => self.serving(),
+            Action::StartFailed { message } => self.start_failed(message),
+            Action::Stopping => notify::stopping(),
+            Action::Log(line) => log::line(line),
+            Action::Exit { code } => self.exit = Some(code),
+        }
+    }
+
+    /// Make the control socket and the slot of a process; returns its end.
+    fn register(&mut self, child: ChildId, kind: Kind, generation: u64) -> Result<OwnedFd, String> {
+        let failed = |e: nix::Error| format!("its control socket cannot be made: {e}");
+        let (ours, theirs) = control_pair().map_err(failed)?;
+        self.events.watch(ours.as_fd(), Woken::Control(child), false).map_err(failed)?;
+        self.processes.add(child, kind, generation, ours);
+        if let Kind::Worker { slot, worker_id } = kind {
+            let respawns = self.supervisor.children().get(&child).map_or(0, |c| c.respawns);
+            self.board.occupy(slot, worker_id, generation, respawns);
+        }
+        Ok(theirs)
+    }
+
+    fn launch(
+        &mut self,
+        child: ChildId,
+        kind: Kind,
+        generation: u64,
+        max_requests: u64,
+    ) -> Result<i32, String> {
+        let theirs = self.register(child, kind, generation)?;
+        let worker = if let Kind::Worker { worker_id, .. } = kind { worker_id } else { 0 };
+        let output = self.logs.output_for(child, worker)?;
+        let setup = self.generations.get(&generation).ok_or("its settings are gone")?;
+        let settings = spawn::settings_for(&setup.instance, kind, generation, max_requests);
+        let inherited = Inherited {
+            listeners: &setup.listeners,
+            control: theirs.as_fd(),
+            scoreboard: self.board.fd(),
+            shared: self.shared.fd(),
+            handover: [self.handover[0].as_fd(), self.handover[1].as_fd()],
+            log: self.logs.for_child(),
+            output: output.as_ref().map(|fd| fd.as_fd()),
+        };
+        let pid = spawn::launch(&setup.instance, &settings, &inherited).map_err(|e| e.to_string())?;
+        self.processes.set_pid(child, pid);
+        Ok(pid)
+    }
+
+    /// Begin to read the configuration; the answer comes when it comes.
+    fn read_again(&mut self, generation: u64) {
+        let (load, n) = (self.load, self.reads);
+        self.reads += 1;
+        match Reading::begin(generation, &self.events, move || load(n)) {
+            Ok(reading) => {
+                self.processes.expect(reading.pid());
+                self.reading = Some(reading);
+            }
+            Err(message) => self.queue.push_front(Event::Config(Err(message))),
+        }
+    }
+
+    /// Something came from the process that reads, or its time is over.
+    pub(crate) fn go_on_reading(&mut self) {
+        let Some(reading) = &mut self.reading else { return };
+        let Some(result) = reading.go_on(Instant::now()) else { return };
+        let generation = reading.generation;
+        self.reading = None;
+        let answer = result.and_then(|instance| self.take_over(generation, instance));
+        self.queue.push_back(Event::Config(answer));
+    }
+
+    /// Make what the settings need.
+    fn take_over(
+        &mut self,
+        generation: u64,
+        mut instance: uswgi_conf::instance::Instance,
+    ) -> Result<crate::supervisor::Plan, String> {
+        instance.env.splice(0..0, self.step_env.iter().cloned());
+        let held: Vec<Setup> = self.generations.values().cloned().collect();
+        let mut setup = reload::prepare(instance, self.board.scoreboard(), &held)?;
+        drop(held);
+        if let Some(current) = self.generations.get(&self.supervisor.current_generation()) {
+            for name in reload::unchanged(&current.instance, &setup.instance) {
+                log::line(format_args!("{name} has changed in the configuration; that needs a restart"));
+            }
+            if setup.instance.log.keep(&current.instance.log) {
+                log::line("logger has changed in the configuration; that needs a restart");
+            }
+        }
+        let plan = reload::plan(&setup.instance);
+        self.generations.insert(generation, setup);
+        Ok(plan)
+    }
+
+    fn keep(&mut self, generation: u64) -> Result<crate::supervisor::Plan, String> {
+        let setup = self.setup().ok_or("the settings in force are gone")?.clone();
+        let plan = reload::plan(&setup.instance);
+        self.generations.insert(generation, setup);
+        Ok(plan)
+    }
+
+    fn commit(&mut self, generation: u64) {
+        if let Some(setup) = self.generations.get(&generation) {
+            self.board.describe(&setup.instance, &setup.listeners);
+            self.stats.serve(&setup.stats, setup.instance.stats_http, &self.events);
+            self.fifo.rename(&setup.instance.master_fifo, &self.events);
+            self.touch.rename(&setup.instance, &self.events);
+            self.logs.configure(&setup.instance);
+            self.harakiri_limit = crate::master::harakiri_limit(&setup.instance);
+            let pidfiles: Vec<PathBuf> = reload::pidfiles(&setup.instance).cloned().collect();
+            self.rename_pidfiles(&pidfiles);
+        }
+        self.with_tasks(|tasks, i, events| tasks.replace(i, events));
+        self.drop_unused();
+    }
+
+    /// Generations that neither serve nor come; the sockets that only they had are closed.
+    pub(crate) fn drop_unused(&mut self) {
+        let needed = |n: &u64| {
+            *n == self.supervisor.current_generation()
+                || self.supervisor.coming_generation() == Some(*n)
+                || self.processes.any_of(*n)
+        };
+        let unused: Vec<u64> = self.generations.keys().copied().filter(|n| !needed(n)).collect();
+        unused.into_iter().filter_map(|n| self.generations.remove(&n)).for_each(Setup::vacuum);
+    }
+
+    /// Pidfiles that have another name now.
+    fn rename_pidfiles(&mut self, wanted: &[PathBuf]) {
+        let (kept, old): (Vec<Pidfile>, Vec<Pidfile>) = std::mem::take(&mut self.pidfiles)
+            .into_iter()
+            .partition(|p| wanted.iter().any(|w| w == p.path()));
+        self.pidfiles = kept;
+        for path in wanted {
+            if !self.pidfiles.iter().any(|p| p.path() == path) {
+                match Pidfile::write(path) {
+                    Ok(pidfile) => self.pidfiles.push(pidfile),
+                    Err(e) => log::line(e),
+                }
+            }
+        }
+        old.into_iter().for_each(Pidfile::remove);
+    }
+
+    fn serving(&mut self) {
+        self.served = true;
+        self.terminal = None;
+        self.pidfiles.iter().for_each(Pidfile::fill);
+        if let Some(path) = self.setup().and_then(|s| s.instance.safe_pidfile2.clone()) {
+            match Pidfile::write(&path) {
+                Ok(pidfile) => self.pidfiles.push(pidfile),
+                Err(e) => log::line(e),
+            }
+        }
+        log::line(format_args!("ready: {}", self.status()));
+        notify::ready(&self.status());
+        if let Some(launcher) = self.launcher.take() {
+            launcher.release(0, "");
+        }
+    }
+
+    fn start_failed(&mut self, message: String) {
+        let text = format!("the start has failed: {}", message.trim_end());
+        log::line(&text);
+        if let Some(terminal) = self.terminal.take() {
+            let _ = std::fs::File::from(terminal).write_all(format!("uswgi-master: {text}\n").as_bytes());
+        }
+        self.board.reason(&message);
+        self.failure = text;
+    }
+}

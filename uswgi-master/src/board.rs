@@ -1,0 +1,337 @@
+//! Writes the scoreboard: what the supervisor knows, and the sums of processes that have gone.
+//!
+//! It must never read a decision back from it, and never write a field that belongs to a worker, but
+//! to clear a slot before its next process.
+#![forbid(unsafe_code)]
+
+use crate::sockets::Listener;
+use crate::supervisor::{Kind, Stage, Supervisor};
+use crate::sys;
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::time::Duration;
+use uswgi_conf::instance::Instance;
+use uswgi_proto::instance::start_time;
+use uswgi_proto::scoreboard::layout::{RESTARTS, SOCKETS, Totals, add};
+use uswgi_proto::scoreboard::{
+    Outcome, Restart, SCOREBOARD_FD, Scoreboard, ScoreboardError, ThreadState, WorkerState, epoch_seconds,
+    monotonic_us,
+};
+use uswgi_proto::settings::Protocol;
+use uswgi_proto::sock_diag;
+
+/// The scoreboard of this instance, at its place among the descriptors.
+pub struct Board {
+    board: Scoreboard,
+    fd: OwnedFd,
+    /// Sums of the processes that have gone, and why they were replaced, by worker number.
+    carried: HashMap<u32, Totals>,
+    restarts: HashMap<u32, [u64; RESTARTS]>,
+}
+
+/// Worker slots that an instance gets: room for a reload that doubles the workers.
+pub fn worker_capacity(workers: u32) -> u32 {
+    (2 * workers + 8).max(64)
+}
+
+/// Thread slots in each.
+pub fn thread_capacity(threads: u32) -> u32 {
+    threads.max(16)
+}
+
+impl Board {
+    /// Make it, and put it where readers look for it.
+    pub fn create(instance: &Instance) -> Result<Board, ScoreboardError> {
+        let (board, fd) =
+            Scoreboard::create(worker_capacity(instance.workers), thread_capacity(instance.threads))?;
+        let fd = sys::place(fd.as_fd(), SCOREBOARD_FD)
+            .map_err(|source| ScoreboardError::Io { what: "placing its descriptor", source })?;
+        let h = board.header();
+        h.master_pid.store(std::process::id() as i32, Relaxed);
+        h.uid.store(nix::unistd::Uid::effective().as_raw(), Relaxed);
+        h.master_start_time.store(start_time(std::process::id() as i32).unwrap_or(0), Relaxed);
+        h.started_at.store(epoch_seconds(), Relaxed);
+        Ok(Board { board, fd, carried: HashMap::new(), restarts: HashMap::new() })
+    }
+
+    /// The memory.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The mapping.
+    pub fn scoreboard(&self) -> &Scoreboard {
+        &self.board
+    }
+
+    /// The user may have changed, and the sockets and settings do with every generation.
+    pub fn describe(&self, instance: &Instance, listeners: &[Rc<Listener>]) {
+        let h = self.board.header();
+        h.uid.store(nix::unistd::Uid::effective().as_raw(), Relaxed);
+        h.threads.store(instance.threads, Relaxed);
+        for (i, listener) in listeners.iter().take(SOCKETS).enumerate() {
+            if let Some(s) = self.board.socket(i) {
+                let http = instance.sockets.get(i).is_some_and(|s| s.protocol == Protocol::Http);
+                s.protocol.store(http.into(), Relaxed);
+                let inode = nix::sys::stat::fstat(&listener.fd).map_or(0, |s| s.st_ino);
+                if s.inode.swap(inode, Relaxed) != inode {
+                    for field in [&s.queue, &s.highest] {
+                        field.store(0, Relaxed);
+                    }
+                    for field in [&s.full, &s.looked_us, &s.warned_us] {
+                        field.store(0, Relaxed);
+                    }
+                }
+                s.max_queue.store(instance.listen, Relaxed);
+                s.name.write(listener.shown.as_bytes());
+            }
+        }
+        h.sockets.store(listeners.len().min(SOCKETS) as u32, Relaxed);
+    }
+
+    /// How many connections wait at each socket now, for somebody who asks. (While the instance is busy, workers look.)
+    pub fn queues(&self) {
+        let used = (self.board.header().sockets.load(Relaxed) as usize).min(SOCKETS);
+        let slots: Vec<_> = (0..used).filter_map(|i| self.board.socket(i)).collect();
+        let inodes: Vec<u64> = slots.iter().map(|s| s.inode.load(Relaxed)).collect();
+        let found = sock_diag::queues(&inodes);
+        for (slot, inode) in slots.iter().zip(inodes) {
+            if let Some(queue) = found.get(&inode) {
+                slot.look(queue.waiting, queue.limit, monotonic_us());
+            }
+        }
+    }
+
+    /// A process is about to get the slot: nothing of its predecessor is left in it.
+    pub fn occupy(&self, slot: u32, worker_id: u32, generation: u64, respawns: u32) {
+        let Some(w) = self.board.worker(slot) else { return };
+        w.pid.store(0, Relaxed);
+        for field in [&w.rss, &w.vsz, &w.connections, &w.handed_over, &w.startup_ms, &w.bound] {
+            field.store(0, Relaxed);
+        }
+        w.threads.store(0, Relaxed);
+        w.stacks_pipe.store(0, Relaxed);
+        w.accepting.store(0, Relaxed);
+        for thread in 0..self.board.threads_capacity() {
+            let Some(t) = self.board.thread(slot, thread) else { break };
+            t.state.store(ThreadState::None as u32, Relaxed);
+            let now = [&t.started_us, &t.deadline_us, &t.body_in, &t.body_out];
+            for c in now.into_iter().chain(t.counters()).chain(&t.histogram) {
+                c.store(0, Relaxed);
+            }
+            t.request.write(b"", b"", b"");
+        }
+        w.worker_id.store(worker_id, Relaxed);
+        w.respawns.store(respawns, Relaxed);
+        w.generation.store(generation, Relaxed);
+        w.last_spawn.store(epoch_seconds(), Relaxed);
+        self.carried.get(&worker_id).copied().unwrap_or_default().store(&w.carried);
+        let restarts = self.restarts.get(&worker_id).copied().unwrap_or_default();
+        w.restarts.iter().zip(restarts).for_each(|(to, n)| to.store(n, Relaxed));
+        w.last_restart.store(Restart::None as u32, Relaxed);
+        w.last_end.store(0, Relaxed);
+        w.state.store(WorkerState::Starting as u32, Release);
+    }
+
+    /// The process of the slot is gone: its sums go to its successors and to the instance.
+    pub fn vacate(&mut self, slot: u32, worker_id: u32) {
+        let Some(w) = self.board.worker(slot) else { return };
+        let gone = self.board.totals(slot);
+        let h = self.board.header();
+        (Totals::load(&h.gone) + gone).store(&h.gone);
+        for t in (0..self.board.threads_capacity()).filter_map(|t| self.board.thread(slot, t)) {
+            h.gone_histogram.iter().zip(&t.histogram).for_each(|(to, from)| add(to, from.load(Relaxed)));
+        }
+        let carried = self.carried.entry(worker_id).or_default();
+        *carried = *carried + gone;
+        w.state.store(WorkerState::Free as u32, Release);
+        w.pid.store(0, Relaxed);
+        for other in (0..self.board.worker_capacity()).filter_map(|i| self.board.worker(i)) {
+            if other.state.load(Relaxed) != WorkerState::Free as u32
+                && other.worker_id.load(Relaxed) == worker_id
+            {
+                carried.store(&other.carried);
+            }
+        }
+    }
+
+    /// Show what the supervisor knows.
+    pub fn sync(&self, supervisor: &Supervisor) {
+        let h = self.board.header();
+        h.generation.store(supervisor.serving_generation(), Relaxed);
+        h.workers_target.store(supervisor.workers_wanted(), Relaxed);
+        h.workers_highest.store(supervisor.highest_worker(), Relaxed);
+        let mut template = 0;
+        for child in supervisor.children().values() {
+            match child.kind {
+                Kind::Template if child.stage <= Stage::Ready => template = child.pid.unwrap_or(0),
+                Kind::Template => {}
+                Kind::Worker { slot, .. } => {
+                    let Some(w) = self.board.worker(slot) else { continue };
+                    let state = match child.stage {
+                        Stage::Starting => WorkerState::Starting,
+                        Stage::Ready => WorkerState::Ready,
+                        Stage::Retiring => WorkerState::Retiring,
+                        Stage::Killed => WorkerState::Killed,
+                    };
+                    w.pid.store(child.pid.unwrap_or(0), Relaxed);
+                    w.state.store(state as u32, Release);
+                }
+            }
+        }
+        h.template_pid.store(template, Relaxed);
+        h.state.store(supervisor.state() as u32, Release);
+    }
+
+    /// The process of the slot took another one's place; `end` is how that one ended where nobody asked for it.
+    pub fn restarted(&mut self, slot: u32, worker_id: u32, why: Restart, end: i32) {
+        let counts = self.restarts.entry(worker_id).or_default();
+        counts[why as usize] += 1;
+        add(&self.board.header().restarts[why as usize], 1);
+        let Some(w) = self.board.worker(slot) else { return };
+        w.restarts.iter().zip(*counts).for_each(|(to, n)| to.store(n, Relaxed));
+        w.last_end.store(end, Relaxed);
+        w.last_restart.store(why as u32, Relaxed);
+    }
+
+    /// A reload begins.
+    pub fn reload_started(&self) {
+        add(&self.board.header().reloads_started, 1);
+    }
+
+    /// A reload has ended: the outcome first, then the count that readers wait for.
+    pub fn reload_ended(&self, outcome: Outcome, reason: &str, took: Duration) {
+        let h = self.board.header();
+        h.last_outcome.store(outcome as u32, Relaxed);
+        h.last_reload_at.store(epoch_seconds(), Relaxed);
+        h.last_reload_us.store(took.as_micros() as u64, Relaxed);
+        self.reason(reason);
+        h.reloads_done.store(h.reloads_done.load(Relaxed) + 1, Release);
+    }
+
+    /// Why something failed: the end of the text, which tells most.
+    pub fn reason(&self, reason: &str) {
+        let limit = 240 * 8;
+        let mut start = reason.len().saturating_sub(limit);
+        while !reason.is_char_boundary(start) {
+            start += 1;
+        }
+        self.board.header().reason.write(&reason.as_bytes()[start..]);
+    }
+
+    /// A worker ended without being asked to.
+    pub fn count_death(&self) {
+        add(&self.board.header().worker_deaths, 1);
+    }
+
+    /// A process that nobody here started was reaped.
+    pub fn count_orphan(&self) {
+        add(&self.board.header().orphans_reaped, 1);
+    }
+
+    /// Requests since the start, of those that have gone too.
+    pub fn requests(&self) -> u64 {
+        let slots = 0..self.board.worker_capacity();
+        let there = slots.filter(|&slot| {
+            self.board.worker(slot).is_some_and(|w| w.state.load(Relaxed) != WorkerState::Free as u32)
+        });
+        let gone = Totals::load(&self.board.header().gone).requests;
+        there.fold(gone, |sum, slot| sum.wrapping_add(self.board.totals(slot).requests))
+    }
+
+    /// Whether the slot's worker has a request, or an answer on its way out, that ends with it.
+    pub fn busy(&self, slot: u32) -> bool {
+        let in_request = |t: u32| {
+            self.board.thread(slot, t).is_some_and(|t| t.state.load(Relaxed) == ThreadState::Busy as u32)
+        };
+        self.board.worker(slot).is_some_and(|w| w.bound.load(Relaxed) > 0)
+            || (0..self.board.threads_capacity()).any(in_request)
+    }
+
+    /// Whether a thread of the slot is in a request whose harakiri was due longer than this ago.
+    pub fn overdue(&self, slot: u32, by: Duration) -> bool {
+        let limit = monotonic_us().saturating_sub(by.as_micros() as u64);
+        (0..self.board.threads_capacity()).filter_map(|t| self.board.thread(slot, t)).any(|t| {
+            let deadline = t.deadline_us.load(Relaxed);
+            t.state.load(Relaxed) == ThreadState::Busy as u32 && deadline != 0 && deadline < limit
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board() -> Board {
+        let (board, fd) = Scoreboard::create(4, 2).unwrap();
+        Board { board, fd, carried: HashMap::new(), restarts: HashMap::new() }
+    }
+
+    #[test]
+    fn what_a_process_did_is_carried_on_and_counted_once() {
+        let mut b = board();
+        b.occupy(0, 1, 1, 0);
+        b.board.thread(0, 1).unwrap().requests.store(7, Relaxed);
+        b.board.thread(0, 1).unwrap().histogram[9].store(7, Relaxed);
+        b.occupy(1, 1, 2, 1);
+        assert_eq!(Totals::load(&b.board.worker(1).unwrap().carried).requests, 0);
+        b.vacate(0, 1);
+        assert_eq!(Totals::load(&b.board.worker(1).unwrap().carried).requests, 7);
+        assert_eq!(Totals::load(&b.board.header().gone).requests, 7);
+        b.occupy(0, 1, 2, 2);
+        assert_eq!(b.board.totals(0), Totals::default());
+        assert_eq!(b.board.thread(0, 1).unwrap().histogram[9].load(Relaxed), 0);
+        assert_eq!(b.board.header().gone_histogram[9].load(Relaxed), 7);
+        assert_eq!(Totals::load(&b.board.worker(0).unwrap().carried).requests, 7);
+    }
+
+    #[test]
+    fn restarts_are_counted_by_reason_and_stay_with_the_number() {
+        let mut b = board();
+        b.occupy(0, 1, 1, 0);
+        b.restarted(0, 1, Restart::Signal, -11);
+        let w = b.board.worker(0).unwrap();
+        assert_eq!((w.last_restart.load(Relaxed), w.last_end.load(Relaxed)), (Restart::Signal as u32, -11));
+        b.occupy(1, 1, 2, 1);
+        b.occupy(2, 2, 2, 1);
+        let of = |slot: u32| b.board.worker(slot).unwrap().restarts[Restart::Signal as usize].load(Relaxed);
+        assert_eq!((of(0), of(1), of(2)), (1, 1, 0));
+        assert_eq!(b.board.worker(1).unwrap().last_restart.load(Relaxed), Restart::None as u32);
+        assert_eq!(b.board.header().restarts[Restart::Signal as usize].load(Relaxed), 1);
+    }
+
+    #[test]
+    fn only_a_busy_thread_far_beyond_its_deadline_is_overdue() {
+        let b = board();
+        let t = b.board.thread(0, 0).unwrap();
+        t.deadline_us.store(1, Relaxed);
+        assert!(!b.overdue(0, Duration::ZERO));
+        t.state.store(ThreadState::Busy as u32, Relaxed);
+        assert!(b.overdue(0, Duration::ZERO));
+        t.deadline_us.store(monotonic_us(), Relaxed);
+        assert!(!b.overdue(0, Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn a_request_or_an_answer_makes_a_worker_busy() {
+        let b = board();
+        assert!(!b.busy(1));
+        b.board.thread(1, 1).unwrap().state.store(ThreadState::Busy as u32, Relaxed);
+        assert!(b.busy(1) && !b.busy(0));
+        b.occupy(1, 1, 1, 0);
+        assert!(!b.busy(1));
+        b.board.worker(1).unwrap().bound.store(1, Relaxed);
+        assert!(b.busy(1));
+        b.occupy(1, 1, 1, 0);
+        assert!(!b.busy(1));
+    }
+
+    #[test]
+    fn a_long_reason_keeps_its_end() {
+        let b = board();
+        b.reason(&format!("{}\u{e9}ImportError: no", "x".repeat(4000)));
+        assert!(b.board.header().reason.read().unwrap().ends_with("\u{e9}ImportError: no"));
+    }
+}

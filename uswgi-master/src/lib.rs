@@ -1,0 +1,103 @@
+//! Owns the sockets, the children and the scoreboard of an instance; never runs Python, never changes
+//! its directory, has one thread.
+//!
+//! * [`supervisor`]: every decision, pure.
+//! * [`start`]: the way to the first process; [`master`]: the loop; `act`: actions to system calls.
+//! * [`events`], [`processes`]: what happens, from descriptors and pids to events.
+//! * `look`: the numbers that decisions about workers need; what an operator asks for.
+//! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
+//! * [`spawn`], [`sockets`], [`privs`], [`pidfile`], [`log`], [`logs`], [`notify`], [`watchdog`], [`touch`], [`watch`]: one system matter each.
+//! * [`tasks`], `steps`, [`clock`], [`lines`]: programs beside the workers, and what they write.
+//! * [`shared`]: the memory of locks and caches.
+//! * [`board`], [`stats`]: what is shown to others.
+//! * [`steer`], [`fifo`]: what others ask for, carried out by `orders`.
+//! * [`sys`]: all unsafe code.
+//!
+//! Data flows in a circle: `events` and `processes` -> `supervisor` -> `act` -> the system.
+
+#![deny(unsafe_code)]
+
+mod act;
+pub mod board;
+pub mod clock;
+pub mod events;
+pub mod fifo;
+pub mod lines;
+pub mod log;
+pub mod logs;
+mod look;
+pub mod master;
+pub mod notify;
+mod orders;
+pub mod pidfile;
+pub mod privs;
+pub mod processes;
+pub mod reading;
+pub mod reload;
+pub mod shared;
+pub mod sockets;
+pub mod spawn;
+pub mod start;
+pub mod stats;
+pub mod steer;
+mod steps;
+pub mod supervisor;
+#[allow(unsafe_code)]
+pub mod sys;
+pub mod tasks;
+pub mod touch;
+pub mod watch;
+pub mod watchdog;
+
+use uswgi_proto::exit::Exit;
+
+/// A configuration that there is nothing to run for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct ConfigError {
+    /// What a person reads: what, where, what to do. It may have several lines.
+    pub message: String,
+    /// Exit code of a start that ends with it.
+    pub exit: i32,
+    /// False for a text that was asked for (`--help`, `--version`).
+    pub error: bool,
+}
+
+/// Run an instance until it ends; returns the exit code, or why there was nothing to run. `load` is
+/// called once now and once for every reload.
+pub fn run(load: master::Load<'_>) -> Result<i32, ConfigError> {
+    let instance = load(0)?;
+    Ok(run_instance(instance, load))
+}
+
+fn run_instance(mut instance: uswgi_conf::instance::Instance, load: master::Load<'_>) -> i32 {
+    log::set_style(&instance.log.lines);
+    let asap = std::mem::take(&mut instance.tasks.phases.asap);
+    let ran = steps::run_here(&asap, &mut instance);
+    instance.tasks.phases.asap = asap;
+    if let Err(e) = ran {
+        log::line(e);
+        return Exit::Failed.code();
+    }
+    let mut launcher = None;
+    if let Some(path) = instance.daemonize.as_ref().or(instance.daemonize2.as_ref()) {
+        match log::daemonize(path) {
+            Ok(log::Detached::Launching(code)) => return code,
+            Ok(log::Detached::Master(pipe)) => launcher = Some(pipe),
+            Err(e) => {
+                log::line(e);
+                return Exit::Failed.code();
+            }
+        }
+    }
+    match start::start(&mut instance, launcher.is_some()) {
+        Ok(started) => master::Master::new(instance, started, launcher, load).run(),
+        Err(e) => {
+            log::line(&e);
+            if let Some(launcher) = launcher {
+                launcher.release(Exit::Failed.code(), &e.to_string());
+            }
+            Exit::Failed.code()
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The logs of an instance. There are two ways from a process to its log, and the configuration decides.
+//!
+//! **Direct**, when there is one log: stderr, or a file (`logto`, `daemonize`, one `logger = file:`). Master,
+//! template, workers and what the application starts append to one description with O_APPEND: the kernel keeps every write whole, at the price of one write(2) a line and
+//! of no other process. Rotation renames the file, opens a new one and gives its descriptor to every process
+//! over its control socket; each puts it in place of 1 and 2 with one dup2(2). A line that is written meanwhile
+//! lands in the renamed file: none is lost, none is written twice. Programs that the application started
+//! before keep writing to the old file.
+//!
+//! **Through the log process**, when lines have to be looked at (several loggers, routes, encoders, `log-json`,
+//! datagrams) or `log-master` asks for it: a child of the master that alone has the outputs open. Lines of ours are
+//! records in one pipe, written whole by one write(2) each; stdout and stderr of every worker are a pipe of its
+//! own, so that pieces of lines of two workers never meet. One writer can neither lose nor double a line when it
+//! rotates, and a stuck disk holds up it alone: when the pipe of records is full, lines are dropped at once and
+//! counted. (An application that prints on meanwhile waits once its own pipe is full.) The master keeps the reading ends, so that a log process that dies is followed by one that goes on where
+//! it stopped.
+//!
+//! Why not the log process always: the default must stay one write(2) a line and no other process; and a
+//! container or systemd that reads stderr does the collecting already.
+//!
+//! * [`file`]: one log file.
+//! * [`process`]: the log process; [`lines`], [`chain`], [`encode`], [`output`]: the way of a line in it.
+//! * [`collector`]: the master's end of it.
+//! * here: what the master holds and does.
+#![forbid(unsafe_code)]
+
+pub mod chain;
+pub mod collector;
+pub mod encode;
+pub mod file;
+pub mod lines;
+pub mod output;
+pub mod process;
+
+use crate::log::{self, LogError};
+use crate::master::Master;
+use crate::privs::Target;
+use crate::supervisor::ChildId;
+use crate::sys;
+use crate::touch::Touch;
+use collector::Collector;
+use file::{FileSpec, LogFile};
+use output::Output;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use uswgi_conf::instance::Instance;
+use uswgi_proto::control::ToWorker;
+use uswgi_proto::logs::sink;
+use uswgi_proto::scoreboard::Scoreboard;
+
+/// What the master holds of its logs.
+pub struct Logs {
+    /// The log file, when there is one.
+    file: Option<LogFile>,
+    /// A description of our own for a stderr that may be stuck.
+    own: Option<OwnedFd>,
+    touch_reopen: Touch,
+    touch_rotate: Touch,
+    /// A process could not be given the new file yet.
+    pending: bool,
+    /// The log process; None: everybody writes directly.
+    collector: Option<Collector>,
+}
+
+fn spec(i: &Instance, path: &Path, target: &Target) -> FileSpec {
+    FileSpec {
+        path: path.into(),
+        max_size: i.log.max_size,
+        backup: i.log.backup.clone(),
+        mode: i.log.mode,
+        owner: i.log.chown.then_some((target.uid, target.gid)),
+    }
+}
+
+fn open(i: &Instance, path: &Path, target: &Target) -> Result<LogFile, LogError> {
+    let failed = |source| LogError::Open { path: path.into(), source };
+    let file = LogFile::open(spec(i, path, target)).map_err(failed)?;
+    if i.log.truncate {
+        file.truncate().map_err(failed)?;
+    }
+    log::redirect(file.file())?;
+    Ok(file)
+}
+
+/// The outputs of the log process, opened with the rights of the moment.
+fn collect(
+    i: &Instance,
+    file: Option<LogFile>,
+    stderr: OwnedFd,
+    target: &Target,
+) -> Result<Collector, LogError> {
+    let failed = |source| LogError::Logger { what: "stderr".into(), source };
+    let default = match file {
+        Some(file) => Output::file(file),
+        None => Output::descriptor(stderr.try_clone().map_err(failed)?),
+    };
+    Collector::open(&i.log, default, stderr, &|path, max_size, backup| {
+        let spec = FileSpec { max_size, backup, ..spec(i, path, target) };
+        let file = LogFile::open(spec).map_err(|source| LogError::Open { path: path.into(), source })?;
+        Ok(Output::file(file))
+    })
+}
+
+impl Logs {
+    /// Open the log, as root where the configuration says so. Gives the stderr of before when a file took its
+    /// place, for a start that fails yet.
+    pub fn open(i: &Instance, detached: bool, target: &Target) -> Result<(Logs, Option<OwnedFd>), LogError> {
+        let stderr = std::io::stderr().as_fd().try_clone_to_owned().ok();
+        let first = if detached { i.daemonize.as_ref().or(i.daemonize2.as_ref()) } else { i.logto.as_ref() };
+        let mut file = first.map(|path| open(i, path, target)).transpose()?;
+        if let Some(path) = &i.logto2 {
+            file = Some(target.for_a_moment(|| open(i, path, target))?);
+        }
+        let elsewhere = file.is_some() || !i.log.messages.loggers.is_empty();
+        let terminal = stderr.as_ref().filter(|_| elsewhere && !detached).and_then(|fd| fd.try_clone().ok());
+        let mut logs = Logs {
+            file: None,
+            own: None,
+            touch_reopen: Touch::new(&[]),
+            touch_rotate: Touch::new(&[]),
+            pending: false,
+            collector: None,
+        };
+        if let (true, Some(stderr)) = (i.log.needs_process(), stderr) {
+            logs.collector = Some(collect(i, file, stderr, target)?);
+        } else {
+            logs.file = file;
+            logs.own = sink::own(std::io::stderr().as_fd());
+            log::send_to(logs.own.as_ref().and_then(|fd| fd.try_clone().ok()), false);
+        }
+        logs.configure(i);
+        Ok((logs, terminal))
+    }
+
+    /// Start the log process, if there is one, with the rights that the instance keeps.
+    pub fn start(&mut self, board: &Scoreboard) -> Result<(), LogError> {
+        let failed = |source| LogError::Detach { what: "starting the log process", source };
+        self.collector.as_mut().map_or(Ok(()), |c| c.start(board).map_err(failed))
+    }
+
+    /// stdout and stderr of a new child (worker 0: the template), when they are not ours.
+    pub fn output_for(&mut self, child: ChildId, worker: u32) -> Result<Option<OwnedFd>, String> {
+        let failed = |e| format!("its output cannot be collected: {e}");
+        self.collector.as_mut().map(|c| c.pipe_for(child, worker)).transpose().map_err(failed)
+    }
+
+    /// A child has ended.
+    pub fn forget(&mut self, child: ChildId) {
+        if let Some(collector) = &mut self.collector {
+            collector.forget(child);
+        }
+    }
+
+    /// A process was reaped: whether it was the log process.
+    pub fn reaped(&mut self, pid: i32) -> bool {
+        self.collector.as_mut().is_some_and(|c| c.reaped(pid))
+    }
+
+    /// Follow a configuration that was read again, as far as the log can.
+    pub fn configure(&mut self, i: &Instance) {
+        log::set_style(&i.log.lines);
+        self.touch_reopen = Touch::new(&i.log.touch_reopen);
+        self.touch_rotate = Touch::new(&i.log.touch_rotate);
+        if let Some(file) = &mut self.file {
+            file.limit(i.log.max_size, i.log.backup.clone());
+        }
+    }
+
+    /// How a new process gets its log: the word of the contract, and the descriptor. None: by its stderr.
+    pub fn for_child(&self) -> Option<(&'static str, BorrowedFd<'_>)> {
+        match &self.collector {
+            Some(collector) => Some(("records", collector.records())),
+            None => self.own.as_ref().map(|fd| ("own", fd.as_fd())),
+        }
+    }
+
+    /// Whether something has to be looked at every second.
+    pub fn needs_looks(&self) -> bool {
+        let touches = !self.touch_reopen.is_empty() || !self.touch_rotate.is_empty();
+        let missing = self.collector.as_ref().is_some_and(Collector::is_missing);
+        touches || missing || self.pending || self.file.as_ref().is_some_and(LogFile::is_limited)
+    }
+}
+
+impl Master<'_> {
+    /// Open the log file again: something has moved the old one away. What was done, or why nothing was.
+    pub fn reopen_logs(&mut self) -> Result<String, String> {
+        if let Some(collector) = &self.logs.collector {
+            return collector.refresh(false).map(|()| "the log files are opened again".into());
+        }
+        let Some(file) = self.logs.file.as_mut().filter(|f| f.is_regular()) else {
+            return Err("the log is no file of ours: there is nothing to open again".into());
+        };
+        let path = file.path().display().to_string();
+        file.reopen().map_err(|e| format!("cannot open {path} again: {e}; logging into the old file"))?;
+        self.spread();
+        Ok(format!("opened the log {path} again"))
+    }
+
+    /// Move the log file away and begin a new one. What was done, or why nothing was.
+    pub fn rotate_logs(&mut self) -> Result<String, String> {
+        if let Some(collector) = &self.logs.collector {
+            return collector.refresh(true).map(|()| "the log files are rotated".into());
+        }
+        let Some(file) = self.logs.file.as_mut().filter(|f| f.is_regular()) else {
+            return Err("the log is no file of ours: there is nothing to rotate".into());
+        };
+        let path = file.path().display().to_string();
+        let rotated = file
+            .rotate(sys::realtime().0)
+            .map_err(|e| format!("cannot rotate {path}: {e}; logging into the old file"))?;
+        self.spread();
+        Ok(match rotated {
+            Some(backup) => format!("rotated the log {path} to {}", backup.display()),
+            None => format!("opened the log {path} again: it had been moved"),
+        })
+    }
+
+    /// A reload begins: `log-reopen`.
+    pub(crate) fn reopen_logs_for_reload(&mut self) {
+        if self.setup().is_some_and(|s| s.instance.log.reopen_on_reload) {
+            log::line(self.reopen_logs().unwrap_or_else(|e| e));
+        }
+    }
+
+    /// Give the file that is open to everybody.
+    fn spread(&mut self) {
+        let Some(file) = &self.logs.file else { return };
+        if let Err(e) = log::redirect(file.file()) {
+            log::line(e);
+        }
+        let children = self.supervisor.children().keys();
+        let failed = children.filter(|&&child| {
+            let sent = self.processes.send(child, &ToWorker::ReopenLogs, &[file.file().as_fd()]);
+            // One whose socket is full gets it later; one that has none has ended.
+            sent == Err(nix::Error::EAGAIN)
+        });
+        self.logs.pending = failed.count() > 0;
+    }
+
+    /// What needs a look every second.
+    pub(crate) fn look_at_logs(&mut self) {
+        if self.logs.pending {
+            self.spread();
+        }
+        if let Some(collector) = &mut self.logs.collector {
+            collector.revive(self.board.scoreboard());
+        }
+        let reopen = self.logs.touch_reopen.changed().is_some();
+        let rotate = self.logs.touch_rotate.changed().is_some();
+        let large = self.logs.file.as_ref().is_some_and(LogFile::is_too_large);
+        let done = match (rotate || large, reopen) {
+            (true, _) => self.rotate_logs(),
+            (false, true) => self.reopen_logs(),
+            (false, false) => return,
+        };
+        if large
+            && done.is_err()
+            && let Some(file) = &mut self.logs.file
+        {
+            // Not once a second for ever.
+            file.give_up();
+        }
+        log::line(done.unwrap_or_else(|e| e));
+    }
+}

@@ -1,0 +1,85 @@
+//! Looks at the workers for the supervisor, and brings it what an operator asks for. It must never decide.
+#![forbid(unsafe_code)]
+
+use crate::events::Woken;
+use crate::master::Master;
+use crate::supervisor::{ChildId, Event, Memory, Numbers, Stage};
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+
+/// What proc_pid_statm(5) says of a process.
+fn memory_of(pid: i32) -> Option<Memory> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let mut pages = text.split_ascii_whitespace().map_while(|n| n.parse::<u64>().ok());
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??.unsigned_abs();
+    Some(Memory { vsz: pages.next()? * page, rss: pages.next()? * page })
+}
+
+impl Master<'_> {
+    /// What an operator asks for: [`Event::Scale`], [`Event::Retire`], [`Event::Kill`] and their like. It is
+    /// carried out by the loop before it waits again.
+    pub fn operate(&mut self, event: Event) {
+        let scales = matches!(event, Event::Scale(_));
+        self.queue.push_back(event);
+        if scales {
+            self.queue.push_back(Event::Seen(self.numbers()));
+        }
+    }
+
+    /// Let the supervisor see the workers, if it wants to.
+    pub(crate) fn look_at_workers(&mut self) {
+        if self.supervisor.wants_numbers() {
+            self.queue.push_back(Event::Seen(self.numbers()));
+        }
+    }
+
+    fn numbers(&self) -> Numbers {
+        let ready = self.supervisor.children().iter().filter(|(_, c)| c.stage == Stage::Ready);
+        let busy = ready.filter(|(_, c)| c.slot().is_some_and(|slot| self.board.busy(slot)));
+        Numbers {
+            busy: busy.map(|(&id, _)| id).collect(),
+            waiting: self.waiting(),
+            requests: self.board.requests(),
+            memory: if self.supervisor.wants_memory() { self.memory() } else { BTreeMap::new() },
+        }
+    }
+
+    /// Connections at the fullest socket.
+    fn waiting(&self) -> u32 {
+        let listeners = self.setup().map_or(&[][..], |setup| &setup.listeners);
+        listeners.iter().filter_map(|l| l.queue()).map(|(waiting, _)| waiting).max().unwrap_or(0)
+    }
+
+    fn memory(&self) -> BTreeMap<ChildId, Memory> {
+        let workers = self.supervisor.children().iter().filter(|(_, c)| c.slot().is_some());
+        workers.filter_map(|(&id, c)| Some((id, memory_of(c.pid?)?))).collect()
+    }
+
+    /// While there is no worker, the master sees who connects.
+    pub(crate) fn watch_sockets(&mut self) {
+        let wanted = self.supervisor.wants_connections().then(|| self.supervisor.current_generation());
+        if wanted == self.watched {
+            return;
+        }
+        let listeners = |of: Option<u64>| of.and_then(|n| self.generations.get(&n)).map(|s| &s.listeners);
+        listeners(self.watched).into_iter().flatten().for_each(|l| self.events.forget(l.fd.as_fd()));
+        for l in listeners(wanted).into_iter().flatten() {
+            if let Err(e) = self.events.watch(l.fd.as_fd(), Woken::Listeners, false) {
+                crate::log::line(format_args!("{} cannot be watched: {e}", l.shown));
+            }
+        }
+        self.watched = wanted;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_has_memory_and_no_process_has_none() {
+        let own = memory_of(std::process::id() as i32).unwrap();
+        assert!(own.vsz >= own.rss && own.rss > 1 << 20, "{own:?}");
+        assert_eq!(memory_of(i32::MAX), None);
+    }
+}

@@ -1,0 +1,42 @@
+//! Entry point of `uswgi-master`: the command line to a configuration, the configuration to an instance.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::exit;
+use uswgi_conf::{Command, instance::Instance};
+use uswgi_master::{ConfigError, log};
+
+/// Read the configuration. `n`: how often it was read before; `if-reload` goes by it.
+fn load(args: &[OsString], n: u64) -> Result<Instance, ConfigError> {
+    let count = (n > 0).then(|| ("UWSGI_RELOADS".into(), n.to_string().into()));
+    match uswgi_conf::load(args, std::env::vars_os().chain(count)) {
+        Ok(Command::Run(loaded)) => {
+            print(&loaded.printed);
+            loaded.warnings.iter().for_each(log::line);
+            Ok(loaded.instance)
+        }
+        Ok(Command::Print { text, exit }) => Err(ConfigError { message: text, exit, error: false }),
+        Err(e) => Err(ConfigError { message: e.to_string(), exit: e.exit, error: true }),
+    }
+}
+
+fn print(text: &str) {
+    // Nobody may be there to read it.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn main() {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    exit(match uswgi_master::run(&|n| load(&args, n)) {
+        Ok(code) => code,
+        Err(e) if e.error => {
+            e.message.lines().for_each(log::line);
+            e.exit
+        }
+        Err(e) => {
+            print(&e.message);
+            e.exit
+        }
+    });
+}

@@ -1,0 +1,396 @@
+//! The running master: one loop from events to the supervisor to actions.
+//!
+//! Single-threaded; it sleeps until something happens, and wakes by a timer only while a feature needs
+//! one (harakiri's backstop, touch files, dynamic workers, the service manager's watchdog).
+#![forbid(unsafe_code)]
+
+use crate::board::Board;
+use crate::events::{Events, Woken};
+use crate::fifo::Fifo;
+use crate::log::{self, Launcher};
+use crate::logs::Logs;
+use crate::pidfile::Pidfile;
+use crate::processes::{Processes, Reaped};
+use crate::reading::Reading;
+use crate::reload::{self, Setup};
+use crate::shared::Memory;
+use crate::start::Started;
+use crate::supervisor::{ChildId, Event, Phase, Stage, Supervisor};
+use crate::tasks::Tasks;
+use crate::watch::Watched;
+use crate::watchdog::Watchdog;
+use crate::{ConfigError, notify, stats, steer};
+use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+use uswgi_conf::instance::Instance;
+use uswgi_proto::signals::{self, MasterAction};
+
+/// How often the features that need a timer look.
+const COARSE: Duration = Duration::from_secs(1);
+/// How much later than the worker's own grace the master acts on a harakiri.
+const BACKSTOP: Duration = Duration::from_secs(3);
+
+/// Reads the configuration, at the start and again for every reload; it gets how often it was read before.
+pub type Load<'a> = &'a dyn Fn(u64) -> Result<Instance, ConfigError>;
+
+/// A running instance.
+pub struct Master<'a> {
+    pub(crate) load: Load<'a>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) events: Events,
+    pub(crate) processes: Processes,
+    pub(crate) board: Board,
+    pub(crate) generations: BTreeMap<u64, Setup>,
+    pub(crate) pidfiles: Vec<Pidfile>,
+    pub(crate) handover: [OwnedFd; 2],
+    pub(crate) shared: Memory,
+    pub(crate) launcher: Option<Launcher>,
+    pub(crate) terminal: Option<OwnedFd>,
+    pub(crate) logs: Logs,
+    pub(crate) stats: stats::Server,
+    pub(crate) steer: steer::Server,
+    pub(crate) fifo: Fifo,
+    pub(crate) touch: Watched,
+    pub(crate) reading: Option<Reading>,
+    /// How often the configuration was read.
+    pub(crate) reads: u64,
+    pub(crate) tasks: Tasks,
+    /// Variables that steps of the start have set.
+    pub(crate) step_env: Vec<(String, Option<String>)>,
+    pub(crate) harakiri_limit: Option<Duration>,
+    /// Generation whose sockets are watched for connections.
+    pub(crate) watched: Option<u64>,
+    pub(crate) queue: VecDeque<Event>,
+    pub(crate) served: bool,
+    pub(crate) failure: String,
+    pub(crate) reload_began: Instant,
+    pub(crate) exit: Option<i32>,
+}
+
+/// After which time beyond its deadline a request is the master's business; None without harakiri.
+pub(crate) fn harakiri_limit(i: &Instance) -> Option<Duration> {
+    let grace = Duration::from_secs(i.harakiri_grace.into());
+    let announced = if i.harakiri_signal == 0 { Duration::ZERO } else { grace };
+    (i.harakiri != 0).then(|| announced + grace + BACKSTOP)
+}
+
+impl<'a> Master<'a> {
+    /// A master that has started no process yet.
+    pub fn new(
+        instance: Instance,
+        started: Started,
+        launcher: Option<Launcher>,
+        load: Load<'a>,
+    ) -> Master<'a> {
+        let now = Instant::now();
+        let plan = reload::plan(&instance);
+        let slots = started.board.scoreboard().worker_capacity();
+        let seed = uswgi_proto::scoreboard::monotonic_us() ^ u64::from(std::process::id()) << 32;
+        started.board.describe(&instance, &started.listeners);
+        let stats = started.stats.listeners().to_vec();
+        Master {
+            load,
+            supervisor: Supervisor::new(plan, slots, seed, now),
+            events: started.events,
+            processes: Processes::default(),
+            board: started.board,
+            touch: Watched::new(&instance),
+            reading: None,
+            reads: 1,
+            tasks: Tasks::new(&instance, now),
+            step_env: started.step_env,
+            harakiri_limit: harakiri_limit(&instance),
+            watched: None,
+            generations: BTreeMap::from([(1, Setup { instance, listeners: started.listeners, stats })]),
+            pidfiles: started.pidfiles,
+            handover: started.handover,
+            shared: started.shared,
+            launcher,
+            terminal: started.terminal,
+            logs: started.logs,
+            stats: started.stats,
+            steer: started.steer,
+            fifo: started.fifo,
+            queue: VecDeque::from([Event::Tick]),
+            served: false,
+            failure: String::new(),
+            reload_began: now,
+            exit: None,
+        }
+    }
+
+    /// Until the end; returns the exit code.
+    pub fn run(mut self) -> i32 {
+        self.banner();
+        self.stats.watch(&self.events);
+        self.steer.watch(&self.events);
+        self.fifo.watch(&self.events);
+        self.touch.listen(&self.events);
+        let mut watchdog = notify::watchdog().map(|period| Watchdog::new(period, Instant::now()));
+        let mut next_look = Instant::now() + COARSE;
+        loop {
+            self.settle();
+            self.watch_sockets();
+            if let Some(code) = self.exit {
+                // The workers first: what runs beside them may serve them.
+                self.with_tasks(|tasks, i, events| tasks.stop(false, i, events));
+                if self.tasks.is_gone() {
+                    return self.leave(code);
+                }
+            }
+            let now = Instant::now();
+            if let Some(watchdog) = &mut watchdog {
+                self.feed(watchdog, now);
+            }
+            let looks = self.logs.needs_looks()
+                || self.harakiri_limit.is_some()
+                || self.supervisor.wants_numbers()
+                || self.fifo.is_open();
+            if looks && next_look <= now {
+                self.look();
+                next_look = now + COARSE;
+                continue;
+            }
+            let deadlines = [
+                self.supervisor.next_deadline(),
+                self.tasks.deadline(),
+                watchdog.as_ref().map(Watchdog::deadline),
+                looks.then_some(next_look),
+                self.stats.deadline(),
+                self.steer.deadline(),
+                self.touch.deadline(),
+                self.reading.as_ref().map(Reading::deadline),
+            ];
+            self.wait(deadlines.into_iter().flatten().min());
+        }
+    }
+
+    /// Tell the service manager whether the instance is alive, and ask the workers again.
+    fn feed(&mut self, watchdog: &mut Watchdog, now: Instant) {
+        if self.processes.take_answer() {
+            watchdog.answer(now);
+        }
+        let running = self.supervisor.phase() == Phase::Running;
+        let expected = running && self.supervisor.workers_wanted() > 0;
+        let Some(beat) = watchdog.beat(now, expected) else { return };
+        if beat.changed && beat.feed {
+            log::line("a worker answers again: the service manager's watchdog is fed");
+            notify::ready(&self.status());
+        } else if beat.changed {
+            log::line("no worker answers: the service manager's watchdog is not fed any more");
+            notify::lost();
+        }
+        if beat.feed {
+            notify::alive();
+        }
+        self.processes.ask_all();
+    }
+
+    /// Let the supervisor answer everything that has happened.
+    fn settle(&mut self) {
+        while let Some(event) = self.queue.pop_front() {
+            for action in self.supervisor.handle(event, Instant::now()) {
+                self.perform(action);
+            }
+            self.board.sync(&self.supervisor);
+        }
+    }
+
+    /// The configuration that is read, and files that somebody may have touched.
+    fn look_at_files(&mut self) {
+        if self.reading.as_ref().is_some_and(|r| r.deadline() <= Instant::now()) {
+            self.go_on_reading();
+        }
+        for (path, event) in self.touch.look(Instant::now(), &self.events) {
+            log::line(format_args!("{} was touched", path.display()));
+            self.queue.push_back(event);
+        }
+    }
+
+    fn wait(&mut self, deadline: Option<Instant>) {
+        let woken = match self.events.wait(deadline) {
+            Ok(woken) => woken,
+            Err(e) => {
+                log::line(format_args!("cannot wait for events: {e}; stopping"));
+                self.queue.push_back(Event::Stop);
+                return;
+            }
+        };
+        let mut heard = Vec::new();
+        let mut signalled = false;
+        for w in woken {
+            match w {
+                Woken::Control(child) => self.processes.hear(child, &mut heard),
+                Woken::Signals => signalled = true,
+                Woken::Stats(token) => self.serve_stats(token),
+                Woken::Steer(token) => self.serve_steer(token),
+                Woken::Fifo => self.read_fifo(),
+                Woken::Clock => self.with_tasks(|tasks, i, events| tasks.clock(i, events)),
+                Woken::Output(token) => self.tasks.written(token),
+                Woken::Reading => self.go_on_reading(),
+                Woken::Touch => self.touch.noticed(&self.events),
+                Woken::Listeners => heard.push(Event::Connection),
+            }
+        }
+        if signalled {
+            for signal in self.events.signals() {
+                self.signal(signal, &mut heard);
+            }
+        }
+        self.stats.expire(&self.events);
+        self.steer.expire(&self.events);
+        self.with_tasks(|tasks, i, events| tasks.tick(i, events));
+        if self.tasks.take_stop() {
+            heard.push(Event::Stop);
+        }
+        self.queue.extend(heard);
+        self.look_at_files();
+        // Time has passed in any case.
+        self.queue.push_back(Event::Tick);
+    }
+
+    fn signal(&mut self, signal: i32, heard: &mut Vec<Event>) {
+        if signal == nix::libc::SIGCHLD {
+            while let Some(reaped) = self.processes.reap_one(heard, |pid| self.tasks.before_reap(pid)) {
+                let Reaped::Other(pid, how) = reaped else { continue };
+                let mut known = self.logs.reaped(pid);
+                self.with_tasks(|tasks, i, events| known |= tasks.reaped(pid, how, i, events));
+                if !known {
+                    self.board.count_orphan();
+                }
+            }
+            if let Some(reading) = &mut self.reading
+                && !self.processes.expects(reading.pid())
+            {
+                reading.reaped();
+            }
+            return;
+        }
+        let Some(row) = signals::TABLE.iter().find(|row| row.signal == signal) else { return };
+        if self.exit.is_some() && row.master == MasterAction::Stop {
+            // The workers have ended; what is left is not waited for.
+            self.with_tasks(|tasks, i, events| tasks.stop(true, i, events));
+        }
+        match row.master {
+            MasterAction::Stop if signal == nix::libc::SIGTERM => heard.push(Event::Term),
+            MasterAction::Stop => heard.push(Event::Stop),
+            MasterAction::Reload => heard.push(Event::Reload),
+            MasterAction::Pause => heard.push(Event::Pause),
+            MasterAction::Report => self.report(),
+            MasterAction::Ignore => {}
+        }
+    }
+
+    /// The programs beside the workers, with the generation in force.
+    pub(crate) fn with_tasks(&mut self, f: impl FnOnce(&mut Tasks, &Instance, &Events)) {
+        if let Some(setup) = self.generations.get(&self.supervisor.current_generation()) {
+            f(&mut self.tasks, &setup.instance, &self.events);
+        }
+    }
+
+    /// What needs a timer: the FIFO, and requests far beyond their harakiri.
+    fn look(&mut self) {
+        self.fifo.mend(&self.events);
+        self.look_at_workers();
+        self.look_at_logs();
+        let Some(limit) = self.harakiri_limit else { return };
+        let serving = self.supervisor.children().iter().filter_map(|(&id, c)| Some((id, c.stage, c.slot()?)));
+        let stuck: Vec<ChildId> = serving
+            .filter(|&(_, stage, slot)| {
+                matches!(stage, Stage::Ready | Stage::Retiring) && self.board.overdue(slot, limit)
+            })
+            .map(|(id, ..)| id)
+            .collect();
+        self.queue.extend(stuck.into_iter().map(|child| Event::Stuck { child }));
+    }
+
+    /// The generation in force.
+    pub(crate) fn setup(&self) -> Option<&Setup> {
+        self.generations.get(&self.supervisor.current_generation())
+    }
+
+    fn sockets(&self) -> String {
+        let Some(setup) = self.setup() else { return String::new() };
+        let named = setup.listeners.iter().zip(&setup.instance.sockets).map(|(l, s)| {
+            let protocol = match s.protocol {
+                uswgi_proto::settings::Protocol::Uwsgi => "uwsgi",
+                uswgi_proto::settings::Protocol::Http => "http",
+            };
+            format!("{} ({protocol})", l.shown)
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+
+    fn banner(&self) {
+        let Some(setup) = self.setup() else { return };
+        let (i, version) = (&setup.instance, env!("CARGO_PKG_VERSION"));
+        let pid = std::process::id();
+        log::line(format_args!(
+            "uswgi {version}, pid {pid}: {} workers with {} threads on {}",
+            i.workers,
+            i.threads,
+            self.sockets()
+        ));
+    }
+
+    /// One line about the instance.
+    pub(crate) fn status(&self) -> String {
+        let ready =
+            self.supervisor.children().values().filter(|c| c.stage == Stage::Ready && c.slot().is_some());
+        let (wanted, generation) = (self.supervisor.workers_wanted(), self.supervisor.serving_generation());
+        let does = if self.supervisor.paused() { "are paused" } else { "accept" };
+        format!("generation {generation}, {} of {wanted} workers {does} on {}", ready.count(), self.sockets())
+    }
+
+    /// USR1: a line about the instance and one about every process.
+    pub(crate) fn report(&self) {
+        log::line(self.status());
+        for child in self.supervisor.children().values() {
+            let pid = child.pid.map_or("no pid yet".into(), |pid| format!("pid {pid}"));
+            let stage = format!("{:?}", child.stage).to_lowercase();
+            let generation = child.generation;
+            match (child.worker_id(), child.slot()) {
+                (Some(id), Some(slot)) => {
+                    let done = self.board.scoreboard().totals(slot);
+                    log::line(format_args!(
+                        "worker {id}: {pid}, {stage}, generation {generation}, {} requests, {} exceptions, {} harakiri, {} respawns",
+                        done.requests, done.exceptions, done.harakiri, child.respawns
+                    ));
+                }
+                _ => log::line(format_args!("template: {pid}, {stage}, generation {generation}")),
+            }
+        }
+    }
+
+    /// Everything is gone: clean up. A start that failed leaves nothing, with `vacuum` or without.
+    fn leave(mut self, code: i32) -> i32 {
+        self.tasks.drain();
+        let at_exit = self.setup().map(|s| s.instance.clone()).filter(|_| self.served);
+        if let Some(mut instance) = at_exit {
+            let steps = std::mem::take(&mut instance.tasks.phases.at_exit);
+            crate::steps::run_all(&steps, &mut instance);
+        }
+        let vacuum = !self.served || self.setup().is_some_and(|s| s.instance.vacuum);
+        if vacuum {
+            self.generations.values().flat_map(|g| &g.listeners).for_each(|l| l.vacuum());
+            std::mem::take(&mut self.pidfiles).into_iter().for_each(Pidfile::remove);
+            self.stats.vacuum();
+            self.fifo.vacuum();
+        }
+        if let Some(launcher) = self.launcher.take() {
+            let reason = if self.failure.is_empty() {
+                "it was stopped before it served"
+            } else {
+                self.failure.as_str()
+            };
+            launcher.release(if code == 0 { 1 } else { code }, reason);
+        }
+        if self.served {
+            log::line("stopped");
+        }
+        // The log process writes what is left, and ends before us.
+        drop(self.logs);
+        code
+    }
+}

@@ -1,0 +1,129 @@
+//! What somebody asked for through the steering socket or the FIFO, turned into events for the supervisor
+//! or done here. It must never decide about processes: the supervisor does.
+#![forbid(unsafe_code)]
+
+use crate::log;
+use crate::master::Master;
+use crate::supervisor::{Event, Phase, Stage};
+use uswgi_proto::steer::{Answer, Reload, Request, Setting};
+
+fn done(message: impl Into<String>) -> Answer {
+    Answer::Done { message: message.into() }
+}
+
+fn refused(message: impl Into<String>) -> Answer {
+    Answer::Refused { message: message.into() }
+}
+
+fn either(result: Result<String, String>) -> Answer {
+    match result {
+        Ok(message) => done(message),
+        Err(message) => refused(message),
+    }
+}
+
+impl Master<'_> {
+    /// Carry it out.
+    pub(crate) fn order(&mut self, request: Request) -> Answer {
+        let stopping = matches!(self.supervisor.phase(), Phase::Stopping { .. } | Phase::Over);
+        let reads =
+            matches!(request, Request::Ping | Request::Config | Request::Stop { .. } | Request::Report);
+        if stopping && !reads {
+            return refused("the instance is stopping");
+        }
+        match request {
+            Request::Ping => Answer::Pong {
+                pid: std::process::id() as i32,
+                version: env!("CARGO_PKG_VERSION").into(),
+                generation: self.supervisor.serving_generation(),
+            },
+            Request::Config => self.config_in_force(),
+            Request::Reload { what, at_once } => self.order_reload(what, at_once),
+            Request::Stop { at_once } => {
+                self.queue.push_back(if at_once { Event::StopAtOnce } else { Event::Stop });
+                done(if at_once { "stopping at once" } else { "stopping: workers finish what they have" })
+            }
+            Request::Pause if self.supervisor.phase() == Phase::Starting => {
+                refused("the instance is still starting")
+            }
+            Request::Pause => {
+                self.queue.push_back(Event::Pause);
+                done(if self.supervisor.paused() { "accepting again" } else { "workers do not accept" })
+            }
+            Request::Report => {
+                self.report();
+                done("written to the log")
+            }
+            Request::Pidfiles => either(self.write_pidfiles()),
+            Request::ReopenLogs => either(self.reopen_logs()),
+            Request::RotateLogs => either(self.rotate_logs()),
+            Request::Scale { to } => {
+                self.operate(Event::Scale(to));
+                done(format!("workers: {to}; {} were wanted", self.supervisor.workers_wanted()))
+            }
+            Request::Retire { worker } if !self.has(worker, |s| s == Stage::Ready) => {
+                refused(format!("there is no worker {worker} that serves"))
+            }
+            Request::Retire { worker } => {
+                self.operate(Event::Retire { worker_id: worker });
+                done(format!("worker {worker} is replaced"))
+            }
+            Request::Kill { worker } if !self.has(worker, |s| s != Stage::Killed) => {
+                refused(format!("there is no worker {worker}"))
+            }
+            Request::Kill { worker } => {
+                self.operate(Event::Kill { worker_id: worker });
+                done(format!("worker {worker} is killed"))
+            }
+        }
+    }
+
+    fn has(&self, worker: u32, stage: impl Fn(Stage) -> bool) -> bool {
+        self.supervisor.children().values().any(|c| c.worker_id() == Some(worker) && stage(c.stage))
+    }
+
+    fn order_reload(&mut self, what: Reload, at_once: bool) -> Answer {
+        if self.supervisor.phase() == Phase::Starting && what == Reload::Workers {
+            return refused("the instance is still starting");
+        }
+        if at_once {
+            self.queue.push_back(Event::Hurry);
+        }
+        self.queue.push_back(match what {
+            Reload::All => Event::Reload,
+            Reload::Workers => Event::Renew,
+        });
+        let under_way = self.supervisor.coming_generation().is_some();
+        done(match what {
+            Reload::All if under_way => "one more reload follows the one under way",
+            Reload::All => "the reload begins",
+            Reload::Workers => "the workers are replaced",
+        })
+    }
+
+    fn config_in_force(&self) -> Answer {
+        let Some(setup) = self.setup() else { return refused("there are no settings yet") };
+        let all = uswgi_conf::show::effective(&setup.instance);
+        let settings = all.into_iter().map(|(name, value)| Setting { name: name.into(), value }).collect();
+        Answer::Config { generation: self.supervisor.current_generation(), settings }
+    }
+
+    fn write_pidfiles(&mut self) -> Result<String, String> {
+        for pidfile in &mut self.pidfiles {
+            pidfile.rewrite().map_err(|e| e.to_string())?;
+        }
+        match self.pidfiles.len() {
+            0 => Err("there is no pidfile; set `pidfile`".into()),
+            n => Ok(format!("pidfiles written: {n}")),
+        }
+    }
+
+    /// Carry out what somebody without an ear for the answer asked for; the log has it.
+    pub(crate) fn order_unheard(&mut self, from: &str, request: Request) {
+        match self.order(request) {
+            Answer::Done { message } => log::line(format_args!("{from}: {message}")),
+            Answer::Refused { message } => log::line(format_args!("{from} refused: {message}")),
+            _ => {}
+        }
+    }
+}

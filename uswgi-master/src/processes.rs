@@ -1,0 +1,262 @@
+//! The processes of the instance: pid, control socket, messages, the end.
+//!
+//! A pid is used only between the moment it is known and the moment it is reaped; in between the
+//! system cannot give it to anybody else, as we are the parent. It must never decide what to send.
+#![forbid(unsafe_code)]
+
+use crate::supervisor::{ChildId, Ended, Event, Kind};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{
+    self as so, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
+    setsockopt, sockopt,
+};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::Pid;
+use std::collections::BTreeMap;
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use uswgi_proto::control::{self, CONTROL_VERSION, MAX_MESSAGE, ToMaster, ToWorker};
+
+/// Messages heard at a time from one process: more than its socket can hold, so that a process which
+/// floods the master delays it, but does not stop it.
+const AT_A_TIME: usize = 1024;
+
+/// What [`Processes::reap_one`] has reaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaped {
+    /// A worker or template.
+    Worker,
+    /// Another child: a program beside the workers, or an orphan of the app.
+    Other(i32, Ended),
+}
+
+/// One process.
+struct Process {
+    kind: Kind,
+    generation: u64,
+    pid: Option<i32>,
+    control: Option<OwnedFd>,
+}
+
+/// All of them.
+pub struct Processes {
+    all: BTreeMap<ChildId, Process>,
+    /// Children of another kind that will end by themselves: no orphans.
+    passing: Vec<i32>,
+    buffer: Vec<u8>,
+    answered: bool,
+}
+
+/// A pair of control sockets: the master's end, which learns the pid of who writes, and the other.
+pub fn control_pair() -> nix::Result<(OwnedFd, OwnedFd)> {
+    let (ours, theirs) =
+        so::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    setsockopt(&ours, sockopt::PassCred, &true)?;
+    Ok((ours, theirs))
+}
+
+impl Default for Processes {
+    fn default() -> Self {
+        Processes { all: BTreeMap::new(), passing: Vec::new(), buffer: vec![0; MAX_MESSAGE], answered: false }
+    }
+}
+
+impl Processes {
+    /// A process that was asked for.
+    pub fn add(&mut self, child: ChildId, kind: Kind, generation: u64, control: OwnedFd) {
+        self.all.insert(child, Process { kind, generation, pid: None, control: Some(control) });
+    }
+
+    /// A child of another kind, which will end by itself.
+    pub fn expect(&mut self, pid: i32) {
+        self.passing.push(pid);
+    }
+
+    /// Whether a child that was expected was not reaped yet.
+    pub fn expects(&self, pid: i32) -> bool {
+        self.passing.contains(&pid)
+    }
+
+    /// Its pid is known.
+    pub fn set_pid(&mut self, child: ChildId, pid: i32) {
+        if let Some(p) = self.all.get_mut(&child) {
+            p.pid = Some(pid);
+        }
+    }
+
+    /// Forget it; returns what it was and its generation.
+    pub fn remove(&mut self, child: ChildId) -> Option<(Kind, u64)> {
+        self.all.remove(&child).map(|p| (p.kind, p.generation))
+    }
+
+    /// Whether a process of the generation is there.
+    pub fn any_of(&self, generation: u64) -> bool {
+        self.all.values().any(|p| p.generation == generation)
+    }
+
+    /// The control socket of a process.
+    pub fn control(&self, child: ChildId) -> Option<BorrowedFd<'_>> {
+        self.all.get(&child)?.control.as_ref().map(|c| c.as_fd())
+    }
+
+    /// Close our end.
+    pub fn close_control(&mut self, child: ChildId) {
+        if let Some(p) = self.all.get_mut(&child) {
+            p.control = None;
+        }
+    }
+
+    /// Send a message, with descriptors if there are some. Never waits.
+    pub fn send(&self, child: ChildId, message: &ToWorker, fds: &[BorrowedFd<'_>]) -> nix::Result<()> {
+        let control = self.control(child).ok_or(nix::Error::ENOTCONN)?;
+        let packet = control::encode(message);
+        let fds: Vec<i32> = fds.iter().map(|f| f.as_raw_fd()).collect();
+        let rights = [ControlMessage::ScmRights(&fds)];
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        let attached = if fds.is_empty() { &rights[..0] } else { &rights[..] };
+        so::sendmsg::<UnixAddr>(control.as_raw_fd(), &[IoSlice::new(&packet)], attached, flags, None)
+            .map(drop)
+    }
+
+    /// Ask every worker whether it is alive.
+    pub fn ask_all(&self) {
+        for (&child, p) in &self.all {
+            if matches!(p.kind, Kind::Worker { .. }) && p.pid.is_some() {
+                // One that is too far behind to be asked does not answer.
+                let _ = self.send(child, &ToWorker::Ping, &[]);
+            }
+        }
+    }
+
+    /// Whether one of them has answered since the last call.
+    pub fn take_answer(&mut self) -> bool {
+        std::mem::take(&mut self.answered)
+    }
+
+    /// SIGKILL. Nothing happens to one that has no pid or was reaped.
+    pub fn kill(&self, child: ChildId) {
+        if let Some(pid) = self.all.get(&child).and_then(|p| p.pid) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
+    /// Everything that a process has said since, and the end of its control socket.
+    pub fn hear(&mut self, child: ChildId, events: &mut Vec<Event>) {
+        for _ in 0..AT_A_TIME {
+            let Some(control) = self.control(child).map(|c| c.as_raw_fd()) else { return };
+            match receive(control, &mut self.buffer) {
+                Ok((0, _)) | Err(nix::Error::ECONNRESET) => {
+                    self.close_control(child);
+                    events.push(Event::Closed { child });
+                }
+                Ok((n, sender)) => match control::decode::<ToMaster>(&self.buffer[..n]) {
+                    Ok(ToMaster::Alive) => self.answered = true,
+                    Ok(message) => events.push(self.understand(child, message, sender)),
+                    Err(e) => crate::log::line(format_args!("ignored from pid {}: {e}", sender.unwrap_or(0))),
+                },
+                Err(nix::Error::EINTR) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn understand(&mut self, child: ChildId, message: ToMaster, sender: Option<i32>) -> Event {
+        match message {
+            ToMaster::Hello { version, .. } if version != CONTROL_VERSION => Event::LoadFailed {
+                child,
+                message: format!(
+                    "the worker speaks version {version} of the control messages, this master {CONTROL_VERSION}; install both from one release"
+                ),
+            },
+            ToMaster::Hello { pid, .. } => {
+                // The kernel's word, not its own: in another pid namespace it knows another number.
+                let known = self.all.get(&child).and_then(|p| p.pid);
+                let pid = known.or(sender).unwrap_or(pid);
+                self.set_pid(child, pid);
+                Event::Hello { child, pid }
+            }
+            ToMaster::Alive => Event::Tick,
+            ToMaster::Ready => Event::Ready { child },
+            ToMaster::LoadFailed { message } => Event::LoadFailed { child, message },
+            ToMaster::SourceChanged { path, modified_us } => Event::Source { child, path, modified_us },
+            ToMaster::Replace { reason } => Event::Replace { child, reason },
+            ToMaster::Reload => {
+                crate::log::line(format_args!(
+                    "the application (pid {}) asks for a reload",
+                    sender.unwrap_or(0)
+                ));
+                Event::Reload
+            }
+            ToMaster::Stop => {
+                crate::log::line(format_args!(
+                    "the application (pid {}) asks for a stop",
+                    sender.unwrap_or(0)
+                ));
+                Event::Stop
+            }
+            ToMaster::ForkFailed { worker_id, message } => {
+                Event::ForkFailed { template: child, worker_id, message }
+            }
+        }
+    }
+
+    fn by_pid(&self, pid: i32) -> Option<ChildId> {
+        self.all.iter().find(|(_, p)| p.pid == Some(pid)).map(|(&id, _)| id)
+    }
+
+    /// Reap one process that has ended. `before` is called while its pid is still nobody else's.
+    ///
+    /// What it said before its end is heard first: a forked worker's pid is known from its hello only,
+    /// and the reason of a failed load arrives before the exit code.
+    pub fn reap_one(&mut self, events: &mut Vec<Event>, before: impl FnOnce(i32)) -> Option<Reaped> {
+        let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let pid = match waitid(Id::All, peek) {
+            Ok(status) => status.pid()?,
+            Err(_) => return None,
+        };
+        let mut child = self.by_pid(pid.as_raw());
+        match child {
+            Some(child) => self.hear(child, events),
+            None => {
+                let nameless: Vec<ChildId> =
+                    self.all.iter().filter(|(_, p)| p.pid.is_none()).map(|(&id, _)| id).collect();
+                nameless.into_iter().for_each(|id| self.hear(id, events));
+                child = self.by_pid(pid.as_raw());
+            }
+        }
+        if child.is_none() {
+            before(pid.as_raw());
+        }
+        let how = match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(_, code)) => Ended::Code(code),
+            Ok(WaitStatus::Signaled(_, signal, _)) => Ended::Signal(signal as i32),
+            _ => return None,
+        };
+        if let Some(i) = self.passing.iter().position(|&p| p == pid.as_raw()) {
+            self.passing.swap_remove(i);
+            return Some(Reaped::Worker);
+        }
+        let Some(child) = child else { return Some(Reaped::Other(pid.as_raw(), how)) };
+        if let Some(p) = self.all.get_mut(&child) {
+            // From now on the number may be somebody else's.
+            p.pid = None;
+            p.control = None;
+        }
+        events.push(Event::Exited { child, how });
+        Some(Reaped::Worker)
+    }
+}
+
+fn receive(control: i32, buffer: &mut [u8]) -> nix::Result<(usize, Option<i32>)> {
+    let mut space = nix::cmsg_space!(nix::libc::ucred);
+    let mut parts = [IoSliceMut::new(buffer)];
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = so::recvmsg::<UnixAddr>(control, &mut parts, Some(&mut space), flags)?;
+    let mut sender = None;
+    for c in message.cmsgs()? {
+        if let ControlMessageOwned::ScmCredentials(who) = c {
+            sender = Some(who.pid()).filter(|&pid| pid > 0);
+        }
+    }
+    Ok((message.bytes, sender))
+}

@@ -1,0 +1,149 @@
+//! The configuration read again while the instance serves: in a forked child, with a deadline.
+//!
+//! A configuration may fetch (`http://`) or run programs (`exec://`): that takes as long as it takes, and
+//! the master has one thread that must not wait. A child and not a helper thread, because the master reaps
+//! every child that ends, those of a thread too, and because a configuration that loops, crashes or eats
+//! memory then costs the child only. What it has read comes back as JSON through a pipe.
+//!
+//! It must never change anything: it reads, `reload` and `act` decide.
+#![forbid(unsafe_code)]
+
+use crate::ConfigError;
+use crate::events::{Events, Woken};
+use crate::sys;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, pipe2, read};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+use uswgi_conf::instance::Instance;
+
+/// How long it may take.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// Largest configuration, as JSON.
+const MOST: usize = 64 * 1024 * 1024;
+
+/// What comes through the pipe: the settings, or why there are none.
+type Answer = Result<Instance, String>;
+
+/// One reading under way.
+pub struct Reading {
+    /// Generation that it becomes.
+    pub generation: u64,
+    pid: Pid,
+    reaped: bool,
+    pipe: OwnedFd,
+    text: Vec<u8>,
+    until: Instant,
+}
+
+/// Read it, whatever is in it.
+fn answer(load: impl FnOnce() -> Result<Instance, ConfigError>) -> Answer {
+    match catch_unwind(AssertUnwindSafe(load)) {
+        Ok(read) => read.map_err(|e| e.message),
+        Err(_) => Err("reading the configuration has failed (a bug of uswgi-conf)".into()),
+    }
+}
+
+impl Reading {
+    /// Start it.
+    pub fn begin(
+        generation: u64,
+        events: &Events,
+        load: impl FnOnce() -> Result<Instance, ConfigError>,
+    ) -> Result<Reading, String> {
+        let failed = |e: &dyn std::fmt::Display| format!("the configuration cannot be read again: {e}");
+        let (pipe, writer) = pipe2(OFlag::O_CLOEXEC).map_err(|e| failed(&e))?;
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| failed(&e))?;
+        let master = nix::unistd::getpid();
+        match sys::fork_single_threaded().map_err(|e| failed(&e))? {
+            sys::Side::Child => {
+                // What the master closes from now on must be closed: no copies of it here.
+                sys::close_all_but(&mut vec![0, 1, 2, writer.as_raw_fd()]);
+                let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+                // What it runs ends with it.
+                let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
+                if nix::unistd::getppid() == master {
+                    say(writer, &answer(load));
+                }
+                sys::exit_now(0)
+            }
+            sys::Side::Parent(pid) => {
+                drop(writer);
+                if let Err(e) = events.watch(pipe.as_fd(), Woken::Reading, false) {
+                    let _ = kill(pid, Signal::SIGKILL);
+                    return Err(failed(&e));
+                }
+                let until = Instant::now() + DEADLINE;
+                Ok(Reading { generation, pid, reaped: false, pipe, text: Vec::new(), until })
+            }
+        }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// Its process was reaped: the number may be somebody else's from now on.
+    pub fn reaped(&mut self) {
+        self.reaped = true;
+    }
+
+    /// When it has taken too long.
+    pub fn deadline(&self) -> Instant {
+        self.until
+    }
+
+    /// Take what has come; Some: that was all of it.
+    pub fn go_on(&mut self, now: Instant) -> Option<Result<Instance, String>> {
+        let mut piece = [0; 64 * 1024];
+        // So much at a time: other events are waiting.
+        for _ in 0..16 {
+            match read(&self.pipe, &mut piece) {
+                Ok(0) => return Some(self.result()),
+                Ok(n) if self.text.len() + n > MOST => {
+                    return Some(Err("the configuration is too large".into()));
+                }
+                Ok(n) => self.text.extend_from_slice(&piece[..n]),
+                Err(nix::Error::EINTR) => {}
+                Err(nix::Error::EAGAIN) => break,
+                Err(e) => return Some(Err(format!("the configuration cannot be read again: {e}"))),
+            }
+        }
+        (self.until <= now).then(|| {
+            let seconds = DEADLINE.as_secs();
+            Err(format!("reading the configuration took longer than {seconds} s; what it fetches or runs must be quicker"))
+        })
+    }
+
+    fn result(&self) -> Result<Instance, String> {
+        match serde_json::from_slice::<Answer>(&self.text) {
+            Ok(answer) => answer,
+            Err(_) if self.text.is_empty() => {
+                Err("the process that read the configuration ended before it was done: killed, or out of memory or stack".into())
+            }
+            Err(e) => Err(format!("the configuration was read, but not understood: {e}")),
+        }
+    }
+}
+
+/// Whoever gives it up early ends its process; the master reaps it.
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if !self.reaped {
+            let _ = kill(Pid::from_raw(-self.pid.as_raw()), Signal::SIGKILL);
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
+    }
+}
+
+fn say(writer: OwnedFd, answer: &Answer) {
+    let text = serde_json::to_vec(answer).unwrap_or_default();
+    let mut file = File::from(writer);
+    let _ = file.write_all(&text);
+    let _ = std::io::stdout().flush();
+}

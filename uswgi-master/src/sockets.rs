@@ -1,0 +1,279 @@
+//! Listening sockets: bound, inherited, given their mode and owner, removed at the end.
+//!
+//! A unix socket on which something listens is never taken over; a dead one is replaced. All listeners
+//! are non-blocking and close-on-exec in the master. It must never accept.
+#![forbid(unsafe_code)]
+
+use crate::{privs, sys};
+use nix::sys::socket::{
+    self as so, AddressFamily, Backlog, SockFlag, SockType, SockaddrLike, SockaddrStorage, UnixAddr,
+    setsockopt, sockopt,
+};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use uswgi_conf::instance::{Address, Instance, Origin, Socket};
+
+/// Seconds for which the kernel keeps a TCP connection without data from waking a worker.
+const DEFER: i32 = 4;
+
+/// A socket that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin}socket {name}: {what}")]
+pub struct SocketError {
+    /// `uwsgi.ini:3: `, or empty.
+    origin: String,
+    /// As configured.
+    name: String,
+    /// What is wrong and what to do.
+    what: String,
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub struct Listener {
+    /// As configured.
+    pub name: String,
+    /// Address as it is now (the port that the system chose).
+    pub shown: String,
+    /// Where it was asked for; what is spoken on it is the business of a generation.
+    pub address: Address,
+    /// The socket.
+    pub fd: OwnedFd,
+    /// Path and inode of a unix socket that we made.
+    made: Option<(PathBuf, u64, u64)>,
+}
+
+/// When a socket is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// With the rights that the master was started with.
+    BeforeDrop,
+    /// With the rights of the user that it becomes.
+    AfterDrop,
+}
+
+impl When {
+    /// Unix sockets belong to the target user, unless `chown-socket` says to whom.
+    pub fn of(socket: &Socket, instance: &Instance) -> When {
+        match socket.address {
+            Address::Unix(_) if instance.chown_socket.is_none() => When::AfterDrop,
+            _ => When::BeforeDrop,
+        }
+    }
+}
+
+fn prefix(origin: &Origin) -> String {
+    if origin.source.is_empty() { String::new() } else { format!("{origin}: ") }
+}
+
+/// Bind a socket and listen.
+pub fn bind(socket: &Socket, instance: &Instance) -> Result<Listener, SocketError> {
+    let fail = |what: String| SocketError { origin: prefix(&socket.origin), name: socket.name.clone(), what };
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok();
+    if let Some(most) = most.and_then(|s| s.trim().parse::<u32>().ok())
+        && instance.listen > most
+    {
+        return Err(fail(format!(
+            "listen = {} is more than the kernel allows (net.core.somaxconn = {most}); lower it or raise the kernel's",
+            instance.listen
+        )));
+    }
+    let mut made = None;
+    let fd = match &socket.address {
+        Address::Tcp { host, port } => bind_tcp(host, *port),
+        Address::Abstract(name) => UnixAddr::new_abstract(name.as_bytes())
+            .map_err(|_| format!("the name is longer than {} bytes", 107))
+            .and_then(|a| bind_unix(&a).map_err(|e| say_unix(&e, true))),
+        Address::Fd(number) => inherit(*number),
+        Address::Unix(path) => bind_path(path, instance).map(|(fd, inode)| {
+            made = Some(inode);
+            fd
+        }),
+    }
+    .map_err(fail)?;
+    let listening = so::getsockopt(&fd, sockopt::AcceptConn).unwrap_or(false);
+    let backlog = Backlog::new(instance.listen.min(i32::MAX as u32) as i32).unwrap_or(Backlog::MAXCONN);
+    let listener = Listener {
+        name: socket.name.clone(),
+        shown: shown(&fd, &socket.name),
+        address: socket.address.clone(),
+        fd,
+        made,
+    };
+    let ready = if listening { Ok(()) } else { so::listen(&listener.fd, backlog) };
+    if let Err(e) = ready {
+        let error = fail(format!("cannot listen: {e}; is it a stream socket?"));
+        listener.vacuum();
+        return Err(error);
+    }
+    Ok(listener)
+}
+
+fn shown(fd: &OwnedFd, name: &str) -> String {
+    match so::getsockname::<SockaddrStorage>(fd.as_raw_fd()) {
+        Ok(a) if a.as_sockaddr_in().is_some() || a.as_sockaddr_in6().is_some() => a.to_string(),
+        _ => name.to_string(),
+    }
+}
+
+fn flags() -> SockFlag {
+    SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK
+}
+
+fn bind_tcp(host: &str, port: u16) -> Result<OwnedFd, String> {
+    let host = if host.is_empty() { "0.0.0.0" } else { host };
+    let found: Vec<SocketAddr> = (host, port)
+        .to_socket_addrs()
+        .map_err(|e| format!("{host} cannot be resolved: {e}; write an address of this machine"))?
+        .collect();
+    // A name stands for its IPv4 address where it has one, as in uWSGI.
+    let address = found.iter().find(|a| a.is_ipv4()).or(found.first());
+    let Some(address) = address else { return Err(format!("{host} has no address")) };
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let system = |e: nix::Error| format!("cannot be made: {e}");
+    let fd = so::socket(family, SockType::Stream, flags(), None).map_err(system)?;
+    setsockopt(&fd, sockopt::ReuseAddr, &true).map_err(system)?;
+    so::bind(fd.as_raw_fd(), &SockaddrStorage::from(*address)).map_err(|e| match e {
+        nix::Error::EADDRINUSE => {
+            format!("port {port} is in use by another program; stop that one or choose another port")
+        }
+        nix::Error::EACCES => {
+            format!("no permission to bind port {port}; start as root, give CAP_NET_BIND_SERVICE, or use a port from 1024 on")
+        }
+        nix::Error::EADDRNOTAVAIL => format!("{host} is no address of this machine"),
+        e => format!("cannot be bound: {e}"),
+    })?;
+    // A kernel without it wakes a worker a little early; nothing else changes.
+    let _ = sys::defer_accept(fd.as_fd(), DEFER);
+    Ok(fd)
+}
+
+fn bind_unix(address: &UnixAddr) -> nix::Result<OwnedFd> {
+    let fd = so::socket(AddressFamily::Unix, SockType::Stream, flags(), None)?;
+    so::bind(fd.as_raw_fd(), address)?;
+    Ok(fd)
+}
+
+fn say_unix(e: &nix::Error, is_abstract: bool) -> String {
+    match e {
+        nix::Error::EADDRINUSE if is_abstract => {
+            "it is in use by another program; stop that one or choose another name".into()
+        }
+        nix::Error::ENOENT => "its directory does not exist; create it or choose another path".into(),
+        nix::Error::ENOTDIR => "part of its path is no directory".into(),
+        nix::Error::EACCES | nix::Error::EPERM | nix::Error::EROFS => {
+            format!("user {} cannot write in its directory ({})", user_name(), e.desc())
+        }
+        e => format!("cannot be bound: {e}"),
+    }
+}
+
+fn user_name() -> String {
+    let uid = nix::unistd::Uid::effective();
+    nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |u| u.name)
+}
+
+/// Remove a dead socket; refuse a live one, and anything that is no socket.
+fn clear(path: &Path, address: &UnixAddr) -> Result<(), String> {
+    let meta = match std::fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // The bind will say it.
+        Err(_) => return Ok(()),
+        Ok(meta) => meta,
+    };
+    if !meta.file_type().is_socket() {
+        return Err("there is a file that is no socket; remove it or choose another path".into());
+    }
+    let probe = so::socket(AddressFamily::Unix, SockType::Stream, flags(), None)
+        .map_err(|e| format!("cannot be checked: {e}"))?;
+    match so::connect(probe.as_raw_fd(), address) {
+        Err(nix::Error::ECONNREFUSED) => std::fs::remove_file(path)
+            .map_err(|e| format!("nothing listens on it any more, but it cannot be removed: {e}")),
+        Err(nix::Error::ENOENT) => Ok(()),
+        Err(nix::Error::EACCES) => {
+            Err(format!("user {} may not see whether something listens on it; remove it first", user_name()))
+        }
+        _ => Err("it is in use: another program listens on it; stop that one or choose another path".into()),
+    }
+}
+
+type Made = (PathBuf, u64, u64);
+
+fn bind_path(path: &Path, instance: &Instance) -> Result<(OwnedFd, Made), String> {
+    let address = UnixAddr::new(path).map_err(|_| "the path is longer than 107 bytes".to_string())?;
+    clear(path, &address)?;
+    let fd = bind_unix(&address).map_err(|e| say_unix(&e, false))?;
+    let meta = std::fs::symlink_metadata(path).map_err(|e| format!("it went away: {e}"))?;
+    let made = (path.to_path_buf(), meta.dev(), meta.ino());
+    // Nobody can connect before listen(): mode and owner are right from the first connection on.
+    let dressed = dress(path, instance);
+    if let Err(what) = dressed {
+        let _ = std::fs::remove_file(path);
+        return Err(what);
+    }
+    Ok((fd, made))
+}
+
+fn dress(path: &Path, instance: &Instance) -> Result<(), String> {
+    if let Some(mode) = instance.chmod_socket {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+            .map_err(|e| format!("its mode cannot be set to {mode:o}: {e}"))?;
+    }
+    if let Some(owner) = &instance.chown_socket {
+        let (uid, gid) = privs::owner("chown-socket", owner).map_err(|e| e.to_string())?;
+        std::os::unix::fs::lchown(path, uid.map(|u| u.as_raw()), gid.map(|g| g.as_raw()))
+            .map_err(|e| format!("its owner cannot be set to {owner}: {e}"))?;
+    }
+    Ok(())
+}
+
+fn inherit(number: i32) -> Result<OwnedFd, String> {
+    let fd = sys::adopt(number).map_err(|_| {
+        format!("descriptor {number} is not open; whoever starts this program has to pass it on")
+    })?;
+    so::getsockname::<SockaddrStorage>(fd.as_raw_fd())
+        .map_err(|_| format!("descriptor {number} is no socket"))?;
+    let flags = nix::fcntl::OFlag::O_NONBLOCK;
+    nix::fcntl::fcntl(&fd, nix::fcntl::FcntlArg::F_SETFL(flags))
+        .map_err(|e| format!("descriptor {number}: {e}"))?;
+    Ok(fd)
+}
+
+impl Listener {
+    /// Change the length of the queue.
+    pub fn listen(&self, backlog: u32) {
+        if let Ok(backlog) = Backlog::new(backlog.min(i32::MAX as u32) as i32) {
+            let _ = so::listen(&self.fd, backlog);
+        }
+    }
+
+    /// Whether clients still find it: the file of a unix socket may have been removed by somebody.
+    pub fn reachable(&self) -> bool {
+        self.made.as_ref().is_none_or(|(path, dev, inode)| {
+            std::fs::symlink_metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (*dev, *inode))
+        })
+    }
+
+    /// Remove the file of a unix socket that we made, if it still is that one.
+    pub fn vacuum(&self) {
+        if let Some((path, dev, inode)) = &self.made
+            && let Ok(meta) = std::fs::symlink_metadata(path)
+            && (meta.dev(), meta.ino()) == (*dev, *inode)
+            && let Err(e) = std::fs::remove_file(path)
+        {
+            crate::log::line(format_args!("cannot remove socket {}: {e}", path.display()));
+        }
+    }
+
+    /// Connections that wait, and how many may; for TCP only.
+    pub fn queue(&self) -> Option<(u32, u32)> {
+        let family = so::getsockname::<SockaddrStorage>(self.fd.as_raw_fd()).ok()?.family()?;
+        (family != AddressFamily::Unix).then(|| sys::listen_queue(self.fd.as_fd())).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! Launching `uswgi-worker`: its settings document, environment and descriptors.
+//!
+//! It must never choose when: the supervisor does.
+#![forbid(unsafe_code)]
+
+use crate::sockets::Listener;
+use crate::supervisor::Kind;
+use crate::sys::exec;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::resource::Resource;
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use uswgi_conf::instance::Instance;
+use uswgi_proto::settings::{self, Role, SETTINGS_VERSION, WorkerSettings, env};
+use uswgi_proto::step::Step;
+
+/// Path of the launcher to use instead of the installed one; for tests.
+pub const LAUNCHER_OVERRIDE: &str = "USWGI_WORKER";
+
+const LAUNCHER: &str = "uswgi-worker";
+
+/// Variables that are about the master alone: a worker must not answer systemd for it.
+const MASTER_ONLY: [&str; 6] =
+    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDNAMES", LAUNCHER_OVERRIDE];
+
+/// A process that could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// There is no launcher.
+    #[error("cannot find {LAUNCHER} beside {beside} or on PATH; install it there")]
+    NoLauncher {
+        /// Directory of this program.
+        beside: PathBuf,
+    },
+    /// The system refused.
+    #[error("cannot start {program}: {source}")]
+    Exec {
+        /// The launcher.
+        program: PathBuf,
+        /// What the system said.
+        source: exec::ExecError,
+    },
+    /// The settings cannot be passed.
+    #[error("cannot pass the settings: {0}")]
+    Settings(std::io::Error),
+    /// A value cannot be passed.
+    #[error("a variable or path contains a NUL byte")]
+    Nul(#[from] std::ffi::NulError),
+}
+
+/// What a process inherits.
+pub struct Inherited<'a> {
+    /// Listeners of its generation, in the order of the sockets.
+    pub listeners: &'a [Rc<Listener>],
+    /// Its end of the control socket.
+    pub control: BorrowedFd<'a>,
+    /// The scoreboard.
+    pub scoreboard: BorrowedFd<'a>,
+    /// Locks and caches.
+    pub shared: BorrowedFd<'a>,
+    /// Sending and receiving end of the hand-over socket.
+    pub handover: [BorrowedFd<'a>; 2],
+    /// Descriptor for log lines, and how it is written (see `env::LOG`).
+    pub log: Option<(&'static str, BorrowedFd<'a>)>,
+    /// stdout and stderr; None: ours.
+    pub output: Option<BorrowedFd<'a>>,
+}
+
+/// The launcher: named by the environment, beside this program, or on PATH.
+pub fn launcher() -> Result<PathBuf, SpawnError> {
+    if let Some(path) = std::env::var_os(LAUNCHER_OVERRIDE).filter(|p| !p.is_empty()) {
+        return Ok(path.into());
+    }
+    let usable = |p: &PathBuf| p.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
+    let beside =
+        std::env::current_exe().ok().and_then(|p| p.parent().map(Path::to_path_buf)).unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::iter::once(beside.clone())
+        .chain(std::env::split_paths(&path))
+        .map(|dir| dir.join(LAUNCHER))
+        .find(usable)
+        .ok_or(SpawnError::NoLauncher { beside })
+}
+
+/// The settings document of a process.
+pub fn settings_for(i: &Instance, kind: Kind, generation: u64, max_requests: u64) -> WorkerSettings {
+    let (role, slot, worker_id) = match kind {
+        Kind::Template => (Role::Template, 0, 0),
+        Kind::Worker { slot, worker_id } => (Role::Worker, slot, worker_id),
+    };
+    let path = |p: &Option<PathBuf>| p.as_ref().map(|p| p.to_string_lossy().into_owned());
+    let listener =
+        |s: &uswgi_conf::instance::Socket| settings::Listener { name: s.name.clone(), protocol: s.protocol };
+    WorkerSettings {
+        version: SETTINGS_VERSION,
+        role,
+        slot,
+        worker_id,
+        generation,
+        workers: i.workers,
+        threads: i.threads,
+        listeners: i.sockets.iter().map(listener).collect(),
+        chdir: path(&i.chdir),
+        chdir2: path(&i.chdir2),
+        pythonpath: i.pythonpath.clone(),
+        apps: i.apps.clone(),
+        callable: i.callable.clone(),
+        imports: i.imports.clone(),
+        pyargv: i.pyargv.clone(),
+        need_app: i.need_app,
+        manage_script_name: i.manage_script_name,
+        buffer_size: i.buffer_size,
+        max_vars: i.max_vars,
+        limit_post: i.limit_post,
+        post_buffering: i.post_buffering,
+        socket_timeout: i.socket_timeout,
+        keepalive_timeout: i.keepalive_timeout,
+        harakiri: i.harakiri,
+        harakiri_grace: i.harakiri_grace,
+        harakiri_signal: i.harakiri_signal,
+        autoreload: i.autoreload,
+        autoreload_ignore: i.autoreload_ignore.clone(),
+        max_requests,
+        min_worker_lifetime: i.min_worker_lifetime,
+        cpu_affinity: i.cpu_affinity,
+        limit_as: i.limit_as,
+        reload_on_rss: i.reload_on_rss,
+        reload_on_as: i.reload_on_as,
+        static_maps: i.static_maps.clone(),
+        static_rules: i.static_rules.clone(),
+        add_headers: i.add_headers.clone(),
+        disable_logging: i.disable_logging,
+        log_always: i.log_always,
+        forwarded_allow: i.forwarded_allow.clone(),
+        log_x_forwarded_for: i.log_x_forwarded_for,
+        log_micros: i.log_micros,
+        memory_report: i.memory_report,
+        log_format: i.log_format.clone(),
+        log_lines: i.log.lines.clone(),
+        procname_prefix: i.procname_prefix.clone(),
+        steps: steps_for(i, kind, generation),
+        options: i.options.clone(),
+    }
+}
+
+/// The steps of a process. A reload runs those of the start that need no root again, as uWSGI does: in the
+/// template, where a failure leaves the old generation as it is.
+fn steps_for(i: &Instance, kind: Kind, generation: u64) -> settings::Steps {
+    let p = &i.tasks.phases;
+    let again = generation > 1 && kind == Kind::Template;
+    let all = |lists: &[&Vec<Step>]| lists.iter().flat_map(|l| l.iter().cloned()).collect();
+    let none = Vec::new();
+    let only = |wanted: bool, list| if wanted { list } else { &none };
+    settings::Steps {
+        pre_app: all(&[only(again, &p.asap), only(again, &p.as_user), &p.pre_app]),
+        post_app: all(&[&p.post_app, only(again, &p.master_start)]),
+        worker: all(&[&p.post_fork, &p.accepting]),
+        first_worker: p.accepting_first.clone(),
+    }
+}
+
+/// Our environment with `env` and `unenv` applied: that of the application.
+pub(crate) fn variables(i: &Instance) -> BTreeMap<OsString, OsString> {
+    let mut all: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    for name in MASTER_ONLY {
+        all.remove(OsString::from(name).as_os_str());
+    }
+    for (name, value) in &i.env {
+        match value {
+            Some(value) => all.insert(name.into(), value.into()),
+            None => all.remove(OsString::from(name).as_os_str()),
+        };
+    }
+    all
+}
+
+/// The environment of a worker: that of the application, and the contract.
+fn environment(i: &Instance, listeners: usize, log: Option<&str>) -> Result<Vec<CString>, SpawnError> {
+    let mut all = variables(i);
+    let first = 3 + listeners;
+    let contract = [
+        (env::LISTEN_FDS, listeners.to_string()),
+        (env::SETTINGS_FD, first.to_string()),
+        (env::CONTROL_FD, (first + 1).to_string()),
+        (env::SCOREBOARD_FD, (first + 2).to_string()),
+        (env::HANDOVER_FDS, format!("{},{}", first + 3, first + 4)),
+        (env::SHARED_FD, (first + 5).to_string()),
+    ];
+    all.extend(contract.map(|(name, value)| (name.into(), value.into())));
+    if let Some(how) = log {
+        all.insert(env::LOG.into(), format!("{how}:{}", first + 6).into());
+    }
+    let joined = all.into_iter().map(|(name, value)| {
+        let mut text = name.into_vec();
+        text.push(b'=');
+        text.extend(value.into_vec());
+        Ok(CString::new(text)?)
+    });
+    joined.collect()
+}
+
+/// Only root may raise a hard limit: for others a lower one that is there already stays.
+fn within_hard_limit(resource: Resource, value: u64) -> u64 {
+    match nix::sys::resource::getrlimit(resource) {
+        Ok((_, hard)) if !nix::unistd::Uid::effective().is_root() => value.min(hard),
+        _ => value,
+    }
+}
+
+/// Start a process; returns its pid.
+pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>) -> Result<i32, SpawnError> {
+    let program = launcher()?;
+    let document =
+        memfd_create(c"uswgi-settings", MFdFlags::MFD_CLOEXEC).map_err(|e| SpawnError::Settings(e.into()))?;
+    let mut document = File::from(document);
+    let text = serde_json::to_vec(settings).map_err(|e| SpawnError::Settings(e.into()))?;
+    document.write_all(&text).and_then(|()| document.rewind()).map_err(SpawnError::Settings)?;
+
+    let mut descriptors: Vec<BorrowedFd<'_>> = inherited.listeners.iter().map(|l| l.fd.as_fd()).collect();
+    descriptors.extend([document.as_fd(), inherited.control, inherited.scoreboard]);
+    descriptors.extend(inherited.handover);
+    descriptors.push(inherited.shared);
+    descriptors.extend(inherited.log.map(|(_, fd)| fd));
+    let mut arguments = vec![CString::new(LAUNCHER)?];
+    if let Some(home) = &i.home {
+        arguments.push(CString::new("--home")?);
+        arguments.push(CString::new(home.as_os_str().as_bytes())?);
+    }
+    let limits: Vec<(Resource, u64)> =
+        [(Resource::RLIMIT_AS, i.limit_as), (Resource::RLIMIT_NPROC, i.limit_nproc)]
+            .into_iter()
+            .filter(|&(_, value)| value != 0)
+            .map(|(resource, value)| (resource, within_hard_limit(resource, value)))
+            .collect();
+    let path = CString::new(program.as_os_str().as_bytes())?;
+    exec::spawn(&exec::Command {
+        program: &path,
+        arguments: &arguments,
+        environment: &environment(i, inherited.listeners.len(), inherited.log.map(|(how, _)| how))?,
+        descriptors: &descriptors,
+        output: inherited.output,
+        limits: &limits,
+    })
+    .map_err(|source| SpawnError::Exec { program, source })
+}

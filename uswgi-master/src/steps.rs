@@ -1,0 +1,95 @@
+//! The steps of the master's own phases (`exec-*`, `hook-*`): before anything, before the sockets, as root,
+//! as the user, before the first process, and at the end. Those of the application run in the worker.
+//!
+//! The master waits for each step, as nothing serves yet (or any more).
+#![forbid(unsafe_code)]
+
+use crate::{log, privs, sys, tasks};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::ExitStatus;
+use uswgi_conf::instance::Instance;
+use uswgi_proto::step::{Act, Runner, Step, StepError};
+
+/// How often a stop signal is looked for while a command runs, in milliseconds.
+const LOOK: u8 = 100;
+
+struct Master<'a>(&'a mut Instance);
+
+impl Runner for Master<'_> {
+    fn exec(&mut self, command: &str) -> io::Result<ExitStatus> {
+        // In our session and group: what interrupts the start at a terminal interrupts this too.
+        let mut child = sys::program::spawn(&mut tasks::shell(self.0, command), true, false)?;
+        let ended = uswgi_proto::instance::pidfd_open(child.id() as i32)?;
+        let mut fds = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
+        while let Ok(0) | Err(nix::Error::EINTR) = poll(&mut fds, PollTimeout::from(LOOK)) {
+            // Our own signals are blocked; the start must not be deaf.
+            if sys::stop_is_pending() {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(io::Error::other("a stop signal came meanwhile"));
+            }
+        }
+        child.wait()
+    }
+
+    /// For the steps that follow, the workers and everything beside them.
+    fn set_variable(&mut self, name: &str, value: &str) {
+        self.0.env.push((name.to_string(), Some(value.to_string())));
+    }
+
+    fn chown(&mut self, path: &Path, user: &str, group: &str) -> io::Result<()> {
+        let uid = privs::user("chown", user).map_err(io::Error::other)?.0;
+        let gid = privs::group("chown", group).map_err(io::Error::other)?;
+        nix::unistd::chown(path, Some(uid), Some(gid)).map_err(Into::into)
+    }
+
+    fn say(&mut self, line: &str) {
+        log::line(line);
+    }
+}
+
+/// Paths of a step are relative to the directory of the application, which the master does not enter.
+fn placed(step: &Step, i: &Instance) -> Step {
+    let at = |path: &String| match &i.chdir {
+        Some(dir) => dir.join(path).to_string_lossy().into_owned(),
+        None => path.clone(),
+    };
+    let act = match &step.act {
+        Act::Mkdir(p) => Act::Mkdir(at(p)),
+        Act::Chmod(p, mode) => Act::Chmod(at(p), *mode),
+        Act::Sticky(p) => Act::Sticky(at(p)),
+        Act::Chown(p, user, group) => Act::Chown(at(p), user.clone(), group.clone()),
+        Act::Create(p) => Act::Create(at(p)),
+        Act::Write(p, text, append) => Act::Write(at(p), text.clone(), *append),
+        Act::WriteFifo(p, text) => Act::WriteFifo(at(p), text.clone()),
+        Act::Unlink(p) => Act::Unlink(at(p)),
+        Act::WaitFor(p, wanted, seconds) => Act::WaitFor(at(p), *wanted, *seconds),
+        other => other.clone(),
+    };
+    Step { name: step.name.clone(), act }
+}
+
+/// Run the steps of a phase, until one fails.
+pub(crate) fn run(steps: &[Step], i: &mut Instance) -> Result<(), StepError> {
+    steps.iter().try_for_each(|step| placed(step, i).run(&mut Master(i)))
+}
+
+/// The same in the directory of the start: uWSGI changes to `chdir` after these phases.
+pub(crate) fn run_here(steps: &[Step], i: &mut Instance) -> Result<(), StepError> {
+    let chdir = i.chdir.take();
+    let ran = run(steps, i);
+    i.chdir = chdir;
+    ran
+}
+
+/// Run the steps of the end: a failure is said, and the next one runs.
+pub(crate) fn run_all(steps: &[Step], i: &mut Instance) {
+    for step in steps {
+        if let Err(e) = run(std::slice::from_ref(step), i) {
+            log::line(e);
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The [`Supervisor`]: its state, and which room answers which event.
+//!
+//! It must not decide anything itself that a room below decides.
+
+use super::child::{Child, ChildId, Kind, Stage};
+use super::idle::Activity;
+use super::reload::{Generation, Reload};
+use super::scale::Scale;
+use super::seat::Seat;
+use super::{Action, Ended, Event, Plan};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use uswgi_proto::scoreboard::InstanceState;
+
+/// What the instance is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not every worker has accepted yet since the start.
+    Starting,
+    /// The start has succeeded.
+    Running,
+    /// Leaving, with this exit code.
+    Stopping {
+        /// Exit code of the master.
+        code: i32,
+        /// When the first stop signal came.
+        since: Instant,
+        /// Nobody is waited for any more.
+        at_once: bool,
+    },
+    /// Gone; nothing happens any more.
+    Over,
+}
+
+/// The state machine.
+pub struct Supervisor {
+    pub(super) phase: Phase,
+    pub(super) paused: bool,
+    pub(super) current: Generation,
+    pub(super) reload: Option<Reload>,
+    /// HUPs that came during the start or a reload; any number of them is one more reload.
+    pub(super) reload_again: bool,
+    pub(super) last_generation: u64,
+    /// Source files that a reload was asked for, and their modification times.
+    pub(super) sources: BTreeMap<String, u64>,
+    pub(super) children: BTreeMap<ChildId, Child>,
+    pub(super) seats: Vec<Seat>,
+    pub(super) scale: Scale,
+    pub(super) activity: Activity,
+    pub(super) slots: u32,
+    pub(super) now: Instant,
+    pub(super) out: Vec<Action>,
+    next_child: ChildId,
+    random: u64,
+}
+
+impl Supervisor {
+    /// A supervisor of generation 1 that has started nothing; `slots` is the scoreboard's capacity.
+    pub fn new(plan: Plan, slots: u32, seed: u64, now: Instant) -> Supervisor {
+        Supervisor {
+            phase: Phase::Starting,
+            paused: false,
+            seats: Vec::new(),
+            scale: Scale::of(&plan, now),
+            activity: Activity::new(now),
+            current: Generation::new(1, plan),
+            reload: None,
+            reload_again: false,
+            last_generation: 1,
+            sources: BTreeMap::new(),
+            children: BTreeMap::new(),
+            slots,
+            now,
+            out: Vec::new(),
+            next_child: 1,
+            random: seed | 1,
+        }
+    }
+
+    /// Take an event; the answers are to be carried out in order.
+    pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {
+        self.now = self.now.max(now);
+        if self.phase != Phase::Over {
+            self.dispatch(event);
+            self.expire();
+            self.reconcile();
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn dispatch(&mut self, event: Event) {
+        match event {
+            Event::Tick => {}
+            Event::Launched { child, pid } | Event::Hello { child, pid } => {
+                let end = self.now + self.newest_plan().load_timeout;
+                if let Some(c) = self.children.get_mut(&child)
+                    && c.pid.replace(pid).is_none()
+                    && c.kill_at.is_some()
+                {
+                    // It was waited for as a fork; from here on it has its own time.
+                    c.kill_at = Some(end);
+                }
+            }
+            Event::LaunchFailed { child, message } => self.never_came(child, message),
+            Event::ForkFailed { template, worker_id, message } => {
+                let of = self.children.get(&template).map(|t| t.generation);
+                let child = self.children.iter().find(|(_, c)| {
+                    c.worker_id() == Some(worker_id)
+                        && c.pid.is_none()
+                        && c.stage == Stage::Starting
+                        && Some(c.generation) == of
+                });
+                if let Some((&child, _)) = child {
+                    self.never_came(child, message);
+                }
+            }
+            Event::Ready { child } => self.ready(child),
+            Event::LoadFailed { child, message } => self.load_failed(child, message),
+            Event::Replace { child, reason } => {
+                if let Some(c) = self.children.get_mut(&child)
+                    && c.stage == Stage::Ready
+                    && c.worker_id().is_some()
+                    && c.replace.is_none()
+                {
+                    c.replace = Some(reason);
+                    let line = format!("{} is to be replaced: {}", c.name(), reason_text(reason));
+                    self.log(line);
+                }
+            }
+            Event::Closed { child } => self.closed(child),
+            Event::Exited { child, how } => self.exited(child, how),
+            Event::Stuck { child } => self.stuck(child),
+            Event::Scale(to) => self.scale_to(to),
+            Event::Retire { worker_id } => self.retire_asked(worker_id),
+            Event::Kill { worker_id } => self.kill_asked(worker_id),
+            Event::Seen(numbers) => self.seen(&numbers),
+            Event::Connection => self.connection(),
+            Event::Stop => self.stop(),
+            Event::Term if self.newest_plan().term_reloads => self.ask_reload(),
+            Event::Term => self.stop(),
+            Event::Reload => self.ask_reload(),
+            Event::Source { child, path, modified_us } => self.source_changed(child, path, modified_us),
+            Event::Renew => self.renew(),
+            Event::Hurry => self.hurry_replaced(),
+            Event::StopAtOnce => self.stop_at_once(),
+            Event::Pause => self.pause(),
+            Event::Config(result) => self.configured(result),
+        }
+    }
+
+    /// What the instance is doing, as readers of the scoreboard see it.
+    pub fn state(&self) -> InstanceState {
+        match self.phase {
+            Phase::Starting => InstanceState::Starting,
+            Phase::Stopping { .. } | Phase::Over => InstanceState::Stopping,
+            Phase::Running if self.reload.is_some() => InstanceState::Reloading,
+            Phase::Running if self.paused => InstanceState::Paused,
+            Phase::Running => InstanceState::Running,
+        }
+    }
+
+    /// What the instance is doing.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Every process that was asked for and is not known to be gone.
+    pub fn children(&self) -> &BTreeMap<ChildId, Child> {
+        &self.children
+    }
+
+    /// Newest generation with a ready worker.
+    pub fn serving_generation(&self) -> u64 {
+        let ready = self.children.values().filter(|c| c.stage == Stage::Ready && c.slot().is_some());
+        ready.map(|c| c.generation).max().unwrap_or(self.current.number)
+    }
+
+    /// Generation whose configuration is in force.
+    pub fn current_generation(&self) -> u64 {
+        self.current.number
+    }
+
+    /// Whether workers were told not to accept.
+    pub fn paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Generation that a reload under way is to bring.
+    pub fn coming_generation(&self) -> Option<u64> {
+        self.reload.as_ref().map(|r| r.number)
+    }
+
+    /// Workers wanted.
+    pub fn workers_wanted(&self) -> u32 {
+        self.wish()
+    }
+
+    pub(super) fn newest_plan(&self) -> &Plan {
+        &self.target().plan
+    }
+
+    pub(super) fn log(&mut self, line: impl Into<String>) {
+        self.out.push(Action::Log(line.into()));
+    }
+
+    pub(super) fn new_child(&mut self, kind: Kind, generation: u64, respawns: u32) -> ChildId {
+        let id = self.next_child;
+        self.next_child += 1;
+        let child = Child {
+            kind,
+            generation,
+            pid: None,
+            stage: Stage::Starting,
+            respawns,
+            started: self.now,
+            ready: None,
+            kill_at: self.load_deadline(),
+            replace_at: None,
+            replace: None,
+            asked: false,
+            no_mercy: false,
+            load_failed: None,
+        };
+        self.children.insert(id, child);
+        id
+    }
+
+    /// Nobody waits for a replacement for ever; a first start may take its time, as somebody watches.
+    fn load_deadline(&self) -> Option<Instant> {
+        (self.phase != Phase::Starting).then(|| self.now + self.newest_plan().load_timeout)
+    }
+
+    /// A number from 0 to `most`, the same for the same seed (xorshift).
+    pub(super) fn jitter(&mut self, most: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        match most.checked_add(1) {
+            Some(n) => self.random % n,
+            None => self.random,
+        }
+    }
+
+    fn pause(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.paused = !self.paused;
+        let on = !self.paused;
+        self.log(if on { "accepting again" } else { "paused: workers do not accept" });
+        let ready: Vec<ChildId> = self.workers(Stage::Ready).collect();
+        self.out.extend(ready.into_iter().map(|child| Action::Accept { child, on }));
+    }
+
+    /// Workers in this stage.
+    pub(super) fn workers(&self, stage: Stage) -> impl Iterator<Item = ChildId> + '_ {
+        self.children.iter().filter(move |(_, c)| c.stage == stage && c.slot().is_some()).map(|(&id, _)| id)
+    }
+
+    fn stuck(&mut self, child: ChildId) {
+        let Some(c) = self.children.get_mut(&child) else { return };
+        if c.stage == Stage::Killed || c.pid.is_none() {
+            return;
+        }
+        c.stage = Stage::Killed;
+        c.kill_at = None;
+        let line =
+            format!("{} did not end a request long after its harakiri: killed by the master", c.name());
+        self.log(line);
+        self.out.push(Action::Kill { child });
+    }
+
+    /// The process with this name is gone. The caller has decided what follows.
+    pub(super) fn forget(&mut self, child: ChildId) -> Option<Child> {
+        let gone = self.children.remove(&child)?;
+        self.out.push(Action::Forget { child });
+        Some(gone)
+    }
+
+    fn exited(&mut self, child: ChildId, how: Ended) {
+        let Some(gone) = self.forget(child) else { return };
+        match gone.kind {
+            Kind::Template => self.template_ended(child, gone, how),
+            Kind::Worker { .. } => self.worker_ended(gone, &how.to_string(), Some(how)),
+        }
+    }
+
+    /// A process that never ran: the exec or the fork failed, or it ended before its hello.
+    fn never_came(&mut self, child: ChildId, message: String) {
+        let Some(gone) = self.forget(child) else { return };
+        self.came_to_nothing(child, gone, message);
+    }
+
+    /// What follows when a process that never had a pid is given up.
+    pub(super) fn came_to_nothing(&mut self, child: ChildId, gone: Child, message: String) {
+        let line = format!("{} could not be started: {message}", gone.name());
+        match gone.kind {
+            Kind::Template => {
+                let gone = Child { load_failed: Some(line), ..gone };
+                self.template_ended(child, gone, Ended::Code(1));
+            }
+            Kind::Worker { .. } => self.worker_ended(gone, &format!("could not be started: {message}"), None),
+        }
+    }
+
+    fn closed(&mut self, child: ChildId) {
+        let Some(c) = self.children.get_mut(&child) else { return };
+        if c.pid.is_none() {
+            self.never_came(child, "it ended before it said hello".into());
+        } else if c.stage <= Stage::Ready {
+            // It ends, or it cannot be spoken to any more.
+            let end = self.now + Duration::from_secs(5);
+            c.kill_at = Some(c.kill_at.map_or(end, |at| at.min(end)));
+        }
+    }
+}
+
+fn reason_text(reason: uswgi_proto::control::ReplaceReason) -> &'static str {
+    use uswgi_proto::control::ReplaceReason::*;
+    match reason {
+        MaxRequests => "it served max-requests",
+        MaxLifetime => "it is older than max-worker-lifetime",
+        Rss => "its resident memory is above reload-on-rss",
+        AddressSpace => "its address space is above reload-on-as",
+        Harakiri => "a request did not come out of its harakiri",
+        Asked => "the application asked for it",
+        Operator => "the operator asked for it",
+    }
+}

@@ -1,0 +1,65 @@
+//! What an operator, or a developer's editor, asks for beyond signals: workers replaced without a new configuration, replaced
+//! without mercy. It must never replace a worker in another way than `replace` and `reload` do.
+
+use super::child::{ChildId, Stage};
+use super::machine::{Phase, Supervisor};
+use std::time::Duration;
+use uswgi_proto::control::ReplaceReason;
+
+/// Source files that are remembered.
+const MOST_SOURCES: usize = 10_000;
+
+/// What a worker gets that is to get no mercy: one without requests ends well within it.
+pub(super) const NO_MERCY: Duration = Duration::from_secs(1);
+
+impl Supervisor {
+    /// The source of a module has changed: a reload, once for each change, as every worker sees it.
+    pub(super) fn source_changed(&mut self, child: ChildId, path: String, modified_us: u64) {
+        let current = self.children.get(&child).map(|c| c.generation) == Some(self.current.number);
+        if !current || self.sources.get(&path) == Some(&modified_us) {
+            return;
+        }
+        if self.sources.len() >= MOST_SOURCES {
+            self.sources.clear();
+        }
+        self.log(format!("{path} has changed"));
+        self.sources.insert(path, modified_us);
+        self.ask_reload();
+    }
+
+    /// Replace every worker. With lazy-apps that imports the application again, so it is a reload with the
+    /// configuration in force: what does not load changes nothing, and the outcome is recorded. Otherwise
+    /// the template forks successors of the application as it is.
+    pub(super) fn renew(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        if self.target().plan.lazy {
+            return match self.reload {
+                None => self.begin_reload(false),
+                Some(_) => self.reload_again = true,
+            };
+        }
+        self.log("replacing the workers; the application is not imported again (a reload does that)");
+        let ready: Vec<ChildId> = self.workers(Stage::Ready).collect();
+        for child in ready {
+            if let Some(c) = self.children.get_mut(&child) {
+                c.replace.get_or_insert(ReplaceReason::Operator);
+            }
+        }
+    }
+
+    /// Who is there now gets no mercy when its successor accepts, and who leaves already none any more.
+    pub(super) fn hurry_replaced(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let now = self.now;
+        for c in self.children.values_mut().filter(|c| c.slot().is_some()) {
+            c.no_mercy = true;
+            if c.stage == Stage::Retiring {
+                c.kill_at = c.kill_at.map(|at| at.min(now + NO_MERCY));
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Reload: a new generation, from HUP to its outcome.
+//!
+//! Configuration read again -> template loads the app -> seat by seat a new worker accepts and the old
+//! one retires -> commit. A failure before the first new worker changes nothing; one later leaves what
+//! serves and is reported as mixed. It must never end the old generation before the new one serves.
+
+use super::child::{Child, ChildId, Stage};
+use super::machine::{Phase, Supervisor};
+use super::replace::TRIES;
+use super::seat::Backoff;
+use super::{Action, Ended, Plan};
+use std::time::{Duration, Instant};
+use uswgi_proto::scoreboard::Outcome;
+
+/// How long a template that is not needed any more may take to end.
+pub(super) const TEMPLATE_MERCY: Duration = Duration::from_secs(5);
+
+/// One configuration with its template.
+#[derive(Debug, Clone)]
+pub(super) struct Generation {
+    pub(super) number: u64,
+    pub(super) plan: Plan,
+    pub(super) template: Option<ChildId>,
+    pub(super) template_backoff: Backoff,
+    /// A template of this generation was ready once: the next one imports what is on disk then.
+    pub(super) loaded: bool,
+}
+
+impl Generation {
+    pub(super) fn new(number: u64, plan: Plan) -> Generation {
+        Generation { number, plan, template: None, template_backoff: Backoff::default(), loaded: false }
+    }
+}
+
+/// A reload under way.
+#[derive(Debug, Clone)]
+pub(super) struct Reload {
+    pub(super) started: Instant,
+    pub(super) number: u64,
+    /// None until the configuration was read.
+    pub(super) next: Option<Generation>,
+    /// The app is loaded (or loads in each worker): workers come from `next`.
+    pub(super) replacing: bool,
+    /// Workers wanted once it replaces.
+    pub(super) wish: u32,
+    failures: u32,
+}
+
+impl Supervisor {
+    /// HUP or its like. Any number of them during a start or a reload is one more reload after it.
+    pub(super) fn ask_reload(&mut self) {
+        match self.phase {
+            Phase::Running if self.reload.is_none() => self.begin_reload(true),
+            Phase::Running | Phase::Starting => self.reload_again = true,
+            Phase::Stopping { .. } | Phase::Over => {}
+        }
+    }
+
+    /// `read`: the configuration is read again; otherwise the one in force stays.
+    pub(super) fn begin_reload(&mut self, read: bool) {
+        self.last_generation += 1;
+        let number = self.last_generation;
+        self.reload =
+            Some(Reload { started: self.now, number, next: None, replacing: false, wish: 0, failures: 0 });
+        self.out.push(Action::ReloadStarted);
+        if read {
+            self.log(format!("reload: reading the configuration for generation {number}"));
+            self.out.push(Action::ReadConfig { generation: number });
+        } else {
+            self.log(format!("reload: workers of generation {number} import the application again"));
+            self.out.push(Action::KeepConfig { generation: number });
+        }
+    }
+
+    pub(super) fn next_reload(&mut self) {
+        if std::mem::take(&mut self.reload_again) {
+            self.begin_reload(true);
+        }
+    }
+
+    pub(super) fn configured(&mut self, result: Result<Plan, String>) {
+        let now = self.now;
+        let Some(reload) = self.reload.as_mut().filter(|r| r.next.is_none()) else { return };
+        match result {
+            Err(message) => self.reload_failed(Outcome::BadConfig, message),
+            Ok(plan) => {
+                let lazy = plan.lazy;
+                let number = reload.number;
+                reload.next = Some(Generation::new(number, plan));
+                reload.started = reload.started.min(now);
+                if lazy {
+                    return self.begin_replacing();
+                }
+                // The template is started as of the generation to come.
+                let timeout = self.next_plan().load_timeout;
+                let child = self.new_child(super::Kind::Template, number, 0);
+                if let Some(c) = self.children.get_mut(&child) {
+                    c.kill_at = Some(now + timeout);
+                }
+                if let Some(next) = self.reload.as_mut().and_then(|r| r.next.as_mut()) {
+                    next.template = Some(child);
+                }
+                let kind = super::Kind::Template;
+                self.out.push(Action::Launch { child, kind, generation: number, max_requests: 0 });
+            }
+        }
+    }
+
+    fn next_plan(&self) -> &Plan {
+        self.reload.as_ref().and_then(|r| r.next.as_ref()).map_or(&self.current.plan, |n| &n.plan)
+    }
+
+    fn begin_replacing(&mut self) {
+        let wish = self.wish_of(self.next_plan());
+        let Some(reload) = self.reload.as_mut() else { return };
+        reload.replacing = true;
+        reload.wish = wish;
+        // New code deserves fresh tries.
+        for seat in &mut self.seats {
+            seat.backoff = Backoff::default();
+        }
+    }
+
+    pub(super) fn template_ready(&mut self, child: ChildId) {
+        let took = self.children.get(&child).map(|c| self.now.saturating_duration_since(c.started));
+        let line = match took {
+            Some(took) => format!("the application was loaded in {:.1} s", took.as_secs_f64()),
+            None => return,
+        };
+        self.log(line);
+        let waits = self.reload.as_ref().is_some_and(|r| !r.replacing);
+        if let Some(next) = self.reload.as_mut().and_then(|r| r.next.as_mut())
+            && next.template == Some(child)
+        {
+            next.loaded = true;
+            if waits {
+                self.begin_replacing();
+            }
+            return;
+        }
+        if self.current.template == Some(child) && std::mem::replace(&mut self.current.loaded, true) {
+            let line = format!(
+                "this template of generation {} was started outside a reload: workers from now on run what is on disk (mixed)",
+                self.current.number
+            );
+            self.log(line.clone());
+            self.out.push(Action::Reason(line));
+        }
+    }
+
+    pub(super) fn template_ended(&mut self, child: ChildId, gone: Child, how: Ended) {
+        let now = self.now;
+        let of_next =
+            self.reload.as_ref().and_then(|r| r.next.as_ref()).is_some_and(|n| n.template == Some(child));
+        let of_current = self.current.template == Some(child);
+        let served = gone.ready.map(|r| now.saturating_duration_since(r));
+        for g in [Some(&mut self.current), self.reload.as_mut().and_then(|r| r.next.as_mut())] {
+            if let Some(g) = g.filter(|g| g.template == Some(child)) {
+                g.template = None;
+                if !gone.asked {
+                    g.template_backoff.ended(served, now);
+                }
+            }
+        }
+        if gone.asked || !(of_next || of_current) || matches!(self.phase, Phase::Stopping { .. }) {
+            return;
+        }
+        let what = format!("{} {how}", gone.name());
+        if gone.ready.is_some() {
+            return self.log(format!("{what}; a new one starts when a worker is needed"));
+        }
+        let reason = gone.load_failed.clone().unwrap_or_else(|| match how {
+            Ended::Code(23) => "there is no usable Python interpreter (the launcher said why above)".into(),
+            _ => format!("{what} while it loaded the application"),
+        });
+        if of_next {
+            self.reload_failed(Outcome::AppFailed, reason);
+        } else if self.phase == Phase::Starting {
+            self.start_failed(Some(how), gone.load_failed.is_some(), reason);
+        } else {
+            self.log(format!("no worker can be started: {}", last_line(&reason)));
+            self.out.push(Action::Reason(reason));
+        }
+    }
+
+    /// A process said that the app does not load; it ends by itself.
+    pub(super) fn load_failed(&mut self, child: ChildId, message: String) {
+        let end = self.now + TEMPLATE_MERCY;
+        let Some(c) = self.children.get_mut(&child) else { return };
+        if c.stage != Stage::Starting {
+            return;
+        }
+        c.kill_at = Some(end);
+        c.load_failed = Some(message.clone());
+        let generation = c.generation;
+        if self.phase == Phase::Starting {
+            self.start_failed(None, true, message);
+        } else if self.reload.as_ref().and_then(|r| r.next.as_ref()).is_some_and(|n| n.number == generation) {
+            self.reload_failed(Outcome::AppFailed, message);
+        } else {
+            let line = format!("the application does not load: {}", last_line(&message));
+            self.log(line);
+            self.out.push(Action::Reason(message));
+        }
+    }
+
+    pub(super) fn reload_worker_failed(&mut self, reason: String, failed_app: bool) {
+        let Some(reload) = self.reload.as_mut() else { return };
+        reload.failures += 1;
+        if failed_app || reload.failures >= TRIES {
+            self.reload_failed(Outcome::AppFailed, reason);
+        }
+    }
+
+    /// Keep what serves.
+    fn reload_failed(&mut self, outcome: Outcome, reason: String) {
+        let Some(reload) = self.reload.take() else { return };
+        let mut outcome = outcome;
+        if let Some(next) = &reload.next {
+            if self.workers(Stage::Ready).any(|id| self.children[&id].generation == next.number) {
+                outcome = Outcome::Mixed;
+            }
+            self.drop_template(next.template);
+            let starters: Vec<ChildId> = self
+                .workers(Stage::Starting)
+                .filter(|id| self.children[id].generation == next.number)
+                .collect();
+            for child in starters {
+                let kill_at = self.now + TEMPLATE_MERCY;
+                self.retire(child, true);
+                if let Some(c) = self.children.get_mut(&child) {
+                    c.kill_at = c.kill_at.map(|at| at.min(kill_at));
+                }
+            }
+            self.out.push(Action::Abandon { generation: next.number });
+        } else {
+            self.out.push(Action::Abandon { generation: reload.number });
+        }
+        let kept = match outcome {
+            Outcome::Mixed => "it stops halfway, with workers of both generations".to_string(),
+            _ => format!("generation {} serves on", self.current.number),
+        };
+        // Who serves on is not to be hurried by what asked for this reload.
+        self.children.values_mut().for_each(|c| c.no_mercy = false);
+        // The scoreboard first: who reads the line may look there next.
+        let line = format!("reload failed, {kept}: {reason}");
+        self.out.push(Action::ReloadEnded { outcome, reason });
+        self.log(line);
+        self.next_reload();
+    }
+
+    pub(super) fn drop_template(&mut self, template: Option<ChildId>) {
+        let end = self.now + TEMPLATE_MERCY;
+        let Some(child) = template else { return };
+        let Some(c) = self.children.get_mut(&child) else { return };
+        if c.stage == Stage::Killed {
+            return;
+        }
+        c.stage = Stage::Retiring;
+        c.asked = true;
+        c.kill_at = Some(end);
+        self.out.push(Action::CloseControl { child });
+    }
+
+    /// When every seat has a ready worker of the new generation, the reload has succeeded.
+    pub(super) fn finish_reload(&mut self) {
+        let Some(Reload { replacing: true, next: Some(next), .. }) = &self.reload else { return };
+        let (number, wanted, wish) = (next.number, self.wanted(), self.wish());
+        let renewed = |id| self.at(id).any(|(_, c)| c.stage == Stage::Ready && c.generation == number);
+        if wanted.len() < wish as usize || !wanted.iter().copied().all(renewed) {
+            return;
+        }
+        for worker_id in self.on().split_off(wanted.len()) {
+            if self.at(worker_id).any(|(_, c)| c.generation != number) {
+                self.turn_off(worker_id);
+            }
+        }
+        let Some(Reload { next: Some(next), started, .. }) = self.reload.take() else { return };
+        let old = std::mem::replace(&mut self.current, next);
+        self.settle_wish(wish, old.plan.workers != self.current.plan.workers);
+        self.drop_template(old.template);
+        let took = self.now.saturating_duration_since(started).as_secs_f64();
+        self.out.push(Action::Commit { generation: number });
+        self.out.push(Action::ReloadEnded { outcome: Outcome::Ok, reason: String::new() });
+        self.log(format!("reload done in {took:.1} s: generation {number} serves"));
+        self.next_reload();
+    }
+}
+
+/// The line of a traceback that tells most.
+pub(super) fn last_line(text: &str) -> &str {
+    text.trim_end().rsplit('\n').next().unwrap_or(text).trim()
+}

@@ -1,0 +1,295 @@
+//! Empty seats are filled at once; workers that are to be replaced get a successor, one at a time.
+//!
+//! It must never retire a worker before its successor accepts, nor start a successor beyond the surplus.
+
+use super::child::{Child, ChildId, Kind, Stage};
+use super::machine::{Phase, Supervisor};
+use super::orders::NO_MERCY;
+use super::reload::Generation;
+use super::{Action, Ended};
+use std::time::Duration;
+use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::scoreboard::Restart;
+
+/// Workers in a row that may die before they accept, at the start and on reload.
+pub(super) const TRIES: u32 = 3;
+
+/// How long a template may take from the request for a fork to the worker's hello.
+const FORK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Forks that a template is asked for before the first of them has said hello: its socket holds more.
+const FORKS_AT_A_TIME: usize = 32;
+
+/// How the scoreboard counts a worker's wish to be replaced.
+fn restart_for(reason: ReplaceReason) -> Restart {
+    match reason {
+        ReplaceReason::MaxRequests => Restart::MaxRequests,
+        ReplaceReason::MaxLifetime => Restart::MaxLifetime,
+        ReplaceReason::Rss => Restart::Rss,
+        ReplaceReason::AddressSpace => Restart::AddressSpace,
+        ReplaceReason::Harakiri => Restart::Harakiri,
+        ReplaceReason::Asked => Restart::Asked,
+        ReplaceReason::Operator => Restart::Operator,
+    }
+}
+
+impl Supervisor {
+    /// The generation from which workers are started now.
+    pub(super) fn target(&self) -> &Generation {
+        match &self.reload {
+            Some(reload) if reload.replacing => reload.next.as_ref().unwrap_or(&self.current),
+            _ => &self.current,
+        }
+    }
+
+    pub(super) fn target_mut(&mut self) -> &mut Generation {
+        match &mut self.reload {
+            Some(reload) if reload.replacing => reload.next.as_mut().unwrap_or(&mut self.current),
+            _ => &mut self.current,
+        }
+    }
+
+    /// Bring what is towards what is wanted. Called after every event.
+    pub(super) fn reconcile(&mut self) {
+        match self.phase {
+            Phase::Stopping { code, .. } => return self.leave_when_empty(code),
+            Phase::Over => return,
+            Phase::Starting | Phase::Running => {}
+        }
+        self.fit_seats();
+        for worker_id in self.wanted() {
+            if self.at(worker_id).next().is_none() && self.may_start(worker_id) && !self.crowded() {
+                self.start_worker(worker_id);
+            }
+        }
+        self.replace_one();
+        self.started();
+        self.finish_reload();
+    }
+
+    /// Starters and the incumbent of a seat.
+    pub(super) fn at(&self, worker_id: u32) -> impl Iterator<Item = (ChildId, &Child)> + '_ {
+        let of_seat = move |c: &Child| {
+            c.worker_id() == Some(worker_id) && matches!(c.stage, Stage::Starting | Stage::Ready)
+        };
+        self.children.iter().filter(move |(_, c)| of_seat(c)).map(|(&id, c)| (id, c))
+    }
+
+    fn may_start(&self, worker_id: u32) -> bool {
+        self.seats.get(worker_id as usize - 1).is_none_or(|s| s.backoff.over(self.now))
+    }
+
+    /// Workers that were asked for and have not said hello.
+    fn unanswered(&self) -> usize {
+        self.workers(Stage::Starting).filter(|id| self.children[id].pid.is_none()).count()
+    }
+
+    /// An empty seat is filled at once, whatever drains; only starters that failed and are on their
+    /// way out, soon, are waited for where the room is used up.
+    fn crowded(&self) -> bool {
+        let (alive, most) = self.room();
+        let failed = |c: &Child| c.slot().is_some() && c.stage >= Stage::Retiring && c.ready.is_none();
+        alive >= most && self.children.values().any(failed)
+    }
+
+    fn replace_one(&mut self) {
+        let (number, wanted) = (self.target().number, self.wanted());
+        let (alive, most) = self.room();
+        let renewing = self.reload.as_ref().is_some_and(|r| r.replacing);
+        // A seat that is empty for now (back-off, no template) will be filled: it counts.
+        let empty = wanted.iter().filter(|&&id| self.at(id).next().is_none()).count();
+        if alive + empty >= most {
+            return;
+        }
+        let has = |id, stage| self.at(id).any(|(_, c)| c.stage == stage);
+        let mut next = None;
+        for worker_id in wanted {
+            if !has(worker_id, Stage::Ready) {
+                continue;
+            }
+            if has(worker_id, Stage::Starting) {
+                return;
+            }
+            let old = |c: &Child| c.replace.is_some() || (renewing && c.generation != number);
+            if next.is_none() && self.at(worker_id).any(|(_, c)| old(c)) && self.may_start(worker_id) {
+                next = Some(worker_id);
+            }
+        }
+        if let Some(worker_id) = next {
+            self.start_worker(worker_id);
+        }
+    }
+
+    fn start_worker(&mut self, worker_id: u32) {
+        let target = self.target();
+        let (generation, lazy) = (target.number, target.plan.lazy);
+        let (max_requests, delta) = (target.plan.max_requests, target.plan.max_requests_delta);
+        let template = target.template;
+        if !lazy {
+            match template {
+                None => return self.start_template(),
+                Some(t) if self.children.get(&t).is_none_or(|t| t.stage != Stage::Ready) => return,
+                Some(_) if self.unanswered() >= FORKS_AT_A_TIME => return,
+                Some(_) => {}
+            }
+        }
+        // The capacity covers twice the workers, and a reload that needs more is refused; drainers of
+        // several reloads in a row could still use it up, and then the seat waits for one to end.
+        let taken = |slot| self.children.values().any(|c| c.slot() == Some(slot));
+        let Some(slot) = (0..self.slots).find(|&slot| !taken(slot)) else { return };
+        let max_requests =
+            if max_requests == 0 { 0 } else { max_requests.saturating_add(self.jitter(delta)) };
+        let asked = self.at(worker_id).find_map(|(_, c)| c.replace.map(restart_for));
+        let incumbent = self.at(worker_id).next().is_some();
+        let seat = &mut self.seats[worker_id as usize - 1];
+        let (why, end) = match (seat.ended.take(), incumbent) {
+            (_, true) => (asked.unwrap_or(Restart::Reload), 0),
+            (Some(ended), false) => ended,
+            (None, false) => (Restart::None, 0),
+        };
+        let respawns = seat.starts;
+        seat.starts += 1;
+        let kind = Kind::Worker { slot, worker_id };
+        let child = self.new_child(kind, generation, respawns);
+        if !lazy {
+            // Nothing is loaded any more: a template that does not answer soon hangs.
+            let end = self.now + FORK_TIMEOUT;
+            self.children.entry(child).and_modify(|c| c.kill_at = Some(end));
+        }
+        self.out.push(match template {
+            Some(template) if !lazy => {
+                Action::Fork { template, child, slot, worker_id, generation, max_requests }
+            }
+            _ => Action::Launch { child, kind, generation, max_requests },
+        });
+        if why != Restart::None {
+            self.out.push(Action::Restarted { slot, worker_id, why, end });
+        }
+    }
+
+    /// Start the template of the generation that workers come from now.
+    pub(super) fn start_template(&mut self) {
+        let now = self.now;
+        let target = self.target();
+        let (generation, over) = (target.number, target.template_backoff.over(now));
+        if !over {
+            return;
+        }
+        let child = self.new_child(Kind::Template, generation, 0);
+        self.target_mut().template = Some(child);
+        self.out.push(Action::Launch { child, kind: Kind::Template, generation, max_requests: 0 });
+    }
+
+    /// A template has the app, or a worker accepts.
+    pub(super) fn ready(&mut self, child: ChildId) {
+        let now = self.now;
+        let Some(c) = self.children.get_mut(&child) else { return };
+        if c.stage != Stage::Starting {
+            return;
+        }
+        c.stage = Stage::Ready;
+        c.ready = Some(now);
+        c.kill_at = None;
+        let Some(worker_id) = c.worker_id() else { return self.template_ready(child) };
+        let plan = self.plan_of(child);
+        let lifetime = plan.max_lifetime.map(|l| l + plan.max_lifetime_delta * (worker_id - 1));
+        if let Some(c) = self.children.get_mut(&child) {
+            c.replace_at = lifetime.map(|l| now + l);
+        }
+        let others: Vec<ChildId> = self.at(worker_id).map(|(id, _)| id).filter(|&id| id != child).collect();
+        for other in others {
+            self.retire(other, true);
+        }
+        if self.paused {
+            self.out.push(Action::Accept { child, on: false });
+        }
+    }
+
+    /// Every worker that is wanted accepts for the first time.
+    fn started(&mut self) {
+        let wanted = self.wanted();
+        let loaded = |t: ChildId| self.children.get(&t).is_some_and(|t| t.stage == Stage::Ready);
+        let (lazy, template) = (self.current.plan.lazy, self.current.template);
+        if self.phase == Phase::Starting && self.asleep() && !lazy && !template.is_some_and(loaded) {
+            // Nobody asks for a worker yet; the app is loaded all the same.
+            if template.is_none() {
+                self.start_template();
+            }
+            return;
+        }
+        if self.phase == Phase::Starting
+            && wanted.len() == self.wish() as usize
+            && wanted.iter().all(|&id| self.at(id).any(|(_, c)| c.stage == Stage::Ready))
+        {
+            self.phase = Phase::Running;
+            self.out.push(Action::Serving);
+            self.next_reload();
+        }
+    }
+
+    fn plan_of(&self, child: ChildId) -> &super::Plan {
+        let number = self.children.get(&child).map(|c| c.generation);
+        match self.reload.as_ref().and_then(|r| r.next.as_ref()) {
+            Some(next) if Some(next.number) == number => &next.plan,
+            _ => &self.current.plan,
+        }
+    }
+
+    /// Tell a worker to leave. One that has no pid yet is left to notice that nobody wants it.
+    pub(super) fn retire(&mut self, child: ChildId, hand_over: bool) {
+        let mercy = self.newest_plan().mercy;
+        let now = self.now;
+        let Some(c) = self.children.get_mut(&child) else { return };
+        if c.pid.is_none() {
+            self.out.push(Action::CloseControl { child });
+            self.forget(child);
+            return;
+        }
+        c.stage = Stage::Retiring;
+        c.asked = true;
+        c.kill_at = Some(now + if c.no_mercy { mercy.min(NO_MERCY) } else { mercy });
+        self.out.push(Action::Retire { child, hand_over });
+    }
+
+    /// A worker is gone, or never came.
+    pub(super) fn worker_ended(&mut self, gone: Child, what: &str, how: Option<Ended>) {
+        if gone.asked || matches!(self.phase, Phase::Stopping { .. }) {
+            return;
+        }
+        self.out.push(Action::CountDeath);
+        let now = self.now;
+        let served = gone.ready.map(|ready| now.saturating_duration_since(ready));
+        let Some(seat) = gone.worker_id().and_then(|id| self.seats.get_mut(id as usize - 1)) else { return };
+        seat.ended = Some(match (how, &gone.load_failed) {
+            (Some(Ended::Signal(n)), _) => (Restart::Signal, -n),
+            (Some(Ended::Code(22 | 23)), _) | (_, Some(_)) => (Restart::LoadFailed, 0),
+            (Some(Ended::Code(n)), None) => (Restart::Exited, n),
+            (None, None) => (Restart::None, 0),
+        });
+        let wait = seat.backoff.ended(served, now).as_secs();
+        let failures = seat.backoff.failures();
+        let next = if wait == 0 { "a new one starts".into() } else { format!("next try in {wait} s") };
+        self.log(format!("{} {what}; {next}", gone.name()));
+        if gone.ready.is_some() {
+            return;
+        }
+        let reason = gone.load_failed.clone().unwrap_or_else(|| format!("{} {what}", gone.name()));
+        let failed_app = gone.load_failed.is_some() || matches!(how, Some(Ended::Code(22 | 23)));
+        if self.reload.as_ref().and_then(|r| r.next.as_ref()).is_some_and(|n| n.number == gone.generation) {
+            self.reload_worker_failed(reason, failed_app);
+        } else if self.phase == Phase::Starting {
+            if failed_app || failures >= TRIES {
+                self.start_failed(how, gone.load_failed.is_some(), reason);
+            }
+        } else {
+            self.out.push(Action::Reason(reason));
+        }
+    }
+
+    /// Mark workers that are too old.
+    pub(super) fn too_old(&mut self, child: ChildId) {
+        let Some(c) = self.children.get_mut(&child) else { return };
+        c.replace_at = None;
+        c.replace.get_or_insert(ReplaceReason::MaxLifetime);
+    }
+}

@@ -1,0 +1,303 @@
+//! How many workers there are to be, and which worker numbers they have.
+//!
+//! A *wish* is the number of workers wanted now: that of the configuration, until an operator or an
+//! algorithm says otherwise. A seat is *on* when it is to have a worker. More workers: seats are turned on
+//! as room allows. Fewer: seats are turned off, those without a ready worker first, then those whose worker
+//! was idle at the last look, the oldest first. It must never take down a worker that was seen busy, nor
+//! leave fewer ready workers than are wished.
+
+use super::cheaper::{Cheaper, Cycle, Gauge, Verdict};
+use super::child::{ChildId, Stage};
+use super::machine::{Phase, Supervisor};
+use super::seat::Seat;
+use super::{Numbers, Plan, ScaleTo};
+use std::time::{Duration, Instant};
+use uswgi_proto::control::ReplaceReason;
+
+/// Looks follow one another after this time at least; one that an operator causes is no cycle of its own.
+const CYCLE: Duration = Duration::from_millis(700);
+
+/// How many workers are wanted, and why.
+#[derive(Debug, Clone)]
+pub(super) struct Scale {
+    /// Workers wanted outside a reload.
+    pub(super) wish: u32,
+    /// An operator chose the number.
+    by_hand: bool,
+    gauge: Gauge,
+    last_cycle: Instant,
+}
+
+impl Scale {
+    /// What a configuration asks for at the start.
+    pub(super) fn of(plan: &Plan, now: Instant) -> Scale {
+        Scale { wish: plan.at_start(), by_hand: false, gauge: Gauge::default(), last_cycle: now }
+    }
+}
+
+impl Supervisor {
+    /// Workers wanted now; those of the generation to come while it takes over.
+    pub(super) fn wish(&self) -> u32 {
+        match &self.reload {
+            Some(reload) if reload.replacing => reload.wish,
+            _ => self.scale.wish,
+        }
+    }
+
+    /// What is wanted once a new plan takes over: an instance without workers stays so, an algorithm's
+    /// number goes on, and an operator's outlives a reload that does not change `workers`.
+    pub(super) fn wish_of(&self, plan: &Plan) -> u32 {
+        if self.scale.wish == 0 && (plan.sleep.cheap || plan.sleep.idle.is_some()) {
+            return 0;
+        }
+        if let Some(c) = &plan.cheaper {
+            return self.scale.wish.clamp(c.min, plan.workers);
+        }
+        if self.scale.by_hand && plan.workers == self.current.plan.workers {
+            return self.scale.wish;
+        }
+        plan.workers
+    }
+
+    /// A generation is in force with this wish.
+    pub(super) fn settle_wish(&mut self, wish: u32, plan_changed: bool) {
+        self.scale.wish = wish;
+        self.scale.by_hand &= !plan_changed;
+    }
+
+    /// Worker numbers that are to have a worker.
+    pub(super) fn on(&self) -> Vec<u32> {
+        (1..).zip(&self.seats).filter(|(_, s)| s.on).map(|(id, _)| id).collect()
+    }
+
+    /// The highest worker number that there may be: the configuration's, or of more workers an operator's.
+    pub fn highest_worker(&self) -> u32 {
+        self.newest_plan().workers.max(self.on().last().copied().unwrap_or(0))
+    }
+
+    /// Worker numbers that are wanted; beyond them only busy workers are on, which are to go.
+    pub(super) fn wanted(&self) -> Vec<u32> {
+        let mut on = self.on();
+        on.truncate(self.wish() as usize);
+        on
+    }
+
+    /// Worker processes that are there, and the most that may be.
+    pub(super) fn room(&self) -> (usize, usize) {
+        let plan = &self.target().plan;
+        let workers = plan.workers.max(self.current.plan.workers).max(self.wish()) as usize;
+        (self.workers_there(), workers.max(self.on().len()) + plan.surplus as usize)
+    }
+
+    fn workers_there(&self) -> usize {
+        self.children.values().filter(|c| c.slot().is_some()).count()
+    }
+
+    /// Turn seats on up to the wish, as room allows, and turn off seats beyond it that have nobody.
+    pub(super) fn fit_seats(&mut self) {
+        let wish = self.wish() as usize;
+        loop {
+            let on = self.on();
+            if on.len() > wish {
+                let Some(&id) = on.iter().rfind(|&&id| self.at(id).next().is_none()) else { return };
+                self.seats[id as usize - 1].on = false;
+                continue;
+            }
+            let (there, most) = self.room();
+            let empty = on.iter().filter(|&&id| self.at(id).next().is_none()).count();
+            if on.len() == wish || there + empty >= most {
+                return;
+            }
+            match self.seats.iter_mut().find(|s| !s.on) {
+                Some(seat) => seat.on = true,
+                None => self.seats.push(Seat { on: true, ..Seat::default() }),
+            }
+        }
+    }
+
+    /// Whether a look at the workers ([`super::Event::Seen`]) is wanted about once a second.
+    pub fn wants_numbers(&self) -> bool {
+        let plan = &self.current.plan;
+        let awake = !self.on().is_empty();
+        matches!(self.phase, Phase::Starting | Phase::Running)
+            && (self.on().len() > self.most_wished()
+                || self.wants_memory()
+                || awake && (plan.cheaper.is_some() || plan.sleep.idle.is_some()))
+    }
+
+    /// Whether the look is to tell the memory of the workers.
+    pub fn wants_memory(&self) -> bool {
+        let plan = &self.current.plan;
+        let limited = |c: &Cheaper| c.rss_soft > 0 || c.rss_hard > 0;
+        plan.evil_rss > 0 || plan.evil_as > 0 || plan.cheaper.as_ref().is_some_and(limited)
+    }
+
+    /// A reload under way may still fail: until its end both wishes are kept.
+    fn most_wished(&self) -> usize {
+        self.scale.wish.max(self.wish()) as usize
+    }
+
+    /// The workers were looked at.
+    pub(super) fn seen(&mut self, seen: &Numbers) {
+        if !matches!(self.phase, Phase::Starting | Phase::Running) {
+            return;
+        }
+        self.kill_evil(seen);
+        self.watch_activity(seen);
+        self.run_algorithm(seen);
+        self.shrink(seen);
+    }
+
+    /// One cycle of `cheaper`.
+    fn run_algorithm(&mut self, seen: &Numbers) {
+        let early = self.now < self.scale.last_cycle + CYCLE;
+        if self.phase != Phase::Running || self.paused || self.asleep() || early {
+            return;
+        }
+        self.scale.last_cycle = self.now;
+        let plan = &self.current.plan;
+        let Some(c) = &plan.cheaper else { return };
+        let on = self.on();
+        let of_seat = |&id: &u32| self.at(id).any(|(child, _)| seen.busy.contains(&child));
+        let cycle = Cycle {
+            active: on.len() as u32,
+            busy: on.iter().filter(|id| of_seat(id)).count() as u32,
+            waiting: seen.waiting,
+            rss: seen.memory.values().map(|m| m.rss).sum(),
+        };
+        let (min, max) = (c.min, plan.workers);
+        let mut gauge = std::mem::take(&mut self.scale.gauge);
+        let verdict = gauge.judge(c, cycle);
+        self.scale.gauge = gauge;
+        let before = self.wish();
+        let wish = match verdict {
+            Verdict::Stay => return,
+            Verdict::More(n) => cycle.active.max(before).saturating_add(n),
+            Verdict::OneFewer => before.saturating_sub(1),
+        }
+        .clamp(min, max);
+        if wish != before {
+            self.set_wish(wish, false);
+            let (busy, waiting) = (cycle.busy, cycle.waiting);
+            self.log(format!(
+                "cheaper: {wish} workers wanted, {before} before ({busy} busy, {waiting} waiting)"
+            ));
+        }
+    }
+
+    pub(super) fn set_wish(&mut self, wish: u32, by_hand: bool) {
+        self.scale.wish = wish;
+        self.scale.by_hand = by_hand;
+        if let Some(reload) = self.reload.as_mut().filter(|r| r.replacing) {
+            reload.wish = wish;
+        }
+    }
+
+    /// Kill workers that have grown too far.
+    fn kill_evil(&mut self, seen: &Numbers) {
+        let (rss, vsz) = (self.current.plan.evil_rss, self.current.plan.evil_as);
+        for (&child, memory) in &seen.memory {
+            let why = if rss > 0 && memory.rss > rss {
+                format!("its resident memory of {} MiB is above evil-reload-on-rss", memory.rss >> 20)
+            } else if vsz > 0 && memory.vsz > vsz {
+                format!("its address space of {} MiB is above evil-reload-on-as", memory.vsz >> 20)
+            } else {
+                continue;
+            };
+            let Some(c) = self.children.get(&child).filter(|c| c.stage != Stage::Killed) else { continue };
+            let line = format!("{} is killed: {why}", c.name());
+            self.log(line);
+            self.kill(child);
+        }
+    }
+
+    /// Take down what is too many and idle.
+    fn shrink(&mut self, seen: &Numbers) {
+        loop {
+            let on = self.on();
+            if on.len() <= self.most_wished() {
+                return;
+            }
+            let ready = |id: u32| self.at(id).find(|(_, c)| c.stage == Stage::Ready).map(|(child, _)| child);
+            let unready = on.iter().rev().copied().find(|&id| ready(id).is_none());
+            let idle = || {
+                let enough = on.iter().filter(|&&id| ready(id).is_some()).count() > self.most_wished();
+                let mut idle: Vec<(ChildId, u32)> = on
+                    .iter()
+                    .filter_map(|&id| Some((ready(id)?, id)))
+                    .filter(|(child, _)| enough && !seen.busy.contains(child))
+                    .collect();
+                idle.sort_unstable();
+                idle.first().map(|&(_, id)| id)
+            };
+            let Some(id) = unready.or_else(idle) else { return };
+            self.turn_off(id);
+        }
+    }
+
+    /// Its workers leave, whatever they do.
+    pub(super) fn turn_off(&mut self, worker_id: u32) {
+        self.seats[worker_id as usize - 1].on = false;
+        let there: Vec<ChildId> = self.at(worker_id).map(|(child, _)| child).collect();
+        for child in there {
+            let line = self.children.get(&child).map(|c| format!("{} is not needed any more", c.name()));
+            self.log(line.unwrap_or_default());
+            // With nobody left to take them, idle connections are closed and waiting ones answered.
+            self.retire(child, !self.asleep());
+        }
+    }
+
+    /// An operator wants another number of workers.
+    pub(super) fn scale_to(&mut self, to: ScaleTo) {
+        if !matches!(self.phase, Phase::Starting | Phase::Running) {
+            return;
+        }
+        let before = self.wish();
+        let asked = match to {
+            ScaleTo::Workers(n) => n,
+            ScaleTo::More(n) => before.saturating_add(n),
+            ScaleTo::Fewer(n) => before.saturating_sub(n),
+        };
+        let plan = self.newest_plan();
+        let (least, most) = match &plan.cheaper {
+            Some(c) => (c.min, plan.workers),
+            // Half of the slots are for successors, as at the start.
+            None => (1, (self.slots.saturating_sub(8) / 2).max(plan.workers)),
+        };
+        let wish = asked.clamp(least, most);
+        if wish != asked {
+            self.log(format!("scale: {asked} workers are not possible here, {least} to {most} are"));
+        }
+        self.set_wish(wish, true);
+        self.log(format!("scale: {wish} workers wanted, {before} before"));
+    }
+
+    /// An operator wants this worker replaced.
+    pub(super) fn retire_asked(&mut self, worker_id: u32) {
+        let ready = self.at(worker_id).find(|(_, c)| c.stage == Stage::Ready).map(|(id, _)| id);
+        match ready.and_then(|id| self.children.get_mut(&id)) {
+            Some(c) => {
+                c.replace.get_or_insert(ReplaceReason::Operator);
+                let line = format!("{} is to be replaced: the operator asked for it", c.name());
+                self.log(line);
+            }
+            None => self.log(format!("there is no worker {worker_id} that serves; nothing to retire")),
+        }
+    }
+
+    /// An operator wants this worker killed: its oldest process, as that is the one which hangs.
+    pub(super) fn kill_asked(&mut self, worker_id: u32) {
+        let mut of_seat = self.children.iter().filter(|(_, c)| c.worker_id() == Some(worker_id));
+        match of_seat.find(|(_, c)| c.stage != Stage::Killed && c.pid.is_some()).map(|(&id, _)| id) {
+            Some(child) => {
+                if let Some(c) = self.children.get_mut(&child) {
+                    c.asked = true;
+                    let line = format!("{} is killed: the operator asked for it", c.name());
+                    self.log(line);
+                }
+                self.kill(child);
+            }
+            None => self.log(format!("there is no worker {worker_id}; nothing to kill")),
+        }
+    }
+}

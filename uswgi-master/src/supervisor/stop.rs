@@ -1,0 +1,133 @@
+//! Leaving, and a start that fails. It must never leave a process behind.
+
+use super::child::{ChildId, Kind, Stage};
+use super::machine::{Phase, Supervisor};
+use super::reload::TEMPLATE_MERCY;
+use super::{Action, Ended};
+use std::time::{Duration, Instant};
+use uswgi_proto::exit::Exit;
+use uswgi_proto::scoreboard::Outcome;
+
+/// A second stop signal counts only when it comes this long after the first: GNU timeout, systemd and
+/// group kills send several at once.
+pub(super) const SECOND_SIGNAL: Duration = Duration::from_secs(1);
+/// What a process that has not served yet gets, at most.
+const NEVER_SERVED: Duration = Duration::from_secs(2);
+/// How long a process that was sent SIGKILL is waited for.
+pub(super) const UNKILLABLE: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    /// A stop signal.
+    pub(super) fn stop(&mut self) {
+        match self.phase {
+            Phase::Starting | Phase::Running => {
+                self.log("stopping: workers finish what they have");
+                self.begin_stop(Exit::Ok.code());
+            }
+            Phase::Stopping { code, since, at_once: false }
+                if self.now.saturating_duration_since(since) >= SECOND_SIGNAL =>
+            {
+                self.log("stopping at once: second signal");
+                self.kill_all(code, since);
+            }
+            Phase::Stopping { .. } | Phase::Over => {}
+        }
+    }
+
+    /// Leave without waiting for anybody.
+    pub(super) fn stop_at_once(&mut self) {
+        if matches!(self.phase, Phase::Starting | Phase::Running) {
+            self.begin_stop(Exit::Ok.code());
+        }
+        if let Phase::Stopping { code, since, at_once: false } = self.phase {
+            self.log("stopping at once");
+            self.kill_all(code, since);
+        }
+    }
+
+    fn kill_all(&mut self, code: i32, since: Instant) {
+        self.phase = Phase::Stopping { code, since, at_once: true };
+        let all: Vec<ChildId> = self.children.keys().copied().collect();
+        for child in all {
+            self.kill(child);
+        }
+    }
+
+    fn begin_stop(&mut self, code: i32) {
+        self.out.push(Action::Stopping);
+        if let Some(reload) = self.reload.take() {
+            self.out.push(Action::Abandon { generation: reload.number });
+            let reason = "the instance was told to stop".to_string();
+            self.out.push(Action::ReloadEnded { outcome: Outcome::Stopped, reason });
+        }
+        self.reload_again = false;
+        self.phase = Phase::Stopping { code, since: self.now, at_once: false };
+        let all: Vec<ChildId> = self.children.keys().copied().collect();
+        for child in all {
+            let (kind, stage) = match self.children.get(&child) {
+                Some(c) => (c.kind, c.stage),
+                None => continue,
+            };
+            match (kind, stage) {
+                (_, Stage::Killed) => {
+                    let end = self.now + UNKILLABLE;
+                    if let Some(c) = self.children.get_mut(&child) {
+                        c.kill_at = Some(end);
+                    }
+                }
+                (Kind::Template, _) => {
+                    self.drop_template(Some(child));
+                    self.hurry(child, if stage == Stage::Ready { TEMPLATE_MERCY } else { NEVER_SERVED });
+                }
+                // It was told already, and keeps what is left of its mercy.
+                (Kind::Worker { .. }, Stage::Retiring) => {}
+                (Kind::Worker { .. }, Stage::Ready) => self.retire(child, false),
+                (Kind::Worker { .. }, Stage::Starting) => {
+                    self.retire(child, false);
+                    self.hurry(child, NEVER_SERVED);
+                }
+            }
+        }
+    }
+
+    fn hurry(&mut self, child: ChildId, most: Duration) {
+        let end = self.now + most;
+        if let Some(c) = self.children.get_mut(&child) {
+            c.kill_at = c.kill_at.map(|at| at.min(end));
+        }
+    }
+
+    /// SIGKILL, or for a process that nobody knows the pid of: its control socket ends, so it ends.
+    pub(super) fn kill(&mut self, child: ChildId) {
+        let leaving = matches!(self.phase, Phase::Stopping { .. });
+        let end = leaving.then(|| self.now + UNKILLABLE);
+        let Some(c) = self.children.get_mut(&child) else { return };
+        if c.pid.is_none() {
+            self.out.push(Action::CloseControl { child });
+            self.forget(child);
+        } else if c.stage != Stage::Killed {
+            c.stage = Stage::Killed;
+            c.kill_at = end;
+            self.out.push(Action::Kill { child });
+        }
+    }
+
+    /// The start has failed: say why, and end.
+    pub(super) fn start_failed(&mut self, how: Option<Ended>, app: bool, message: String) {
+        let exit = match how {
+            _ if app => Exit::AppFailed,
+            None | Some(Ended::Code(1 | 2)) => Exit::Failed,
+            Some(Ended::Code(23)) => Exit::NoInterpreter,
+            Some(_) => Exit::AppFailed,
+        };
+        self.out.push(Action::StartFailed { message });
+        self.begin_stop(exit.code());
+    }
+
+    pub(super) fn leave_when_empty(&mut self, code: i32) {
+        if self.children.is_empty() {
+            self.phase = Phase::Over;
+            self.out.push(Action::Exit { code });
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The supervisor's rules, each in milliseconds: a world of pretended processes and a pretended clock.
+//!
+//! * `sim`: that world; it panics when an action names a process that was reaped.
+//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `reload`, `orders`, `stop`: one rule a test.
+//! * `daemons`, `cron`: programs beside the instance.
+//! * `properties`: what stays true whatever happens.
+
+mod cron;
+mod daemons;
+mod dynamic;
+mod orders;
+mod properties;
+mod reload;
+mod replace;
+mod respawn;
+mod scale;
+mod sim;
+mod start;
+mod stop;

@@ -1,0 +1,247 @@
+//! Pretended processes that do what the supervisor says, or what a test makes them do.
+
+use crate::supervisor::{Action, ChildId, Ended, Event, Kind, Plan, Sleep, Stage, Supervisor};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+use uswgi_proto::scoreboard::Outcome;
+
+/// A pretended process that has not been reaped.
+#[derive(Debug, Clone)]
+pub(super) struct Proc {
+    pub(super) kind: Kind,
+    pub(super) generation: u64,
+    pub(super) retired: Option<Instant>,
+    pub(super) closed: bool,
+    pub(super) max_requests: u64,
+    /// Nobody knows its pid before.
+    pub(super) hello: Option<i32>,
+}
+
+pub(super) struct Sim {
+    pub(super) s: Supervisor,
+    pub(super) now: Instant,
+    pub(super) procs: BTreeMap<ChildId, Proc>,
+    /// Everything that was ever done.
+    pub(super) done: Vec<(Instant, Action)>,
+    /// Answer to ReadConfig; None: the test answers.
+    pub(super) config: Option<Result<Plan, String>>,
+    /// Processes become ready, retire and end as good ones do, at once.
+    pub(super) good: bool,
+    /// Forked workers say hello only when a test makes them.
+    pub(super) slow_hello: bool,
+    pub(super) exit: Option<i32>,
+    /// Most workers that were ever wanted.
+    pub(super) highest_wish: u32,
+    /// An operator has chosen their number.
+    pub(super) scaled: bool,
+    next_pid: i32,
+}
+
+pub(super) fn plan(workers: u32) -> Plan {
+    Plan {
+        workers,
+        lazy: false,
+        mercy: Duration::from_secs(10),
+        surplus: (workers / 4).max(1),
+        max_requests: 0,
+        max_requests_delta: 0,
+        max_lifetime: None,
+        max_lifetime_delta: Duration::ZERO,
+        term_reloads: false,
+        load_timeout: Duration::from_secs(300),
+        cheaper: None,
+        sleep: Sleep::default(),
+        evil_rss: 0,
+        evil_as: 0,
+    }
+}
+
+impl Sim {
+    /// A world in which nothing happens by itself.
+    pub(super) fn new(plan: Plan) -> Sim {
+        let now = Instant::now();
+        Sim {
+            s: Supervisor::new(plan.clone(), 64, 1, now),
+            now,
+            procs: BTreeMap::new(),
+            done: Vec::new(),
+            config: Some(Ok(plan)),
+            good: false,
+            slow_hello: false,
+            exit: None,
+            highest_wish: 0,
+            scaled: false,
+            next_pid: 1000,
+        }
+    }
+
+    /// A world of good processes, started.
+    pub(super) fn running(plan: Plan) -> Sim {
+        let mut sim = Sim::new(plan);
+        sim.good = true;
+        sim.feed(Event::Tick);
+        assert_eq!(sim.served(), 1);
+        sim
+    }
+
+    pub(super) fn feed(&mut self, event: Event) {
+        let mut queue = VecDeque::from([event]);
+        while let Some(event) = queue.pop_front() {
+            if let Event::Exited { child, .. } = &event {
+                assert!(self.procs.remove(child).is_some(), "{child} ended twice");
+            }
+            self.scaled |= matches!(event, Event::Scale(_));
+            let actions = self.s.handle(event, self.now);
+            self.highest_wish = self.highest_wish.max(self.s.workers_wanted());
+            for action in actions {
+                self.carry_out(&action, &mut queue);
+                self.done.push((self.now, action));
+            }
+            if let Some(at) = self.s.next_deadline() {
+                assert!(at > self.now, "a deadline in the past would make the loop spin");
+            }
+        }
+    }
+
+    fn start(&mut self, child: ChildId, kind: Kind, generation: u64, max_requests: u64) -> i32 {
+        let p = Proc { kind, generation, retired: None, closed: false, max_requests, hello: None };
+        assert!(self.procs.insert(child, p).is_none(), "{child} started twice");
+        self.next_pid += 1;
+        self.next_pid
+    }
+
+    fn carry_out(&mut self, action: &Action, queue: &mut VecDeque<Event>) {
+        match *action {
+            Action::Launch { child, kind, generation, max_requests } => {
+                let pid = self.start(child, kind, generation, max_requests);
+                queue.push_front(Event::Launched { child, pid });
+                if self.good {
+                    queue.push_back(Event::Ready { child });
+                }
+            }
+            Action::Fork { template, child, slot, worker_id, generation, max_requests } => {
+                let t = self.procs.get(&template).expect("a template that was reaped was asked to fork");
+                assert_eq!(t.generation, generation);
+                assert!(!t.closed);
+                let pid = self.start(child, Kind::Worker { slot, worker_id }, generation, max_requests);
+                if self.slow_hello {
+                    self.procs.entry(child).and_modify(|p| p.hello = Some(pid));
+                } else {
+                    queue.push_front(Event::Hello { child, pid });
+                    if self.good {
+                        queue.push_back(Event::Ready { child });
+                    }
+                }
+            }
+            Action::Retire { child, .. } => {
+                let now = self.now;
+                let p = self.procs.get_mut(&child).expect("a reaped process was retired");
+                assert!(p.retired.replace(now).is_none(), "{child} was retired twice");
+                if self.good {
+                    queue.push_back(Event::Exited { child, how: Ended::Code(0) });
+                }
+            }
+            Action::CloseControl { child } => {
+                let p = self.procs.get_mut(&child).expect("the socket of a reaped process was closed");
+                p.closed = true;
+                if p.hello.is_some() {
+                    // It sees the end of its socket and ends; nobody here ever knew its pid.
+                    self.procs.remove(&child);
+                } else if self.good {
+                    queue.push_back(Event::Exited { child, how: Ended::Code(0) });
+                }
+            }
+            Action::Accept { child, .. } => assert!(self.procs.contains_key(&child)),
+            Action::Kill { child } => {
+                assert!(self.procs.contains_key(&child), "a reaped process was killed");
+                queue.push_back(Event::Exited { child, how: Ended::Signal(9) });
+            }
+            Action::ReadConfig { .. } | Action::KeepConfig { .. } => {
+                if let Some(answer) = self.config.clone() {
+                    queue.push_front(Event::Config(answer));
+                }
+            }
+            Action::Exit { code } => self.exit = Some(code),
+            _ => {}
+        }
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        // As the real loop does: wake at every deadline on the way.
+        let end = self.now + time;
+        while let Some(at) = self.s.next_deadline().filter(|&at| at <= end) {
+            self.now = at;
+            self.feed(Event::Tick);
+        }
+        self.now = end;
+        self.feed(Event::Tick);
+    }
+
+    /// It becomes ready, after a hello that is still to come.
+    pub(super) fn ready(&mut self, child: ChildId) {
+        if let Some(pid) = self.procs.get_mut(&child).and_then(|p| p.hello.take()) {
+            self.feed(Event::Hello { child, pid });
+        }
+        if self.procs.contains_key(&child) {
+            self.feed(Event::Ready { child });
+        }
+    }
+
+    /// It ends. Of one whose pid nobody knows only the end of its socket is seen.
+    pub(super) fn die(&mut self, child: ChildId, how: Ended) {
+        if self.procs.get(&child).is_some_and(|p| p.hello.is_some()) {
+            self.procs.remove(&child);
+            return self.feed(Event::Closed { child });
+        }
+        self.feed(Event::Exited { child, how });
+    }
+
+    pub(super) fn template(&self) -> ChildId {
+        let is = |p: &&Proc| p.kind == Kind::Template && !p.closed;
+        *self.procs.iter().rfind(|(_, p)| is(p)).expect("no template").0
+    }
+
+    /// The newest process of a worker number.
+    pub(super) fn worker(&self, id: u32) -> ChildId {
+        *self.of(id).last().expect("nobody in the seat")
+    }
+
+    /// All processes of a worker number, oldest first.
+    pub(super) fn of(&self, id: u32) -> Vec<ChildId> {
+        let is = |p: &Proc| matches!(p.kind, Kind::Worker { worker_id, .. } if worker_id == id);
+        self.procs.iter().filter(|(_, p)| is(p)).map(|(&c, _)| c).collect()
+    }
+
+    pub(super) fn workers_alive(&self) -> usize {
+        self.procs.values().filter(|p| p.kind != Kind::Template).count()
+    }
+
+    pub(super) fn ready_workers(&self) -> usize {
+        self.s.workers(Stage::Ready).count()
+    }
+
+    pub(super) fn count(&self, is: impl Fn(&Action) -> bool) -> usize {
+        self.done.iter().filter(|(_, a)| is(a)).count()
+    }
+
+    pub(super) fn served(&self) -> usize {
+        self.count(|a| *a == Action::Serving)
+    }
+
+    pub(super) fn outcomes(&self) -> Vec<(Outcome, String)> {
+        let ended = |a: &Action| match a {
+            Action::ReloadEnded { outcome, reason } => Some((*outcome, reason.clone())),
+            _ => None,
+        };
+        self.done.iter().filter_map(|(_, a)| ended(a)).collect()
+    }
+
+    pub(super) fn starts_of(&self, id: u32) -> Vec<Instant> {
+        let is = |a: &Action| match a {
+            Action::Fork { worker_id, .. } => *worker_id == id,
+            Action::Launch { kind: Kind::Worker { worker_id, .. }, .. } => *worker_id == id,
+            _ => false,
+        };
+        self.done.iter().filter(|(_, a)| is(a)).map(|(at, _)| *at).collect()
+    }
+}

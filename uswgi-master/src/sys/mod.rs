@@ -1,0 +1,183 @@
+//! System calls that need unsafe code. It must never decide anything, and nothing else in this crate
+//! may be unsafe.
+//!
+//! * [`exec`]: fork and exec of a worker with an exact set of descriptors.
+//! * [`program`]: the same for programs that are no workers.
+//! * `time`: calendar time.
+//! * here: adopting and placing descriptors, detaching, socket options that nix does not know.
+
+pub mod exec;
+pub mod program;
+mod time;
+
+pub use time::{realtime, strftime};
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Put a copy of the descriptor at exactly `number`, close-on-exec. What is open there is replaced:
+/// the caller knows that it is nobody's.
+pub fn place(fd: BorrowedFd<'_>, number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: dup3 takes no pointers; on success `number` is a new descriptor, and the caller owns it.
+    unsafe {
+        check(libc::dup3(fd.as_raw_fd(), number, libc::O_CLOEXEC))?;
+        Ok(OwnedFd::from_raw_fd(number))
+    }
+}
+
+/// Make `target` (0, 1 or 2) a copy of the descriptor, inherited by children.
+pub fn place_standard(fd: BorrowedFd<'_>, target: RawFd) -> io::Result<()> {
+    // SAFETY: dup2 takes no pointers; the standard descriptors are owned by nobody in this program.
+    unsafe { check(libc::dup2(fd.as_raw_fd(), target)) }.map(drop)
+}
+
+/// A descriptor that has come with a message.
+pub fn received(number: RawFd) -> OwnedFd {
+    // SAFETY: SCM_RIGHTS has made a new descriptor for this process; the caller wraps it once.
+    unsafe { OwnedFd::from_raw_fd(number) }
+}
+
+/// Close every descriptor but these, whoever owns them. Only for a forked process that never comes back to the
+/// owners: their destructors must not run.
+pub fn close_all_but(keep: &mut Vec<RawFd>) {
+    keep.sort_unstable();
+    keep.dedup();
+    let mut from: libc::c_uint = 0;
+    for fd in keep.iter().filter_map(|fd| libc::c_uint::try_from(*fd).ok()) {
+        if fd > from {
+            // SAFETY: close_range takes no pointers; nobody uses the others any more, says the caller.
+            unsafe { libc::close_range(from, fd - 1, 0) };
+        }
+        from = fd + 1;
+    }
+    // SAFETY: as above.
+    unsafe { libc::close_range(from, libc::c_uint::MAX, 0) };
+}
+
+/// A close-on-exec copy of a descriptor that this process inherited. The original is made
+/// close-on-exec too, so that no child gets it under a number that nobody expects.
+pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl with these commands takes no pointers and fails on a number that is not open; the
+    // copy is new and ours.
+    unsafe {
+        let copy = check(libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3))?;
+        if number > 2 {
+            libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC);
+        }
+        Ok(OwnedFd::from_raw_fd(copy))
+    }
+}
+
+/// Wake the accepting side only when data is there, or after this many seconds.
+pub fn defer_accept(fd: BorrowedFd<'_>, seconds: i32) -> io::Result<()> {
+    let size = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: the pointer is to a live i32 of the given size.
+    unsafe {
+        check(libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            (&raw const seconds).cast(),
+            size,
+        ))
+    }
+    .map(drop)
+}
+
+/// Connections that wait in the queue of a listening TCP socket, and the limit of the queue.
+pub fn listen_queue(fd: BorrowedFd<'_>) -> Option<(u32, u32)> {
+    // SAFETY: tcp_info is plain integers, for which zero is a value.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut size = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the pointers are to live values, and size says how long the first is.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut size,
+        )
+    };
+    (result == 0).then_some((info.tcpi_unacked, info.tcpi_sacked))
+}
+
+/// Give signals their default disposition back. An ignored one (nohup, some process managers) would
+/// never arrive, and with SIGCHLD ignored there would be nobody to wait for.
+pub fn default_disposition(signals: impl Iterator<Item = libc::c_int>) {
+    for signal in signals {
+        // SAFETY: signal(2) with SIG_DFL installs no handler.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// Send a signal by its number to a process, or to a group by its number below zero.
+pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: kill takes no pointers.
+    unsafe { check(libc::kill(pid, signal)) }.map(drop)
+}
+
+/// Whether TERM, INT or QUIT waits, blocked.
+pub fn stop_is_pending() -> bool {
+    // SAFETY: the set is a live local, written by sigpending before it is read.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigpending(&raw mut set) == 0
+            && [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT]
+                .iter()
+                .any(|&s| libc::sigismember(&raw const set, s) == 1)
+    }
+}
+
+/// Local time of a moment (seconds since the epoch). One that no calendar has is the epoch's.
+pub fn local_time(seconds: i64) -> crate::supervisor::cron::Civil {
+    // SAFETY: tm is plain integers and a pointer, for which zero is a value.
+    let mut tm: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to live values; localtime_r keeps none of them.
+    unsafe { libc::localtime_r(&raw const seconds, &raw mut tm) };
+    crate::supervisor::cron::Civil {
+        minute: tm.tm_min,
+        hour: tm.tm_hour,
+        day: tm.tm_mday,
+        month: tm.tm_mon + 1,
+        weekday: tm.tm_wday,
+    }
+}
+
+/// End at once, without destructors: for a forked child of the master.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: does not return and takes no pointers.
+    unsafe { libc::_exit(code) }
+}
+
+/// Which side of a fork this is.
+pub enum Side {
+    /// The old process, with the pid of the new one.
+    Parent(nix::unistd::Pid),
+    /// The new process.
+    Child,
+}
+
+/// Fork. Only for a process with one thread: the child may then do anything.
+pub fn fork_single_threaded() -> io::Result<Side> {
+    // SAFETY: the master has a single thread (its crate starts none), so no lock is held by a thread
+    // that the child does not have.
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Parent { child } => Ok(Side::Parent(child)),
+        nix::unistd::ForkResult::Child => Ok(Side::Child),
+    }
+}
+
+/// Accept a connection with these flags.
+pub fn accept(listener: BorrowedFd<'_>, flags: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: accept4 may get null for the address; a non-negative result is a new descriptor of ours.
+    unsafe {
+        let fd =
+            check(libc::accept4(listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), flags));
+        fd.map(|fd| OwnedFd::from_raw_fd(fd))
+    }
+}

@@ -1,0 +1,329 @@
+//! Daemons and jobs of the clock: the orders of their state machines (`supervisor::{daemons, cron}`) to
+//! system calls, and what happens to them back. It must never decide.
+#![forbid(unsafe_code)]
+
+use crate::clock::{self, Timer};
+use crate::events::{Events, Woken};
+use crate::lines::Outputs;
+use crate::supervisor::Ended;
+use crate::supervisor::cron::{CronOrder, Crons};
+use crate::supervisor::daemons::{DaemonId, Daemons, Heard, Order};
+use crate::touch::Touch;
+use crate::{log, privs, spawn, sys};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use uswgi_conf::instance::Instance;
+use uswgi_conf::tasks::Daemon;
+use uswgi_proto::show::uwsgi::Cron;
+
+/// How often files of daemons are looked at.
+const COARSE: Duration = Duration::from_secs(1);
+
+/// Everything that runs beside the workers.
+pub struct Tasks {
+    daemons: Daemons,
+    crons: Crons,
+    timer: Option<Timer>,
+    outputs: Outputs,
+    touch: Vec<(DaemonId, Touch)>,
+    next_look: Instant,
+    begun: bool,
+    mercy: Duration,
+    /// A daemon ended that ends the instance.
+    stop_instance: bool,
+}
+
+/// `/bin/sh -c` in the directory and with the variables of the application.
+pub(crate) fn shell(i: &Instance, command: &str) -> Command {
+    let mut c = Command::new("/bin/sh");
+    c.arg("-c").arg(command).env_clear().envs(spawn::variables(i)).stdin(Stdio::null());
+    if let Some(dir) = &i.chdir {
+        c.current_dir(dir);
+    }
+    c
+}
+
+/// The living process that a pidfile names.
+fn living(pidfile: &Path) -> Option<i32> {
+    let pid: i32 = std::fs::read_to_string(pidfile).ok()?.trim().parse().ok()?;
+    let there = || match nix::sys::signal::kill(Pid::from_raw(pid), None) {
+        Ok(()) | Err(nix::Error::EPERM) => true,
+        Err(_) => false,
+    };
+    (pid > 1 && pid != std::process::id() as i32 && there()).then_some(pid)
+}
+
+impl Tasks {
+    /// Nothing runs yet.
+    pub fn new(i: &Instance, now: Instant) -> Tasks {
+        let mercy = Duration::from_secs(i.tasks.mercy.into());
+        let mut crons = Crons::default();
+        crons.replace(&i.tasks.jobs);
+        Tasks {
+            daemons: Daemons::new(&i.tasks.daemons, mercy, now),
+            crons,
+            timer: None,
+            outputs: Outputs::default(),
+            touch: Vec::new(),
+            next_look: now + COARSE,
+            begun: false,
+            mercy,
+            stop_instance: false,
+        }
+    }
+
+    /// The first worker starts. Later calls change nothing.
+    pub fn begin(&mut self, i: &Instance, events: &Events) {
+        if !std::mem::replace(&mut self.begun, true) {
+            let orders = self.daemons.begin(Instant::now());
+            self.obey(orders, i, events);
+            self.clock(i, events);
+        }
+    }
+
+    /// A reload is in force.
+    pub fn replace(&mut self, i: &Instance, events: &Events) {
+        self.mercy = Duration::from_secs(i.tasks.mercy.into());
+        self.crons.replace(&i.tasks.jobs);
+        self.touch.clear();
+        let orders = self.daemons.replace(&i.tasks.daemons, self.mercy, Instant::now());
+        self.obey(orders, i, events);
+        if self.begun {
+            self.clock(i, events);
+        }
+    }
+
+    /// The workers are gone. `at_once`: nobody is waited for.
+    pub fn stop(&mut self, at_once: bool, i: &Instance, events: &Events) {
+        let now = Instant::now();
+        let mercy = if at_once { Duration::ZERO } else { self.mercy };
+        let mut orders = self.crons.stop(mercy, now);
+        orders.extend(self.crons.expire(now));
+        self.obey_cron(orders, i, events);
+        let orders = if at_once { self.daemons.stop_at_once(now) } else { self.daemons.stop(now) };
+        self.obey(orders, i, events);
+    }
+
+    /// Whether nothing that belongs to the instance runs any more.
+    pub fn is_gone(&self) -> bool {
+        self.daemons.is_gone() && self.crons.is_gone()
+    }
+
+    /// Command and pid of each daemon that runs.
+    pub fn daemons(&self) -> impl Iterator<Item = (String, i32)> {
+        self.daemons.running().map(|(command, pid)| (command.to_string(), pid))
+    }
+
+    /// Every job, for the statistics.
+    pub fn jobs(&self) -> impl Iterator<Item = Cron> {
+        self.crons.jobs().map(|(job, pid)| {
+            let s = job.schedule;
+            Cron {
+                command: job.command.clone(),
+                schedule: [s.minute, s.hour, s.day, s.month, s.week],
+                unique: job.unique,
+                pid: pid.unwrap_or(0),
+            }
+        })
+    }
+
+    /// Whether a daemon has ended that ends the instance.
+    pub fn take_stop(&mut self) -> bool {
+        std::mem::take(&mut self.stop_instance)
+    }
+
+    /// A process is about to be reaped: its group ends with it while the instance stops.
+    pub fn before_reap(&self, pid: i32) {
+        if self.daemons.leaves_a_group(pid) || self.crons.leaves_a_group(pid) {
+            signal(pid, Signal::SIGKILL as i32);
+        }
+    }
+
+    /// A process was reaped that is no worker.
+    pub fn reaped(&mut self, pid: i32, how: Ended, i: &Instance, events: &Events) -> bool {
+        let now = Instant::now();
+        let of_cron = self.crons.ended(pid, how, now);
+        let ours = !of_cron.is_empty() || self.daemons.running().any(|(_, p)| p == pid);
+        self.obey_cron(of_cron, i, events);
+        let orders = self.daemons.hear(Heard::Ended(pid, how), now);
+        let ours = ours || !orders.is_empty();
+        self.obey(orders, i, events);
+        ours
+    }
+
+    /// A program has written something.
+    pub fn written(&mut self, token: u64) {
+        self.outputs.read(token);
+    }
+
+    /// What is left of what the programs wrote.
+    pub fn drain(&mut self) {
+        self.outputs.drain();
+    }
+
+    /// When [`Tasks::tick`] is wanted; the clock has a timer of its own.
+    pub fn deadline(&self) -> Option<Instant> {
+        let look = (self.daemons.watched().next().is_some()).then_some(self.next_look);
+        [self.daemons.next_deadline(), self.crons.next_deadline(), look].into_iter().flatten().min()
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, i: &Instance, events: &Events) {
+        let now = Instant::now();
+        let mut orders = self.daemons.hear(Heard::Tick, now);
+        if self.next_look <= now {
+            self.next_look = now + COARSE;
+            for id in self.touched() {
+                orders.extend(self.daemons.hear(Heard::Touched(id), now));
+            }
+        }
+        self.obey(orders, i, events);
+        let orders = self.crons.expire(now);
+        self.obey_cron(orders, i, events);
+    }
+
+    /// Watch the files of the daemons that are there, from now on.
+    fn watch_files(&mut self) {
+        let watched: Vec<(DaemonId, Vec<std::path::PathBuf>)> =
+            self.daemons.watched().map(|(id, files)| (id, files.to_vec())).collect();
+        self.touch.retain(|(id, _)| watched.iter().any(|(w, _)| w == id));
+        for (id, files) in watched {
+            if !self.touch.iter().any(|(known, _)| *known == id) {
+                self.touch.push((id, Touch::new(&files)));
+            }
+        }
+    }
+
+    fn touched(&mut self) -> Vec<DaemonId> {
+        self.touch.iter_mut().filter_map(|(id, t)| t.changed().map(|_| *id)).collect()
+    }
+
+    /// The wall clock has come to a minute that matters, or was set.
+    pub fn clock(&mut self, i: &Instance, events: &Events) {
+        if i.tasks.jobs.is_empty() && self.timer.is_none() {
+            return;
+        }
+        let minute = clock::minute();
+        let orders = self.crons.clock(minute, Instant::now(), &clock::civil);
+        self.obey_cron(orders, i, events);
+        let made = match &self.timer {
+            Some(timer) => {
+                timer.clear();
+                Ok(())
+            }
+            None => Timer::new().and_then(|timer| {
+                events.watch(timer.as_fd(), Woken::Clock, false)?;
+                self.timer = Some(timer);
+                Ok(())
+            }),
+        };
+        let next = self.crons.next_minute(minute, &clock::civil);
+        let set = made.and_then(|()| self.timer.as_ref().map_or(Ok(()), |t| t.set(next)));
+        if let Err(e) = set {
+            log::line(format_args!("cron: the timer cannot be set: {e}; no command runs by the clock"));
+        }
+    }
+
+    fn obey(&mut self, orders: Vec<Order>, i: &Instance, events: &Events) {
+        let mut orders = VecDeque::from(orders);
+        while let Some(order) = orders.pop_front() {
+            let now = Instant::now();
+            let answer = match order {
+                Order::Start(id) => {
+                    let Some(spec) = self.daemons.spec(id).cloned() else { continue };
+                    match self.start(&spec, i, events) {
+                        Ok(pid) => Heard::Started(id, pid),
+                        Err(e) => Heard::StartFailed(id, e),
+                    }
+                }
+                Order::Look(id) => {
+                    let pidfile = self.daemons.spec(id).and_then(|s| s.pidfile.as_deref());
+                    Heard::Pidfile(id, pidfile.and_then(living))
+                }
+                Order::Signal(pid, number) => {
+                    signal(pid, number);
+                    continue;
+                }
+                Order::StopInstance => {
+                    self.stop_instance = true;
+                    continue;
+                }
+                Order::Log(line) => {
+                    log::line(line);
+                    continue;
+                }
+            };
+            // What follows from it comes before what was ordered later.
+            let more = self.daemons.hear(answer, now);
+            more.into_iter().rev().for_each(|o| orders.push_front(o));
+        }
+        self.watch_files();
+    }
+
+    fn start(&mut self, d: &Daemon, i: &Instance, events: &Events) -> Result<i32, String> {
+        let mut command = shell(i, &d.command);
+        if d.stdin {
+            command.stdin(Stdio::inherit());
+        }
+        if let Some(dir) = &d.chdir {
+            command.current_dir(dir);
+        }
+        if let Some(name) = &d.gid {
+            command.gid(privs::group("gid", name).map_err(|e| e.to_string())?.as_raw());
+        }
+        if let Some(name) = &d.uid {
+            command.uid(privs::user("uid", name).map_err(|e| e.to_string())?.0.as_raw());
+        }
+        // One that outlives the instance must not lose its standard output with it.
+        let smart = d.pidfile.is_some();
+        let pid = self.spawn(&mut command, !smart, events)?;
+        if let Some(pidfile) = d.pidfile.as_ref().filter(|_| d.daemonize)
+            && let Err(e) = std::fs::write(pidfile, format!("{pid}\n"))
+        {
+            log::line(format_args!("cannot write pidfile {}: {e}", pidfile.display()));
+        }
+        Ok(pid)
+    }
+
+    fn spawn(&mut self, command: &mut Command, ours: bool, events: &Events) -> Result<i32, String> {
+        if ours {
+            let (token, writer) = self.outputs.pipe().map_err(|e| e.to_string())?;
+            if let Some(fd) = self.outputs.fd(token) {
+                events.watch(fd, Woken::Output(token), false).map_err(|e| e.to_string())?;
+            }
+            command.stdout(writer.try_clone().map_err(|e| e.to_string())?).stderr(writer);
+        }
+        sys::program::spawn(command, ours, true).map(|child| child.id() as i32).map_err(|e| e.to_string())
+    }
+
+    fn obey_cron(&mut self, orders: Vec<CronOrder>, i: &Instance, events: &Events) {
+        let mut orders = VecDeque::from(orders);
+        while let Some(order) = orders.pop_front() {
+            match order {
+                CronOrder::Start(id, command) => {
+                    let answer = match self.spawn(&mut shell(i, &command), true, events) {
+                        Ok(pid) => self.crons.started(id, pid),
+                        Err(e) => self.crons.failed(id, &e),
+                    };
+                    answer.into_iter().rev().for_each(|o| orders.push_front(o));
+                }
+                CronOrder::Signal(pid, number) => signal(pid, number),
+                CronOrder::Log(line) => log::line(line),
+            }
+        }
+    }
+}
+
+/// To the group of a process; one that leads none gets it alone.
+fn signal(pid: i32, number: i32) {
+    // By number: real-time signals have no name in nix.
+    if sys::kill(-pid, number).is_err() {
+        let _ = sys::kill(pid, number);
+    }
+}

@@ -1,0 +1,161 @@
+//! Messages on the control socket: one SOCK_SEQPACKET pair for each worker and one for the template,
+//! made by the master. A message is one JSON text in one packet of at most [`MAX_MESSAGE`] bytes.
+//!
+//! End of file tells a worker that its master is gone (it closes its listeners at once and ends),
+//! and the master that a process which never said hello failed to start.
+
+use crate::settings::Role;
+use serde::{Deserialize, Serialize};
+
+/// Version of the messages; the hello carries it.
+pub const CONTROL_VERSION: u32 = 1;
+
+/// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
+pub const MAX_MESSAGE: usize = 48 * 1024;
+
+/// Why a worker asks for a successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplaceReason {
+    /// It served `max-requests` requests.
+    MaxRequests,
+    /// It is older than `max-worker-lifetime`.
+    MaxLifetime,
+    /// Its resident memory is above `reload-on-rss`.
+    Rss,
+    /// Its address space is above `reload-on-as`.
+    AddressSpace,
+    /// A request did not come out of its harakiri.
+    Harakiri,
+    /// The application asked for it.
+    Asked,
+    /// An operator asked for it.
+    Operator,
+}
+
+/// From a worker or template to its master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+pub enum ToMaster {
+    /// First message. A worker forked by the template sends it only once its parent is the master.
+    Hello {
+        /// Must equal [`CONTROL_VERSION`].
+        version: u32,
+        /// What the process is.
+        role: Role,
+        /// Its pid, as it sees itself (the master trusts SCM_CREDENTIALS or its own fork instead).
+        pid: i32,
+    },
+    /// Template: the app is imported. Worker: it accepts connections.
+    Ready,
+    /// The application does not load.
+    LoadFailed {
+        /// Traceback or message, for people.
+        message: String,
+    },
+    /// Answer to [`ToWorker::Ping`], from the worker's native thread.
+    Alive,
+    /// The worker wants a successor and serves on until it is retired.
+    Replace {
+        /// Why.
+        reason: ReplaceReason,
+    },
+    /// The application wants the instance to be reloaded (`uwsgi.reload()`).
+    Reload,
+    /// The application wants the instance to be stopped (`uwsgi.stop()`).
+    Stop,
+    /// The source of a loaded module has changed (`py-autoreload`).
+    SourceChanged {
+        /// Which file.
+        path: String,
+        /// Its modification time, microseconds since the epoch.
+        modified_us: u64,
+    },
+    /// Template: it could not fork the worker with this id.
+    ForkFailed {
+        /// Id from [`ToWorker::Fork`].
+        worker_id: u32,
+        /// errno as text.
+        message: String,
+    },
+}
+
+/// From the master to a worker or template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+pub enum ToWorker {
+    /// Template only: fork a worker. Carries the worker's control socket as SCM_RIGHTS, and behind it its
+    /// stdout and stderr when it has its own.
+    Fork {
+        /// Slot in the scoreboard.
+        slot: u32,
+        /// Worker number, from 1.
+        worker_id: u32,
+        /// `max-requests` of this worker, jitter included; 0: none.
+        max_requests: u64,
+    },
+    /// Stop accepting, finish what is there, end. The master kills after its mercy.
+    Retire {
+        /// Idle persistent connections go to other workers (reload) instead of being closed (stop).
+        hand_over: bool,
+    },
+    /// Stop (false) or start again (true) to accept.
+    Accept {
+        /// Whether to accept.
+        on: bool,
+    },
+    /// The worker's native thread answers with [`ToMaster::Alive`].
+    Ping,
+    /// stdout and stderr are the file that comes as SCM_RIGHTS from now on.
+    ReopenLogs,
+}
+
+/// A message that is no message.
+#[derive(Debug, thiserror::Error)]
+#[error("bad control message: {0}")]
+pub struct BadMessage(#[from] serde_json::Error);
+
+/// The packet for a message. Texts too long for one packet lose their beginning.
+pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    serde_json::to_vec(message).unwrap_or_default()
+}
+
+/// The message in a packet.
+pub fn decode<'a, T: Deserialize<'a>>(packet: &'a [u8]) -> Result<T, BadMessage> {
+    Ok(serde_json::from_slice(packet)?)
+}
+
+/// The last part of a text that surely fits a message.
+pub fn fitting(text: &str) -> &str {
+    // JSON escapes can make a character six bytes long.
+    let limit = MAX_MESSAGE / 6 - 256;
+    if text.len() <= limit {
+        return text;
+    }
+    let mut start = text.len() - limit;
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_survive_the_wire() {
+        let m = ToWorker::Fork { slot: 3, worker_id: 4, max_requests: 100 };
+        assert_eq!(decode::<ToWorker>(&encode(&m)).unwrap(), m);
+        let m = ToMaster::LoadFailed { message: "Traceback\n \u{e9}".into() };
+        assert_eq!(decode::<ToMaster>(&encode(&m)).unwrap(), m);
+        assert!(decode::<ToMaster>(b"{").is_err());
+    }
+
+    #[test]
+    fn a_long_text_is_cut_to_fit() {
+        let text = "\u{1}\u{e9}".repeat(MAX_MESSAGE);
+        let m = ToMaster::LoadFailed { message: fitting(&text).into() };
+        assert!(encode(&m).len() <= MAX_MESSAGE);
+    }
+}

@@ -1,0 +1,46 @@
+//! What the uswgi tools agree on.
+//!
+//! One room for each contract; nothing here listens, forks or runs Python.
+//!
+//! * [`packet`], [`http`], [`chunked`]: pure parsers from bytes to a typed request,
+//!   whose results are offsets ([`span`]) in the connection's buffer.
+//! * [`files`]: what to answer when a file is asked for, and what the `static-*` options say.
+//! * [`trust`]: whose `X-Forwarded-*` is believed.
+//! * [`settings`]: the JSON document that a master gives to a worker.
+//! * [`shared`]: what the locks and caches of an instance are.
+//! * [`control`]: the messages between the master and one worker or template.
+//! * [`affinity`]: which CPUs a worker is bound to.
+//! * [`scale`]: how many workers an operator wants.
+//! * [`scoreboard`]: the shared memory that shows what an instance does.
+//! * [`show`]: what it says, as text and numbers for programs.  * [`sock_diag`]: queues of sockets, by the kernel.
+//! * [`stacks`]: asking a worker where its Python threads stand.
+//! * [`signals`], [`exit`]: what each signal and each exit code means.
+//! * [`logs`]: what log lines are made of.
+//! * [`step`]: what `exec-*` and `hook-*` options do, in whichever process runs them.
+//! * [`instance`]: from a pidfile to the process and its scoreboard.
+//! * [`steer`]: requests to a running master, and how to send one.
+//!
+//! Data flows one way: `uswgi-conf` makes settings, the master passes them on, the worker
+//! obeys and writes the scoreboard, `uswgi-ctl` reads it.
+
+pub mod affinity;
+pub mod chunked;
+pub mod control;
+pub mod exit;
+pub mod files;
+pub mod http;
+pub mod instance;
+pub mod logs;
+pub mod packet;
+pub mod scale;
+pub mod scoreboard;
+pub mod settings;
+pub mod shared;
+pub mod show;
+pub mod signals;
+pub mod sock_diag;
+pub mod span;
+pub mod stacks;
+pub mod steer;
+pub mod step;
+pub mod trust;

@@ -1,0 +1,571 @@
+//! The structs of the scoreboard. Sizes are part of the layout: tests at the end hold them.
+//!
+//! Memory: one [`Header`], then [`SOCKETS`] socket slots, then for each worker slot one
+//! [`WorkerSlot`] followed by `threads_capacity` [`ThreadSlot`]s.
+
+use super::text::{Request, Text};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+
+/// Bytes of the header.
+pub const HEADER_SIZE: usize = 4096;
+/// Socket slots after the header.
+pub const SOCKETS: usize = 64;
+/// Bytes of a socket slot.
+pub const SOCKET_SIZE: usize = 192;
+/// Bytes of a worker slot.
+pub const WORKER_SIZE: usize = 1024;
+/// Bytes of a thread slot.
+pub const THREAD_SIZE: usize = 1280;
+/// Buckets of the latency histogram; see [`bucket_of`].
+pub const BUCKETS: usize = 96;
+/// Numbers in a stored [`Totals`].
+pub const TOTALS: usize = 16;
+/// Places for counts by [`Restart`].
+pub const RESTARTS: usize = 16;
+
+/// What the instance is doing. Stored as its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum InstanceState {
+    /// Not every worker has accepted yet since the start.
+    Starting = 0,
+    /// Serving.
+    Running = 1,
+    /// A reload is under way.
+    Reloading = 2,
+    /// Leaving.
+    Stopping = 3,
+    /// Workers do not accept.
+    Paused = 4,
+}
+
+/// How the last reload ended. Stored as its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Outcome {
+    /// There was none yet.
+    None = 0,
+    /// Every worker is of the new generation.
+    Ok = 1,
+    /// The new configuration was refused; the old generation serves.
+    BadConfig = 2,
+    /// The new application does not load; the old generation serves.
+    AppFailed = 3,
+    /// Some workers are new, some old (lazy-apps, a failure midway).
+    Mixed = 4,
+    /// The master was told to stop meanwhile.
+    Stopped = 5,
+}
+
+/// What a worker is doing. Stored as its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum WorkerState {
+    /// Nobody is in the slot.
+    Free = 0,
+    /// Forked or about to be, not accepting yet.
+    Starting = 1,
+    /// Accepting.
+    Ready = 2,
+    /// Finishing what it has.
+    Retiring = 3,
+    /// Sent SIGKILL, not reaped yet.
+    Killed = 4,
+}
+
+/// What a request thread is doing. Stored as its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ThreadState {
+    /// There is no such thread.
+    None = 0,
+    /// Waiting for a connection.
+    Idle = 1,
+    /// In the application or in its answer.
+    Busy = 2,
+}
+
+/// Why a process got the place of another one with the same worker number. Stored as its number,
+/// counted at its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Restart {
+    /// It is the first of its number, or its predecessor was not replaced.
+    None = 0,
+    /// A reload.
+    Reload = 1,
+    /// `max-requests`.
+    MaxRequests = 2,
+    /// `max-worker-lifetime`.
+    MaxLifetime = 3,
+    /// `reload-on-rss`.
+    Rss = 4,
+    /// `reload-on-as`.
+    AddressSpace = 5,
+    /// A request did not come out of its harakiri.
+    Harakiri = 6,
+    /// The application asked for it.
+    Asked = 7,
+    /// Killed by a signal.
+    Signal = 8,
+    /// Ended by itself.
+    Exited = 9,
+    /// The application did not load.
+    LoadFailed = 10,
+    /// An operator asked for it.
+    Operator = 11,
+}
+
+impl Restart {
+    /// All, in the order of their numbers.
+    pub const ALL: [Restart; 12] = [
+        Restart::None,
+        Restart::Reload,
+        Restart::MaxRequests,
+        Restart::MaxLifetime,
+        Restart::Rss,
+        Restart::AddressSpace,
+        Restart::Harakiri,
+        Restart::Asked,
+        Restart::Signal,
+        Restart::Exited,
+        Restart::LoadFailed,
+        Restart::Operator,
+    ];
+
+    /// As it is shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Restart::None => "none",
+            Restart::Reload => "reload",
+            Restart::MaxRequests => "max-requests",
+            Restart::MaxLifetime => "max-lifetime",
+            Restart::Rss => "rss",
+            Restart::AddressSpace => "address-space",
+            Restart::Harakiri => "harakiri",
+            Restart::Asked => "asked",
+            Restart::Signal => "signal",
+            Restart::Exited => "exited",
+            Restart::LoadFailed => "load-failed",
+            Restart::Operator => "operator",
+        }
+    }
+}
+
+macro_rules! from_number {
+    ($($name:ident { $($variant:ident),* } else $other:ident)*) => {$(
+        impl $name {
+            /// From the stored number; an unknown one reads as the first state.
+            pub fn from_number(n: u32) -> Self {
+                match n {
+                    $(x if x == $name::$variant as u32 => $name::$variant,)*
+                    _ => $name::$other,
+                }
+            }
+        }
+    )*};
+}
+from_number! {
+    InstanceState { Starting, Running, Reloading, Stopping, Paused } else Starting
+    Outcome { None, Ok, BadConfig, AppFailed, Mixed, Stopped } else None
+    WorkerState { Free, Starting, Ready, Retiring, Killed } else Free
+    ThreadState { None, Idle, Busy } else None
+    Restart { None, Reload, MaxRequests, MaxLifetime, Rss, AddressSpace, Harakiri, Asked, Signal, Exited, LoadFailed, Operator } else None
+}
+
+/// The instance. Writer of every field: the master.
+#[repr(C, align(4096))]
+pub struct Header {
+    /// [`super::MAGIC`], written last.
+    pub magic: AtomicU64,
+    /// [`super::LAYOUT_VERSION`].
+    pub layout_version: AtomicU32,
+    /// Worker slots in this file.
+    pub worker_capacity: AtomicU32,
+    /// Thread slots in each worker slot.
+    pub threads_capacity: AtomicU32,
+    /// [`InstanceState`].
+    pub state: AtomicU32,
+    /// Bytes of the file.
+    pub size: AtomicU64,
+    /// Pid of the master, in its own pid namespace.
+    pub master_pid: AtomicI32,
+    /// User that the master runs as.
+    pub uid: AtomicU32,
+    /// Start time of the master, field 22 of proc_pid_stat(5).
+    pub master_start_time: AtomicU64,
+    /// When the instance started, seconds since the epoch.
+    pub started_at: AtomicU64,
+    /// Generation that serves (the newest one with a ready worker).
+    pub generation: AtomicU64,
+    /// Reloads begun; counted before the first step of a reload.
+    pub reloads_started: AtomicU64,
+    /// Reloads ended, well or not; stored after the fields of its outcome.
+    pub reloads_done: AtomicU64,
+    /// [`Outcome`] of the reload that ended last.
+    pub last_outcome: AtomicU32,
+    /// Workers that are wanted.
+    pub workers_target: AtomicU32,
+    /// Threads in each worker.
+    pub threads: AtomicU32,
+    /// Sockets in use in the socket table.
+    pub sockets: AtomicU32,
+    /// When the last reload ended, seconds since the epoch.
+    pub last_reload_at: AtomicU64,
+    /// How long it took, microseconds.
+    pub last_reload_us: AtomicU64,
+    /// Worker processes that ended without being asked to.
+    pub worker_deaths: AtomicU64,
+    /// Orphans of the application that the master reaped.
+    pub orphans_reaped: AtomicU64,
+    /// Pid of the template, 0 if there is none.
+    pub template_pid: AtomicI32,
+    /// Highest worker number there is a place for; those without a process are cheap.
+    pub workers_highest: AtomicU32,
+    /// Sums of the workers that have gone (see [`Totals`]).
+    pub gone: [AtomicU64; TOTALS],
+    /// Requests by duration of the workers that have gone; see [`bucket_of`].
+    pub gone_histogram: [AtomicU64; BUCKETS],
+    /// Replaced processes by [`Restart`].
+    pub restarts: [AtomicU64; RESTARTS],
+    /// Why the last reload failed, or the last start of a worker: the end of the message.
+    pub reason: Text<240>,
+    /// Version of the program.
+    pub version: Text<4>,
+    /// Request lines written. Writers: all workers, by atomic addition.
+    pub requests: AtomicU64,
+    /// Log lines that nobody took: a stuck reader, a full disk. Writers: all processes, by atomic addition.
+    pub log_lines_lost: AtomicU64,
+}
+
+/// A listening socket. Writer: the master; the fields about its queue are of whoever looked last, the
+/// master or a worker's native thread (see [`SocketSlot::look`]).
+#[repr(C, align(64))]
+pub struct SocketSlot {
+    /// Connections that waited to be accepted when somebody looked last.
+    pub queue: AtomicU32,
+    /// Limit of the queue.
+    pub max_queue: AtomicU32,
+    /// Highest queue seen.
+    pub highest: AtomicU32,
+    /// 0: uwsgi, 1: http.
+    pub protocol: AtomicU32,
+    /// Inode of the socket, by which sock_diag(7) knows it; 0: not known.
+    pub inode: AtomicU64,
+    /// Looks that found the queue full.
+    pub full: AtomicU64,
+    /// When somebody looked last, [`super::monotonic_us`].
+    pub looked_us: AtomicU64,
+    /// When it was last said to be nearly full, [`super::monotonic_us`].
+    pub warned_us: AtomicU64,
+    /// Address as it is, cut.
+    pub name: Text<14>,
+}
+
+/// Time between two looks at the queues of an instance that is busy, and between two warnings.
+pub const LOOK_US: u64 = 1_000_000;
+const WARN_US: u64 = 10_000_000;
+
+impl SocketSlot {
+    /// Whether it is time to look, for many who might; true for exactly one of them.
+    pub fn due(&self, now_us: u64) -> bool {
+        let last = self.looked_us.load(Ordering::Relaxed);
+        now_us >= last.saturating_add(LOOK_US)
+            && self.looked_us.compare_exchange(last, now_us, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Write what was seen. True when somebody should say that the queue is nearly full (80 % or more):
+    /// at most every ten seconds.
+    pub fn look(&self, queue: u32, limit: u32, now_us: u64) -> bool {
+        self.looked_us.store(now_us, Ordering::Relaxed);
+        self.queue.store(queue, Ordering::Relaxed);
+        if limit > 0 {
+            self.max_queue.store(limit, Ordering::Relaxed);
+        }
+        self.highest.fetch_max(queue, Ordering::Relaxed);
+        let limit = self.max_queue.load(Ordering::Relaxed);
+        if limit == 0 || u64::from(queue) * 5 < u64::from(limit) * 4 {
+            return false;
+        }
+        if queue >= limit {
+            self.full.fetch_add(1, Ordering::Relaxed);
+        }
+        let warned = self.warned_us.load(Ordering::Relaxed);
+        (warned == 0 || now_us >= warned.saturating_add(WARN_US))
+            && self.warned_us.compare_exchange(warned, now_us, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// A worker process. Writer: the master, but for the fields that say otherwise.
+#[repr(C, align(128))]
+pub struct WorkerSlot {
+    /// [`WorkerState`].
+    pub state: AtomicU32,
+    /// Pid, 0 before it said hello.
+    pub pid: AtomicI32,
+    /// Worker number shown to people, from 1.
+    pub worker_id: AtomicU32,
+    /// How often a process of this worker number was started before this one.
+    pub respawns: AtomicU32,
+    /// Generation it serves.
+    pub generation: AtomicU64,
+    /// When it was started, seconds since the epoch.
+    pub last_spawn: AtomicU64,
+    /// Counters of its predecessors with the same number (see [`Totals`]).
+    pub carried: [AtomicU64; TOTALS],
+    /// Replaced processes of its number by [`Restart`].
+    pub restarts: [AtomicU64; RESTARTS],
+    /// [`Restart`] that brought this process.
+    pub last_restart: AtomicU32,
+    /// How its predecessor ended where that was not asked for: the exit code, or minus the signal.
+    pub last_end: AtomicI32,
+    /// Resident bytes. Writer: the worker's native thread.
+    pub rss: AtomicU64,
+    /// Bytes of address space. Writer: the worker's native thread.
+    pub vsz: AtomicU64,
+    /// Connections it holds (parked, reading or writing). Writer: the worker.
+    pub connections: AtomicU64,
+    /// Connections given to other workers. Writer: the worker.
+    pub handed_over: AtomicU64,
+    /// Threads that run requests. Writer: the worker, before it is ready.
+    pub threads: AtomicU32,
+    /// 1 while it accepts. Writer: the worker.
+    pub accepting: AtomicU32,
+    /// Milliseconds the application took to import. Writer: the worker.
+    pub startup_ms: AtomicU64,
+    /// Connections that cannot go to another worker: their answer is being written, or their body is on disk or
+    /// chunked. Writer: the worker's native thread.
+    pub bound: AtomicU64,
+    /// Number of its descriptor at which it is asked for its stacks (see [`crate::stacks`]); 0: there is none.
+    /// Writer: the worker, before it is ready.
+    pub stacks_pipe: AtomicU32,
+    /// Number of its descriptor in which it answers. Writer: the worker, before it is ready.
+    pub stacks_memory: AtomicU32,
+    /// Unused.
+    pub _pad: [AtomicU64; 67],
+    /// Memory for later versions.
+    pub _align: [AtomicU64; 10],
+}
+
+/// A request thread. Writer: that thread, but for `deadline_us` and `timed_out`.
+#[repr(C, align(128))]
+pub struct ThreadSlot {
+    /// [`ThreadState`].
+    pub state: AtomicU32,
+    /// Unused.
+    pub _pad: AtomicU32,
+    /// When the request began, [`super::monotonic_us`]; 0 when idle.
+    pub started_us: AtomicU64,
+    /// When its harakiri is due, [`super::monotonic_us`]; 0: never.
+    pub deadline_us: AtomicU64,
+    /// Requests begun.
+    pub requests: AtomicU64,
+    /// Exceptions that the application let out.
+    pub exceptions: AtomicU64,
+    /// Requests that met their harakiri. Writer: the native thread.
+    pub harakiri: AtomicU64,
+    /// Bytes sent.
+    pub tx: AtomicU64,
+    /// Microseconds in requests.
+    pub running_us: AtomicU64,
+    /// Failed writes.
+    pub write_errors: AtomicU64,
+    /// Failed reads.
+    pub read_errors: AtomicU64,
+    /// Answers by status class 1xx to 5xx.
+    pub by_class: [AtomicU64; 5],
+    /// Bytes of body that the request under way announced.
+    pub body_in: AtomicU64,
+    /// Bytes of body that the application gave for it so far; every piece but the first counts at once.
+    pub body_out: AtomicU64,
+    /// Static files sent.
+    pub static_requests: AtomicU64,
+    /// The request under way.
+    pub request: Request,
+    /// Requests by duration; see [`bucket_of`].
+    pub histogram: [AtomicU64; BUCKETS],
+}
+
+/// Sums over threads; also the order of `gone` and `carried`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests begun.
+    pub requests: u64,
+    /// Exceptions that the application let out.
+    pub exceptions: u64,
+    /// Requests that met their harakiri.
+    pub harakiri: u64,
+    /// Bytes sent.
+    pub tx: u64,
+    /// Microseconds in requests.
+    pub running_us: u64,
+    /// Failed writes.
+    pub write_errors: u64,
+    /// Failed reads.
+    pub read_errors: u64,
+    /// Answers by status class 1xx to 5xx.
+    pub by_class: [u64; 5],
+    /// Static files sent.
+    pub static_requests: u64,
+}
+
+impl Totals {
+    fn from_fn(get: impl Fn(usize) -> u64) -> Self {
+        Totals {
+            requests: get(0),
+            exceptions: get(1),
+            harakiri: get(2),
+            tx: get(3),
+            running_us: get(4),
+            write_errors: get(5),
+            read_errors: get(6),
+            by_class: std::array::from_fn(|i| get(7 + i)),
+            static_requests: get(12),
+        }
+    }
+
+    fn numbers(&self) -> [u64; 13] {
+        let [c1, c2, c3, c4, c5] = self.by_class;
+        [
+            self.requests,
+            self.exceptions,
+            self.harakiri,
+            self.tx,
+            self.running_us,
+            self.write_errors,
+            self.read_errors,
+            c1,
+            c2,
+            c3,
+            c4,
+            c5,
+            self.static_requests,
+        ]
+    }
+
+    /// From a `gone` or `carried` array.
+    pub fn load(a: &[AtomicU64; TOTALS]) -> Self {
+        Totals::from_fn(|i| a[i].load(Ordering::Relaxed))
+    }
+
+    /// Into a `gone` or `carried` array.
+    pub fn store(&self, a: &[AtomicU64; TOTALS]) {
+        for (to, from) in a.iter().zip(self.numbers()) {
+            to.store(from, Ordering::Relaxed);
+        }
+    }
+
+    /// Of one thread.
+    pub fn of_thread(t: &ThreadSlot) -> Self {
+        let all = t.counters();
+        Totals::from_fn(|i| all[i].load(Ordering::Relaxed))
+    }
+}
+
+impl ThreadSlot {
+    /// The counters, in the order of [`Totals`].
+    pub fn counters(&self) -> [&AtomicU64; 13] {
+        let [c1, c2, c3, c4, c5] = &self.by_class;
+        [
+            &self.requests,
+            &self.exceptions,
+            &self.harakiri,
+            &self.tx,
+            &self.running_us,
+            &self.write_errors,
+            &self.read_errors,
+            c1,
+            c2,
+            c3,
+            c4,
+            c5,
+            &self.static_requests,
+        ]
+    }
+}
+
+impl std::ops::Add for Totals {
+    type Output = Totals;
+    fn add(self, o: Totals) -> Totals {
+        let (a, b) = (self.numbers(), o.numbers());
+        Totals::from_fn(|i| a[i].wrapping_add(b[i]))
+    }
+}
+
+/// Add to a counter that only the calling thread writes (no locked instruction).
+pub fn add(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+}
+
+/// Histogram bucket of a duration: four buckets for each doubling from 16 us on; the last one takes
+/// everything from 201 s on.
+pub fn bucket_of(us: u64) -> usize {
+    if us < 16 {
+        return 0;
+    }
+    let log = 63 - us.leading_zeros() as usize;
+    let quarter = (us >> (log - 2)) as usize & 3;
+    (1 + (log - 4) * 4 + quarter).min(BUCKETS - 1)
+}
+
+/// Upper bound (exclusive) in microseconds of a bucket; the last has none.
+pub fn bucket_limit(bucket: usize) -> Option<u64> {
+    match bucket {
+        0 => Some(16),
+        b if b >= BUCKETS - 1 => None,
+        b => {
+            let (log, quarter) = (4 + (b - 1) / 4, (b - 1) % 4);
+            Some((5 + quarter as u64) << (log - 2))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::size_of;
+
+    #[test]
+    fn sizes_are_the_layout() {
+        assert_eq!(size_of::<Header>(), HEADER_SIZE);
+        assert_eq!(size_of::<SocketSlot>(), SOCKET_SIZE);
+        assert_eq!(size_of::<WorkerSlot>(), WORKER_SIZE);
+        assert_eq!(size_of::<ThreadSlot>(), THREAD_SIZE);
+    }
+
+    #[test]
+    fn sums_keep_every_counter() {
+        let stored: [AtomicU64; TOTALS] = std::array::from_fn(|i| AtomicU64::new(i as u64 + 1));
+        let t = Totals::load(&stored);
+        assert_eq!((t.requests, t.by_class, t.static_requests), (1, [8, 9, 10, 11, 12], 13));
+        (t + t).store(&stored);
+        assert_eq!(Totals::load(&stored).numbers(), std::array::from_fn(|i| 2 * (i as u64 + 1)));
+    }
+
+    #[test]
+    fn a_queue_is_looked_at_once_a_second_and_warned_of_every_ten() {
+        let (board, _fd) = crate::scoreboard::Scoreboard::create(1, 1).unwrap();
+        let s = board.socket(0).unwrap();
+        let second = LOOK_US;
+        assert!(s.due(5 * second) && !s.due(5 * second) && s.due(6 * second));
+        assert!(!s.look(79, 100, 6 * second));
+        assert!(s.look(80, 100, 7 * second));
+        assert!(!s.look(100, 100, 8 * second));
+        assert!(s.look(90, 0, 17 * second));
+        let seen = [&s.queue, &s.highest, &s.max_queue].map(|a| a.load(Ordering::Relaxed));
+        assert_eq!((seen, s.full.load(Ordering::Relaxed)), ([90, 100, 100], 1));
+    }
+
+    #[test]
+    fn a_bucket_holds_what_its_limits_say() {
+        for us in (0..5_000_000).step_by(7).chain((5_000_000..300_000_000).step_by(977)) {
+            let b = bucket_of(us);
+            if let Some(limit) = bucket_limit(b) {
+                assert!(us < limit, "{us} in bucket {b} below {limit}");
+            }
+            if b > 0 {
+                assert!(bucket_limit(b - 1).unwrap() <= us, "{us} in bucket {b}");
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The scoreboard: what an instance does, in shared memory (DESIGN: a sealed memfd of the master).
+//!
+//! * [`layout`]: the structs, their writers, the states.
+//! * `seqlock`, [`text`]: a request line that cannot be read torn.
+//! * [`map`]: creating, sealing, mapping and checking the memory; the only unsafe code.
+//!
+//! Rules: atomics only, every bit pattern valid, one writer for every field. A reader believes
+//! nothing before [`map::Reader::open`] has checked magic, version and sizes. Layout changes
+//! change [`LAYOUT_VERSION`] in the same commit.
+
+mod atomics;
+pub mod layout;
+pub mod map;
+mod seqlock;
+pub mod text;
+
+pub use layout::{
+    Header, InstanceState, Outcome, Restart, SocketSlot, ThreadSlot, ThreadState, WorkerSlot, WorkerState,
+};
+pub use map::{Reader, Scoreboard, ScoreboardError};
+
+/// First eight bytes of a scoreboard ("USWGISB\n" in little endian).
+pub const MAGIC: u64 = u64::from_le_bytes(*b"USWGISB\n");
+
+/// Version of the layout below. Readers refuse any other.
+pub const LAYOUT_VERSION: u32 = 3;
+
+/// Descriptor number at which every master keeps its scoreboard, so that `/proc/PID/fd/N` finds it.
+pub const SCOREBOARD_FD: i32 = 100;
+
+/// Microseconds of CLOCK_MONOTONIC: the clock of all `*_us` fields that are moments.
+pub fn monotonic_us() -> u64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
+        .map(std::time::Duration::from)
+        .unwrap_or_default();
+    now.as_micros() as u64
+}
+
+/// Seconds since the epoch.
+pub fn epoch_seconds() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or(0)
+}

@@ -1,0 +1,63 @@
+//! What an instance shows of itself, as text and numbers for people and programs. Read from the scoreboard and the
+//! kernel; nothing here asks the master, and nothing changes anything.
+//!
+//! * [`snapshot`]: everything that a scoreboard says, as plain data.  * [`usage`]: what proc(5) adds.
+//! * [`names`]: states in words.  * [`latency`]: quantiles.
+//! * [`json`]: a snapshot as our JSON.  * [`uwsgi`]: as uWSGI's statistics.  * [`metrics`]: as OpenMetrics.
+#![forbid(unsafe_code)]
+
+pub mod json;
+pub mod latency;
+pub mod metrics;
+pub mod names;
+pub mod snapshot;
+pub mod usage;
+pub mod uwsgi;
+
+pub use snapshot::Snapshot;
+
+use crate::scoreboard::{InstanceState, WorkerState};
+
+/// Whether the instance takes requests now; otherwise why not, in a sentence.
+pub fn readiness(s: &Snapshot) -> Result<(), String> {
+    let ready = s.count(WorkerState::Ready);
+    match s.state {
+        InstanceState::Starting => Err(format!("starting: {ready} of {} workers accept", s.workers_target)),
+        InstanceState::Stopping => Err("stopping".into()),
+        InstanceState::Paused => Err("paused: workers do not accept".into()),
+        InstanceState::Running | InstanceState::Reloading if ready == 0 => {
+            let reason = s.reason.trim().lines().next_back().unwrap_or_default();
+            Err(if reason.is_empty() {
+                "no worker accepts".into()
+            } else {
+                format!("no worker accepts: {reason}")
+            })
+        }
+        InstanceState::Running | InstanceState::Reloading => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_is_who_takes_requests() {
+        let mut s = Snapshot::sample();
+        s.state = InstanceState::Running;
+        assert_eq!(readiness(&s), Err("no worker accepts".into()));
+        s.reason = "Traceback\nImportError: no\n".into();
+        assert_eq!(readiness(&s), Err("no worker accepts: ImportError: no".into()));
+        s.workers = vec![Snapshot::sample_worker(WorkerState::Ready, 1)];
+        for (state, ready) in [
+            (InstanceState::Running, true),
+            (InstanceState::Reloading, true),
+            (InstanceState::Starting, false),
+            (InstanceState::Paused, false),
+            (InstanceState::Stopping, false),
+        ] {
+            s.state = state;
+            assert_eq!(readiness(&s).is_ok(), ready, "{state:?}");
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Everything that a scoreboard says, copied at one moment into plain data.
+//!
+//! Fields are read one by one while others write, so two of them may be some microseconds apart;
+//! what must not be torn (request lines, the outcome of a reload) is read in the right order.
+
+use super::usage::{self, Usage};
+use crate::instance::Instance;
+use crate::scoreboard::layout::{BUCKETS, RESTARTS, SOCKETS, Totals};
+use crate::scoreboard::text::RequestLine;
+use crate::scoreboard::{
+    InstanceState, Outcome, Reader, Restart, Scoreboard, ThreadSlot, ThreadState, WorkerState, monotonic_us,
+};
+use crate::sock_diag;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// An instance at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Pid of the master, as we see it.
+    pub pid: i32,
+    /// Pid of the master, as it sees itself (they differ across pid namespaces).
+    pub master_pid: i32,
+    /// Version of the program.
+    pub version: String,
+    /// User that the master runs as.
+    pub uid: u32,
+    /// What the instance does.
+    pub state: InstanceState,
+    /// Seconds since the epoch.
+    pub started_at: u64,
+    /// Generation that serves.
+    pub generation: u64,
+    /// Reloads begun.
+    pub reloads_started: u64,
+    /// Reloads ended.
+    pub reloads_done: u64,
+    /// How the last one ended.
+    pub outcome: Outcome,
+    /// When, seconds since the epoch.
+    pub last_reload_at: u64,
+    /// How long it took.
+    pub last_reload_us: u64,
+    /// Why the last reload or start of a worker failed.
+    pub reason: String,
+    /// Workers wanted.
+    pub workers_target: u32,
+    /// Highest worker number there is a place for.
+    pub workers_highest: u32,
+    /// Threads in each.
+    pub threads: u32,
+    /// Workers that ended without being asked to.
+    pub worker_deaths: u64,
+    /// Log lines that nobody took.
+    pub log_lines_lost: u64,
+    /// Orphans of the application that were reaped.
+    pub orphans_reaped: u64,
+    /// Pid of the template, 0: none.
+    pub template_pid: i32,
+    /// Listening sockets.
+    pub sockets: Vec<Socket>,
+    /// Slots in use.
+    pub workers: Vec<Worker>,
+    /// Sums over all workers that ever were.
+    pub total: Totals,
+    /// Requests by duration of the workers that have gone.
+    pub gone_histogram: [u64; BUCKETS],
+    /// Replaced processes, by the number of [`Restart`].
+    pub restarts: [u64; RESTARTS],
+}
+
+/// A listening socket.
+#[derive(Debug, Clone)]
+pub struct Socket {
+    /// As configured.
+    pub name: String,
+    /// `uwsgi` or `http`.
+    pub protocol: &'static str,
+    /// Connections that wait.
+    pub queue: u32,
+    /// Limit of the queue.
+    pub max_queue: u32,
+    /// Highest queue seen.
+    pub highest: u32,
+    /// Looks that found the queue full.
+    pub full: u64,
+    /// Inode; 0: not known.
+    pub inode: u64,
+}
+
+/// A worker process.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// Slot in the scoreboard.
+    pub slot: u32,
+    /// Number shown to people.
+    pub id: u32,
+    /// Pid, as its master sees it.
+    pub pid: i32,
+    /// What it does.
+    pub state: WorkerState,
+    /// Whether it accepts at this moment.
+    pub accepting: bool,
+    /// Generation it serves.
+    pub generation: u64,
+    /// Predecessors with the same number.
+    pub respawns: u32,
+    /// Seconds since the epoch.
+    pub last_spawn: u64,
+    /// Resident bytes.
+    pub rss: u64,
+    /// Bytes of address space.
+    pub vsz: u64,
+    /// Connections it holds.
+    pub connections: u64,
+    /// Connections it gave to others.
+    pub handed_over: u64,
+    /// Milliseconds the application took to load.
+    pub startup_ms: u64,
+    /// Sums of this process.
+    pub own: Totals,
+    /// Sums with its predecessors.
+    pub total: Totals,
+    /// Requests by duration.
+    pub histogram: [u64; BUCKETS],
+    /// Replaced processes of its number, by the number of [`Restart`].
+    pub restarts: [u64; RESTARTS],
+    /// What brought this process.
+    pub last_restart: Restart,
+    /// How its predecessor ended where nobody asked for it: the exit code, or minus the signal.
+    pub last_end: i32,
+    /// Descriptors of the process for questions about its stacks: pipe and memory ([`crate::stacks`]).
+    pub stacks: Option<(u32, u32)>,
+    /// What the system says of the process; None where it cannot be asked.
+    pub usage: Option<Usage>,
+    /// Its threads.
+    pub threads: Vec<Thread>,
+}
+
+/// A request thread.
+#[derive(Debug, Clone)]
+pub struct Thread {
+    /// Whether it is in a request.
+    pub busy: bool,
+    /// For how long, microseconds.
+    pub busy_us: u64,
+    /// Microseconds until its harakiri; None: there is none.
+    pub harakiri_us: Option<u64>,
+    /// Bytes of body that the request under way announced.
+    pub body_in: u64,
+    /// Bytes of body given for it so far.
+    pub body_out: u64,
+    /// Sums of the thread.
+    pub total: Totals,
+    /// The request under way.
+    pub request: Option<RequestLine>,
+}
+
+impl Snapshot {
+    /// Of an instance, from its scoreboard alone.
+    pub fn take(instance: &Instance) -> Snapshot {
+        Snapshot::read(instance.pid, &instance.board)
+    }
+
+    /// The same, with the queues and the use of memory and processor as the kernel says they are now. The
+    /// master has no part in it.
+    pub fn measured(instance: &Instance) -> Snapshot {
+        let mut s = Snapshot::take(instance);
+        s.measure(false);
+        s
+    }
+
+    /// Ask the kernel. Across pid or network namespaces it would answer about others, so the numbers stay
+    /// what the scoreboard says. `pss` costs milliseconds a worker.
+    pub fn measure(&mut self, pss: bool) {
+        if usage::same_namespace(self.pid, "net") {
+            let inodes: Vec<u64> = self.sockets.iter().map(|s| s.inode).collect();
+            let found = sock_diag::queues(&inodes);
+            for socket in &mut self.sockets {
+                if let Some(queue) = found.get(&socket.inode) {
+                    (socket.queue, socket.max_queue) = (queue.waiting, queue.limit);
+                    socket.highest = socket.highest.max(queue.waiting);
+                }
+            }
+        }
+        if self.master_pid != self.pid {
+            return;
+        }
+        for worker in self.workers.iter_mut().filter(|w| w.pid > 0) {
+            worker.usage = usage::of(worker.pid, self.pid, pss);
+            if let Some(usage) = worker.usage {
+                (worker.rss, worker.vsz) = (usage.rss, usage.vsz);
+            }
+        }
+    }
+
+    /// An instance without workers, for tests of what is shown.
+    #[doc(hidden)]
+    pub fn sample() -> Snapshot {
+        Snapshot::of_sample(|_| {})
+    }
+
+    /// A worker with one idle thread, for tests of what is shown.
+    #[doc(hidden)]
+    pub fn sample_worker(state: WorkerState, generation: u64) -> Worker {
+        let fill = |board: &Scoreboard| {
+            if let Some(w) = board.worker(0) {
+                w.state.store(state as u32, Relaxed);
+                w.generation.store(generation, Relaxed);
+                w.worker_id.store(1, Relaxed);
+                w.threads.store(1, Relaxed);
+            }
+        };
+        Snapshot::of_sample(fill).workers.swap_remove(0)
+    }
+
+    /// The snapshot of a scoreboard of two worker slots that a test has filled.
+    #[doc(hidden)]
+    #[allow(clippy::unwrap_used)] // Memory for a test.
+    pub fn of_sample(fill: impl Fn(&Scoreboard)) -> Snapshot {
+        let (board, fd) = Scoreboard::create(2, 2).unwrap();
+        fill(&board);
+        Snapshot::read(7, &Reader::open(std::os::fd::AsFd::as_fd(&fd)).unwrap())
+    }
+
+    /// Of a scoreboard whose master has this pid for us.
+    pub fn read(pid: i32, board: &Reader) -> Snapshot {
+        let h = board.header();
+        // The counter is stored after the fields of its outcome, so it is read before them.
+        let reloads_done = h.reloads_done.load(std::sync::atomic::Ordering::Acquire);
+        let workers: Vec<Worker> =
+            (0..board.worker_capacity()).filter_map(|slot| worker(board, slot)).collect();
+        let total = workers.iter().fold(Totals::load(&h.gone), |sum, w| sum + w.own);
+        let sockets = (h.sockets.load(Relaxed) as usize).min(SOCKETS);
+        Snapshot {
+            pid,
+            master_pid: h.master_pid.load(Relaxed),
+            version: h.version.read().unwrap_or_default(),
+            uid: h.uid.load(Relaxed),
+            state: InstanceState::from_number(h.state.load(Relaxed)),
+            started_at: h.started_at.load(Relaxed),
+            generation: h.generation.load(Relaxed),
+            reloads_started: h.reloads_started.load(Relaxed),
+            reloads_done,
+            outcome: Outcome::from_number(h.last_outcome.load(Relaxed)),
+            last_reload_at: h.last_reload_at.load(Relaxed),
+            last_reload_us: h.last_reload_us.load(Relaxed),
+            reason: h.reason.read().unwrap_or_default(),
+            workers_target: h.workers_target.load(Relaxed).min(board.worker_capacity()),
+            // There are no more numbers than slots, whatever stands there.
+            workers_highest: h.workers_highest.load(Relaxed).min(board.worker_capacity()),
+            threads: h.threads.load(Relaxed),
+            worker_deaths: h.worker_deaths.load(Relaxed),
+            log_lines_lost: h.log_lines_lost.load(Relaxed),
+            orphans_reaped: h.orphans_reaped.load(Relaxed),
+            template_pid: h.template_pid.load(Relaxed),
+            sockets: (0..sockets).filter_map(|i| socket(board, i)).collect(),
+            workers,
+            total,
+            gone_histogram: std::array::from_fn(|i| h.gone_histogram[i].load(Relaxed)),
+            restarts: std::array::from_fn(|i| h.restarts[i].load(Relaxed)),
+        }
+    }
+
+    /// Workers in a state.
+    pub fn count(&self, state: WorkerState) -> usize {
+        self.workers.iter().filter(|w| w.state == state).count()
+    }
+
+    /// Threads in a request, over all workers.
+    pub fn busy_threads(&self) -> usize {
+        self.workers.iter().flat_map(|w| &w.threads).filter(|t| t.busy).count()
+    }
+
+    /// Requests by duration, over all workers that ever were.
+    pub fn histogram(&self) -> [u64; BUCKETS] {
+        let mut sum = self.gone_histogram;
+        for worker in &self.workers {
+            for (to, from) in sum.iter_mut().zip(worker.histogram) {
+                *to = to.wrapping_add(from);
+            }
+        }
+        sum
+    }
+}
+
+fn socket(board: &Reader, i: usize) -> Option<Socket> {
+    let s = board.socket(i)?;
+    Some(Socket {
+        name: s.name.read().unwrap_or_default(),
+        protocol: if s.protocol.load(Relaxed) == 1 { "http" } else { "uwsgi" },
+        queue: s.queue.load(Relaxed),
+        max_queue: s.max_queue.load(Relaxed),
+        highest: s.highest.load(Relaxed),
+        full: s.full.load(Relaxed),
+        inode: s.inode.load(Relaxed),
+    })
+}
+
+fn worker(board: &Reader, slot: u32) -> Option<Worker> {
+    let w = board.worker(slot)?;
+    let state = WorkerState::from_number(w.state.load(Relaxed));
+    if state == WorkerState::Free {
+        return None;
+    }
+    let count = w.threads.load(Relaxed).min(board.threads_capacity());
+    let slots: Vec<&ThreadSlot> = (0..count).filter_map(|i| board.thread(slot, i)).collect();
+    let own = slots.iter().fold(Totals::default(), |sum, t| sum + Totals::of_thread(t));
+    let sum = |get: &dyn Fn(&ThreadSlot) -> &AtomicU64| {
+        slots.iter().fold(0u64, |n, t| n.wrapping_add(get(t).load(Relaxed)))
+    };
+    Some(Worker {
+        slot,
+        id: w.worker_id.load(Relaxed).min(board.worker_capacity()),
+        pid: w.pid.load(Relaxed),
+        state,
+        accepting: w.accepting.load(Relaxed) != 0,
+        generation: w.generation.load(Relaxed),
+        respawns: w.respawns.load(Relaxed),
+        last_spawn: w.last_spawn.load(Relaxed),
+        rss: w.rss.load(Relaxed),
+        vsz: w.vsz.load(Relaxed),
+        connections: w.connections.load(Relaxed),
+        handed_over: w.handed_over.load(Relaxed),
+        startup_ms: w.startup_ms.load(Relaxed),
+        own,
+        total: own + Totals::load(&w.carried),
+        histogram: std::array::from_fn(|i| sum(&|t| &t.histogram[i])),
+        restarts: std::array::from_fn(|i| w.restarts[i].load(Relaxed)),
+        last_restart: Restart::from_number(w.last_restart.load(Relaxed)),
+        last_end: w.last_end.load(Relaxed),
+        stacks: match w.stacks_pipe.load(std::sync::atomic::Ordering::Acquire) {
+            0 => None,
+            pipe => Some((pipe, w.stacks_memory.load(Relaxed))),
+        },
+        usage: None,
+        threads: slots.iter().map(|t| thread(t)).collect(),
+    })
+}
+
+fn thread(t: &ThreadSlot) -> Thread {
+    let busy = ThreadState::from_number(t.state.load(Relaxed)) == ThreadState::Busy;
+    let (started, deadline, now) = (t.started_us.load(Relaxed), t.deadline_us.load(Relaxed), monotonic_us());
+    Thread {
+        busy,
+        busy_us: if busy && started > 0 { now.saturating_sub(started) } else { 0 },
+        harakiri_us: (busy && deadline > 0).then(|| deadline.saturating_sub(now)),
+        body_in: if busy { t.body_in.load(Relaxed) } else { 0 },
+        body_out: if busy { t.body_out.load(Relaxed) } else { 0 },
+        total: Totals::of_thread(t),
+        request: if busy { t.request.read() } else { None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn sums_count_every_request_once() {
+        let (board, fd) = Scoreboard::create(3, 2).unwrap();
+        board.header().gone[0].store(100, Relaxed);
+        for slot in [0, 2] {
+            let w = board.worker(slot).unwrap();
+            w.state.store(WorkerState::Ready as u32, Relaxed);
+            w.threads.store(2, Relaxed);
+            w.carried[0].store(40, Relaxed);
+            for t in 0..2 {
+                board.thread(slot, t).unwrap().requests.store(5, Relaxed);
+            }
+        }
+        let thread = board.thread(2, 1).unwrap();
+        thread.state.store(ThreadState::Busy as u32, Relaxed);
+        thread.started_us.store(monotonic_us() - 3_000_000, Relaxed);
+        thread.request.write(b"GET", b"/x", b"127.0.0.1");
+        let s = Snapshot::read(7, &Reader::open(fd.as_fd()).unwrap());
+        assert_eq!(s.workers.len(), 2);
+        assert_eq!((s.total.requests, s.workers[1].own.requests, s.workers[1].total.requests), (120, 10, 50));
+        assert_eq!(s.busy_threads(), 1);
+        let busy = &s.workers[1].threads[1];
+        assert!(busy.busy_us >= 3_000_000);
+        assert_eq!(busy.request.as_ref().unwrap().uri, "/x");
+    }
+
+    #[test]
+    fn nonsense_in_memory_is_bounded() {
+        let (board, fd) = Scoreboard::create(1, 1).unwrap();
+        board.header().sockets.store(u32::MAX, Relaxed);
+        board.header().state.store(77, Relaxed);
+        let w = board.worker(0).unwrap();
+        w.state.store(WorkerState::Ready as u32, Relaxed);
+        w.threads.store(u32::MAX, Relaxed);
+        w.carried[0].store(u64::MAX, Relaxed);
+        board.thread(0, 0).unwrap().requests.store(u64::MAX, Relaxed);
+        let s = Snapshot::read(7, &Reader::open(fd.as_fd()).unwrap());
+        assert_eq!((s.sockets.len(), s.workers[0].threads.len()), (SOCKETS, 1));
+        for field in [&board.header().workers_highest, &board.header().workers_target, &w.worker_id] {
+            field.store(u32::MAX, Relaxed);
+        }
+        w.last_end.store(i32::MIN, Relaxed);
+        let s = Snapshot::read(7, &Reader::open(fd.as_fd()).unwrap());
+        let facts = crate::show::uwsgi::Facts::default();
+        assert!(crate::show::uwsgi::rows(&s).len() <= 1);
+        assert!(crate::show::uwsgi::document(&s, &facts).is_object());
+        assert!(crate::show::metrics::openmetrics(&s, &facts).ends_with("# EOF\n"));
+    }
+}

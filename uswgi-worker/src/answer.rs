@@ -1,0 +1,41 @@
+//! Answers of our own: errors, pings. Pure bytes.
+
+/// Reason phrase of a status that this server sends by itself.
+pub(crate) fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        206 => "Partial Content",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        404 => "Not Found",
+        408 => "Request Timeout",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Error",
+    }
+}
+
+/// A whole answer that ends the connection.
+pub(crate) fn error(status: u16) -> Vec<u8> {
+    let reason = reason(status);
+    format!(
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{status} {reason}\n",
+        reason.len() + 5
+    )
+    .into_bytes()
+}
+
+/// The answer to a uwsgi ping (observed on uWSGI 2.0.31: modifier 100, no data, modifier2 1).
+pub(crate) const PONG: [u8; 4] = [100, 0, 0, 1];
+
+/// Before a body that the client holds back (RFC 9110 section 15.2.1).
+pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

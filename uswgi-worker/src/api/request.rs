@@ -1,0 +1,115 @@
+//! Functions about the request in hand. In a thread that runs no requests they do nothing.
+
+use super::{bytes, current};
+use crate::engine::lock;
+use crate::harakiri;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyModule};
+use std::sync::atomic::Ordering::Relaxed;
+use uswgi_proto::scoreboard::monotonic_us;
+
+/// Variables of one request.
+const MAX_VARIABLES: usize = 256;
+
+pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    for function in [
+        wrap_pyfunction!(request_id, module)?,
+        wrap_pyfunction!(cl, module)?,
+        wrap_pyfunction!(set_logvar, module)?,
+        wrap_pyfunction!(get_logvar, module)?,
+        wrap_pyfunction!(log_this_request, module)?,
+        wrap_pyfunction!(disconnect, module)?,
+        wrap_pyfunction!(set_user_harakiri, module)?,
+    ] {
+        module.add_function(function)?;
+    }
+    Ok(())
+}
+
+/// How many requests this thread had answered before this one.
+#[pyfunction]
+fn request_id() -> u64 {
+    current::get().map_or(0, |c| c.notes.request_id.load(Relaxed))
+}
+
+/// Bytes of body that the request announced.
+#[pyfunction]
+fn cl() -> u64 {
+    current::get().map_or(0, |c| c.notes.content_length.load(Relaxed))
+}
+
+/// Set a variable for `%(name)` in log-format.
+#[pyfunction]
+#[pyo3(signature = (name, value, /))]
+fn set_logvar(name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (name, value) = (bytes(name)?, bytes(value)?);
+    let Some(current) = current::get() else { return Ok(()) };
+    current.notes.change(|said| {
+        if let Some((_, old)) = said.variables.iter_mut().find(|(n, _)| n == name) {
+            *old = value.to_vec();
+            return Ok(());
+        }
+        if said.variables.len() == MAX_VARIABLES {
+            return Err(pyo3::exceptions::PyValueError::new_err(format!(
+                "a request has at most {MAX_VARIABLES} variables for the log"
+            )));
+        }
+        said.variables.push((name.to_vec(), value.to_vec()));
+        Ok(())
+    })
+}
+
+/// A variable that `set_logvar` set in this request.
+#[pyfunction]
+#[pyo3(signature = (name, /))]
+fn get_logvar<'py>(py: Python<'py>, name: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let mut found = None;
+    current::variable(bytes(name)?, |value| found = Some(PyBytes::new(py, value)));
+    Ok(found)
+}
+
+/// Log this request whatever disable-logging says.
+#[pyfunction]
+fn log_this_request() {
+    if let Some(current) = current::get() {
+        current.notes.change(|said| said.log_it = true);
+    }
+}
+
+/// Send what there is and close the connection; the application goes on, and what it still gives is dropped.
+#[pyfunction]
+fn disconnect(py: Python<'_>) {
+    let Some(current) = current::get() else { return };
+    let taken = lock(&current.answer).take();
+    if let Some(mut response) = taken {
+        py.detach(|| response.disconnect());
+        *lock(&current.answer) = Some(response);
+    }
+}
+
+/// From now on this request may run so many seconds; 0: as long as `harakiri` says.
+#[pyfunction]
+#[pyo3(signature = (seconds, /))]
+fn set_user_harakiri(py: Python<'_>, seconds: i64) -> PyResult<()> {
+    let Some(current) = current::get() else { return Ok(()) };
+    let engine = &current.engine;
+    let (fd, answered) = match lock(&current.answer).as_mut() {
+        Some(response) => {
+            response.claim = Some((engine.clone(), current.thread));
+            (response.fd, response.head_sent)
+        }
+        None => return Ok(()),
+    };
+    harakiri::prepare(py, engine)?;
+    current.notes.change(|_| ());
+    let deadline = match u64::try_from(seconds) {
+        Ok(n) if n > 0 => Some(monotonic_us().saturating_add(n.saturating_mul(1_000_000))),
+        _ => None,
+    };
+    let now_due = engine.threads[current.thread].limit(fd, answered, deadline);
+    if let Some(slot) = engine.thread_slot(current.thread) {
+        slot.deadline_us.store(now_due, Relaxed);
+    }
+    engine.deadline_changed();
+    Ok(())
+}

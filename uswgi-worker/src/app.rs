@@ -1,0 +1,171 @@
+//! Loading the application: directories, sys.path, modules, callables. Runs once in a template, or once
+//! in each worker with lazy-apps. Must not start threads or open sockets of its own.
+
+use crate::py::traceback;
+use crate::steps;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyModule};
+use uswgi_proto::settings::{App, AppSource, WorkerSettings};
+
+/// A loaded application.
+pub(crate) struct Mounted {
+    /// `""` or `/prefix`.
+    pub(crate) mountpoint: Vec<u8>,
+    pub(crate) callable: Py<PyAny>,
+}
+
+/// All applications of this process.
+#[derive(Default)]
+pub(crate) struct Apps {
+    /// Longest mount point first; the default application, with the empty one, last.
+    pub(crate) mounted: Vec<Mounted>,
+}
+
+/// Why nothing could be loaded: a text for people, the traceback in it.
+pub(crate) struct LoadError(pub(crate) String);
+
+impl Apps {
+    /// Import everything that the settings name.
+    pub(crate) fn load(py: Python<'_>, settings: &WorkerSettings) -> Result<Apps, LoadError> {
+        if let Some(dir) = &settings.chdir {
+            std::env::set_current_dir(dir)
+                .map_err(|e| LoadError(format!("cannot change to chdir = {dir}: {e}")))?;
+        }
+        steps::run(py, &settings.steps.pre_app).map_err(LoadError)?;
+        prepare(py, settings).map_err(|e| LoadError(traceback(py, &e)))?;
+        let mut apps = Apps::default();
+        for app in &settings.apps {
+            let callable = load_one(py, app, &settings.callable).map_err(|e| failure(py, app, &e))?;
+            apps.mounted.push(Mounted { mountpoint: app.mountpoint.clone().into_bytes(), callable });
+        }
+        for (point, callable) in
+            crate::api::hooks::applications(py).map_err(|e| LoadError(traceback(py, &e)))?
+        {
+            // "" and "/" are the default application.
+            let mountpoint = point.trim_end_matches('/').as_bytes().to_vec();
+            apps.mounted.push(Mounted { mountpoint, callable });
+        }
+        // Stable: the first of two with the same mount point wins.
+        apps.mounted.sort_by_key(|m| std::cmp::Reverse(m.mountpoint.len()));
+        steps::run(py, &settings.steps.post_app).map_err(LoadError)?;
+        if let Some(dir) = &settings.chdir2 {
+            std::env::set_current_dir(dir)
+                .map_err(|e| LoadError(format!("cannot change to chdir2 = {dir}: {e}")))?;
+        }
+        Ok(apps)
+    }
+
+    /// The default application.
+    pub(crate) fn default_app(&self) -> Option<&Mounted> {
+        self.mounted.last().filter(|m| m.mountpoint.is_empty())
+    }
+
+    /// The application with the longest mount point that `path` is at or below.
+    pub(crate) fn for_path(&self, path: &[u8]) -> Option<&Mounted> {
+        self.mounted.iter().find(|m| {
+            path.strip_prefix(&m.mountpoint[..])
+                .is_some_and(|rest| rest.is_empty() || rest[0] == b'/' || m.mountpoint.is_empty())
+        })
+    }
+}
+
+fn failure(py: Python<'_>, app: &App, error: &PyErr) -> LoadError {
+    let what = match &app.source {
+        AppSource::Module(m) => format!("module = {m}"),
+        AppSource::File(f) => format!("wsgi-file = {f}"),
+    };
+    LoadError(format!("{}cannot load the application ({what})", traceback(py, error)))
+}
+
+fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {
+    let sys = PyModule::import(py, "sys")?;
+    let path = sys.getattr("path")?.cast_into::<PyList>()?;
+    for entry in &settings.pythonpath {
+        path.insert(0, entry)?;
+    }
+    let argv = sys.getattr("argv")?.cast_into::<PyList>()?;
+    for word in &settings.pyargv {
+        argv.append(word)?;
+    }
+    for name in &settings.imports {
+        py.import(name.as_str())?;
+    }
+    Ok(())
+}
+
+fn load_one(py: Python<'_>, app: &App, default_callable: &str) -> PyResult<Py<PyAny>> {
+    match &app.source {
+        AppSource::Module(spec) => {
+            let (module, name) = split(spec, default_callable);
+            callable(&py.import(module)?, name, spec)
+        }
+        AppSource::File(spec) => {
+            // The file may hold a colon itself: the part behind it counts only if the whole is no file.
+            let (file, name) = if std::path::Path::new(spec).exists() {
+                (spec.as_str(), default_callable)
+            } else {
+                split(spec, default_callable)
+            };
+            callable(&import_file(py, file)?, name, spec)
+        }
+    }
+}
+
+fn split<'a>(spec: &'a str, default_callable: &'a str) -> (&'a str, &'a str) {
+    match spec.rsplit_once(':') {
+        Some((module, name)) if !name.is_empty() => (module, name),
+        Some((module, _)) => (module, default_callable),
+        None => (spec, default_callable),
+    }
+}
+
+/// A file as a module named `uswgi_file_<path with dots and slashes as underscores>` would be ours;
+/// the name is uWSGI's, because pickles and logger names of applications hold it.
+fn import_file<'py>(py: Python<'py>, file: &str) -> PyResult<Bound<'py, PyModule>> {
+    let name = format!("uwsgi_file_{}", file.replace(['.', '/'], "_"));
+    let machinery = PyModule::import(py, "importlib.machinery")?;
+    let util = PyModule::import(py, "importlib.util")?;
+    let loader = machinery.getattr("SourceFileLoader")?.call1((&name, file))?;
+    let options = PyDict::new(py);
+    options.set_item("loader", &loader)?;
+    let spec = util.getattr("spec_from_file_location")?.call((&name, file), Some(&options))?;
+    let module = util.getattr("module_from_spec")?.call1((&spec,))?.cast_into::<PyModule>()?;
+    let modules = PyModule::import(py, "sys")?.getattr("modules")?;
+    modules.set_item(&name, &module)?;
+    if let Err(e) = loader.call_method1("exec_module", (&module,)) {
+        let _ = modules.del_item(&name);
+        return Err(e);
+    }
+    Ok(module)
+}
+
+/// `name`, `name.attribute` or `factory()` in a module.
+fn callable(module: &Bound<'_, PyModule>, name: &str, spec: &str) -> PyResult<Py<PyAny>> {
+    let (path, is_factory) = match name.strip_suffix("()") {
+        Some(path) => (path, true),
+        None => (name, false),
+    };
+    let mut found = module.clone().into_any();
+    for part in path.split('.') {
+        found = found.getattr(part).map_err(|e| {
+            if e.is_instance_of::<PyAttributeError>(module.py()) {
+                PyAttributeError::new_err(format!(
+                    "{spec} has no {path:?}; name the WSGI callable with `callable = NAME` or `module = PACKAGE.MODULE:NAME`"
+                ))
+            } else {
+                e
+            }
+        })?;
+    }
+    if is_factory {
+        found = found.call0()?;
+    }
+    if !found.is_callable() {
+        return Err(PyTypeError::new_err(format!(
+            "{path:?} of {spec} is a {}, which cannot be called as a WSGI application",
+            found.get_type().name()?
+        )));
+    }
+    Ok(found.unbind())
+}

@@ -1,0 +1,80 @@
+//! This process's end of the control socket: whole packets, descriptors beside them.
+
+use crate::sys;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use uswgi_proto::control::{MAX_MESSAGE, ToMaster, ToWorker, decode, encode};
+
+/// The control socket. Sends may block for a moment, receiving waits only where it says so.
+#[derive(Debug)]
+pub(crate) struct Control(OwnedFd);
+
+/// What came.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Message(ToWorker, Vec<OwnedFd>),
+    /// Nothing yet.
+    Nothing,
+    /// The master is gone.
+    Gone,
+}
+
+impl Control {
+    pub(crate) fn new(fd: OwnedFd) -> Control {
+        Control(fd)
+    }
+
+    /// Tell the master. A master that is gone is noticed elsewhere.
+    pub(crate) fn send(&self, message: &ToMaster) {
+        let packet = encode(message);
+        let fd = self.0.as_raw_fd();
+        for _ in 0..50 {
+            match sys::send2(fd, &packet, b"") {
+                Err(e) if sys::would_block(&e) => {
+                    let _ = sys::wait_for(fd, libc::POLLOUT, 100);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The next message. Waits for it with `wait`.
+    pub(crate) fn receive(&self, wait: bool) -> io::Result<Received> {
+        let mut buffer = vec![0; MAX_MESSAGE];
+        let mut space = nix::cmsg_space!([RawFd; 4]);
+        let flags =
+            MsgFlags::MSG_CMSG_CLOEXEC | if wait { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
+        let (length, descriptors) = {
+            let mut iov = [IoSliceMut::new(&mut buffer)];
+            let received = match recvmsg::<()>(self.0.as_raw_fd(), &mut iov, Some(&mut space), flags) {
+                Ok(r) => r,
+                Err(nix::Error::EAGAIN | nix::Error::EINTR) => return Ok(Received::Nothing),
+                Err(nix::Error::ECONNRESET) => return Ok(Received::Gone),
+                Err(e) => return Err(e.into()),
+            };
+            let mut descriptors = Vec::new();
+            for message in received.cmsgs().map_err(io::Error::from)? {
+                if let ControlMessageOwned::ScmRights(fds) = message {
+                    for fd in fds {
+                        // SAFETY: SCM_RIGHTS made a new descriptor for us; each is wrapped once.
+                        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+                        descriptors.push(fd);
+                    }
+                }
+            }
+            (received.bytes, descriptors)
+        };
+        if length == 0 {
+            return Ok(Received::Gone);
+        }
+        let message = decode(&buffer[..length]).map_err(io::Error::other)?;
+        Ok(Received::Message(message, descriptors))
+    }
+}
+
+impl AsRawFd for Control {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}

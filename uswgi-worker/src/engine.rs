@@ -1,0 +1,444 @@
+//! What the threads of one worker share: the ready epoll with everything a Python thread can take from
+//! it, the queues to and from the native thread, and the worker's way to its end.
+//!
+//! Whoever holds a [`Conn`] owns it; a connection is in exactly one place: with a thread, parked here, in
+//! the `whole` queue, in a [`Job`], or with the native thread. Nothing here takes the GIL.
+
+use crate::connection::Conn;
+use crate::control::Control;
+use crate::harakiri::ThreadCell;
+use crate::parking::Parking;
+use crate::pending::Pending;
+use crate::start::Inherited;
+use crate::static_files::StaticFiles;
+use crate::sys::{self, Epoll, Event, Wake};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use uswgi_proto::control::{ReplaceReason, ToMaster};
+use uswgi_proto::logs::format::LogFormat;
+use uswgi_proto::scoreboard::{Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
+use uswgi_proto::settings::{Protocol, WorkerSettings};
+use uswgi_proto::trust::Trust;
+
+/// Accepts after which a listener goes to the end of the kernel's list of waiters. Without it the last
+/// worker to register gets nearly everything (busiest to mean: 7.99; with it 1.02).
+const REBALANCE_AFTER: u32 = 16;
+
+/// Why the worker leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+#[repr(u8)]
+pub(crate) enum Leaving {
+    No = 0,
+    /// Others serve on: they get our connections.
+    HandOver = 1,
+    /// The instance stops.
+    Stop = 2,
+    /// The master is gone.
+    Orphaned = 3,
+}
+
+/// What an event of the ready epoll is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token {
+    Listener(usize),
+    HandOver,
+    Whole,
+    Stop,
+    Conn { key: u32, stamp: u32 },
+}
+
+impl Token {
+    pub(crate) fn encode(self) -> u64 {
+        match self {
+            Token::Listener(i) => i as u64,
+            Token::HandOver => 1 << 60,
+            Token::Whole => 2 << 60,
+            Token::Stop => 3 << 60,
+            Token::Conn { key, stamp } => (4 << 60) | (u64::from(stamp & 0x0fff_ffff) << 32) | u64::from(key),
+        }
+    }
+
+    pub(crate) fn decode(data: u64) -> Token {
+        match data >> 60 {
+            0 => Token::Listener(data as usize),
+            1 => Token::HandOver,
+            2 => Token::Whole,
+            3 => Token::Stop,
+            _ => Token::Conn { key: data as u32, stamp: (data >> 32) as u32 & 0x0fff_ffff },
+        }
+    }
+}
+
+/// One listening socket.
+pub(crate) struct Listening {
+    pub(crate) fd: OwnedFd,
+    pub(crate) http: bool,
+    /// Local address for SERVER_NAME and SERVER_PORT; host name and "" for a unix socket.
+    pub(crate) server: (String, String),
+    accepts: AtomicU32,
+}
+
+/// Work for the native thread.
+pub(crate) enum Job {
+    /// Read until the request is whole.
+    Read(Conn),
+    /// Write what the socket did not take; afterwards keep the connection or close it.
+    Write { conn: Conn, pending: Pending, keep: bool, unread: bool },
+    /// Half-closed: swallow what the peer still sends, so that a reset does not eat our answer.
+    Linger(Conn),
+}
+
+/// Shared state of a worker.
+pub(crate) struct Engine {
+    pub(crate) settings: WorkerSettings,
+    pub(crate) log_format: Option<LogFormat>,
+    pub(crate) trust: Trust,
+    /// None: no file is served without the application.
+    pub(crate) files: Option<StaticFiles>,
+    pub(crate) listeners: Vec<Listening>,
+    pub(crate) control: Option<Control>,
+    pub(crate) board: Option<Arc<Scoreboard>>,
+    pub(crate) ready: Arc<Epoll>,
+    stop: Wake,
+    whole: Mutex<VecDeque<Conn>>,
+    whole_wake: Wake,
+    jobs: Mutex<Vec<Job>>,
+    pub(crate) jobs_wake: Wake,
+    parking: Parking,
+    /// Events that the only Python thread has fetched and not looked at.
+    fetched: Mutex<VecDeque<Token>>,
+    /// Sending and receiving end.
+    pub(crate) handover: Option<(OwnedFd, OwnedFd)>,
+    pub(crate) threads: Vec<ThreadCell>,
+    leaving: AtomicU8,
+    accepting: AtomicBool,
+    /// The native thread watches the threads' progress.
+    pub(crate) watched: AtomicBool,
+    /// Every Python thread has left its loop.
+    pub(crate) threads_left: AtomicBool,
+    requests: AtomicU64,
+    replace_asked: AtomicBool,
+    /// Some request has, or had, a deadline of its own.
+    own_deadlines: AtomicBool,
+    started_us: u64,
+}
+
+/// A poisoned lock only means that another thread panicked between two consistent states.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engine {
+    pub(crate) fn new(inherited: Inherited, startup_ms: u64) -> io::Result<Arc<Engine>> {
+        let Inherited { settings, listeners, control, board, handover, .. } = inherited;
+        let host = nix::unistd::gethostname().map(|h| h.to_string_lossy().into_owned()).unwrap_or_default();
+        let listeners = listeners
+            .into_iter()
+            .zip(&settings.listeners)
+            .map(|(fd, l)| {
+                sys::non_blocking(fd.as_raw_fd());
+                let server = match sys::local_address(fd.as_raw_fd()) {
+                    Some(a) if a.ip().is_unspecified() => (host.clone(), a.port().to_string()),
+                    Some(a) => (a.ip().to_string(), a.port().to_string()),
+                    None => (host.clone(), String::new()),
+                };
+                Listening { fd, http: l.protocol == Protocol::Http, server, accepts: AtomicU32::new(0) }
+            })
+            .collect();
+        let ready = Arc::new(Epoll::new()?);
+        let engine = Engine {
+            threads: (0..settings.threads.max(1)).map(|_| ThreadCell::default()).collect(),
+            log_format: settings.log_format.as_deref().map(LogFormat::compile),
+            trust: Trust::parse(&settings.forwarded_allow).unwrap_or_default(),
+            files: StaticFiles::new(&settings),
+            settings,
+            listeners,
+            control,
+            board,
+            ready: ready.clone(),
+            stop: Wake::new(false)?,
+            whole: Mutex::default(),
+            whole_wake: Wake::new(true)?,
+            jobs: Mutex::default(),
+            jobs_wake: Wake::new(false)?,
+            parking: Parking::new(ready),
+            fetched: Mutex::default(),
+            handover,
+            leaving: AtomicU8::new(0),
+            accepting: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
+            threads_left: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            replace_asked: AtomicBool::new(false),
+            own_deadlines: AtomicBool::new(false),
+            started_us: monotonic_us(),
+        };
+        engine.ready.add(engine.stop.as_raw_fd(), libc::EPOLLIN, Token::Stop.encode())?;
+        engine.ready.add(engine.whole_wake.as_raw_fd(), libc::EPOLLIN, Token::Whole.encode())?;
+        engine.accept_on()?;
+        if let Some(slot) = engine.slot() {
+            slot.threads.store(engine.threads.len() as u32, Ordering::Relaxed);
+            slot.startup_ms.store(startup_ms, Ordering::Relaxed);
+        }
+        let engine = Arc::new(engine);
+        crate::log::count_for(&engine);
+        Ok(engine)
+    }
+
+    /// Our slot in the scoreboard.
+    pub(crate) fn slot(&self) -> Option<&WorkerSlot> {
+        self.board.as_ref()?.worker(self.settings.slot)
+    }
+
+    /// A thread's slot in the scoreboard.
+    pub(crate) fn thread_slot(&self, thread: usize) -> Option<&ThreadSlot> {
+        self.board.as_ref()?.thread(self.settings.slot, thread as u32)
+    }
+
+    /// Whether connections are taken (paused and leaving workers take none).
+    pub(crate) fn is_accepting(&self) -> bool {
+        self.accepting.load(Ordering::SeqCst)
+    }
+
+    fn note_accepting(&self, on: bool) {
+        self.accepting.store(on, Ordering::SeqCst);
+        if let Some(slot) = self.slot() {
+            slot.accepting.store(u32::from(on), Ordering::Relaxed);
+        }
+    }
+
+    /// Start to take connections.
+    pub(crate) fn accept_on(&self) -> io::Result<()> {
+        // Level-triggered EPOLLEXCLUSIVE: edge-triggered loses connections, EPOLLONESHOT is not allowed.
+        let events = libc::EPOLLIN | libc::EPOLLEXCLUSIVE;
+        let again = |r: io::Result<()>| match r {
+            Err(e) if e.raw_os_error() == Some(libc::EEXIST) => Ok(()),
+            other => other,
+        };
+        for (i, l) in self.listeners.iter().enumerate() {
+            again(self.ready.add(l.fd.as_raw_fd(), events, Token::Listener(i).encode()))?;
+        }
+        if let Some((_, receive)) = &self.handover {
+            again(self.ready.add(receive.as_raw_fd(), events, Token::HandOver.encode()))?;
+        }
+        self.note_accepting(true);
+        Ok(())
+    }
+
+    /// Stop to take connections.
+    pub(crate) fn accept_off(&self) {
+        self.note_accepting(false);
+        for l in &self.listeners {
+            self.ready.delete(l.fd.as_raw_fd());
+        }
+        if let Some((_, receive)) = &self.handover {
+            self.ready.delete(receive.as_raw_fd());
+        }
+    }
+
+    /// One connection of a listener.
+    pub(crate) fn accept(&self, index: usize) -> io::Result<Option<Conn>> {
+        let Some(listener) = self.listeners.get(index) else { return Ok(None) };
+        match sys::accept(listener.fd.as_raw_fd()) {
+            Ok((fd, peer)) => {
+                if listener.http {
+                    sys::no_delay(fd.as_raw_fd());
+                }
+                let count = listener.accepts.fetch_add(1, Ordering::Relaxed) + 1;
+                if self.settings.workers > 1 && count.is_multiple_of(REBALANCE_AFTER) && self.is_accepting() {
+                    let fd = listener.fd.as_raw_fd();
+                    self.ready.delete(fd);
+                    // It may be there again already (accept_on); it must not cost the connection.
+                    let events = libc::EPOLLIN | libc::EPOLLEXCLUSIVE;
+                    let _ = self.ready.add(fd, events, Token::Listener(index).encode());
+                    // accept_off may have come in between.
+                    if !self.is_accepting() {
+                        self.ready.delete(fd);
+                    }
+                }
+                Ok(Some(Conn::new(fd, index as u16, listener.http, peer)))
+            }
+            Err(e) if sys::would_block(&e) || e.raw_os_error() == Some(libc::ECONNABORTED) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Let a connection wait in the ready epoll for its next byte. Gives it back when the worker leaves
+    /// or the epoll refuses it.
+    pub(crate) fn park(&self, mut conn: Conn, now_us: u64) -> Option<Conn> {
+        let seconds =
+            if conn.served > 0 { self.settings.keepalive_timeout } else { self.settings.socket_timeout };
+        conn.deadline_us = now_us + u64::from(seconds) * 1_000_000;
+        let data = self.parking.place(&mut conn);
+        let (fd, registered) = (conn.raw(), conn.registered);
+        let key = Token::decode(data);
+        conn.registered = true;
+        self.parking.put(conn);
+        // With one Python thread nobody else takes an event, so that the registration can stay as it is.
+        let once = if self.threads.len() > 1 { libc::EPOLLONESHOT } else { 0 };
+        let events = libc::EPOLLIN | libc::EPOLLRDHUP | once;
+        let armed = match registered {
+            false => self.ready.add(fd, events, data),
+            true if once != 0 => self.ready.modify(fd, events, data),
+            true => Ok(()),
+        };
+        if armed.is_err() || self.is_leaving() {
+            return match key {
+                Token::Conn { key, stamp } => self.unpark(key, stamp),
+                _ => None,
+            };
+        }
+        self.watch();
+        None
+    }
+
+    /// Take a parked connection; None when somebody else has it.
+    pub(crate) fn unpark(&self, key: u32, stamp: u32) -> Option<Conn> {
+        self.parking.take(key, stamp)
+    }
+
+    /// Take the parked connections for which `which` holds.
+    pub(crate) fn unpark_where(&self, which: impl Fn(&Conn) -> bool) -> Vec<Conn> {
+        self.parking.take_where(which)
+    }
+
+    /// Number of parked connections.
+    pub(crate) fn parked(&self) -> usize {
+        self.parking.len()
+    }
+
+    /// The next ready thing, waiting for it; None when the wait was interrupted.
+    pub(crate) fn wait(&self) -> Option<Token> {
+        if self.threads.len() > 1 {
+            let mut events = [Event { events: 0, u64: 0 }];
+            return self.ready.wait(&mut events, -1).first().map(|e| Token::decode(e.u64));
+        }
+        let mut events = [Event { events: 0, u64: 0 }; 32];
+        let ready = self.ready.wait(&mut events, -1);
+        let (first, rest) = ready.split_first()?;
+        if !rest.is_empty() {
+            lock(&self.fetched).extend(rest.iter().map(|e| Token::decode(e.u64)));
+        }
+        Some(Token::decode(first.u64))
+    }
+
+    /// The next of the events that were fetched together.
+    pub(crate) fn fetched(&self) -> Option<Token> {
+        if self.threads.len() > 1 {
+            return None;
+        }
+        lock(&self.fetched).pop_front()
+    }
+
+    /// Give work to the native thread.
+    pub(crate) fn submit(&self, mut job: Job) {
+        let (Job::Read(conn) | Job::Write { conn, .. } | Job::Linger(conn)) = &mut job;
+        if std::mem::take(&mut conn.registered) {
+            // Its events are the native thread's business now.
+            self.ready.delete(conn.raw());
+        }
+        lock(&self.jobs).push(job);
+        self.jobs_wake.set();
+    }
+
+    /// Whether work was given that nobody has taken.
+    pub(crate) fn any_jobs(&self) -> bool {
+        !lock(&self.jobs).is_empty()
+    }
+
+    /// Take the work that was given.
+    pub(crate) fn take_jobs(&self) -> Vec<Job> {
+        std::mem::take(&mut *lock(&self.jobs))
+    }
+
+    /// Give a connection whose request is whole to the Python threads.
+    pub(crate) fn deliver(&self, mut conn: Conn) {
+        if std::mem::take(&mut conn.registered) {
+            self.ready.delete(conn.raw());
+        }
+        lock(&self.whole).push_back(conn);
+        self.whole_wake.set();
+    }
+
+    /// Take a connection whose request is whole.
+    pub(crate) fn take_whole(&self) -> Option<Conn> {
+        self.whole_wake.clear();
+        lock(&self.whole).pop_front()
+    }
+
+    /// Whether a whole request waits for a thread.
+    pub(crate) fn any_whole(&self) -> bool {
+        !lock(&self.whole).is_empty()
+    }
+
+    /// Make the native thread watch the threads' progress; cheap when it does already.
+    pub(crate) fn watch(&self) {
+        if !self.watched.load(Ordering::Relaxed) && !self.watched.swap(true, Ordering::AcqRel) {
+            self.jobs_wake.set();
+        }
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst) != Leaving::No as u8
+    }
+
+    pub(crate) fn leaving(&self) -> Leaving {
+        match self.leaving.load(Ordering::SeqCst) {
+            0 => Leaving::No,
+            1 => Leaving::HandOver,
+            2 => Leaving::Stop,
+            _ => Leaving::Orphaned,
+        }
+    }
+
+    /// Begin to leave; false when it was already leaving for as strong a reason.
+    pub(crate) fn leave(&self, why: Leaving) -> bool {
+        self.leaving.fetch_max(why as u8, Ordering::SeqCst) < why as u8
+    }
+
+    /// Wake every Python thread, now and from now on, to leave its loop.
+    pub(crate) fn finish(&self) {
+        self.stop.set();
+    }
+
+    /// Count a request; ask for a successor when a limit is reached.
+    pub(crate) fn count_request(&self, now_us: u64) {
+        let limit = self.settings.max_requests;
+        if limit == 0 {
+            return;
+        }
+        let n = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let lived = now_us.saturating_sub(self.started_us) / 1_000_000;
+        if n >= limit && lived >= u64::from(self.settings.min_worker_lifetime) {
+            self.ask_replacement(ReplaceReason::MaxRequests);
+        }
+    }
+
+    /// Ask the master for a successor, once.
+    pub(crate) fn ask_replacement(&self, reason: ReplaceReason) {
+        if !self.replace_asked.swap(true, Ordering::AcqRel)
+            && let Some(control) = &self.control
+        {
+            control.send(&ToMaster::Replace { reason });
+        }
+    }
+
+    /// Whether requests may have deadlines.
+    pub(crate) fn has_deadlines(&self) -> bool {
+        self.settings.harakiri > 0 || self.own_deadlines.load(Ordering::Relaxed)
+    }
+
+    /// A request has changed its deadline: the native thread looks when it is.
+    pub(crate) fn deadline_changed(&self) {
+        self.own_deadlines.store(true, Ordering::SeqCst);
+        self.jobs_wake.set();
+    }
+
+    /// Seconds since this worker began to serve.
+    pub(crate) fn lived(&self, now_us: u64) -> u64 {
+        now_us.saturating_sub(self.started_us) / 1_000_000
+    }
+}

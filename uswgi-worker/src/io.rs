@@ -1,0 +1,476 @@
+//! The native thread of a worker: everything that waits for somebody outside.
+//!
+//! Heads and bodies that are not whole, output that was not taken, lingering closes, time-outs, the control
+//! socket, deadlines, and connections that other workers can serve sooner. It never takes the GIL and never waits
+//! but in its own epoll; without work it has no timer.
+
+mod leave;
+
+use crate::asked::Asked;
+use crate::connection::{Conn, Received, Request, Step, examine};
+use crate::control::Received as Message;
+use crate::engine::{Engine, Job, Leaving};
+use crate::harakiri::ThreadCell;
+use crate::pending::Pending;
+use crate::ready::answer_without_app;
+use crate::sys::{self, Epoll, Event};
+use crate::{answer, backlog, handover, harakiri, say};
+use slab::Slab;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use uswgi_proto::control::{ReplaceReason, ToMaster, ToWorker};
+use uswgi_proto::scoreboard::monotonic_us;
+
+const WAKE: u64 = u64::MAX;
+const CONTROL: u64 = u64::MAX - 1;
+const ASKED: u64 = u64::MAX - 2;
+
+/// How often the progress of busy threads is looked at.
+const TICK_US: u64 = 10_000;
+/// How often time-outs and memory are looked at, while there is something to look at.
+const SECOND_US: u64 = 1_000_000;
+/// A buffered request has to be whole within this time.
+const REQUEST_US: u64 = 60 * SECOND_US;
+/// A half-closed connection is given this long to end.
+const LINGER_US: u64 = 2 * SECOND_US;
+/// An orphaned worker ends after this time, whatever it does.
+pub(crate) const ORPHAN_SECONDS: u32 = 5;
+const ORPHAN_US: u64 = ORPHAN_SECONDS as u64 * SECOND_US;
+/// Bytes received from one connection before others get their turn.
+const AT_ONCE: usize = 256 * 1024;
+/// Bytes swallowed from a connection whose answer is out.
+const LINGER_BYTES: u64 = 16 << 20;
+
+/// When listeners may be taken up again after the descriptors ran out, `monotonic_us`; 0: they are in use.
+static ACCEPT_AGAIN_US: AtomicU64 = AtomicU64::new(0);
+
+/// accept(2) failed: out of descriptors or memory. Level-triggered listeners would spin, so they rest.
+pub(crate) fn accept_failed(engine: &Engine, error: &io::Error) {
+    engine.accept_off();
+    if ACCEPT_AGAIN_US.swap(monotonic_us() + SECOND_US, Ordering::SeqCst) == 0 {
+        say!("cannot accept connections: {error}; trying again in a second (max-fd raises the limit)");
+    }
+    engine.jobs_wake.set();
+}
+
+/// What to answer when there is no memory for a request.
+pub(crate) fn no_memory(error: &io::Error) -> Option<Step> {
+    (error.kind() == io::ErrorKind::OutOfMemory).then(crate::connection::no_memory)
+}
+
+/// A connection that is between two requests while the worker leaves: to another worker, or closed.
+pub(crate) fn release(engine: &Engine, conn: Conn) {
+    let idle = conn.buffer.is_empty() && conn.served > 0 && !sys::readable(conn.raw());
+    if engine.leaving() > Leaving::HandOver && idle {
+        return;
+    }
+    let back = if engine.leaving() <= Leaving::HandOver { handover::give(engine, conn) } else { Some(conn) };
+    if let Some(conn) = back {
+        engine.submit(Job::Read(conn));
+    }
+}
+
+enum Duty {
+    Read,
+    Write { pending: Pending, keep: bool, unread: bool },
+    Linger { swallowed: u64 },
+}
+
+/// Whether no other worker could go on with it.
+fn is_bound(conn: &Conn, duty: &Duty) -> bool {
+    match duty {
+        Duty::Write { .. } => true,
+        Duty::Read => conn.chunks.is_some() || conn.spool.is_some(),
+        Duty::Linger { .. } => false,
+    }
+}
+
+struct Native {
+    engine: Arc<Engine>,
+    /// None without a descriptor for it: the worker serves, and its stacks are not to be had.
+    asked: Option<Asked>,
+    epoll: Epoll,
+    conns: Slab<(Conn, Duty)>,
+    /// How many of them no other worker could take.
+    bound: u64,
+    request: Request,
+    sequences: Vec<u64>,
+    last_tick_us: u64,
+    last_second_us: u64,
+    /// Requests ran since memory was looked at.
+    unmeasured: bool,
+    orphaned_us: u64,
+    finished: bool,
+}
+
+/// Start it.
+pub(crate) fn start(engine: &Arc<Engine>) -> io::Result<JoinHandle<()>> {
+    let epoll = Epoll::new()?;
+    epoll.add(engine.jobs_wake.as_raw_fd(), libc::EPOLLIN, WAKE)?;
+    match &engine.control {
+        Some(control) => epoll.add(control.as_raw_fd(), libc::EPOLLIN, CONTROL)?,
+        None => sys::stop_on(&[libc::SIGTERM, libc::SIGINT, libc::SIGQUIT], engine.jobs_wake.as_raw_fd()),
+    }
+    let asked = Asked::new().ok().filter(|a| epoll.add(a.raw(), libc::EPOLLIN, ASKED).is_ok());
+    if let Some(asked) = &asked {
+        asked.announce(engine);
+    }
+    let mut native = Native {
+        asked,
+        sequences: vec![0; engine.threads.len()],
+        engine: engine.clone(),
+        epoll,
+        conns: Slab::new(),
+        bound: 0,
+        request: Request::default(),
+        last_tick_us: 0,
+        last_second_us: 0,
+        unmeasured: false,
+        orphaned_us: 0,
+        finished: false,
+    };
+    std::thread::Builder::new().name("uswgi-io".into()).stack_size(512 * 1024).spawn(move || {
+        sys::block_signals();
+        native.run();
+    })
+}
+
+impl Native {
+    fn run(&mut self) {
+        let mut events = [Event { events: 0, u64: 0 }; 64];
+        // The scoreboard shows memory before the first request too.
+        self.memory(monotonic_us());
+        loop {
+            let timeout = self.timeout();
+            let ready: Vec<(u64, u32)> =
+                self.epoll.wait(&mut events, timeout).iter().map(|e| (e.u64, e.events)).collect();
+            let now = monotonic_us();
+            for (data, events) in ready {
+                match data {
+                    WAKE => self.engine.jobs_wake.clear(),
+                    CONTROL => self.control(now),
+                    ASKED => self.asked.iter().for_each(Asked::take),
+                    key => self.event(key as usize, events, now),
+                }
+            }
+            if sys::stop_asked() {
+                self.begin_leaving(Leaving::Stop, now);
+            }
+            for job in self.engine.take_jobs() {
+                self.take(job, now);
+            }
+            self.timers(now);
+            if self.engine.is_leaving() && self.leave(now) {
+                return;
+            }
+        }
+    }
+
+    /// Milliseconds until something is due; -1: nothing is.
+    fn timeout(&self) -> i32 {
+        let now = monotonic_us();
+        let mut due = u64::MAX;
+        if self.engine.watched.load(Ordering::Acquire) {
+            due = due.min(self.last_tick_us + TICK_US);
+        }
+        let held = !self.conns.is_empty() || self.engine.parked() > 0;
+        if held || self.unmeasured || ACCEPT_AGAIN_US.load(Ordering::Relaxed) > 0 {
+            due = due.min(self.last_second_us + SECOND_US);
+        }
+        if self.engine.has_deadlines() {
+            due = self.engine.threads.iter().filter_map(|t| t.due()).fold(due, u64::min);
+        }
+        if self.engine.is_leaving() {
+            due = due.min(now + TICK_US);
+        }
+        match due {
+            u64::MAX => -1,
+            due => due.saturating_sub(now).div_ceil(1000).min(60_000) as i32,
+        }
+    }
+
+    fn take(&mut self, job: Job, now: u64) {
+        match job {
+            Job::Read(conn) => self.read_on(conn, now),
+            Job::Write { conn, pending, keep, unread } => {
+                self.add(conn, Duty::Write { pending, keep, unread }, now)
+            }
+            Job::Linger(conn) => {
+                sys::shutdown(conn.raw(), libc::SHUT_WR);
+                self.add(conn, Duty::Linger { swallowed: 0 }, now);
+            }
+        }
+    }
+
+    fn patience(&self) -> u64 {
+        u64::from(self.engine.settings.socket_timeout.max(1)) * SECOND_US
+    }
+
+    fn add(&mut self, mut conn: Conn, duty: Duty, now: u64) {
+        let events = match duty {
+            Duty::Write { .. } => libc::EPOLLOUT,
+            _ => libc::EPOLLIN | libc::EPOLLRDHUP,
+        };
+        conn.deadline_us = match duty {
+            Duty::Linger { .. } => now + LINGER_US,
+            _ => now + self.patience(),
+        };
+        if conn.since_us == 0 {
+            conn.since_us = now;
+        }
+        let fd = conn.raw();
+        self.count_bound(is_bound(&conn, &duty), true);
+        let key = self.conns.insert((conn, duty));
+        if self.epoll.add(fd, events, key as u64).is_err() {
+            self.remove(key);
+        }
+    }
+
+    fn remove(&mut self, key: usize) -> Option<(Conn, Duty)> {
+        let (conn, duty) = self.conns.try_remove(key)?;
+        self.epoll.delete(conn.raw());
+        self.count_bound(is_bound(&conn, &duty), false);
+        Some((conn, duty))
+    }
+
+    /// The scoreboard shows who still needs this very worker.
+    fn count_bound(&mut self, bound: bool, more: bool) {
+        if bound {
+            self.bound = if more { self.bound + 1 } else { self.bound.saturating_sub(1) };
+            if let Some(slot) = self.engine.slot() {
+                slot.bound.store(self.bound, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn event(&mut self, key: usize, _events: u32, now: u64) {
+        let patience = self.patience();
+        let Some((conn, duty)) = self.conns.get_mut(key) else { return };
+        match duty {
+            Duty::Read => {
+                if let Some((conn, _)) = self.remove(key) {
+                    self.read_on(conn, now);
+                }
+            }
+            Duty::Write { pending, .. } => match pending.flush(conn.raw()) {
+                Ok(sent) => {
+                    if sent > 0 {
+                        conn.deadline_us = now + patience;
+                    }
+                    if pending.is_empty() {
+                        self.written(key, now);
+                    }
+                }
+                Err(_) => drop(self.remove(key)),
+            },
+            Duty::Linger { swallowed } => {
+                let mut sink = Vec::with_capacity(16 * 1024);
+                let over = match sys::recv_into(conn.raw(), &mut sink) {
+                    Ok(0) => true,
+                    Ok(n) => {
+                        *swallowed += n as u64;
+                        *swallowed > LINGER_BYTES
+                    }
+                    Err(e) => !sys::would_block(&e),
+                };
+                if over {
+                    self.remove(key);
+                }
+            }
+        }
+    }
+
+    /// The answer is out.
+    fn written(&mut self, key: usize, now: u64) {
+        let Some((conn, Duty::Write { keep, unread, .. })) = self.remove(key) else { return };
+        if !keep {
+            sys::shutdown(conn.raw(), libc::SHUT_WR);
+            if unread {
+                self.add(conn, Duty::Linger { swallowed: 0 }, now);
+            }
+            return;
+        }
+        if self.engine.is_leaving() {
+            release(&self.engine, conn);
+        } else if conn.buffer.is_empty() {
+            if let Some(conn) = self.engine.park(conn, now) {
+                release(&self.engine, conn);
+            }
+        } else {
+            self.engine.deliver(conn);
+        }
+    }
+
+    /// Receive what is there; whole requests go to the Python threads.
+    fn read_on(&mut self, mut conn: Conn, now: u64) {
+        let mut first = !conn.buffer.is_empty();
+        let mut received_bytes = 0;
+        loop {
+            let received = if std::mem::take(&mut first) { Ok(Received::Bytes) } else { conn.receive() };
+            match received {
+                Ok(Received::Bytes) => match examine(&mut conn, &mut self.request, &self.engine.settings) {
+                    Step::Run => return self.engine.deliver(conn),
+                    Step::More => {
+                        conn.invite();
+                        // Level-triggered: it goes on with the next event.
+                        received_bytes += conn.last_received;
+                        if received_bytes > AT_ONCE {
+                            return self.add(conn, Duty::Read, now);
+                        }
+                    }
+                    other => return answer_without_app(&self.engine, conn, other),
+                },
+                Ok(Received::Nothing) => return self.add(conn, Duty::Read, now),
+                Ok(Received::End) if conn.buffer.is_empty() => return,
+                Ok(Received::End) => {
+                    say!(
+                        "a client closed its connection in the middle of a request ({} bytes had come)",
+                        conn.buffer.len()
+                    );
+                    return;
+                }
+                Err(e) => {
+                    if let Some(step) = no_memory(&e) {
+                        answer_without_app(&self.engine, conn, step);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn control(&mut self, now: u64) {
+        let Some(control) = &self.engine.control else { return };
+        match control.receive(false) {
+            Ok(Message::Message(ToWorker::Retire { hand_over }, _)) => {
+                self.begin_leaving(if hand_over { Leaving::HandOver } else { Leaving::Stop }, now);
+            }
+            Ok(Message::Message(ToWorker::Ping, _)) => control.send(&ToMaster::Alive),
+            Ok(Message::Message(ToWorker::Accept { on }, _)) if !self.engine.is_leaving() => {
+                if on {
+                    let _ = self.engine.accept_on();
+                } else {
+                    ACCEPT_AGAIN_US.store(0, Ordering::SeqCst);
+                    self.engine.accept_off();
+                    self.pass_on_woken(now);
+                }
+            }
+            Ok(Message::Message(ToWorker::ReopenLogs, files)) => {
+                files.first().into_iter().for_each(crate::log::reopen)
+            }
+            Ok(Message::Message(..) | Message::Nothing) => {}
+            Err(e) if e.kind() == io::ErrorKind::Other => say!("the master said something strange: {e}"),
+            Ok(Message::Gone) | Err(_) => {
+                self.epoll.delete(control.as_raw_fd());
+                if !self.finished {
+                    say!("the master is gone; finishing what is here and ending");
+                }
+                self.orphaned_us = now;
+                self.begin_leaving(Leaving::Orphaned, now);
+            }
+        }
+    }
+
+    fn timers(&mut self, now: u64) {
+        if self.engine.has_deadlines() {
+            harakiri::check(&self.engine, now);
+        }
+        if now >= self.last_tick_us + TICK_US && self.engine.watched.load(Ordering::Acquire) {
+            self.last_tick_us = now;
+            self.tick(now);
+        }
+        if now >= self.last_second_us + SECOND_US {
+            self.last_second_us = now;
+            self.every_second(now);
+        }
+    }
+
+    /// Look whether the Python threads get on. When none is idle, others get what is ready here.
+    fn tick(&mut self, now: u64) {
+        let (mut moved, mut all_stuck) = (false, true);
+        for (cell, last) in self.engine.threads.iter().zip(&mut self.sequences) {
+            let sequence = cell.sequence.load(Ordering::SeqCst);
+            moved |= sequence != *last;
+            all_stuck &= sequence == *last && sequence & 1 == 1;
+            *last = sequence;
+        }
+        backlog::look(&self.engine, now);
+        self.unmeasured |= moved;
+        if all_stuck {
+            self.pass_on(now);
+        } else if !moved {
+            // A thread that begins a request from here on turns it on again.
+            self.engine.watched.store(false, Ordering::SeqCst);
+            let begun = |(cell, last): (&ThreadCell, &u64)| cell.sequence.load(Ordering::SeqCst) != *last;
+            if self.engine.threads.iter().zip(&self.sequences).any(begun) {
+                self.engine.watched.store(true, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn every_second(&mut self, now: u64) {
+        let again = ACCEPT_AGAIN_US.load(Ordering::Relaxed);
+        if again > 0 && now >= again && !self.engine.is_leaving() {
+            ACCEPT_AGAIN_US.store(0, Ordering::SeqCst);
+            let _ = self.engine.accept_on();
+        }
+        // Idle connections whose time is over. One that has sent something meanwhile waits for a busy thread.
+        for conn in self.engine.unpark_where(|c| c.deadline_us <= now) {
+            if sys::readable(conn.raw()) {
+                self.engine.submit(Job::Read(conn));
+            }
+        }
+        let patience = self.patience();
+        let late: Vec<usize> = self
+            .conns
+            .iter()
+            .filter(|(_, (c, d))| {
+                c.deadline_us <= now
+                    || (matches!(d, Duty::Read) && c.spool.is_none() && now > c.since_us + REQUEST_US)
+            })
+            .map(|(k, _)| k)
+            .collect();
+        for key in late {
+            if let Some((conn, Duty::Write { .. })) = self.conns.get_mut(key) {
+                // A slow client that gets on makes what the kernel holds less.
+                let unsent = sys::unsent(conn.raw());
+                if unsent < std::mem::replace(&mut conn.unsent, unsent) {
+                    conn.deadline_us = now + patience;
+                    continue;
+                }
+            }
+            if let Some((conn, Duty::Read)) = self.remove(key)
+                && !conn.buffer.is_empty()
+            {
+                say!("a client did not complete its request in time ({} bytes had come)", conn.buffer.len());
+                if conn.http {
+                    let _ = sys::send2(conn.raw(), &answer::error(408), b"");
+                }
+            }
+        }
+        self.unmeasured = false;
+        self.memory(now);
+    }
+
+    /// Memory for the scoreboard and the limits.
+    fn memory(&self, now: u64) {
+        let Some((vsz, rss)) = sys::memory() else { return };
+        if let Some(slot) = self.engine.slot() {
+            slot.vsz.store(vsz, Ordering::Relaxed);
+            slot.rss.store(rss, Ordering::Relaxed);
+            slot.connections.store((self.conns.len() + self.engine.parked()) as u64, Ordering::Relaxed);
+        }
+        let settings = &self.engine.settings;
+        if self.engine.lived(now) >= u64::from(settings.min_worker_lifetime) {
+            if settings.reload_on_rss > 0 && rss > settings.reload_on_rss {
+                self.engine.ask_replacement(ReplaceReason::Rss);
+            }
+            if settings.reload_on_as > 0 && vsz > settings.reload_on_as {
+                self.engine.ask_replacement(ReplaceReason::AddressSpace);
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The worker: one process that runs one WSGI application on inherited sockets.
+//!
+//! An abi3 extension module. The launcher (`src/bin/uswgi-worker`) execs the right interpreter, which loads this
+//! module and calls [`main`]. Rooms, in the order of a request's way:
+//!
+//! * [`start`]: contract with the master, role, import of the app; [`template`] forks workers.
+//! * [`engine`], [`parking`]: what the threads of one worker share; [`ready`]: the loop of a Python thread.
+//! * [`connection`]: bytes in, a whole request out; [`environ`], [`input`]: what the app gets.
+//! * [`response`], [`start_response`], [`respond`]: what the app gives; [`answer`]: answers of our own.
+//! * [`io`]: the native thread: slow peers, timers, the control socket, leaving. Never takes the GIL.
+//! * [`handover`]: connections to other workers; [`harakiri`], [`stacks`]: requests that take too long.
+//! * [`spool`]: large bodies on disk. [`report`], [`log_format`], [`log_json`]: the request log. [`title`]: the name in ps.
+//! * [`api`]: the module `uwsgi` that applications import.
+//! * [`sys`]: system calls; unsafe code stands there, in [`py`] and in `environ`.
+
+use pyo3::prelude::*;
+
+mod answer;
+mod api;
+mod app;
+mod asked;
+mod autoreload;
+mod backlog;
+mod connection;
+mod control;
+mod engine;
+mod environ;
+mod fastcall;
+mod file_wrapper;
+mod handover;
+mod harakiri;
+mod input;
+mod io;
+mod log;
+mod log_format;
+mod log_json;
+mod parking;
+mod pending;
+mod py;
+mod ready;
+mod report;
+mod respond;
+mod response;
+mod spool;
+mod stacks;
+mod start;
+mod start_response;
+mod static_files;
+mod steps;
+mod sys;
+mod template;
+mod title;
+
+/// Runs the process to its end; returns its exit status.
+#[pyfunction]
+fn main(py: Python<'_>) -> i32 {
+    start::run(py)
+}
+
+/// The extension module.
+#[pymodule]
+fn uswgi_worker(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(main, m)?)?;
+    m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! From exec to serving: takes the descriptors of the contract, reads the settings, imports the
+//! application and becomes a template or a worker. Decides the exit status, nothing about requests.
+
+use crate::app::Apps;
+use crate::control::Control;
+use crate::engine::Engine;
+use crate::template::{self, Left};
+use crate::{api, log, py as python, ready, say, steps, sys, title};
+use pyo3::prelude::*;
+use std::env;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+use uswgi_proto::affinity::cpus_of;
+use uswgi_proto::control::{CONTROL_VERSION, ToMaster, fitting};
+use uswgi_proto::exit::Exit;
+use uswgi_proto::scoreboard::Scoreboard;
+use uswgi_proto::settings::{Role, SETTINGS_VERSION, WorkerSettings, env as contract};
+use uswgi_proto::signals::WORKER_NOTICE;
+use uswgi_shared::Shared;
+
+/// What came through the exec.
+pub(crate) struct Inherited {
+    pub(crate) settings: WorkerSettings,
+    pub(crate) listeners: Vec<OwnedFd>,
+    pub(crate) control: Option<Control>,
+    pub(crate) board: Option<Arc<Scoreboard>>,
+    /// Locks and caches.
+    pub(crate) shared: Option<Shared>,
+    /// Sending and receiving end.
+    pub(crate) handover: Option<(OwnedFd, OwnedFd)>,
+}
+
+/// Takes a variable out of the environment: the application and its children never see the contract.
+fn take_variable(name: &str) -> Option<String> {
+    let value = env::var(name).ok();
+    // SAFETY: called before any thread is started and with the GIL held, so nobody reads environ now.
+    unsafe { env::remove_var(name) };
+    value
+}
+
+/// `os.environ` is a copy that Python made before: the contract goes from there too.
+fn forget_contract(py: Python<'_>) {
+    let Ok(environ) = py.import("os").and_then(|os| os.getattr("environ")) else { return };
+    for name in [
+        contract::SETTINGS_FD,
+        contract::CONTROL_FD,
+        contract::SCOREBOARD_FD,
+        contract::HANDOVER_FDS,
+        contract::SHARED_FD,
+        contract::LOG,
+        contract::LISTEN_FDS,
+        contract::LISTEN_PID,
+        "LISTEN_FDNAMES",
+    ] {
+        let _ = environ.call_method1("pop", (name, py.None()));
+    }
+}
+
+fn descriptor(name: &str) -> Result<Option<OwnedFd>, String> {
+    let Some(text) = take_variable(name) else { return Ok(None) };
+    let number = text.parse().map_err(|_| format!("{name}={text} is no descriptor"))?;
+    sys::inherit(number).map(Some).ok_or_else(|| format!("{name}={text}: no such descriptor is open"))
+}
+
+fn inherit() -> Result<Inherited, String> {
+    if let Some(said) = take_variable(contract::LOG) {
+        log::adopt(&said);
+    }
+    let settings = descriptor(contract::SETTINGS_FD)?.ok_or_else(|| {
+        format!("{} is not set; start the application with uswgi-master", contract::SETTINGS_FD)
+    })?;
+    let mut text = String::new();
+    File::from(settings).read_to_string(&mut text).map_err(|e| format!("cannot read the settings: {e}"))?;
+    let settings: WorkerSettings =
+        serde_json::from_str(&text).map_err(|e| format!("the settings are of another version: {e}"))?;
+    if settings.version != SETTINGS_VERSION {
+        return Err(format!(
+            "the settings have version {}, this module reads {SETTINGS_VERSION}",
+            settings.version
+        ));
+    }
+    let count: i32 = take_variable(contract::LISTEN_FDS).and_then(|n| n.parse().ok()).unwrap_or(0);
+    take_variable(contract::LISTEN_PID);
+    take_variable("LISTEN_FDNAMES");
+    if count as usize != settings.listeners.len() {
+        return Err(format!(
+            "{} sockets were inherited, the settings name {}",
+            count,
+            settings.listeners.len()
+        ));
+    }
+    let listeners = (3..3 + count)
+        .map(|fd| sys::inherit(fd).ok_or_else(|| format!("socket {fd} was not inherited")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let control = descriptor(contract::CONTROL_FD)?.map(Control::new);
+    let board = match descriptor(contract::SCOREBOARD_FD)? {
+        Some(fd) => Some(Arc::new(Scoreboard::adopt(fd.as_fd()).map_err(|e| e.to_string())?)),
+        None => None,
+    };
+    let shared = match descriptor(contract::SHARED_FD)? {
+        Some(fd) => Some(Shared::adopt(fd.as_fd()).map_err(|e| e.to_string())?),
+        None => None,
+    };
+    let handover = match take_variable(contract::HANDOVER_FDS) {
+        Some(text) => {
+            let pair = text.split_once(',').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+            let (send, receive) =
+                pair.ok_or_else(|| format!("{}={text} is no pair", contract::HANDOVER_FDS))?;
+            sys::inherit(send).zip(sys::inherit(receive))
+        }
+        None => None,
+    };
+    Ok(Inherited { settings, listeners, control, board, shared, handover })
+}
+
+/// The whole life of the process; its exit status.
+pub(crate) fn run(py: Python<'_>) -> i32 {
+    let code = match inherit() {
+        Ok(inherited) => {
+            forget_contract(py);
+            live(py, inherited)
+        }
+        Err(e) => {
+            say!("{e}");
+            Exit::Usage
+        }
+    };
+    python::flush(py);
+    code.code()
+}
+
+fn hello(control: Option<&Control>, role: Role) {
+    if let Some(control) = control {
+        control.send(&ToMaster::Hello { version: CONTROL_VERSION, role, pid: std::process::id() as i32 });
+    }
+}
+
+/// `cpu-affinity`. This thread is the only one so far; those to come inherit it.
+fn bind_to_cpus(settings: &WorkerSettings) {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    if settings.cpu_affinity == 0 {
+        return;
+    }
+    let this = nix::unistd::Pid::from_raw(0);
+    let bind = || -> nix::Result<()> {
+        let mask = sched_getaffinity(this)?;
+        let allowed: Vec<usize> = (0..CpuSet::count()).filter(|&i| mask.is_set(i) == Ok(true)).collect();
+        let mut set = CpuSet::new();
+        for cpu in cpus_of(&allowed, settings.cpu_affinity, settings.worker_id) {
+            set.set(cpu)?;
+        }
+        sched_setaffinity(this, &set)
+    };
+    if let Err(e) = bind() {
+        say!("cannot bind to {} CPUs (cpu-affinity): {e}", settings.cpu_affinity);
+    }
+}
+
+fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
+    for signal in WORKER_NOTICE {
+        sys::take_notice_only(signal);
+    }
+    // The master left them blocked until here.
+    sys::unblock_signals();
+    if inherited.settings.limit_as > 0 {
+        sys::single_arena();
+    }
+    log::set_style(&inherited.settings.log_lines);
+    log::set_worker(inherited.settings.worker_id);
+    let title = |s: &WorkerSettings| title::set(&title::of(&s.procname_prefix, s.worker_id));
+    title(&inherited.settings);
+    let role = inherited.settings.role;
+    hello(inherited.control.as_ref(), role);
+    if inherited.control.is_some() {
+        // While the application is imported nobody watches for the master's end; a loop in it must not stay.
+        sys::parent_death_signal(libc::SIGKILL);
+    }
+    let (shared, board) = (inherited.shared.take(), inherited.board.clone());
+    if let Err(e) = api::install(py, &inherited.settings, shared, board) {
+        say!("the module uwsgi cannot be made: {}", python::traceback(py, &e));
+        return Exit::Failed;
+    }
+    if role == Role::Worker {
+        bind_to_cpus(&inherited.settings);
+    }
+    python::buffer_lines(py);
+    let before = Instant::now();
+    let apps = match Apps::load(py, &inherited.settings) {
+        Ok(apps) => apps,
+        Err(error) => {
+            match &inherited.control {
+                Some(control) if inherited.settings.need_app => {
+                    control.send(&ToMaster::LoadFailed { message: fitting(&error.0).to_string() });
+                }
+                _ => say!("{}", error.0),
+            }
+            if inherited.settings.need_app {
+                return Exit::AppFailed;
+            }
+            Apps::default()
+        }
+    };
+    if role == Role::Check {
+        return Exit::Ok;
+    }
+    let startup_ms = before.elapsed().as_millis() as u64;
+    if role == Role::Template {
+        let Some(control) = inherited.control.take() else {
+            say!("a template needs a control socket");
+            return Exit::Usage;
+        };
+        match template::serve(py, control) {
+            Left::Exit(code) => return code,
+            Left::Worker(who) => {
+                inherited.settings.role = Role::Worker;
+                inherited.settings.slot = who.slot;
+                inherited.settings.worker_id = who.worker_id;
+                inherited.settings.max_requests = who.max_requests;
+                inherited.control = Some(who.control);
+                log::set_worker(who.worker_id);
+                title(&inherited.settings);
+                bind_to_cpus(&inherited.settings);
+                hello(inherited.control.as_ref(), Role::Worker);
+                api::become_worker(who.worker_id);
+                api::hooks::after_fork(py);
+            }
+        }
+    }
+    let own = &inherited.settings.steps;
+    let first = inherited.settings.worker_id == 1;
+    let steps = own.worker.iter().chain(own.first_worker.iter().filter(|_| first));
+    if let Err(e) = steps::run(py, steps) {
+        say!("{e}");
+        return Exit::Failed;
+    }
+    sys::parent_death_signal(0);
+    match Engine::new(inherited, startup_ms) {
+        Ok(engine) => {
+            api::serve(&engine);
+            let exit = ready::serve(py, engine, apps);
+            api::hooks::at_exit(py);
+            exit
+        }
+        Err(e) => {
+            say!("cannot start to serve: {e}");
+            Exit::Failed
+        }
+    }
+}

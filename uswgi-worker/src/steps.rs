@@ -1,0 +1,49 @@
+//! Steps (`exec-*`, `hook-*`) that run in the process that loads the application, or in each worker.
+//! It must run before any thread of ours is started.
+
+use crate::say;
+use nix::unistd::{Group, User};
+use pyo3::prelude::*;
+use std::io;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use uswgi_proto::step::{Runner, Step};
+
+struct Worker<'py>(Python<'py>);
+
+impl Runner for Worker<'_> {
+    fn exec(&mut self, command: &str) -> io::Result<ExitStatus> {
+        // Threads that the application has started go on meanwhile.
+        self.0.detach(|| Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::null()).status())
+    }
+
+    /// Through Python, which keeps a copy of the environment and writes the process's own.
+    fn set_variable(&mut self, name: &str, value: &str) {
+        let set = || self.0.import("os")?.getattr("environ")?.set_item(name, value);
+        if let Err(e) = set() {
+            say!("{name} cannot be set: {e}");
+        }
+    }
+
+    fn chown(&mut self, path: &Path, user: &str, group: &str) -> io::Result<()> {
+        let unknown = || io::Error::other(format!("there is no user {user} or no group {group}"));
+        let uid = match user.parse() {
+            Ok(number) => nix::unistd::Uid::from_raw(number),
+            Err(_) => User::from_name(user)?.ok_or_else(unknown)?.uid,
+        };
+        let gid = match group.parse() {
+            Ok(number) => nix::unistd::Gid::from_raw(number),
+            Err(_) => Group::from_name(group)?.ok_or_else(unknown)?.gid,
+        };
+        Ok(nix::unistd::chown(path, Some(uid), Some(gid))?)
+    }
+
+    fn say(&mut self, line: &str) {
+        say!("{line}");
+    }
+}
+
+/// Run them in order until one fails; why it did.
+pub(crate) fn run<'a>(py: Python<'_>, steps: impl IntoIterator<Item = &'a Step>) -> Result<(), String> {
+    steps.into_iter().try_for_each(|step| step.run(&mut Worker(py)).map_err(|e| e.to_string()))
+}

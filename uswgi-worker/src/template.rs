@@ -1,0 +1,134 @@
+//! The template: a process that has imported the application once and forks workers on request.
+//! It serves nothing and adds no thread of its own. Threads that the application started while it was
+//! imported live on here only, as in uWSGI's master; one warning names them.
+
+use crate::control::{Control, Received};
+use crate::py::{self, Side};
+use crate::say;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
+use std::os::fd::OwnedFd;
+use uswgi_proto::control::{ToMaster, ToWorker};
+use uswgi_proto::exit::Exit;
+
+/// Who a forked process is.
+pub(crate) struct Identity {
+    pub(crate) slot: u32,
+    pub(crate) worker_id: u32,
+    pub(crate) max_requests: u64,
+    pub(crate) control: Control,
+}
+
+/// How the loop ended.
+pub(crate) enum Left {
+    /// In a new process: be this worker.
+    Worker(Identity),
+    /// In the template: end with this code.
+    Exit(Exit),
+}
+
+/// Fork workers until the master closes the control socket. Returns in every forked process too.
+pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
+    warn_of_threads(py);
+    control.send(&ToMaster::Ready);
+    loop {
+        match py.detach(|| control.receive(true)) {
+            Ok(Received::Message(ToWorker::Fork { slot, worker_id, max_requests }, descriptors)) => {
+                let Some((socket, output)) = given(descriptors) else { continue };
+                if let Some(identity) = fork(py, &control, slot, worker_id, max_requests, socket) {
+                    output.iter().for_each(crate::log::reopen);
+                    return Left::Worker(identity);
+                }
+            }
+            Ok(Received::Message(ToWorker::ReopenLogs, files)) => {
+                files.first().into_iter().for_each(crate::log::reopen);
+            }
+            Ok(Received::Message(ToWorker::Retire { .. }, _) | Received::Gone) => {
+                return Left::Exit(Exit::Ok);
+            }
+            Ok(Received::Message(..) | Received::Nothing) => {}
+            Err(e) => {
+                say!("the template cannot read its control socket: {e}");
+                return Left::Exit(Exit::Failed);
+            }
+        }
+    }
+}
+
+/// What comes with a fork: the worker's control socket, and its stdout and stderr where it has its own.
+fn given(descriptors: Vec<OwnedFd>) -> Option<(OwnedFd, Option<OwnedFd>)> {
+    let mut descriptors = descriptors.into_iter();
+    Some((descriptors.next()?, descriptors.next()))
+}
+
+fn fork(
+    py: Python<'_>,
+    control: &Control,
+    slot: u32,
+    worker_id: u32,
+    max_requests: u64,
+    socket: OwnedFd,
+) -> Option<Identity> {
+    py::flush(py);
+    let failed = |message: String| control.send(&ToMaster::ForkFailed { worker_id, message });
+    match py::fork_twice(py) {
+        Ok(Side::Child(intermediate)) => {
+            crate::sys::parent_death_signal(0);
+            wait_for_new_parent(intermediate);
+            Some(Identity { slot, worker_id, max_requests, control: Control::new(socket) })
+        }
+        Ok(Side::Parent(0)) => None,
+        Ok(Side::Parent(status)) => {
+            let errno = nix::Error::from_raw((status >> 8) & 0x7f);
+            failed(format!("fork: {errno}"));
+            None
+        }
+        Err(e) => {
+            failed(format!("fork: {e}"));
+            None
+        }
+    }
+}
+
+/// Until the intermediate has ended, the master is not yet the parent, and its waitid would say ECHILD.
+fn wait_for_new_parent(intermediate: i32) {
+    let still = || nix::unistd::getppid().as_raw() == intermediate;
+    if !still() {
+        return;
+    }
+    if let Ok(fd) = uswgi_proto::instance::pidfd_open(intermediate) {
+        let mut fds = [PollFd::new(std::os::fd::AsFd::as_fd(&fd), PollFlags::POLLIN)];
+        let _ = poll(&mut fds, PollTimeout::NONE);
+    }
+    while still() {
+        std::thread::yield_now();
+    }
+}
+
+fn warn_of_threads(py: Python<'_>) {
+    let names = || -> PyResult<Vec<String>> {
+        let modules = PyModule::import(py, "sys")?.getattr("modules")?;
+        if !modules.contains("threading")? {
+            return Ok(Vec::new());
+        }
+        let threading = PyModule::import(py, "threading")?;
+        let main = threading.call_method0("main_thread")?;
+        let mut names = Vec::new();
+        for thread in threading.call_method0("enumerate")?.try_iter()? {
+            let thread = thread?;
+            if !thread.is(&main) {
+                names.push(thread.getattr("name")?.extract()?);
+            }
+        }
+        Ok(names)
+    };
+    match names() {
+        Ok(names) if !names.is_empty() => say!(
+            "the application started threads while it was imported ({}); they do not exist in the workers: \
+             start them in a post-fork hook, or set lazy-apps = true",
+            names.join(", ")
+        ),
+        _ => {}
+    }
+}
