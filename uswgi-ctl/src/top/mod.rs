@@ -1,11 +1,13 @@
 //! `top`: the instance on a screen that follows it. Keys sort, filter, and steer.
 //!
-//! * [`state`]: what is known and what keys do. Pure.  * [`view`]: the picture.
+//! * [`state`]: what is known; [`rows`]: the table of it; [`keys`]: what keys do. All pure.  * [`view`]: the picture.
 //! * here: the terminal, the clock, and the orders, which run beside so that the picture never stands still.
 //!
 //! Everything shown is read from shared memory and the kernel; the master is not asked. Where the output is no
 //! terminal, the same is printed as plain text.
 
+pub mod keys;
+pub mod rows;
 pub mod state;
 pub mod view;
 
@@ -14,8 +16,9 @@ use crate::report::{Report, stdout};
 use crate::target::Target;
 use crate::{orders, status};
 use clap::ArgMatches;
+use keys::{Asked, Order};
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
-use state::{Asked, Order, Sort, Top};
+use state::{Sort, Top};
 use std::io::IsTerminal;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -90,7 +93,7 @@ fn picture(top: &Top) -> String {
         }
         let _ = writeln!(out, "{}", cells.last().map_or("", String::as_str).trim_end());
     };
-    line(&state::COLUMNS.map(String::from));
+    line(&rows::COLUMNS.map(String::from));
     rows.iter().for_each(|r| line(&r.cells));
     out
 }

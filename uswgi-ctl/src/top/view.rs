@@ -1,6 +1,7 @@
 //! Draws what `state` knows. Decides nothing.
 
-use super::state::{COLUMNS, Mode, Top};
+use super::rows::COLUMNS;
+use super::state::{Mode, Top};
 use crate::report::printable;
 use crate::status::{bytes, duration, milliseconds};
 use ratatui::Frame;

@@ -1,0 +1,177 @@
+//! What the keys of `top` do. Pure: a key in, what is asked for out; carrying it out is for others.
+
+use super::rows::Row;
+use super::state::{Mode, Sort, Top};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What is done to the instance; carried out elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Show the Python stacks of this worker.
+    Stacks(u32),
+    /// Replace this worker, its requests finished.
+    Retire(u32),
+    /// Reload.
+    Reload,
+}
+
+impl Order {
+    /// As a question.
+    pub fn question(self) -> String {
+        let what = match self {
+            Order::Stacks(id) => format!("show the stacks of worker {id}?"),
+            Order::Retire(id) => format!("retire worker {id}?"),
+            Order::Reload => "reload the instance?".into(),
+        };
+        what + " y: yes, any other key: no"
+    }
+}
+
+/// What a key asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing but another picture.
+    Nothing,
+    /// The end.
+    Quit,
+    /// A look before its time.
+    Look,
+    /// To do something.
+    Do(Order),
+}
+
+impl Top {
+    /// A key was pressed.
+    pub fn key(&mut self, key: KeyEvent) -> Asked {
+        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
+            return Asked::Quit;
+        }
+        match &mut self.mode {
+            Mode::Filter => {
+                match key.code {
+                    KeyCode::Enter => self.mode = Mode::List,
+                    KeyCode::Esc => {
+                        self.filter.clear();
+                        self.mode = Mode::List;
+                    }
+                    KeyCode::Backspace => drop(self.filter.pop()),
+                    KeyCode::Char(c) => self.filter.push(c),
+                    _ => {}
+                }
+                Asked::Nothing
+            }
+            Mode::Confirm(order) => {
+                let order = *order;
+                self.mode = Mode::List;
+                self.message.clear();
+                if matches!(key.code, KeyCode::Char('y' | 'Y')) { Asked::Do(order) } else { Asked::Nothing }
+            }
+            Mode::Text { text, from, .. } => {
+                let last = text.lines().count().saturating_sub(1).min(u16::MAX.into()) as u16;
+                match key.code {
+                    KeyCode::Down | KeyCode::Char('j') => *from = from.saturating_add(1).min(last),
+                    KeyCode::Up | KeyCode::Char('k') => *from = from.saturating_sub(1),
+                    KeyCode::PageDown | KeyCode::Char(' ') => *from = from.saturating_add(20).min(last),
+                    KeyCode::PageUp => *from = from.saturating_sub(20),
+                    _ => self.mode = Mode::List,
+                }
+                Asked::Nothing
+            }
+            Mode::List => self.key_in_list(key.code),
+        }
+    }
+
+    fn key_in_list(&mut self, code: KeyCode) -> Asked {
+        let rows = self.rows(0);
+        let chosen = self.chosen(&rows);
+        self.message.clear();
+        match code {
+            KeyCode::Char('q') | KeyCode::Esc => return Asked::Quit,
+            KeyCode::Char(' ') => return Asked::Look,
+            KeyCode::Down | KeyCode::Char('j') => self.choose(&rows, 1),
+            KeyCode::Up | KeyCode::Char('k') => self.choose(&rows, -1),
+            KeyCode::Char('s') => {
+                let at = Sort::ALL.iter().position(|s| *s == self.sort).unwrap_or(0);
+                self.sort = Sort::ALL[(at + 1) % Sort::ALL.len()];
+            }
+            KeyCode::Char('r') => self.reverse = !self.reverse,
+            KeyCode::Char('t') => self.threads = !self.threads,
+            KeyCode::Char('/') => self.mode = Mode::Filter,
+            KeyCode::Char('R') => self.mode = Mode::Confirm(Order::Reload),
+            KeyCode::Char('x') => {
+                if let Some(id) = chosen {
+                    self.mode = Mode::Confirm(Order::Retire(id));
+                }
+            }
+            KeyCode::Char('p') | KeyCode::Enter => {
+                if let Some(id) = chosen {
+                    self.message = format!("asking worker {id} for its stacks...");
+                    return Asked::Do(Order::Stacks(id));
+                }
+            }
+            KeyCode::Char('?' | 'h') => self.show("keys".into(), HELP),
+            _ => {}
+        }
+        Asked::Nothing
+    }
+
+    fn choose(&mut self, rows: &[Row], by: isize) {
+        let numbers: Vec<u32> = rows.iter().filter(|r| r.is_worker).map(|r| r.worker).collect();
+        let Some(now) = self.chosen(rows) else { return };
+        let at = numbers.iter().position(|id| *id == now).unwrap_or(0);
+        let next = at.saturating_add_signed(by).min(numbers.len() - 1);
+        self.chosen = numbers[next];
+    }
+}
+
+/// What the keys do.
+const HELP: &str = "\
+up, down   choose a worker
+p, Enter   its Python stacks
+x          retire it: a successor first, its requests are finished
+R          reload the instance
+s          sort by: id, cpu, rate, memory, age, requests
+r          the other way round
+t          rows for threads, or not
+/          filter rows by a text; Esc takes the filter away
+space      look now
+q          quit";
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::top::state::tests::three;
+
+    pub(in crate::top) fn press(top: &mut Top, keys: &str) -> Asked {
+        let mut asked = Asked::Nothing;
+        for c in keys.chars() {
+            let code = match c {
+                '\n' => KeyCode::Enter,
+                '\u{1b}' => KeyCode::Esc,
+                c => KeyCode::Char(c),
+            };
+            asked = top.key(KeyEvent::new(code, KeyModifiers::NONE));
+        }
+        asked
+    }
+
+    #[test]
+    fn orders_are_for_the_chosen_worker_and_confirmed_where_they_change_something() {
+        let mut top = three();
+        assert_eq!(press(&mut top, "p"), Asked::Do(Order::Stacks(1)));
+        press(&mut top, "jjjjk");
+        assert_eq!(press(&mut top, "x"), Asked::Nothing);
+        assert!(matches!(top.mode, Mode::Confirm(o) if o.question().starts_with("retire worker 2?")));
+        assert_eq!(press(&mut top, "n"), Asked::Nothing);
+        assert_eq!(press(&mut top, "xy"), Asked::Do(Order::Retire(2)));
+        assert_eq!(press(&mut top, "Ry"), Asked::Do(Order::Reload));
+        // The chosen one stays chosen when the order changes.
+        press(&mut top, "r");
+        assert_eq!(press(&mut top, "\n"), Asked::Do(Order::Stacks(2)));
+        top.show("x".into(), "a\nb\u{1b}c");
+        assert_eq!(press(&mut top, "j"), Asked::Nothing);
+        assert!(matches!(&top.mode, Mode::Text { from: 1, text, .. } if text.contains("\\u{1b}")));
+        press(&mut top, "q");
+        assert_eq!((top.mode.clone(), press(&mut top, "q")), (Mode::List, Asked::Quit));
+    }
+}

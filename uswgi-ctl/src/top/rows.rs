@@ -1,0 +1,162 @@
+//! The table of `top`: a row for each worker, and for each thread in a request. Pure: a snapshot in, texts out.
+
+use super::state::{Sort, Top};
+use crate::report::printable;
+use crate::status::{bytes, duration, last_restart, milliseconds};
+use uswgi_proto::show::latency::quantile;
+use uswgi_proto::show::names::worker_state_name;
+use uswgi_proto::show::snapshot::{Thread, Worker};
+
+/// A row: a worker, or a thread under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Worker number.
+    pub worker: u32,
+    /// False for a thread.
+    pub is_worker: bool,
+    /// The worker does something besides waiting, or the thread is in a request.
+    pub busy: bool,
+    /// One text a column; a thread has its request in the last one.
+    pub cells: Vec<String>,
+}
+
+/// Headings of the columns.
+pub const COLUMNS: [&str; 12] =
+    ["WORKER", "PID", "STATE", "GEN", "REQS", "REQ/S", "CPU%", "RSS", "BUSY", "P99", "UP", "REQUEST"];
+
+fn age(w: &Worker) -> u64 {
+    w.threads.iter().filter(|t| t.busy).map(|t| t.busy_us).max().unwrap_or(0)
+}
+
+fn request(t: &Thread) -> String {
+    let line = t.request.as_ref().map_or("?".into(), |r| format!("{} {} from {}", r.method, r.uri, r.remote));
+    format!("{} ms {}", milliseconds(t.busy_us), printable(&line))
+}
+
+impl Top {
+    /// The rows as they stand: filtered, sorted, threads under their workers.
+    pub fn rows(&self, now: u64) -> Vec<Row> {
+        let mut workers: Vec<&Worker> = self.seen.workers.iter().collect();
+        let size = |n: u64| n as f64;
+        let key = |w: &Worker| match self.sort {
+            Sort::Id => -f64::from(w.id),
+            Sort::Cpu => self.rate_of(w).cpu,
+            Sort::Rate => self.rate_of(w).requests,
+            Sort::Memory => size(w.rss),
+            Sort::Age => size(age(w)),
+            Sort::Requests => size(w.total.requests),
+        };
+        workers.sort_by(|a, b| key(b).total_cmp(&key(a)).then(a.id.cmp(&b.id)));
+        if self.reverse {
+            workers.reverse();
+        }
+        workers.into_iter().flat_map(|w| self.rows_of(w, now)).collect()
+    }
+
+    fn rows_of(&self, w: &Worker, now: u64) -> Vec<Row> {
+        let busy: Vec<(usize, &Thread)> = w.threads.iter().enumerate().filter(|(_, t)| t.busy).collect();
+        let rate = self.rate_of(w);
+        let last = match busy.as_slice() {
+            [] => match last_restart(w).as_str() {
+                "-" => String::new(),
+                why => format!("(came after: {why})"),
+            },
+            [(_, only)] if !self.threads || w.threads.len() == 1 => request(only),
+            [(_, one), ..] if !self.threads => format!("{} and {} more", request(one), busy.len() - 1),
+            _ => String::new(),
+        };
+        let worker = Row {
+            worker: w.id,
+            is_worker: true,
+            busy: !busy.is_empty(),
+            cells: vec![
+                w.id.to_string(),
+                w.pid.to_string(),
+                worker_state_name(w.state).into(),
+                w.generation.to_string(),
+                w.total.requests.to_string(),
+                format!("{:.1}", rate.requests),
+                format!("{:.1}", rate.cpu),
+                if w.rss > 0 { bytes(w.rss) } else { "-".into() },
+                format!("{}/{}", busy.len(), w.threads.len()),
+                quantile(&w.histogram, 0.99).map_or("-".into(), |us| format!("{}ms", milliseconds(us))),
+                duration(now.saturating_sub(w.last_spawn)),
+                last,
+            ],
+        };
+        let mut rows = vec![worker];
+        if self.threads && w.threads.len() > 1 {
+            rows.extend(busy.into_iter().map(|(i, t)| {
+                let mut cells = vec![String::new(); COLUMNS.len()];
+                cells[0] = format!("  :{i}");
+                cells[4] = t.total.requests.to_string();
+                cells[COLUMNS.len() - 1] = request(t);
+                Row { worker: w.id, is_worker: false, busy: true, cells }
+            }));
+        }
+        let wanted = |r: &Row| {
+            self.filter.is_empty()
+                || r.cells.iter().any(|c| c.to_lowercase().contains(&self.filter.to_lowercase()))
+        };
+        // A thread that fits brings its worker.
+        if rows.iter().skip(1).any(wanted) {
+            let mut shown = vec![rows[0].clone()];
+            shown.extend(rows.into_iter().skip(1).filter(wanted));
+            return shown;
+        }
+        if wanted(&rows[0]) { rows } else { Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::top::keys::Asked;
+    use crate::top::keys::tests::press;
+    use crate::top::state::Mode;
+    use crate::top::state::tests::three;
+
+    fn order(top: &Top) -> Vec<u32> {
+        top.rows(0).iter().filter(|r| r.is_worker).map(|r| r.worker).collect()
+    }
+
+    #[test]
+    fn rows_are_sorted_and_turned_round() {
+        let mut top = three();
+        assert_eq!(order(&top), [1, 2, 3]);
+        press(&mut top, "r");
+        assert_eq!(order(&top), [3, 2, 1]);
+        press(&mut top, "rsss");
+        assert_eq!((top.sort, order(&top)), (Sort::Memory, vec![1, 2, 3]));
+        press(&mut top, "s");
+        assert_eq!((top.sort, order(&top)[0]), (Sort::Age, 2));
+        assert_eq!(Sort::ALL.map(|s| Sort::from_name(s.name())), Sort::ALL.map(Some));
+    }
+
+    #[test]
+    fn a_thread_in_a_request_has_its_row_and_no_escape_sequence() {
+        let mut top = three();
+        let rows = top.rows(0);
+        assert_eq!(rows.iter().map(|r| r.is_worker).collect::<Vec<_>>(), [true, true, false, true]);
+        assert_eq!(rows[2].cells[11], "2500.0 ms GET /slow\\u{1b}[2J from ::1");
+        press(&mut top, "t");
+        let rows = top.rows(0);
+        assert_eq!(rows.len(), 3);
+        assert!(rows[1].cells[11].contains("/slow"));
+    }
+
+    #[test]
+    fn a_filter_leaves_what_fits() {
+        let mut top = three();
+        press(&mut top, "/SLOW");
+        assert_eq!(top.mode, Mode::Filter);
+        press(&mut top, "\n");
+        let rows = top.rows(0);
+        assert_eq!(rows.iter().map(|r| (r.worker, r.is_worker)).collect::<Vec<_>>(), [(2, true), (2, false)]);
+        press(&mut top, "/\u{1b}");
+        assert_eq!(order(&top).len(), 3);
+        press(&mut top, "/none of them\n");
+        assert!(top.rows(0).is_empty());
+        assert_eq!(press(&mut top, "p"), Asked::Nothing, "no worker is chosen");
+    }
+}
