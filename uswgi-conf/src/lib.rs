@@ -28,6 +28,7 @@ mod load;
 pub mod logs;
 pub mod options;
 pub mod place;
+mod quote;
 pub mod read;
 pub mod resolve;
 pub mod show;

@@ -1,6 +1,7 @@
 //! Printing: to standard output and error, silently when nobody reads any more, and JSON texts of bytes
 //! that are not UTF-8.
 
+use crate::quote::push_quoted;
 use std::io::Write;
 
 /// Print bytes to standard output. A closed pipe is not an error.
@@ -20,15 +21,7 @@ pub(super) fn json_string(bytes: &[u8]) -> String {
     let mut out = String::from("\"");
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            match c {
-                '"' => out.push_str("\\\""),
-                '\\' => out.push_str("\\\\"),
-                '\n' => out.push_str("\\n"),
-                '\r' => out.push_str("\\r"),
-                '\t' => out.push_str("\\t"),
-                c if c < ' ' || c == '\x7f' => out.push_str(&format!("\\u{:04x}", c as u32)),
-                c => out.push(c),
-            }
+            push_quoted(&mut out, c, c < ' ' || c == '\x7f');
         }
         for b in chunk.invalid() {
             out.push_str(&format!("\\udc{b:02x}"));

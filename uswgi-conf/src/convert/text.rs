@@ -2,6 +2,7 @@
 
 use super::{ConvertError, Raw, Syntax};
 use crate::diag::shown;
+use crate::quote::push_quoted;
 use crate::read::Pair;
 use crate::read::magic::MEANINGFUL;
 
@@ -131,15 +132,7 @@ fn xml(raw: &Raw) -> Result<Vec<u8>, ConvertError> {
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if super::unprintable(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
-            c => out.push(c),
-        }
+        push_quoted(&mut out, c, super::unprintable(c));
     }
     out.push('"');
     out

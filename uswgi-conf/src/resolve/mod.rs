@@ -19,6 +19,7 @@ pub(crate) mod caches;
 mod dynamic;
 mod finish;
 mod forms;
+mod loggers;
 mod logs;
 mod settings;
 mod static_files;

@@ -217,57 +217,27 @@ fn calculate(
     Ok(outcome(cache, result))
 }
 
-/// Add to the number of a key.
-#[pyfunction]
-#[pyo3(signature = (key, n = 1, expires = 0, cache = None, /))]
-fn cache_inc(
-    py: Python<'_>,
-    key: &Bound<'_, PyAny>,
-    n: i64,
-    expires: i64,
-    cache: Option<&str>,
-) -> PyResult<Option<bool>> {
-    calculate(py, key, Math::Add, n, expires, cache)
+macro_rules! calculation {
+    ($what:literal, $name:ident, $math:expr, $n:literal) => {
+        #[doc = $what]
+        #[pyfunction]
+        #[pyo3(signature = (key, n = $n, expires = 0, cache = None, /))]
+        fn $name(
+            py: Python<'_>,
+            key: &Bound<'_, PyAny>,
+            n: i64,
+            expires: i64,
+            cache: Option<&str>,
+        ) -> PyResult<Option<bool>> {
+            calculate(py, key, $math, n, expires, cache)
+        }
+    };
 }
 
-/// Subtract from the number of a key.
-#[pyfunction]
-#[pyo3(signature = (key, n = 1, expires = 0, cache = None, /))]
-fn cache_dec(
-    py: Python<'_>,
-    key: &Bound<'_, PyAny>,
-    n: i64,
-    expires: i64,
-    cache: Option<&str>,
-) -> PyResult<Option<bool>> {
-    calculate(py, key, Math::Sub, n, expires, cache)
-}
-
-/// Multiply the number of a key.
-#[pyfunction]
-#[pyo3(signature = (key, n = 2, expires = 0, cache = None, /))]
-fn cache_mul(
-    py: Python<'_>,
-    key: &Bound<'_, PyAny>,
-    n: i64,
-    expires: i64,
-    cache: Option<&str>,
-) -> PyResult<Option<bool>> {
-    calculate(py, key, Math::Mul, n, expires, cache)
-}
-
-/// Divide the number of a key.
-#[pyfunction]
-#[pyo3(signature = (key, n = 2, expires = 0, cache = None, /))]
-fn cache_div(
-    py: Python<'_>,
-    key: &Bound<'_, PyAny>,
-    n: i64,
-    expires: i64,
-    cache: Option<&str>,
-) -> PyResult<Option<bool>> {
-    calculate(py, key, Math::Div, n, expires, cache)
-}
+calculation!("Add to the number of a key.", cache_inc, Math::Add, 1);
+calculation!("Subtract from the number of a key.", cache_dec, Math::Sub, 1);
+calculation!("Multiply the number of a key.", cache_mul, Math::Mul, 2);
+calculation!("Divide the number of a key.", cache_div, Math::Div, 2);
 
 struct Get;
 
