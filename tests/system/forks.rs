@@ -126,10 +126,10 @@ fn a_generation_whose_workers_die_at_once_is_given_up_and_the_last_good_one_serv
     assert_eq!(header.last_outcome.load(Relaxed), Outcome::AppFailed as u32);
     assert_eq!(server.worker_pids(), before, "the last good generation, untouched");
     let reason = header.reason.read().unwrap_or_default();
-    assert!(reason.contains("before it said hello"), "{reason}");
+    assert!(reason.contains("exited with code 9"), "{reason}");
     let status = server.ctl(&["status"]);
     assert!(
-        String::from_utf8_lossy(&status.stdout).contains("before it said hello"),
+        String::from_utf8_lossy(&status.stdout).contains("exited with code 9"),
         "kept in view: {status:?}"
     );
     server.get("/hello").expect(200);
@@ -150,7 +150,7 @@ fn workers_that_die_again_and_again_keep_nobody_busy_and_the_reason_in_view() {
     assert!(deaths() - before <= 8, "{} deaths in three seconds", deaths() - before);
     assert!(ticks(server.pid()) - used <= 15, "{} ticks of the master", ticks(server.pid()) - used);
     let status = server.ctl(&["status"]);
-    assert!(String::from_utf8_lossy(&status.stdout).contains("before it said hello"), "{status:?}");
+    assert!(String::from_utf8_lossy(&status.stdout).contains("exited with code 9"), "{status:?}");
     fs::remove_file(server.dir.join("hold/flag")).unwrap();
     until("both again", || (server.worker_pids().len() == 2).then_some(()));
     server.get("/hello").expect(200);

@@ -4,7 +4,8 @@ use crate::sys;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use uswgi_proto::control::{MAX_MESSAGE, ToMaster, ToWorker, decode, encode};
+use uswgi_proto::control::{CONTROL_VERSION, MAX_MESSAGE, ToMaster, ToWorker, decode, encode};
+use uswgi_proto::settings::Role;
 
 /// The control socket. Sends may block for a moment, receiving waits only where it says so.
 #[derive(Debug)]
@@ -37,6 +38,11 @@ impl Control {
                 _ => return,
             }
         }
+    }
+
+    /// Tell the master who this is, before anything else.
+    pub(crate) fn hello(&self, role: Role) {
+        self.send(&ToMaster::Hello { version: CONTROL_VERSION, role, pid: std::process::id() as i32 });
     }
 
     /// The next message. Waits for it with `wait`.

@@ -17,17 +17,19 @@ unsafe extern "C" {
 pub(crate) enum Side {
     /// The process that forked, with the raw wait status of the intermediate.
     Parent(i32),
-    /// The new process, whose parent will be the subreaper; holds the pid of the intermediate.
-    Child(i32),
+    /// The new process, whose parent will be the subreaper.
+    Child,
 }
 
 /// Fork twice, so that the new process belongs to the subreaper, while Python's fork hooks run
 /// exactly once: two `os.fork()` would run the application's hooks, which start threads, twice.
-pub(crate) fn fork_twice(_: Python<'_>) -> std::io::Result<Side> {
+///
+/// `born` runs in the new process before those hooks, with the pid of the intermediate. It must not touch Python.
+pub(crate) fn fork_twice(_: Python<'_>, born: impl FnOnce(i32)) -> std::io::Result<Side> {
     // waitpid below must see the intermediate: an application that ignores SIGCHLD would eat it.
     let childless = sys::set_aside(libc::SIGCHLD);
     // SAFETY: the GIL is held (the token proves it); the calls come in the order that CPython's own
-    // os_fork_impl uses, and the intermediate does nothing but fork and _exit.
+    // os_fork_impl uses, and the intermediate does nothing but fork and _exit. `born` does not touch Python.
     unsafe {
         PyOS_BeforeFork();
         let first = sys::fork();
@@ -43,8 +45,9 @@ pub(crate) fn fork_twice(_: Python<'_>) -> std::io::Result<Side> {
                     Ok(0) => {
                         childless.restore();
                         uswgi_shared::locks::forked();
+                        born(me);
                         PyOS_AfterFork_Child();
-                        Ok(Side::Child(me))
+                        Ok(Side::Child)
                     }
                     Ok(_) => sys::exit_now(0),
                     Err(e) => sys::exit_now(e.raw_os_error().unwrap_or(1) & 0x7f),

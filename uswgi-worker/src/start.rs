@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 use uswgi_proto::affinity::cpus_of;
-use uswgi_proto::control::{CONTROL_VERSION, ToMaster, fitting};
+use uswgi_proto::control::{ToMaster, fitting};
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::Scoreboard;
 use uswgi_proto::settings::{Role, SETTINGS_VERSION, WorkerSettings, env as contract};
@@ -132,12 +132,6 @@ pub(crate) fn run(py: Python<'_>) -> i32 {
     code.code()
 }
 
-fn hello(control: Option<&Control>, role: Role) {
-    if let Some(control) = control {
-        control.send(&ToMaster::Hello { version: CONTROL_VERSION, role, pid: std::process::id() as i32 });
-    }
-}
-
 /// `cpu-affinity`. This thread is the only one so far; those to come inherit it.
 fn bind_to_cpus(settings: &WorkerSettings) {
     use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -173,8 +167,8 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     let title = |s: &WorkerSettings| title::set(&title::of(&s.procname_prefix, s.worker_id));
     title(&inherited.settings);
     let role = inherited.settings.role;
-    hello(inherited.control.as_ref(), role);
-    if inherited.control.is_some() {
+    if let Some(control) = &inherited.control {
+        control.hello(role);
         // While the application is imported nobody watches for the master's end; a loop in it must not stay.
         sys::parent_death_signal(libc::SIGKILL);
     }
@@ -223,7 +217,6 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
                 log::set_worker(who.worker_id);
                 title(&inherited.settings);
                 bind_to_cpus(&inherited.settings);
-                hello(inherited.control.as_ref(), Role::Worker);
                 api::become_worker(who.worker_id);
                 api::hooks::after_fork(py);
             }

@@ -11,6 +11,7 @@ use pyo3::types::PyModule;
 use std::os::fd::OwnedFd;
 use uswgi_proto::control::{ToMaster, ToWorker};
 use uswgi_proto::exit::Exit;
+use uswgi_proto::settings::Role;
 
 /// Who a forked process is.
 pub(crate) struct Identity {
@@ -72,12 +73,15 @@ fn fork(
 ) -> Option<Identity> {
     py::flush(py);
     let failed = |message: String| control.send(&ToMaster::ForkFailed { worker_id, message });
-    match py::fork_twice(py) {
-        Ok(Side::Child(intermediate)) => {
-            crate::sys::parent_death_signal(0);
-            wait_for_new_parent(intermediate);
-            Some(Identity { slot, worker_id, max_requests, control: Control::new(socket) })
-        }
+    let own = Control::new(socket);
+    // Before the application's fork hooks: of one that dies in them the master knows how it ended.
+    let born = |intermediate| {
+        crate::sys::parent_death_signal(0);
+        wait_for_new_parent(intermediate);
+        own.hello(Role::Worker);
+    };
+    match py::fork_twice(py, born) {
+        Ok(Side::Child) => Some(Identity { slot, worker_id, max_requests, control: own }),
         Ok(Side::Parent(0)) => None,
         Ok(Side::Parent(status)) => {
             let errno = nix::Error::from_raw((status >> 8) & 0x7f);
