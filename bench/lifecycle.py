@@ -3,15 +3,15 @@
 
     bench/lifecycle.py [--rounds N] [--servers uswgi,uWSGI,gunicorn,granian]
 
-Servers take turns, and the table shows medians over rounds. `start` is from exec to the first good answer, `memory`
-the sum of PSS of the whole process tree after 200 requests, `reload` from HUP until no worker of before is left while
-all are there again. gunicorn runs with --preload, except for the reload, where that would keep the old code.
+Servers take turns, and the table shows medians over rounds. bench/README.md says what the columns are.
 """
 
 import argparse
+import json
 import os
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +24,7 @@ import servers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKERS = 8
+REQUESTS = 200
 
 
 def pss(root):
@@ -46,13 +47,13 @@ def get(url):
         return False
 
 
-def until(check, seconds):
-    """Seconds until the check holds, looked at each millisecond."""
+def until(check, seconds, pause=0.001):
+    """Seconds until the check holds."""
     begin = time.monotonic()
     while not check():
         if time.monotonic() - begin > seconds:
             return None
-        time.sleep(0.001)
+        time.sleep(pause)
     return time.monotonic() - begin
 
 
@@ -61,38 +62,85 @@ def below(root):
     return set(measure.tree(root)) - {root}
 
 
-def once(name, args, folder, preload):
-    port = run.free_port()
-    address = f"127.0.0.1:{port}"
-    setup = run.Setup("http-close", address, HERE, "django_app.py", args.venv, args.uswgi, f"{folder}/file",
-                      f"{folder}/spent", WORKERS, 1)
-    with open(setup.spent, "wb") as spent:
-        spent.write(bytes(8))
-    make = servers.ALL[name]
-    if name == "gunicorn" and preload:
-        servers.ALL[name] = lambda s: [*make(s)[:-1], "--preload", make(s)[-1]]
-    url = f"http://{address}/"
+def worked(root, before):
+    """How many processes have used the processor since: those that served."""
+    after = measure.cpu_by_process(root)
+    return sum(1 for pid, seconds in after.items() if pid != root and seconds > before.get(pid, 0))
+
+
+def reload(server, pause):
+    """Seconds from HUP until no process of before is left while all are there again; None: not within a minute."""
+    old = {pid for pid in below(server.pid) if not is_helper(pid)}
+    os.kill(server.pid, signal.SIGHUP)
+    count = min(len(old), WORKERS)
+    return until(lambda: not (below(server.pid) & old) and len(below(server.pid)) >= count, 60, pause)
+
+
+def is_helper(pid):
+    """multiprocessing's resource tracker, which granian keeps over a reload."""
     try:
-        server = servers.Server(name, setup, f"{folder}/{name}.log")
-        start = until(lambda: get(url), 30)
-    finally:
-        servers.ALL[name] = make
-    result = {"start": start}
-    try:
-        for _ in range(200):
-            get(url)
-        result["memory"] = pss(server.pid)
-        if name != "granian" and not (name == "gunicorn" and preload):
-            time.sleep(1)
-            old = below(server.pid)
-            count = len(old)
-            os.kill(server.pid, signal.SIGHUP)
-            result["reload"] = until(
-                lambda: not (below(server.pid) & old) and len(below(server.pid)) >= min(count, WORKERS), 60
-            )
-    finally:
-        server.stop()
-    return result
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return b"resource_tracker" in f.read()
+    except OSError:
+        return True
+
+
+class Turn:
+    """A server with eight workers, started for one measurement."""
+
+    def __init__(self, name, args, folder, preload):
+        address = f"127.0.0.1:{run.free_port()}"
+        setup = run.Setup("http-close", address, HERE, "django_app.py", args.venv, args.uswgi, f"{folder}/file",
+                          f"{folder}/spent", WORKERS, 1, preload)
+        with open(setup.spent, "wb") as spent:
+            spent.write(bytes(8))
+        self.address, self.url = address, f"http://{address}/"
+        self.server = servers.Server(name, setup, f"{folder}/{name}.log")
+        self.start = until(lambda: get(self.url), 30)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop()
+
+    def begin_load(self, loadgen, seconds):
+        command = [loadgen, f"to={self.address}", "protocol=http-close", f"seconds={seconds}"]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def answers(load):
+    """Answers and errors of a load, which is waited for."""
+    seen = json.loads(load.communicate()[0].splitlines()[-1])
+    return seen["requests"], sum(seen["errors"].values())
+
+
+def start_and_memory(name, args, folder):
+    with Turn(name, args, folder, True) as turn:
+        # The first answer comes before the last worker.
+        time.sleep(1)
+        before = measure.cpu_by_process(turn.server.pid)
+        for _ in range(REQUESTS):
+            get(turn.url)
+        return {"start": turn.start, "memory": pss(turn.server.pid), "served": worked(turn.server.pid, before)}
+
+
+def reloads(name, args, folder, loadgen):
+    """A reload with nothing to do, and one under full load beside the same time without one."""
+    with Turn(name, args, folder, False) as turn:
+        time.sleep(1)
+        found = {"reload": reload(turn.server, 0.001)}
+        answers(turn.begin_load(loadgen, 1))
+        quiet, _ = answers(turn.begin_load(loadgen, args.window))
+        load = turn.begin_load(loadgen, args.window)
+        time.sleep(0.2)
+        # Looking is work too: it must not take the processors from those it looks at.
+        found["loaded"] = reload(turn.server, 0.05)
+        # A reload that takes longer than the window has no share.
+        inside = load.poll() is None and found["loaded"] is not None
+        with_reload, found["errors"] = answers(load)
+        found["share"] = with_reload / quiet if inside and quiet else None
+    return found
 
 
 def main():
@@ -101,23 +149,27 @@ def main():
     parser.add_argument("--servers", default="uswgi,uWSGI,gunicorn,granian")
     parser.add_argument("--venv", default=os.path.join(run.ROOT, "build/bench-venv"))
     parser.add_argument("--uswgi", default=os.path.join(run.ROOT, "target/release"))
+    parser.add_argument("--window", type=float, default=8.0, help="seconds under load, with a reload in them")
     args = parser.parse_args()
-    run.prepare(args.venv)
+    args.uswgi, args.venv = os.path.abspath(args.uswgi), os.path.abspath(args.venv)
+    loadgen = run.prepare(args.venv)
     names = args.servers.split(",")
     found = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(args.rounds):
             for name in names:
-                found[name].append(once(name, args, folder, True))
-                if name == "gunicorn":
-                    found[name][-1]["reload"] = once(name, args, folder, False).get("reload")
-    print("| server | start to first answer, ms | memory (PSS), MiB | HUP to the last worker replaced, ms |")
-    print("|---|---|---|---|")
+                one = start_and_memory(name, args, folder)
+                found[name].append({**one, **reloads(name, args, folder, loadgen)})
+    print("| server | start to first answer, ms | memory (PSS), MiB | processes that served | HUP to the last worker "
+          f"replaced, ms | the same under load, ms | throughput of {args.window:g} s with that, % | errors |")
+    print("|---|---|---|---|---|---|---|---|")
     for name, rounds in found.items():
-        def median(key, scale):
+        def median(key, scale=1.0):
             values = [r[key] for r in rounds if r.get(key) is not None]
             return f"{statistics.median(values) * scale:.0f}" if values else ""
-        print(f"| {name} | {median('start', 1000)} | {median('memory', 1 / 2**20)} | {median('reload', 1000)} |")
+        columns = [median("start", 1000), median("memory", 1 / 2**20), median("served"), median("reload", 1000),
+                   median("loaded", 1000), median("share", 100), str(sum(r["errors"] for r in rounds))]
+        print(f"| {name} | {' | '.join(columns)} |")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class Setup:
     spent: str  # where the app counts its own CPU time
     workers: int
     threads: int
+    preload: bool = False  # gunicorn: import the app before forking, as uswgi and uWSGI always do here
 
     @property
     def module(self):

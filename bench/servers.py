@@ -47,6 +47,8 @@ def gunicorn(setup):
         kind = arguments.index("gthread")
         arguments[kind] = "gthread" if setup.threads > 1 else "sync"
         arguments += ["--protocol", "uwsgi", "--uwsgi-allow-from", "*"]
+    if setup.preload:
+        arguments.append("--preload")
     return [*arguments, f"{setup.module}:application"]
 
 
