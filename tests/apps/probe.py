@@ -445,6 +445,50 @@ def half(environ, start_response, q):
 
 
 @route
+def burst(environ, start_response, q):
+    """n= numbered pieces right behind each other (each times= so long); then= says what follows, by=write how they are given."""
+    then, name = q.get("then"), q.get("name", "burst")
+
+    def pieces():
+        for number in range(int(q["n"])):
+            yield b"%07d\n" % number * int(q.get("times", 1))
+        if then == "raise":
+            raise RuntimeError("behind the pieces, on purpose")
+        if then == "sleep":
+            time.sleep(300)
+        if then in ("hold", "endless"):
+            touch(name + ".started", str(os.getpid()))
+            wait_for(name + ".go")
+            yield b"behind\n"
+        while then == "endless":
+            yield b"more\n"
+
+    headers = [("Content-Type", "text/plain")]
+    if "length" in q:
+        headers.append(("Content-Length", q["length"]))
+    write = start_response("200 OK", headers)
+    if q.get("by") == "write":
+        for piece in pieces():
+            write(piece)
+        return []
+    return Closing(pieces(), q["note"]) if "note" in q else pieces()
+
+
+@route
+def paced(environ, start_response, q):
+    """n= pairs of pieces; behind each pair it waits for the test."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+
+    def pieces():
+        for number in range(int(q["n"])):
+            yield b"first %d\n" % number
+            yield b"second %d\n" % number
+            wait_for(q["name"] + "%d.go" % number)
+
+    return pieces()
+
+
+@route
 def sleep(environ, start_response, q):
     time.sleep(float(q["s"]))
     return answer(start_response, "slept")

@@ -34,6 +34,7 @@
 //! | options | where the app comes from, sockets, static files, stats |
 //! | pages | man pages and completions against --help |
 //! | pep3333 | the clauses of PEP 3333, over HTTP and over uwsgi |
+//! | pieces | answers in many small pieces |
 //! | pid1 | process 1 of a container |
 //! | privileges | users, groups, modes, ports |
 //! | pythons | every CPython of the machine serves with the same build |
@@ -88,6 +89,7 @@ mod options;
 mod pages;
 mod pep3333;
 mod pid1;
+mod pieces;
 mod privileges;
 mod pythons;
 mod reload;

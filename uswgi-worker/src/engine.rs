@@ -117,6 +117,8 @@ pub(crate) struct Engine {
     accepting: AtomicBool,
     /// The native thread watches the threads' progress.
     pub(crate) watched: AtomicBool,
+    /// The native thread looks what the threads have lent.
+    pub(crate) lending: AtomicBool,
     /// Every Python thread has left its loop.
     pub(crate) threads_left: AtomicBool,
     requests: AtomicU64,
@@ -170,6 +172,7 @@ impl Engine {
             leaving: AtomicU8::new(0),
             accepting: AtomicBool::new(false),
             watched: AtomicBool::new(false),
+            lending: AtomicBool::new(false),
             threads_left: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             replace_asked: AtomicBool::new(false),
@@ -377,6 +380,13 @@ impl Engine {
     /// Make the native thread watch the threads' progress; cheap when it does already.
     pub(crate) fn watch(&self) {
         if !self.watched.load(Ordering::Relaxed) && !self.watched.swap(true, Ordering::AcqRel) {
+            self.jobs_wake.set();
+        }
+    }
+
+    /// Make the native thread send what a thread has lent; cheap when it looks already.
+    pub(crate) fn send_lent(&self) {
+        if !self.lending.load(Ordering::Relaxed) && !self.lending.swap(true, Ordering::AcqRel) {
             self.jobs_wake.set();
         }
     }

@@ -7,6 +7,7 @@
 //! owner cannot close the descriptor under the other's hands.
 
 use crate::engine::{Engine, lock};
+use crate::lent::Lent;
 use crate::sys::{self, ThreadId};
 use crate::{answer, log, say, stacks};
 use pyo3::create_exception;
@@ -65,6 +66,8 @@ pub(crate) struct ThreadCell {
     ident: AtomicU64,
     native: Mutex<Option<ThreadId>>,
     flight: Mutex<Flight>,
+    /// Output of its request that the native thread sends.
+    pub(crate) lent: Lent,
 }
 
 /// Signal whose Python handler breaks the main thread out of system calls, locks and waits. Zero: there

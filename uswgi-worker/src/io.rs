@@ -11,6 +11,7 @@ use crate::connection::{Conn, Received, Request, Step, examine};
 use crate::control::Received as Message;
 use crate::engine::{Engine, Job, Leaving};
 use crate::harakiri::ThreadCell;
+use crate::lent::Found;
 use crate::pending::Pending;
 use crate::ready::answer_without_app;
 use crate::sys::{self, Epoll, Event};
@@ -30,6 +31,10 @@ const ASKED: u64 = u64::MAX - 2;
 
 /// How often the progress of busy threads is looked at.
 const TICK_US: u64 = 10_000;
+/// How long pieces of an answer may wait for others.
+const TOGETHER_US: u64 = 2_000;
+/// How often a socket that took no more is tried again while its application makes more.
+const FULL_US: u64 = 5_000;
 /// How often time-outs and memory are looked at, while there is something to look at.
 const SECOND_US: u64 = 1_000_000;
 /// A buffered request has to be whole within this time.
@@ -99,6 +104,8 @@ struct Native {
     request: Request,
     sequences: Vec<u64>,
     last_tick_us: u64,
+    /// When to look at what was lent; 0: nothing is.
+    lent_due_us: u64,
     last_second_us: u64,
     /// Requests ran since memory was looked at.
     unmeasured: bool,
@@ -127,6 +134,7 @@ pub(crate) fn start(engine: &Arc<Engine>) -> io::Result<JoinHandle<()>> {
         bound: 0,
         request: Request::default(),
         last_tick_us: 0,
+        lent_due_us: 0,
         last_second_us: 0,
         unmeasured: false,
         orphaned_us: 0,
@@ -175,6 +183,9 @@ impl Native {
         let mut due = u64::MAX;
         if self.engine.watched.load(Ordering::Acquire) {
             due = due.min(self.last_tick_us + TICK_US);
+        }
+        if self.engine.lending.load(Ordering::Acquire) {
+            due = due.min(self.lent_due_us);
         }
         let held = !self.conns.is_empty() || self.engine.parked() > 0;
         if held || self.unmeasured || ACCEPT_AGAIN_US.load(Ordering::Relaxed) > 0 {
@@ -378,6 +389,9 @@ impl Native {
         if self.engine.has_deadlines() {
             harakiri::check(&self.engine, now);
         }
+        if self.engine.lending.load(Ordering::Acquire) {
+            self.send_lent(now);
+        }
         if now >= self.last_tick_us + TICK_US && self.engine.watched.load(Ordering::Acquire) {
             self.last_tick_us = now;
             self.tick(now);
@@ -385,6 +399,29 @@ impl Native {
         if now >= self.last_second_us + SECOND_US {
             self.last_second_us = now;
             self.every_second(now);
+        }
+    }
+
+    /// Send what the threads have lent, some time after the first of it came.
+    fn send_lent(&mut self, now: u64) {
+        if self.lent_due_us == 0 {
+            self.lent_due_us = now + TOGETHER_US;
+        }
+        if now < self.lent_due_us {
+            return;
+        }
+        let threads = &self.engine.threads;
+        match threads.iter().map(|t| t.lent.send()).max() {
+            Some(Found::Pieces) => self.lent_due_us = now + TOGETHER_US,
+            Some(Found::Full) => self.lent_due_us = now + FULL_US,
+            Some(Found::Nothing) | None => {
+                // A thread that lends something from here on turns it on again, or is seen here.
+                self.lent_due_us = 0;
+                self.engine.lending.store(false, Ordering::SeqCst);
+                if threads.iter().any(|t| t.lent.is_waiting()) {
+                    self.engine.lending.store(true, Ordering::SeqCst);
+                }
+            }
         }
     }
 

@@ -6,7 +6,8 @@
 //! * [`start`]: contract with the master, role, import of the app; [`template`] forks workers.
 //! * [`engine`], [`parking`]: what the threads of one worker share; [`ready`]: the loop of a Python thread.
 //! * [`connection`]: bytes in, a whole request out; [`environ`], [`input`]: what the app gets.
-//! * [`response`], [`start_response`], [`respond`]: what the app gives; [`answer`]: answers of our own.
+//! * [`response`], [`start_response`], [`respond`]: what the app gives; [`lent`]: what is sent while it gives more;
+//!   [`answer`]: answers of our own.
 //! * [`io`]: the native thread: slow peers, timers, the control socket, leaving. Never takes the GIL.
 //! * [`handover`]: connections to other workers; [`harakiri`], [`stacks`]: requests that take too long.
 //! * [`spool`]: large bodies on disk. [`report`], [`log_format`], [`log_json`]: the request log. [`title`]: the name in ps.
@@ -31,6 +32,7 @@ mod handover;
 mod harakiri;
 mod input;
 mod io;
+mod lent;
 mod log;
 mod log_format;
 mod log_json;

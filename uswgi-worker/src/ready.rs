@@ -130,6 +130,7 @@ fn run_thread(py: Python<'_>, engine: &Arc<Engine>, mut runner: Runner, thread: 
         });
         match next {
             Next::Request(mut conn) => {
+                let _taken_back = engine.threads[thread].lent.guard();
                 let ran = runner.run(py, &mut conn, &hands.request);
                 previous = Some((conn, ran));
             }

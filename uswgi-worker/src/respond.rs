@@ -69,7 +69,8 @@ pub(crate) fn response_for(engine: &Arc<Engine>, thread: usize) -> Response {
         lines.extend_from_slice(b"\r\n");
     }
     let timeout_ms = (engine.settings.socket_timeout.max(1) * 1000).min(i32::MAX as u32) as i32;
-    Response::new(lines, timeout_ms, (engine.settings.harakiri > 0).then(|| (engine.clone(), thread)))
+    let claim = (engine.settings.harakiri > 0).then(|| (engine.clone(), thread));
+    Response::new(lines, timeout_ms, claim, (engine.clone(), thread))
 }
 
 /// Set up a response for a request.

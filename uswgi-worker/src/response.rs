@@ -4,6 +4,7 @@
 //! fits the write buffer; beyond that it waits, bounded, and its caller must have released the GIL.
 
 use crate::engine::Engine;
+use crate::lent::{self, TOGETHER};
 use crate::pending::{HeldBytes, Pending};
 use crate::sys;
 use std::io::{self, Write};
@@ -17,6 +18,8 @@ const WRITE_BUFFER: usize = 1 << 20;
 const COPY_CHUNK: usize = 32 * 1024;
 /// A body up to this size is copied behind the head: send(2) of one piece is cheaper than of two.
 pub(crate) const COPY_BODY: usize = 4 * 1024;
+/// A piece that comes so soon after the last send may wait for more pieces.
+const QUICKLY_US: u64 = 1_000;
 /// Slowest client that a thread waits for, bytes a second, after the first half minute.
 const SLOWEST: u64 = 256;
 
@@ -71,12 +74,23 @@ pub(crate) struct Response {
     /// Bytes beyond the announced length were dropped.
     pub(crate) excess: bool,
     waited_us: u64,
+    /// Whose output the native thread sends while the application is at work.
+    lender: Option<(Arc<Engine>, usize)>,
+    /// It was lent something; `pending` is empty then.
+    is_lent: bool,
+    /// When a piece was sent last, `monotonic_us`.
+    sent_us: u64,
 }
 
 impl Response {
-    /// For the requests of one thread. `extra`: lines for every answer; `claim`: see there.
-    pub(crate) fn new(extra: Vec<u8>, timeout_ms: i32, claim: Option<(Arc<Engine>, usize)>) -> Response {
-        Response { extra, timeout_ms, claim, ..Response::default() }
+    /// For the requests of one thread, `of`. `extra`: lines for every answer; `claim`: see there.
+    pub(crate) fn new(
+        extra: Vec<u8>,
+        timeout_ms: i32,
+        claim: Option<(Arc<Engine>, usize)>,
+        of: (Arc<Engine>, usize),
+    ) -> Response {
+        Response { extra, timeout_ms, claim, lender: Some(of), ..Response::default() }
     }
 
     /// Forget the last answer, keep the memory.
@@ -94,6 +108,7 @@ impl Response {
         self.excess = false;
         self.waited_us = 0;
         self.ended = false;
+        self.sent_us = 0;
     }
 
     fn build_head(&mut self, whole_body: Option<u64>) {
@@ -167,6 +182,7 @@ impl Response {
 
     /// Send a piece of the body. With `whole` it is all of it. `held` is the object of `data`, for large ones.
     pub(crate) fn body(&mut self, data: &[u8], whole: bool, held: Option<HeldBytes>) {
+        self.take_back();
         if self.ended || self.failed.is_some() || !self.begin(whole.then_some(data.len() as u64)) {
             return;
         }
@@ -201,6 +217,10 @@ impl Response {
         if !(whole && is_held) {
             // A whole body that is one object is bounded by it: the native thread sends it, this one is free.
             self.drain();
+        }
+        if !whole {
+            self.sent_us = monotonic_us();
+            self.lend();
         }
     }
 
@@ -291,6 +311,7 @@ impl Response {
 
     /// The body is over. A second call does nothing.
     pub(crate) fn end(&mut self) {
+        let taken_back = self.take_back();
         if std::mem::replace(&mut self.ended, true) || self.failed.is_some() || !self.begin(Some(0)) {
             return;
         }
@@ -298,7 +319,7 @@ impl Response {
         if self.chunked {
             out.extend_from_slice(b"0\r\n\r\n");
         }
-        self.put(&out, b"", None);
+        self.put_last(&out, taken_back);
         out.clear();
         self.out = out;
         self.close();
@@ -306,15 +327,15 @@ impl Response {
 
     /// The body stops in the middle: the client must be able to tell.
     pub(crate) fn abort(&mut self) {
+        let taken_back = self.take_back();
         self.keep_alive = false;
-        if !self.out.is_empty() && self.failed.is_none() {
-            let out = std::mem::take(&mut self.out);
-            self.put(&out, b"", None);
-        }
+        let out = std::mem::take(&mut self.out);
+        self.put_last(&out, taken_back);
     }
 
     /// Send what was given and close the connection's both ways; whatever still comes is dropped.
     pub(crate) fn disconnect(&mut self) {
+        self.take_back();
         self.keep_alive = false;
         self.ended = true;
         while self.failed.is_none() && !self.pending.is_empty() {
@@ -352,6 +373,75 @@ impl Response {
             Ok(()) => self.flush(),
             Err(e) => self.failed = Some(e),
         }
+    }
+
+    /// Send the last bytes, behind what was put together before; `taken_back`: there may be something.
+    fn put_last(&mut self, out: &[u8], taken_back: bool) {
+        if !out.is_empty() {
+            self.put(out, b"", None);
+        } else if taken_back && self.failed.is_none() {
+            self.flush();
+        }
+    }
+
+    /// Take a small piece that follows another at once, to be sent with the next ones; false: it has to be sent now.
+    /// Needs no system call, so the GIL can be kept.
+    pub(crate) fn gather(&mut self, data: &[u8]) -> bool {
+        let Some((engine, thread)) = &self.lender else { return false };
+        if !self.head_sent
+            || self.ended
+            || self.bodiless
+            || self.failed.is_some()
+            || !self.pending.is_empty()
+            || data.is_empty()
+            || data.len() > TOGETHER / 2
+            || self.left.is_some_and(|left| left < data.len() as u64)
+            || monotonic_us() > self.sent_us + QUICKLY_US
+            || !lent::is_possible()
+        {
+            return false;
+        }
+        let mut room = [0; 18];
+        let parts = match self.chunked {
+            true => [lent::chunk_head(data.len(), &mut room), data, b"\r\n"],
+            false => [b"", data, b""],
+        };
+        if !engine.threads[*thread].lent.add(self.fd, parts) {
+            return false;
+        }
+        self.is_lent = true;
+        engine.send_lent();
+        self.body_bytes += data.len() as u64;
+        if let Some(left) = &mut self.left {
+            *left -= data.len() as u64;
+        }
+        true
+    }
+
+    /// Let the native thread go on with what the socket did not take.
+    fn lend(&mut self) {
+        if let Some((engine, thread)) = &self.lender
+            && !self.pending.is_empty()
+            && self.failed.is_none()
+            && lent::is_possible()
+        {
+            engine.threads[*thread].lent.give(self.fd, std::mem::take(&mut self.pending));
+            self.is_lent = true;
+            engine.send_lent();
+        }
+    }
+
+    /// From here on nobody else sends; whether something was lent. In a child that the application forked it is left
+    /// to the parent.
+    fn take_back(&mut self) -> bool {
+        let was_lent = std::mem::take(&mut self.is_lent) && lent::is_possible();
+        if was_lent && let Some((engine, thread)) = &self.lender {
+            match engine.threads[*thread].lent.take_back() {
+                Ok(pending) => self.pending = pending,
+                Err(e) => self.failed = Some(e),
+            }
+        }
+        was_lent
     }
 
     /// Wait while more waits than the write buffer holds.

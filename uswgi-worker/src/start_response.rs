@@ -168,9 +168,12 @@ impl Write {
     }
 }
 
-/// Send a bytes object as a piece of the body, the GIL released meanwhile.
+/// Send a bytes object as a piece of the body, the GIL released meanwhile; a small one behind another may wait for more.
 pub(crate) fn give(py: Python<'_>, response: &mut Response, data: &Bound<'_, PyBytes>, whole: bool) {
     let slice = data.as_bytes();
+    if !whole && response.gather(slice) {
+        return;
+    }
     let held = (slice.len() >= HOLD).then(|| HeldBytes::of(data));
     let was_held = held.is_some();
     py.detach(|| response.body(slice, whole, held));
