@@ -82,13 +82,13 @@ ALL = {"uswgi": uswgi, "uWSGI": uwsgi, "gunicorn": gunicorn, "granian": granian,
 class Server:
     """A running server."""
 
-    def __init__(self, name, setup, log):
+    def __init__(self, name, setup, log, command=None):
         self.name, self.setup = name, setup
         env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "UWSGI", "VIRTUAL_ENV"))}
         env["BENCH_FILE"], env["BENCH_SPENT"] = setup.file, setup.spent
         with open(log, "wb") as out:
             self.process = subprocess.Popen(
-                ALL[name](setup), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=setup.folder, env=env,
+                command or ALL[name](setup), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=setup.folder, env=env,
                 start_new_session=True,
             )
         self.log = log

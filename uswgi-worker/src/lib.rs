@@ -10,7 +10,7 @@
 //!   [`answer`]: answers of our own.
 //! * [`io`]: the native thread: slow peers, timers, the control socket, leaving. Never takes the GIL.
 //! * [`handover`]: connections to other workers; [`harakiri`], [`stacks`]: requests that take too long.
-//! * [`spool`]: large bodies on disk. [`report`], [`log_format`], [`log_json`]: the request log. [`title`]: the name in ps.
+//! * [`spool`]: large bodies on disk. [`report`], [`log_format`], [`log_json`], [`dates`]: the request log. [`title`]: the name in ps.
 //! * [`api`]: the module `uwsgi` that applications import.
 //! * [`sys`]: system calls; unsafe code stands there, in [`py`] and in `environ`.
 
@@ -24,6 +24,7 @@ mod autoreload;
 mod backlog;
 mod connection;
 mod control;
+mod dates;
 mod engine;
 mod environ;
 mod fastcall;

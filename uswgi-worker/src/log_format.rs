@@ -3,12 +3,13 @@
 
 use crate::api::current;
 use crate::connection::{Conn, Request};
+use crate::dates;
 use crate::engine::Engine;
 use crate::report::{self, Facts};
 use crate::response::Response;
 use crate::sys;
-use std::io::Write;
 use std::sync::atomic::Ordering;
+use uswgi_proto::logs::digits;
 use uswgi_proto::logs::escape::{Style, escape};
 use uswgi_proto::logs::format::{LogFormat, Part, Variable};
 use uswgi_proto::span::Span;
@@ -22,15 +23,14 @@ pub(crate) struct Over<'a> {
     pub(crate) facts: &'a Facts,
 }
 
-/// The line of a request, line break included.
-pub(crate) fn line(format: &LogFormat, over: &Over<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
+/// Append the line of a request, line break included.
+pub(crate) fn line(format: &LogFormat, over: &Over<'_>, out: &mut Vec<u8>) {
     for part in &format.parts {
         match part {
             Part::Text(text) => out.extend_from_slice(text),
             Part::Variable(v) => {
                 let before = out.len();
-                fill(v, format.style, over, &mut out);
+                fill(v, format.style, over, out);
                 if out.len() == before {
                     out.push(b'-');
                 }
@@ -38,7 +38,6 @@ pub(crate) fn line(format: &LogFormat, over: &Over<'_>) -> Vec<u8> {
         }
     }
     out.push(b'\n');
-    out
 }
 
 /// Value of a request variable by its environ name.
@@ -80,22 +79,19 @@ fn fill(variable: &Variable, style: Style, over: &Over<'_>, out: &mut Vec<u8>) {
         Variable::Host => return text(known.host),
         Variable::Agent => return text(known.agent),
         Variable::Referer => return text(known.referer),
-        Variable::Addr => {
-            let mut scratch = Vec::new();
-            return escape(report::remote(conn, request, engine, &mut scratch), 64, style, out);
-        }
+        Variable::Addr => return escape(report::remote(conn, request, engine), 64, style, out),
         Variable::Proto => return escape(report::protocol(conn, request), 16, style, out),
         Variable::Var(name) => return escape(named(over, name), 4096, style, out),
-        Variable::Ltime => return report::push_ltime(report::coarse_seconds(), out),
+        Variable::Ltime => return dates::ltime_now(out),
         Variable::Ftime => return formatted_time(engine, style, out),
-        Variable::Ctime => return report::push_ctime(report::coarse_seconds(), out),
+        Variable::Ctime => return dates::ctime_now(out),
         Variable::Set(name) => {
             return current::variable(name.as_bytes(), |value| escape(value, 4096, style, out));
         }
         Variable::Secs => {
-            // Writing to a Vec cannot fail.
-            let _ = write!(out, "{}.{:06}", facts.micros / 1_000_000, facts.micros % 1_000_000);
-            return;
+            digits::number(facts.micros / 1_000_000, out);
+            out.push(b'.');
+            return digits::padded(facts.micros % 1_000_000, 6, b'0', out);
         }
         Variable::Status => u64::from(response.status()),
         Variable::BodySize => response.body_bytes,
@@ -104,10 +100,10 @@ fn fill(variable: &Variable, style: Style, over: &Over<'_>, out: &mut Vec<u8>) {
         Variable::ContentLength => request.content_length,
         Variable::Micros => facts.micros,
         Variable::Msecs => facts.micros / 1000,
-        Variable::Time => report::coarse_seconds(),
+        Variable::Time => dates::coarse_seconds(),
         Variable::TimeMillis => sys::realtime_us() / 1000,
         Variable::TimeMicros => sys::realtime_us(),
-        Variable::Pid => u64::from(std::process::id()),
+        Variable::Pid => u64::from(sys::pid()),
         Variable::Wid => u64::from(engine.settings.worker_id),
         Variable::Switches => u64::from(facts.switches),
         Variable::Vars => report::sizes(conn, request).0 as u64,
@@ -123,8 +119,7 @@ fn fill(variable: &Variable, style: Style, over: &Over<'_>, out: &mut Vec<u8>) {
         Variable::WriteErrors => u64::from(response.failed.is_some()),
         Variable::ReadErrors => 0,
     };
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{number}");
+    digits::number(number, out);
 }
 
 fn formatted_time(engine: &Engine, style: Style, out: &mut Vec<u8>) {
@@ -132,10 +127,10 @@ fn formatted_time(engine: &Engine, style: Style, out: &mut Vec<u8>) {
     match &lines.date {
         Some(format) if lines.strftime => {
             let mut date = Vec::new();
-            sys::strftime(report::coarse_seconds(), format, &mut date);
+            sys::strftime(dates::coarse_seconds(), format, &mut date);
             // The user's own format; only a line break or quote in it could do harm.
             escape(&date, 256, if style == Style::Json { Style::Json } else { Style::Text }, out);
         }
-        _ => report::push_ltime(report::coarse_seconds(), out),
+        _ => dates::ltime_now(out),
     }
 }

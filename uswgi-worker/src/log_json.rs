@@ -13,12 +13,11 @@ const LONGEST: usize = 2048;
 pub(crate) fn line(over: &Over<'_>) -> Vec<u8> {
     let Over { engine, conn, request, response, facts } = *over;
     let known = &request.known;
-    let mut address = Vec::with_capacity(48);
-    let address = report::remote(conn, request, engine, &mut address);
+    let address = report::remote(conn, request, engine);
     let text = |object: Object, key: &str, span: Span| object.text(key, span.of(&conn.buffer), LONGEST);
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let mut o = Object::new(sys::realtime_us(), "request")
-        .number("pid", std::process::id().into())
+        .number("pid", sys::pid().into())
         .number("worker", engine.settings.worker_id.into())
         .number("generation", number(engine.settings.generation))
         .number("thread", facts.thread as i64)

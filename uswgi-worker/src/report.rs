@@ -1,81 +1,15 @@
-//! The request log: one line a request, in the form that uWSGI prints by default, and the dates in it.
+//! The request log: one line a request, in the form that uWSGI prints by default.
 //! Everything that came from the network is escaped.
 
 use crate::connection::{Conn, Request};
 use crate::engine::Engine;
 use crate::log::{self, escaped};
+use crate::log_format::{self, Over};
 use crate::response::Response;
-use crate::sys;
-use crate::{log_format, log_json};
-use std::io::Write;
+use crate::{dates, log_json, sys};
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
-
-/// Seconds since the epoch, to the kernel's tick.
-pub(crate) fn coarse_seconds() -> u64 {
-    nix::time::clock_gettime(nix::time::ClockId::CLOCK_REALTIME_COARSE)
-        .map(|t| t.tv_sec() as u64)
-        .unwrap_or(0)
-}
-
-const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-fn name(list: &'static [&'static str], i: i32) -> &'static str {
-    list.get(i as usize).copied().unwrap_or("???")
-}
-
-/// IMF-fixdate of RFC 9110 section 5.6.7.
-pub(crate) fn push_http_date(seconds: u64, out: &mut Vec<u8>) {
-    let t = sys::broken_down(seconds, false);
-    // Writing to a Vec cannot fail.
-    let _ = write!(
-        out,
-        "{}, {:02} {} {} {:02}:{:02}:{:02} GMT",
-        name(&DAYS, t.tm_wday),
-        t.tm_mday,
-        name(&MONTHS, t.tm_mon),
-        t.tm_year + 1900,
-        t.tm_hour,
-        t.tm_min,
-        t.tm_sec
-    );
-}
-
-/// As ctime(3) prints it, without the line break.
-pub(crate) fn push_ctime(seconds: u64, out: &mut Vec<u8>) {
-    let t = sys::broken_down(seconds, true);
-    let _ = write!(
-        out,
-        "{} {} {:2} {:02}:{:02}:{:02} {}",
-        name(&DAYS, t.tm_wday),
-        name(&MONTHS, t.tm_mon),
-        t.tm_mday,
-        t.tm_hour,
-        t.tm_min,
-        t.tm_sec,
-        t.tm_year + 1900
-    );
-}
-
-/// As Apache's logs have it: `dd/Mon/yyyy:HH:MM:SS +zzzz`.
-pub(crate) fn push_ltime(seconds: u64, out: &mut Vec<u8>) {
-    let t = sys::broken_down(seconds, true);
-    let offset = t.tm_gmtoff / 60;
-    let (sign, offset) = if offset < 0 { ('-', -offset) } else { ('+', offset) };
-    let _ = write!(
-        out,
-        "{:02}/{}/{}:{:02}:{:02}:{:02} {sign}{:02}{:02}",
-        t.tm_mday,
-        name(&MONTHS, t.tm_mon),
-        t.tm_year + 1900,
-        t.tm_hour,
-        t.tm_min,
-        t.tm_sec,
-        offset / 60,
-        offset % 60
-    );
-}
+use uswgi_proto::logs::digits;
 
 /// Protocol of a request as it was said.
 pub(crate) fn protocol<'a>(conn: &'a Conn, request: &Request) -> &'a [u8] {
@@ -114,43 +48,47 @@ pub(crate) fn wanted(engine: &Engine, response: &Response, micros: u64) -> bool 
 }
 
 /// Address of the client as text.
-pub(crate) fn remote<'a>(
-    conn: &'a Conn,
-    request: &Request,
-    engine: &Engine,
-    scratch: &'a mut Vec<u8>,
-) -> &'a [u8] {
-    scratch.clear();
+pub(crate) fn remote<'a>(conn: &'a Conn, request: &Request, engine: &Engine) -> &'a [u8] {
     let known = &request.known;
     if engine.settings.log_x_forwarded_for
         && !known.forwarded.is_empty()
         && engine.trust.allows(conn.peer.ip())
     {
-        scratch.extend_from_slice(known.forwarded.of(&conn.buffer));
+        known.forwarded.of(&conn.buffer)
     } else if conn.http {
-        scratch.extend_from_slice(conn.remote().unwrap_or_default().0);
+        conn.remote().unwrap_or_default().0
     } else {
-        scratch.extend_from_slice(known.remote.of(&conn.buffer));
+        known.remote.of(&conn.buffer)
     }
-    scratch
 }
+
+/// A line's memory up to this size is kept for the next one.
+const SPARE_LINE: usize = 16 * 1024;
 
 /// Write the line of a request that is over.
 pub(crate) fn request(engine: &Engine, conn: &Conn, request: &Request, response: &Response, facts: &Facts) {
+    thread_local!(static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+    let over = Over { engine, conn, request, response, facts };
     if engine.settings.log_lines.json {
-        log::request(&log_json::line(&log_format::Over { engine, conn, request, response, facts }));
-        return;
+        return log::request(&log_json::line(&over));
     }
-    if let Some(format) = &engine.log_format {
-        let over = log_format::Over { engine, conn, request, response, facts };
-        log::request(&log_format::line(format, &over));
-        return;
-    }
-    let buffer = &conn.buffer;
-    let known = &request.known;
-    let mut out = Vec::with_capacity(320);
-    let mut address = Vec::with_capacity(48);
-    let address = remote(conn, request, engine, &mut address);
+    LINE.with_borrow_mut(|line| {
+        line.clear();
+        match &engine.log_format {
+            Some(format) => log_format::line(format, &over, line),
+            None => default_line(&over, line),
+        }
+        log::request(line);
+        if line.capacity() > SPARE_LINE {
+            *line = Vec::new();
+        }
+    });
+}
+
+/// Append the line as uWSGI has it by default, line break included.
+fn default_line(over: &Over<'_>, out: &mut Vec<u8>) {
+    let Over { engine, conn, request, response, facts } = *over;
+    let (buffer, known) = (&conn.buffer, &request.known);
     let total = engine
         .board
         .as_ref()
@@ -159,44 +97,46 @@ pub(crate) fn request(engine: &Engine, conn: &Conn, request: &Request, response:
         && let Some(slot) = engine.slot()
     {
         let (vsz, rss) = (slot.vsz.load(Ordering::Relaxed), slot.rss.load(Ordering::Relaxed));
-        let _ = write!(
-            out,
-            "{{address space usage: {vsz} bytes/{}MB}} {{rss usage: {rss} bytes/{}MB}} ",
-            vsz >> 20,
-            rss >> 20
-        );
+        pieces(out, &[(b"{address space usage: ", vsz), (b" bytes/", vsz >> 20), (b"MB} {rss usage: ", rss)]);
+        pieces(out, &[(b" bytes/", rss >> 20)]);
+        out.extend_from_slice(b"MB} ");
     }
     let (vars, bytes) = sizes(conn, request);
-    let _ = write!(
-        out,
-        "[pid: {}|app: {}|req: {}/{total}] ",
-        std::process::id(),
-        facts.app.map_or(-1, |a| a as i64),
-        facts.requests
-    );
-    escaped(address, 64, &mut out);
-    out.extend_from_slice(b" (");
-    escaped(known.user.of(buffer), 64, &mut out);
-    let _ = write!(out, ") {{{vars} vars in {bytes} bytes}} [");
-    push_ctime(coarse_seconds(), &mut out);
+    pieces(out, &[(b"[pid: ", sys::pid().into())]);
+    out.extend_from_slice(b"|app: ");
+    digits::signed(facts.app.map_or(-1, |a| a as i64), out);
+    pieces(out, &[(b"|req: ", facts.requests), (b"/", total)]);
     out.extend_from_slice(b"] ");
-    escaped(known.method.of(buffer), 32, &mut out);
+    escaped(remote(conn, request, engine), 64, out);
+    out.extend_from_slice(b" (");
+    escaped(known.user.of(buffer), 64, out);
+    pieces(out, &[(b") {", vars as u64), (b" vars in ", bytes as u64)]);
+    out.extend_from_slice(b" bytes} [");
+    dates::ctime_now(out);
+    out.extend_from_slice(b"] ");
+    escaped(known.method.of(buffer), 32, out);
     out.push(b' ');
-    escaped(known.uri.of(buffer), 4096, &mut out);
-    let (time, unit) =
-        if engine.settings.log_micros { (facts.micros, "micros") } else { (facts.micros / 1000, "msecs") };
-    let _ = write!(out, " => generated {} bytes in {time} {unit} (", response.body_bytes);
-    escaped(protocol(conn, request), 16, &mut out);
+    escaped(known.uri.of(buffer), 4096, out);
+    let (time, unit): (_, &[u8]) = match engine.settings.log_micros {
+        true => (facts.micros, b" micros ("),
+        false => (facts.micros / 1000, b" msecs ("),
+    };
+    pieces(out, &[(b" => generated ", response.body_bytes), (b" bytes in ", time)]);
+    out.extend_from_slice(unit);
+    escaped(protocol(conn, request), 16, out);
     let headers = response.head.as_ref().map_or(0, |h| h.count);
-    let _ = writeln!(
-        out,
-        " {}) {headers} headers in {} bytes ({} switches on core {})",
-        response.status(),
-        response.head_bytes,
-        facts.switches,
-        facts.thread
-    );
-    log::request(&out);
+    pieces(out, &[(b" ", response.status().into()), (b") ", headers.into())]);
+    pieces(out, &[(b" headers in ", response.head_bytes), (b" bytes (", facts.switches.into())]);
+    pieces(out, &[(b" switches on core ", facts.thread as u64)]);
+    out.extend_from_slice(b")\n");
+}
+
+/// Append texts, each followed by its number.
+fn pieces(out: &mut Vec<u8>, pieces: &[(&[u8], u64)]) {
+    for (text, n) in pieces {
+        out.extend_from_slice(text);
+        digits::number(*n, out);
+    }
 }
 
 /// Number of keys and values and their bytes, as uWSGI counts: two for each variable.

@@ -220,8 +220,7 @@ impl Runner {
             }
         };
         if let Some(slot) = engine.thread_slot(self.thread) {
-            let mut address = Vec::new();
-            let address = report::remote(conn, request, engine, &mut address);
+            let address = report::remote(conn, request, engine);
             slot.request.write(known.method.of(&conn.buffer), known.uri.of(&conn.buffer), address);
             slot.started_us.store(started, Ordering::Relaxed);
             slot.body_in.store(request.content_length, Ordering::Relaxed);

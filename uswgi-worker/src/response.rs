@@ -491,18 +491,7 @@ impl Response {
 }
 
 fn push_date(out: &mut Vec<u8>) {
-    thread_local! {
-        static DATE: std::cell::RefCell<(u64, Vec<u8>)> = const { std::cell::RefCell::new((0, Vec::new())) };
-    }
-    let now = crate::report::coarse_seconds();
-    DATE.with_borrow_mut(|(second, text)| {
-        if *second != now || text.is_empty() {
-            *second = now;
-            text.clear();
-            text.extend_from_slice(b"Date: ");
-            crate::report::push_http_date(now, text);
-            text.extend_from_slice(b"\r\n");
-        }
-        out.extend_from_slice(text);
-    });
+    out.extend_from_slice(b"Date: ");
+    crate::dates::http_date_now(out);
+    out.extend_from_slice(b"\r\n");
 }

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::connection::{Conn, Request};
-use crate::report::{coarse_seconds, push_http_date};
+use crate::dates::{coarse_seconds, push_http_date};
 use crate::response::AppHead;
 use crate::{answer, say, sys};
 use std::ffi::OsStr;

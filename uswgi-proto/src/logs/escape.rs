@@ -26,12 +26,19 @@ pub fn escape(bytes: &[u8], limit: usize, style: Style, out: &mut Vec<u8>) {
     }
 }
 
+/// Stays as it is in every style. Most values are nothing else, and go over in one piece.
+fn plain(b: u8) -> bool {
+    matches!(b, 0x20..=0x7e) && b != b'"' && b != b'\\'
+}
+
 fn text(bytes: &[u8], out: &mut Vec<u8>) {
-    for &b in bytes {
-        match b {
-            0x20..=0x7e if b != b'"' && b != b'\\' => out.push(b),
-            _ => out.extend_from_slice(&[b'\\', b'x', HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]),
-        }
+    let mut rest = bytes;
+    loop {
+        let end = rest.iter().position(|&b| !plain(b)).unwrap_or(rest.len());
+        out.extend_from_slice(&rest[..end]);
+        let Some(&b) = rest.get(end) else { return };
+        out.extend_from_slice(&[b'\\', b'x', HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]);
+        rest = &rest[end + 1..];
     }
 }
 
@@ -43,7 +50,9 @@ fn unit(n: u16, out: &mut Vec<u8>) {
 }
 
 fn json(bytes: &[u8], out: &mut Vec<u8>) {
-    for chunk in bytes.utf8_chunks() {
+    let end = bytes.iter().position(|&b| !plain(b)).unwrap_or(bytes.len());
+    out.extend_from_slice(&bytes[..end]);
+    for chunk in bytes[end..].utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
                 '"' => out.extend_from_slice(b"\\\""),
@@ -85,6 +94,12 @@ mod tests {
             let out = escaped(&bytes, limit, Style::Text);
             prop_assert!(out.iter().all(|b| (0x20..=0x7e).contains(b) && *b != b'"'));
             prop_assert!(out.len() <= 4 * limit + 3);
+            let each = bytes.iter().take(limit).map(|&b| match b {
+                b' '..=b'~' if b != b'"' && b != b'\\' => char::from(b).to_string(),
+                _ => format!("\\x{b:02x}"),
+            });
+            let dots = if bytes.len() > limit { "..." } else { "" };
+            prop_assert_eq!(String::from_utf8(out).unwrap(), each.collect::<String>() + dots);
         }
 
         #[test]

@@ -12,8 +12,8 @@
 //! `app` is what the application wrote to its stdout and stderr, a line or a whole traceback at a time.
 #![forbid(unsafe_code)]
 
+use super::digits;
 use super::escape::{Style, escape};
-use std::io::Write;
 
 /// An object under construction.
 #[derive(Debug)]
@@ -49,8 +49,7 @@ impl Object {
     #[must_use]
     pub fn number(mut self, key: &str, value: i64) -> Object {
         self.key(key);
-        // Writing to a Vec cannot fail.
-        let _ = write!(self.0, "{value}");
+        digits::signed(value, &mut self.0);
         self
     }
 
@@ -74,13 +73,14 @@ pub fn push_time(micros: u64, out: &mut Vec<u8>) {
     let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
     let (year, month, day) = civil(seconds / 86400);
     let s = seconds % 86400;
-    let _ = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{micros:06}Z",
-        s / 3600,
-        s / 60 % 60,
-        s % 60
-    );
+    digits::padded(year, 4, b'0', out);
+    for (before, n) in [(b'-', month), (b'-', day), (b'T', s / 3600), (b':', s / 60 % 60), (b':', s % 60)] {
+        out.push(before);
+        digits::two(n, out);
+    }
+    out.push(b'.');
+    digits::padded(micros, 6, b'0', out);
+    out.push(b'Z');
 }
 
 /// Days since 1970-01-01 to year, month and day of the Gregorian calendar: years begin with March, so that the

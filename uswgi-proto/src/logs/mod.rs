@@ -1,12 +1,13 @@
 //! Log lines: what every process that writes them agrees on.
 //!
-//! * [`escape`]: text from the network that can neither forge a line nor break a JSON text.
+//! * [`escape`]: text from the network that can neither forge a line nor break a JSON text. * [`digits`]: numbers.
 //! * [`format`]: `log-format`, compiled. * [`json`]: `log-json`.
 //! * [`sink`]: writing whole lines to a descriptor that may be stuck.
 //! * [`record`]: how lines reach the log process.
 //!
 //! Pure, but for `sink`, which writes and waits a little.
 
+pub mod digits;
 pub mod escape;
 pub mod format;
 pub mod json;

@@ -2,18 +2,29 @@
 
 use super::socket::check;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 static FORKED: AtomicBool = AtomicBool::new(false);
+static PID: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn in_forked_child() {
     FORKED.store(true, Ordering::Relaxed);
+    PID.store(std::process::id(), Ordering::Relaxed);
 }
 
-/// From now on a child that the application forks knows that it is one.
+/// From now on a child that the application forks knows that it is one, and [`pid`] costs no system call.
 pub(crate) fn notice_forks() {
-    // SAFETY: the handler only stores to an atomic.
+    PID.store(std::process::id(), Ordering::Relaxed);
+    // SAFETY: the handler only asks for the pid and stores to atomics.
     unsafe { libc::pthread_atfork(None, None, Some(in_forked_child)) };
+}
+
+/// Pid of this process.
+pub(crate) fn pid() -> u32 {
+    match PID.load(Ordering::Relaxed) {
+        0 => std::process::id(),
+        pid => pid,
+    }
 }
 
 /// Whether this process is a child that the application forked.
