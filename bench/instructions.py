@@ -104,7 +104,7 @@ def run(args, name, protocol, lines, count):
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         with open(f"{folder}/log", "rb") as log:
-            written = log.read().count(b" GET / ")
+            written = log.read().count(b" => generated ")
         if written != (count + 1 if lines else 0):
             sys.exit(f"{name} wrote {written} request lines for {count} requests")
         total = 0

@@ -60,7 +60,7 @@ def turn(loadgen, server, seconds):
 
 def lines_in(server):
     with open(server.log, "rb") as log:
-        return log.read().count(b" GET / ")
+        return log.read().count(b" => generated ")
 
 
 def compare(args, loadgen, protocol):

@@ -1,6 +1,7 @@
 """What the module uwsgi does to an instance: locks, caches, hooks, harakiri, the log. Every address does one thing."""
 
 import os
+import socket
 import sys
 import time
 
@@ -149,6 +150,15 @@ def names(query):
 def marked(query):
     uwsgi.set_logvar("who", "Ada \"x\"\n")
     return "marked"
+
+
+def waiting(query):
+    """What waits at the unix socket `query` of a worker that does nothing but this."""
+    clients = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+    before = uwsgi.listen_queue(0), uwsgi.listen_queue(1)
+    for client in clients:
+        client.connect(query)
+    return before, (uwsgi.listen_queue(0), uwsgi.listen_queue(1))
 
 
 def noted(query):

@@ -157,6 +157,15 @@ fn hooks_and_decorators_work_and_nothing_else_is_there() {
 }
 
 #[test]
+fn the_queue_of_a_unix_socket_is_told_to_the_application() {
+    let server = Site::new().app("api_more").home(&paths::pythons()[0].1).http().unix().start();
+    let Some(Address::Unix(path)) = &server.uwsgi else { panic!("no unix socket") };
+    let said = text(&server, &format!("/waiting?{}", path.display()));
+    // The sockets stand in the order of the configuration, or HTTP's last: only the unix one has a queue.
+    assert!(["((0, 0), (0, 3))", "((0, 0), (3, 0))"].contains(&said.as_str()), "{said}");
+}
+
+#[test]
 fn the_log_shows_what_a_request_says() {
     let server = more().option("log-format", "%(uri) by %(who).").start();
     text(&server, "/marked");

@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use uswgi_conf::instance::{Address, Instance, Origin, Socket};
+use uswgi_proto::sock_diag;
 
 /// Seconds for which the kernel keeps a TCP connection without data from waking a worker.
 const DEFER: i32 = 4;
@@ -268,10 +269,14 @@ impl Listener {
         }
     }
 
-    /// Connections that wait, and how many may; for TCP only.
+    /// Connections that wait, and how many may.
     pub fn queue(&self) -> Option<(u32, u32)> {
         let family = so::getsockname::<SockaddrStorage>(self.fd.as_raw_fd()).ok()?.family()?;
-        (family != AddressFamily::Unix).then(|| sys::listen_queue(self.fd.as_fd())).flatten()
+        if family != AddressFamily::Unix {
+            return sys::listen_queue(self.fd.as_fd());
+        }
+        let inode = nix::sys::stat::fstat(&self.fd).ok()?.st_ino;
+        sock_diag::unix_queue(inode).ok().flatten().map(|q| (q.waiting, q.limit))
     }
 }
 

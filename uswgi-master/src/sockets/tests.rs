@@ -35,6 +35,17 @@ fn a_port_that_the_system_chose_is_shown_and_connects() {
 }
 
 #[test]
+fn the_queue_of_a_unix_socket_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let l = bind(&socket(Address::Unix(path.clone())), &instance()).unwrap();
+    assert_eq!(l.queue(), Some((0, 100)));
+    let waiting: Vec<UnixStream> = (0..3).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    assert_eq!(l.queue(), Some((3, 100)));
+    drop(waiting);
+}
+
+#[test]
 fn a_port_in_use_is_named_with_its_line() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = other.local_addr().unwrap().port();

@@ -1,11 +1,11 @@
 //! This process, its instance and the workers beside it, as the scoreboard shows them.
 
 use super::{State, state, tell_master};
-use crate::{say, sys, title};
+use crate::{backlog, sys, title};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyTuple};
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::Relaxed;
 use uswgi_proto::control::ToMaster;
 use uswgi_proto::scoreboard::layout::Totals;
@@ -235,7 +235,7 @@ fn micros() -> u64 {
 /// Connections that wait at a listening socket.
 #[pyfunction]
 #[pyo3(signature = (socket = 0, /))]
-fn listen_queue(socket: i64) -> PyResult<u32> {
+fn listen_queue(py: Python<'_>, socket: i64) -> PyResult<u32> {
     let state = state()?;
     let none = || PyValueError::new_err(format!("unable to find socket {socket}"));
     let index = usize::try_from(socket).map_err(|_| none())?;
@@ -244,8 +244,5 @@ fn listen_queue(socket: i64) -> PyResult<u32> {
     }
     let Some(engine) = state.engine.get() else { return Ok(0) };
     let listener = engine.listeners.get(index).ok_or_else(none)?;
-    Ok(sys::listen_queue(listener.fd.as_raw_fd()).unwrap_or_else(|| {
-        say!("uwsgi.listen_queue: the queue of a unix socket is not to be seen by a worker");
-        0
-    }))
+    Ok(py.detach(|| backlog::queue(listener.fd.as_fd())).map_or(0, |(waiting, _)| waiting))
 }

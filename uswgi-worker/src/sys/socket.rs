@@ -263,15 +263,3 @@ pub(crate) fn replace_by_nothing(fd: RawFd) {
         unsafe { libc::dup3(nothing.as_raw_fd(), fd, libc::O_CLOEXEC) };
     }
 }
-
-/// Connections that wait at a listening TCP socket (tcp(7), TCP_INFO); None for other sockets.
-pub(crate) fn listen_queue(fd: RawFd) -> Option<u32> {
-    // SAFETY: tcp_info is plain integers, for which zero is a value; the pointers are to live values of the given size.
-    unsafe {
-        let mut info: libc::tcp_info = std::mem::zeroed();
-        let mut size = size_of::<libc::tcp_info>() as libc::socklen_t;
-        let pointer = (&raw mut info).cast();
-        let result = libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, pointer, &raw mut size);
-        (result == 0).then_some(info.tcpi_unacked)
-    }
-}
