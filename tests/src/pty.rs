@@ -40,6 +40,23 @@ impl Terminal {
         Terminal { child, master, drawn }
     }
 
+    /// Its pid.
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Whether keys come one by one and unseen, as programs that fill the screen want them.
+    pub fn is_raw(&self) -> bool {
+        use nix::sys::termios::{LocalFlags, tcgetattr};
+        let flags = tcgetattr(&self.master).expect("the terminal's attributes").local_flags;
+        !flags.intersects(LocalFlags::ICANON | LocalFlags::ECHO)
+    }
+
+    /// Whether these bytes were sent to the terminal.
+    pub fn was_sent(&self, bytes: &[u8]) -> bool {
+        self.drawn.lock().unwrap_or_else(|e| e.into_inner()).windows(bytes.len()).any(|w| w == bytes)
+    }
+
     /// Everything drawn so far, without escape sequences. A moved cursor reads as a line break.
     pub fn text(&self) -> String {
         let bytes = self.drawn.lock().unwrap_or_else(|e| e.into_inner()).clone();

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Output;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::WorkerState;
@@ -205,4 +205,21 @@ fn top_follows_the_instance_and_steers_it() {
     until("the reload", || (server.reloads_done() == 1).then_some(()));
     top.type_in("q");
     assert!(top.wait().success());
+}
+
+#[test]
+fn a_signal_that_ends_top_leaves_the_terminal_as_it_was() {
+    let server = Site::probe().start();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        let mut top = Terminal::start(server.ctl_command(&["top", "--interval", "0.2"]));
+        top.wait_screen("workers ready");
+        assert!(top.is_raw());
+        process::send(top.pid(), signal);
+        assert_eq!(top.wait().signal(), Some(signal as i32));
+        assert!(!top.is_raw(), "{signal}");
+        // The alternate screen is left, the cursor shown.
+        until("the screen put back", || {
+            (top.was_sent(b"\x1b[?1049l") && top.was_sent(b"\x1b[?25h")).then_some(())
+        });
+    }
 }

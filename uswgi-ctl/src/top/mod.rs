@@ -1,12 +1,14 @@
 //! `top`: the instance on a screen that follows it. Keys sort, filter, and steer.
 //!
 //! * [`state`]: what is known; [`rows`]: the table of it; [`keys`]: what keys do. All pure.  * [`view`]: the picture.
+//! * [`leave`]: what an end from outside leaves behind.
 //! * here: the terminal, the clock, and the orders, which run beside so that the picture never stands still.
 //!
 //! Everything shown is read from shared memory and the kernel; the master is not asked. Where the output is no
 //! terminal, the same is printed as plain text.
 
 pub mod keys;
+mod leave;
 pub mod rows;
 pub mod state;
 pub mod view;
@@ -46,6 +48,8 @@ pub fn run(target: &Target, options: &ArgMatches) -> Result<Report, CtlError> {
         return plain(&instance, options, interval, count.unwrap_or(1), sort, filter);
     }
     let colour = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    leave::restore_at_signals()
+        .map_err(|e| CtlError::Io { what: "the signals of this process", source: e.into() })?;
     let mut terminal = ratatui::try_init().map_err(|source| CtlError::Io { what: "the terminal", source })?;
     let top = Top::new(Snapshot::measured(&instance), sort, filter);
     let result = follow(&mut terminal, instance, target, interval, top, colour);
@@ -110,7 +114,9 @@ fn follow(
     let mut seen_at = Instant::now();
     let mut pending: Vec<Receiver<Came>> = Vec::new();
     loop {
+        let screen = leave::screen();
         terminal.draw(|frame| view::draw(frame, &top, epoch_seconds(), colour))?;
+        drop(screen);
         let wait = interval.saturating_sub(seen_at.elapsed());
         // An order that is under way is looked after more often.
         let wait = if pending.is_empty() { wait } else { wait.min(Duration::from_millis(50)) };
