@@ -1,0 +1,144 @@
+//! What the native thread does because time has passed: the progress of busy threads, pieces that were lent, time-outs,
+//! memory. Nothing of it runs while there is nothing to look at.
+
+use super::{ACCEPT_AGAIN_US, Duty, Native, REQUEST_US, SECOND_US, TICK_US};
+use crate::engine::Job;
+use crate::harakiri::{self, ThreadCell};
+use crate::lent::Found;
+use crate::{answer, backlog, say, sys};
+use std::sync::atomic::Ordering;
+use uswgi_proto::control::ReplaceReason;
+
+/// How long pieces of an answer may wait for others.
+const TOGETHER_US: u64 = 2_000;
+/// How often a socket that took no more is tried again while its application makes more.
+const FULL_US: u64 = 5_000;
+
+impl Native {
+    /// Whatever is due by now.
+    pub(super) fn timers(&mut self, now: u64) {
+        if self.engine.has_deadlines() {
+            harakiri::check(&self.engine, now);
+        }
+        if self.engine.lending.load(Ordering::Acquire) {
+            self.send_lent(now);
+        }
+        if now >= self.last_tick_us + TICK_US && self.engine.watched.load(Ordering::Acquire) {
+            self.last_tick_us = now;
+            self.tick(now);
+        }
+        if now >= self.last_second_us + SECOND_US {
+            self.last_second_us = now;
+            self.every_second(now);
+        }
+    }
+
+    /// Send what the threads have lent, some time after the first of it came.
+    fn send_lent(&mut self, now: u64) {
+        if self.lent_due_us == 0 {
+            self.lent_due_us = now + TOGETHER_US;
+        }
+        if now < self.lent_due_us {
+            return;
+        }
+        let threads = &self.engine.threads;
+        match threads.iter().map(|t| t.lent.send()).max() {
+            Some(Found::Pieces) => self.lent_due_us = now + TOGETHER_US,
+            Some(Found::Full) => self.lent_due_us = now + FULL_US,
+            Some(Found::Nothing) | None => {
+                // A thread that lends something from here on turns it on again, or is seen here.
+                self.lent_due_us = 0;
+                self.engine.lending.store(false, Ordering::SeqCst);
+                if threads.iter().any(|t| t.lent.is_waiting()) {
+                    self.engine.lending.store(true, Ordering::SeqCst);
+                }
+            }
+        }
+    }
+
+    /// Look whether the Python threads get on. When none is idle, others get what is ready here.
+    fn tick(&mut self, now: u64) {
+        let (mut moved, mut all_stuck) = (false, true);
+        for (cell, last) in self.engine.threads.iter().zip(&mut self.sequences) {
+            let sequence = cell.sequence.load(Ordering::SeqCst);
+            moved |= sequence != *last;
+            all_stuck &= sequence == *last && sequence & 1 == 1;
+            *last = sequence;
+        }
+        backlog::look(&self.engine, now);
+        self.unmeasured |= moved;
+        if all_stuck {
+            self.pass_on(now);
+        } else if !moved {
+            // A thread that begins a request from here on turns it on again.
+            self.engine.watched.store(false, Ordering::SeqCst);
+            let begun = |(cell, last): (&ThreadCell, &u64)| cell.sequence.load(Ordering::SeqCst) != *last;
+            if self.engine.threads.iter().zip(&self.sequences).any(begun) {
+                self.engine.watched.store(true, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn every_second(&mut self, now: u64) {
+        let again = ACCEPT_AGAIN_US.load(Ordering::Relaxed);
+        if again > 0 && now >= again && !self.engine.is_leaving() {
+            ACCEPT_AGAIN_US.store(0, Ordering::SeqCst);
+            let _ = self.engine.accept_on();
+        }
+        // Idle connections whose time is over. One that has sent something meanwhile waits for a busy thread.
+        for conn in self.engine.unpark_where(|c| c.deadline_us <= now) {
+            if sys::readable(conn.raw()) {
+                self.engine.submit(Job::Read(conn));
+            }
+        }
+        let patience = self.patience();
+        let late: Vec<usize> = self
+            .conns
+            .iter()
+            .filter(|(_, (c, d))| {
+                c.deadline_us <= now
+                    || (matches!(d, Duty::Read) && c.spool.is_none() && now > c.since_us + REQUEST_US)
+            })
+            .map(|(k, _)| k)
+            .collect();
+        for key in late {
+            if let Some((conn, Duty::Write { .. })) = self.conns.get_mut(key) {
+                // A slow client that gets on makes what the kernel holds less.
+                let unsent = sys::unsent(conn.raw());
+                if unsent < std::mem::replace(&mut conn.unsent, unsent) {
+                    conn.deadline_us = now + patience;
+                    continue;
+                }
+            }
+            if let Some((conn, Duty::Read)) = self.remove(key)
+                && !conn.buffer.is_empty()
+            {
+                say!("a client did not complete its request in time ({} bytes had come)", conn.buffer.len());
+                if conn.http {
+                    let _ = sys::send2(conn.raw(), &answer::error(408), b"");
+                }
+            }
+        }
+        self.unmeasured = false;
+        self.memory(now);
+    }
+
+    /// Memory for the scoreboard and the limits.
+    pub(super) fn memory(&self, now: u64) {
+        let Some((vsz, rss)) = sys::memory() else { return };
+        if let Some(slot) = self.engine.slot() {
+            slot.vsz.store(vsz, Ordering::Relaxed);
+            slot.rss.store(rss, Ordering::Relaxed);
+            slot.connections.store((self.conns.len() + self.engine.parked()) as u64, Ordering::Relaxed);
+        }
+        let settings = &self.engine.settings;
+        if self.engine.lived(now) >= u64::from(settings.min_worker_lifetime) {
+            if settings.reload_on_rss > 0 && rss > settings.reload_on_rss {
+                self.engine.ask_replacement(ReplaceReason::Rss);
+            }
+            if settings.reload_on_as > 0 && vsz > settings.reload_on_as {
+                self.engine.ask_replacement(ReplaceReason::AddressSpace);
+            }
+        }
+    }
+}
