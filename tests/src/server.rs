@@ -215,11 +215,23 @@ impl Server {
         self.process.signal(signal);
     }
 
-    /// Reload by signal and wait until it has ended, well or not.
+    /// Reload by signal and wait until it has ended, well or not, and those who were told to leave know it.
     pub fn reload(&self) {
         let before = self.reloads_done();
         self.signal(Signal::SIGHUP);
-        until("the end of the reload", || (self.reloads_done() > before).then_some(()));
+        until("the end of the reload", || {
+            (self.reloads_done() > before && !self.is_leaver_accepting()).then_some(())
+        });
+    }
+
+    fn is_leaver_accepting(&self) -> bool {
+        let Some(instance) = self.instance() else { return false };
+        let board = &instance.board;
+        let mut slots = (0..board.worker_capacity()).filter_map(|slot| board.worker(slot));
+        slots.any(|w| {
+            let state = WorkerState::from_number(w.state.load(Relaxed));
+            matches!(state, WorkerState::Retiring | WorkerState::Killed) && w.accepting.load(Relaxed) != 0
+        })
     }
 
     /// Run uswgi-ctl on it.

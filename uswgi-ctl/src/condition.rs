@@ -13,7 +13,8 @@ pub fn serves(s: &Snapshot, drain: bool) -> bool {
         w.generation < s.generation
             && match w.state {
                 WorkerState::Ready | WorkerState::Starting => true,
-                WorkerState::Retiring | WorkerState::Killed => drain,
+                // It was told to leave; until it has heard it, its code answers still.
+                WorkerState::Retiring | WorkerState::Killed => drain || w.accepting,
                 WorkerState::Free => false,
             }
     });
@@ -112,6 +113,13 @@ mod tests {
                 .collect();
             assert_eq!((serves(&s, false), serves(&s, true)), (serving, drained), "{workers:?}");
         }
+        s.workers[0] = Snapshot::sample_worker(Retiring, 1);
+        s.workers.push(Snapshot::sample_worker(Ready, 2));
+        for accepting in [false, true] {
+            s.workers[0].accepting = accepting;
+            assert_eq!(serves(&s, false), !accepting, "an old worker that does not know yet");
+        }
+        s.workers.remove(0);
         s.state = InstanceState::Running;
         assert!(ready(&s));
         for state in [InstanceState::Starting, InstanceState::Reloading, InstanceState::Stopping] {

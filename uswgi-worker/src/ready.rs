@@ -215,6 +215,8 @@ impl Hands {
                         return Next::Leave;
                     }
                 },
+                // What came before accepting ended was passed on; what comes behind is for the others.
+                Token::Listener(_) | Token::HandOver if !self.engine.is_accepting() => None,
                 Token::Listener(i) => self.accept(i, MORE_ACCEPTS),
                 Token::HandOver => handover::take(&self.engine).and_then(|c| self.look(c)),
                 Token::Whole => self.engine.take_whole().and_then(|c| self.look(c)),
