@@ -41,6 +41,7 @@
 //! | reload | nothing lost, nothing broken goes live |
 //! | repeated | what is remembered for speed never shows in another request |
 //! | reread | the configuration read again, touch files |
+//! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
 //! | stats | the scoreboard and the stats server, as monitoring reads them |
 //! | steer | what a running instance is told other than by signals: requests, the FIFO |
@@ -95,6 +96,7 @@ mod pythons;
 mod reload;
 mod repeated;
 mod reread;
+mod share;
 mod static_files;
 mod stats;
 mod steer;

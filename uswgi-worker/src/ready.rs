@@ -354,6 +354,11 @@ impl Hands {
 
     /// What becomes of a connection after its answer; comes back when its next request is there.
     fn settle(&mut self, conn: Conn, after: After) -> Option<Conn> {
+        if conn.served == 1
+            && let Some(listener) = self.engine.listeners.get(usize::from(conn.listener))
+        {
+            listener.note_stay(matches!(after, After::Keep | After::Write { keep: true, .. }));
+        }
         match after {
             After::Close { unread: false } => self.recycle(conn),
             After::Close { unread: true } => {

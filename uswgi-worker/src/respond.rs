@@ -94,6 +94,15 @@ pub(crate) fn prepare(response: &mut Response, engine: &Engine, conn: &Conn, req
     }
 }
 
+/// Make the types of the objects that requests need; otherwise they are made with the first object of each.
+pub(crate) fn make_types(py: Python<'_>) -> PyResult<()> {
+    drop(Pair::new(py)?);
+    drop(Py::new(py, Input::empty())?);
+    py.get_type::<FileWrapper>();
+    py.get_type::<HarakiriTimeout>();
+    Ok(())
+}
+
 impl Runner {
     pub(crate) fn new(
         py: Python<'_>,

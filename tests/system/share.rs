@@ -1,0 +1,57 @@
+//! What the workers of an instance share: connections evenly, and the memory of the imported application.
+
+use std::collections::HashMap;
+use uswgi_tests::http::Connection;
+use uswgi_tests::{Request, Site};
+
+const WORKERS: usize = 8;
+
+/// How many of the answers came from each process.
+fn by_process(pids: impl Iterator<Item = String>) -> HashMap<String, usize> {
+    pids.fold(HashMap::new(), |mut counts, pid| {
+        *counts.entry(pid).or_default() += 1;
+        counts
+    })
+}
+
+#[test]
+fn connections_that_stay_are_shared_evenly() {
+    let server = Site::probe().option("workers", WORKERS).start();
+    let address = server.http.clone().unwrap();
+    // All stay open, so that a worker that has taken one has it for good.
+    let mut open = Vec::new();
+    let pids = (0..8 * WORKERS).map(|_| {
+        let mut connection = Connection::open(&address).unwrap();
+        let pid = connection.ask(&Request::get("/pid")).unwrap().text();
+        open.push(connection);
+        pid
+    });
+    let counts = by_process(pids);
+    assert!(counts.len() == WORKERS && counts.values().all(|n| *n <= 14), "8 each are wanted: {counts:?}");
+}
+
+#[test]
+fn connections_for_one_request_are_shared_evenly() {
+    let server = Site::probe().option("workers", 2).start();
+    let counts = by_process((0..200).map(|_| server.doors()[0].get("/pid").text()));
+    assert!(counts.len() == 2 && counts.values().all(|n| *n >= 60), "100 each are wanted: {counts:?}");
+}
+
+#[test]
+fn what_the_template_imported_is_not_written_to_by_collections_in_workers() {
+    let app = "import gc\nBEFORE = gc.get_freeze_count()\n\
+               def application(environ, start_response):\n    start_response('200 OK', [])\n    \
+               return [b'%d %d %d' % (BEFORE, gc.get_freeze_count(), gc.isenabled())]\n";
+    let site = || Site::probe().source("frozen.py", app).without("module").option("module", "frozen");
+    let ask = |server: &uswgi_tests::Server| -> Vec<u64> {
+        let text = server.get("/").expect(200).text();
+        text.split(' ').map(|n| n.parse().unwrap()).collect()
+    };
+    let forked = ask(&site().start());
+    assert!(forked[0] == 0 && forked[1] > 1000 && forked[2] == 1, "{forked:?}");
+    assert_eq!(
+        ask(&site().option("lazy-apps", true).start()),
+        [0, 0, 1],
+        "nothing is shared: nothing is frozen"
+    );
+}
