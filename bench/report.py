@@ -33,7 +33,7 @@ def ratios(workload, rows):
         key = {"cpu": "cpu_us", "own": "own_us", "rps": "rps", "p99": "p99_us"}[what]
         more_is_better = what == "rps"
         for peer, ratio in wanted.items():
-            others = {n: r[key] for n, r in rows.items() if n != "uswgi" and key in r and not r["errors"]}
+            others = {n: r[key] for n, r in rows.items() if n not in ("uswgi", "floor") and key in r and not r["errors"]}
             if peer == "*" and others:
                 peer = (max if more_is_better else min)(others, key=others.get)
             if peer in others and others[peer]:
@@ -68,4 +68,8 @@ def table(workload, found):
         sign = ">=" if what == "rps" else "<="
         verdict = "reached" if reached else "MISSED"
         lines.append(f"  {what} / {peer}: {ratio:.2f} (target {sign} {wanted}) {verdict}")
+    if "floor" in rows:
+        key = "own_us" if "own_us" in rows["floor"] else "cpu_us"
+        of = {n: r[key] / rows["floor"][key] for n, r in rows.items() if n != "floor" and key in r}
+        lines.append("  of the floor: " + ", ".join(f"{n} {ratio:.2f}" for n, ratio in of.items()))
     return "\n".join(lines)

@@ -43,6 +43,7 @@ class Setup:
     spent: str  # where the app counts its own CPU time
     workers: int
     threads: int
+    floor: str = ""  # the program that stands for the least any server can spend; "": it cannot do this workload
     preload: bool = False  # gunicorn: import the app before forking, as uswgi and uWSGI always do here
 
     @property
@@ -91,9 +92,12 @@ class Bench:
 
     def start(self):
         for name in self.args.servers:
+            if name == "floor" and not self.w.floor:
+                continue
             address = f"{self.folder}/{name}.sock" if self.w.unix else f"127.0.0.1:{free_port()}"
             setup = Setup(self.w.protocol, address, HERE, self.w.app, self.args.venv, self.args.uswgi,
-                          f"{self.folder}/file", f"{self.folder}/{name}.spent", self.w.workers, self.w.threads)
+                          f"{self.folder}/file", f"{self.folder}/{name}.spent", self.w.workers, self.w.threads,
+                          os.path.join(os.path.dirname(self.loadgen), "floor"))
             with open(setup.spent, "wb") as spent:
                 spent.write(bytes(8))
             try:

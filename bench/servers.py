@@ -76,7 +76,16 @@ def bjoern(setup):
     return [os.path.join(setup.venv, "bin/python"), "-c", code]
 
 
-ALL = {"uswgi": uswgi, "uWSGI": uwsgi, "gunicorn": gunicorn, "granian": granian, "bjoern": bjoern}
+# CPU that the floor spends in place of the Django page: about as much as the page.
+PAGE_US = 300
+
+
+def floor(setup):
+    page = [f"page-us={PAGE_US}", f"spent={setup.spent}"] if setup.app == "django_app.py" else []
+    return [setup.floor, f"to={setup.address}", f"protocol={setup.protocol}", f"workers={setup.workers}", *page]
+
+
+ALL = {"uswgi": uswgi, "uWSGI": uwsgi, "gunicorn": gunicorn, "granian": granian, "bjoern": bjoern, "floor": floor}
 
 
 class Server:

@@ -18,18 +18,19 @@ class Workload:
     options: dict = field(default_factory=dict)  # of loadgen
     # "cpu" or "rps": {peer: ratio}; cpu is at most ratio x the peer's, rps at least. "*": the best peer.
     targets: dict = field(default_factory=dict)
+    floor: bool = False  # measured beside what no server can go below, too
     special: str = ""  # "idle", "slow": two runs, without and with a crowd
 
 
 ALL = [
-    Workload("hello-uwsgi", "hello, uwsgi over a unix socket, a connection each", protocol="uwsgi", unix=True,
+    Workload("hello-uwsgi", "hello, uwsgi over a unix socket, a connection each", protocol="uwsgi", unix=True, floor=True,
              targets={"cpu": {"uWSGI": 0.70}, "rps": {"uWSGI": 1.3}}),
-    Workload("hello-http", "hello, HTTP keep-alive",
+    Workload("hello-http", "hello, HTTP keep-alive", floor=True,
              targets={"cpu": {"bjoern": 0.95}, "rps": {"bjoern": 1.0, "granian": 1.6, "uWSGI": 5.0}}),
-    Workload("hello-uwsgi-tcp", "hello, uwsgi over TCP, a connection each", protocol="uwsgi",
+    Workload("hello-uwsgi-tcp", "hello, uwsgi over TCP, a connection each", protocol="uwsgi", floor=True,
              targets={"cpu": {"uWSGI": 0.75}, "rps": {"uWSGI": 1.1}}),
     Workload("nginx", "hello through nginx, uwsgi over a unix socket, 2 workers", protocol="uwsgi", unix=True,
-             nginx=True, workers=2, targets={"cpu": {"uWSGI": 0.75}, "rps": {"uWSGI": 1.1}}),
+             nginx=True, workers=2, floor=True, targets={"cpu": {"uWSGI": 0.75}, "rps": {"uWSGI": 1.1}}),
     Workload("post", "16 KiB POST read by the app, HTTP", path="/post", options={"body": 16384},
              targets={"cpu": {"*": 1.0}}),
     Workload("big", "1 MiB body, HTTP", path="/big", clients=8, targets={"cpu": {"*": 1.0}}),
@@ -38,7 +39,7 @@ ALL = [
     Workload("headers", "4 KiB of request headers, HTTP", options={"header-bytes": 4096},
              targets={"cpu": {"*": 1.0}}),
     Workload("django", "Django page, uwsgi over a unix socket", protocol="uwsgi", unix=True, app="django_app.py",
-             targets={"own": {"uWSGI": 0.7}}),
+             floor=True, targets={"own": {"uWSGI": 0.7}}),
     Workload("sleep", "threads = 8, app sleeps 20 ms, 64 clients, HTTP", path="/sleep", threads=8, clients=64,
              targets={"rps": {"*": 1.0}, "p99": {"*": 1.0}}),
     Workload("mixed", "the same with 1 % CPU-bound requests", path="/mixed", threads=8, clients=64,
