@@ -159,9 +159,9 @@ complete -c uswgi-master -l chdir -d 'Directory to change to before anything of 
 complete -c uswgi-master -l chdir2 -d 'Directory to change to after the app was loaded.' -r -F
 complete -c uswgi-master -l cheaper -d 'Fewest workers: more come up to `workers` while they are needed. A busy worker is never taken down.' -r -F
 complete -c uswgi-master -l cheaper-initial -d 'Workers at the start, with cheaper.' -r -F
-complete -c uswgi-master -l cheaper-algo -d 'How cheaper decides: spare (busy workers), backlog (waiting connections) or manual (an operator).' -r -F
+complete -c uswgi-master -l cheaper-algo -d 'How cheaper decides: spare (busy workers), backlog (waiting connections), busyness (average load, see cheaper-busyness-max) or manual (an operator).' -r -F
 complete -c uswgi-master -l cheaper-step -d 'Workers that come at a time, with cheaper.' -r -F
-complete -c uswgi-master -l cheaper-overload -d 'Seconds that all workers are busy before more come (spare), or connections that wait (backlog).' -r -F
+complete -c uswgi-master -l cheaper-overload -d 'Seconds that all workers are busy before more come (spare), connections that wait (backlog), or seconds of a cycle (busyness; 10 to 30 are good).' -r -F
 complete -c uswgi-master -l cheaper-rss-limit-soft -d 'Bytes of resident memory of all workers above which cheaper starts no more.' -r -F
 complete -c uswgi-master -l cheaper-rss-limit-hard -d 'Bytes of resident memory of all workers above which cheaper takes idle ones down.' -r -F
 complete -c uswgi-master -l idle -d 'Seconds without a request after which all workers leave, until somebody connects.' -r -F
@@ -205,6 +205,14 @@ complete -c uswgi-master -l attach-daemon2 -d 'A daemon by keys: cmd, pidfile, f
 complete -c uswgi-master -l print -d 'Prints a text while the configuration is read.' -r -F
 complete -c uswgi-master -l iprint -d 'Prints a text while the configuration is read.' -r -F
 complete -c uswgi-master -l exit -d 'Ends with this exit code.' -r -F
+complete -c uswgi-master -l cheaper-busyness-max -d 'Per cent of a cycle (cheaper-overload seconds) spent in requests above which cheaper-step more workers come; for cheaper-algo = busyness, as all of these.' -r -F
+complete -c uswgi-master -l cheaper-busyness-min -d 'Per cent below which a cycle is idle.' -r -F
+complete -c uswgi-master -l cheaper-busyness-multiplier -d 'Idle cycles after which a worker goes. A cycle between min and max is not counted; one above max, or three between in a row, make the count start again.' -r -F
+complete -c uswgi-master -l cheaper-busyness-penalty -d 'Added to the multiplier each time a worker went and was needed again in less time than the multiplier stands for; taken back where it was needed later.' -r -F
+complete -c uswgi-master -l cheaper-busyness-backlog-alert -d 'Connections waiting at a socket above which emergency workers come at once, before the cycle ends.' -r -F
+complete -c uswgi-master -l cheaper-busyness-backlog-multiplier -d 'Idle cycles after which an emergency worker goes.' -r -F
+complete -c uswgi-master -l cheaper-busyness-backlog-step -d 'Emergency workers that come at a time.' -r -F
+complete -c uswgi-master -l cheaper-busyness-backlog-nonzero -d 'Seconds for which somebody waits at a socket after which emergency workers come.' -r -F
 complete -c uswgi-master -l http -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
 complete -c uswgi-master -l httprouter -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
 complete -c uswgi-master -l http-timeout -d 'Seconds an HTTP client may make no progress.' -r -F
@@ -278,3 +286,4 @@ complete -c uswgi-master -l honour-range -d 'Answers a Range of a static file wi
 complete -c uswgi-master -l vacuum -d 'Removes sockets and pidfiles at exit.'
 complete -c uswgi-master -l daemons-honour-stdin -d 'Daemons keep the standard input.'
 complete -c uswgi-master -l version -d 'Prints the version and ends.'
+complete -c uswgi-master -l cheaper-busyness-verbose -d 'Logs the load of every cycle and what follows from it.'

@@ -108,6 +108,54 @@ fn the_backlog_algorithm_sees_who_waits() {
 }
 
 #[test]
+fn busyness_follows_the_average_load_and_loses_nothing() {
+    let options = [("multiplier", "2"), ("max", "60"), ("min", "40"), ("verbose", "true")];
+    let site =
+        options.iter().fold(cheaper(3, 1).option("cheaper-algo", "busyness"), |site, (name, value)| {
+            site.option(&format!("cheaper-busyness-{name}"), value)
+        });
+    let server = site.start();
+    ready(&server, 1);
+    // A request that does not end counts while it runs, although nobody waits.
+    let held = server.door().ask_later(Request::get("/hold?name=a"));
+    let first = server.held("a");
+    ready(&server, 2);
+    assert!(stays(Duration::from_secs(3), || server.workers().len() == 2), "one of two is 50 %");
+    let load = Load::start(&server.doors(), 6, "/sleep?s=0.05");
+    ready(&server, 3);
+    load.wait_more(100);
+    good(load);
+    // An idle one goes, and the busy one stays.
+    ready(&server, 2);
+    assert!(stays(Duration::from_secs(3), || server.worker_pids().len() == 2 && alive(first)));
+    server.let_go("a");
+    held.join().unwrap().unwrap().expect(200);
+    ready(&server, 1);
+    let log = server.log();
+    assert!(log.contains("of 2 such periods until a worker goes"), "{log}");
+    assert!(log.contains("cheaper: 3 workers wanted, 2 before") && !log.contains("killed"), "{log}");
+}
+
+#[test]
+fn busyness_has_emergency_workers_for_connections_that_wait() {
+    let server = cheaper(2, 1)
+        .option("cheaper-algo", "busyness")
+        .option("cheaper-overload", 600)
+        .option("cheaper-busyness-backlog-alert", 2)
+        .start();
+    ready(&server, 1);
+    let held = server.door().ask_later(Request::get("/hold?name=a"));
+    server.held("a");
+    let waiting: Vec<_> = (0..4).map(|_| server.door().ask_later(Request::get("/hello"))).collect();
+    ready(&server, 2);
+    for reply in waiting {
+        reply.join().unwrap().unwrap().expect(200);
+    }
+    server.let_go("a");
+    held.join().unwrap().unwrap().expect(200);
+}
+
+#[test]
 fn cheap_waits_for_the_first_connection_on_any_socket() {
     for door in 0..2 {
         let server = Site::probe().option("workers", 2).option("cheap", "true").start();

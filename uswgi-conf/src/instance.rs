@@ -79,6 +79,8 @@ pub enum CheaperAlgorithm {
     Spare,
     /// By connections that wait.
     Backlog,
+    /// By the time that workers spend in requests.
+    Busyness,
     /// By an operator alone.
     Manual,
 }
@@ -89,7 +91,48 @@ impl CheaperAlgorithm {
         match self {
             CheaperAlgorithm::Spare => "spare",
             CheaperAlgorithm::Backlog => "backlog",
+            CheaperAlgorithm::Busyness => "busyness",
             CheaperAlgorithm::Manual => "manual",
+        }
+    }
+}
+
+/// The rules of `cheaper-algo = busyness`. No number is 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Busyness {
+    /// Per cent of a cycle above which more workers come.
+    pub max: u32,
+    /// Per cent below which a cycle is idle.
+    pub min: u32,
+    /// Idle cycles after which a worker goes.
+    pub multiplier: u32,
+    /// Cycles more, each time a worker was given up too early.
+    pub penalty: u32,
+    /// Every cycle is told in the log.
+    pub verbose: bool,
+    /// Waiting connections above which emergency workers come.
+    pub alert: u32,
+    /// Idle cycles after which an emergency worker goes.
+    pub backlog_multiplier: u32,
+    /// Emergency workers that come at a time.
+    pub backlog_step: u32,
+    /// Seconds that somebody waits after which emergency workers come.
+    pub nonzero: u32,
+}
+
+/// The numbers of uWSGI 2.0.31.
+impl Default for Busyness {
+    fn default() -> Self {
+        Busyness {
+            max: 50,
+            min: 25,
+            multiplier: 10,
+            penalty: 2,
+            verbose: false,
+            alert: 33,
+            backlog_multiplier: 3,
+            backlog_step: 1,
+            nonzero: 60,
         }
     }
 }
@@ -103,10 +146,12 @@ pub struct Dynamic {
     pub initial: u32,
     /// Workers that come at a time.
     pub step: u32,
-    /// Cycles of the spare algorithm, connections of the backlog algorithm.
+    /// Cycles of the spare algorithm, connections of the backlog algorithm, seconds of a cycle of busyness.
     pub overload: u32,
     /// Which algorithm.
     pub algorithm: CheaperAlgorithm,
+    /// Its rules, where it is busyness.
+    pub busyness: Busyness,
     /// Bytes of resident memory of all workers above which no more come; 0: no limit.
     pub rss_soft: u64,
     /// Bytes of resident memory of all workers above which they become fewer; 0: no limit.

@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::expand::Expansion;
-use crate::instance::{Address, Instance, OnTerm, Origin};
+use crate::instance::{Address, Busyness, CheaperAlgorithm, Instance, OnTerm, Origin};
 use crate::options;
 use uswgi_proto::settings::{AppSource, Protocol};
 
@@ -98,6 +98,10 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
         some("cheaper-step", Some(d.step.max(1).to_string()));
         some("cheaper-overload", Some(d.overload.to_string()));
         some("cheaper-algo", Some(d.algorithm.name().into()));
+        if d.algorithm == CheaperAlgorithm::Busyness {
+            busyness(&d.busyness).into_iter().for_each(|(name, n)| some(name, Some(n.to_string())));
+            some("cheaper-busyness-verbose", d.busyness.verbose.then(|| "true".into()));
+        }
         some("cheaper-rss-limit-soft", over_0(d.rss_soft, d.rss_soft.to_string()));
         some("cheaper-rss-limit-hard", over_0(d.rss_hard, d.rss_hard.to_string()));
     }
@@ -173,6 +177,19 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
     i.shared.caches.iter().for_each(|c| some("cache2", Some(crate::resolve::caches::said(c))));
     some("procname-prefix", (!i.procname_prefix.is_empty()).then(|| i.procname_prefix.clone()));
     v
+}
+
+fn busyness(b: &Busyness) -> [(&'static str, u32); 8] {
+    [
+        ("cheaper-busyness-max", b.max),
+        ("cheaper-busyness-min", b.min),
+        ("cheaper-busyness-multiplier", b.multiplier),
+        ("cheaper-busyness-penalty", b.penalty),
+        ("cheaper-busyness-backlog-alert", b.alert),
+        ("cheaper-busyness-backlog-multiplier", b.backlog_multiplier),
+        ("cheaper-busyness-backlog-step", b.backlog_step),
+        ("cheaper-busyness-backlog-nonzero", b.nonzero),
+    ]
 }
 
 /// Options that end in the setting of another one.

@@ -10,11 +10,11 @@ use crate::sys;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 use uswgi_conf::instance::Instance;
 use uswgi_proto::instance::start_time;
-use uswgi_proto::scoreboard::layout::{RESTARTS, SOCKETS, Totals, add};
+use uswgi_proto::scoreboard::layout::{RESTARTS, SOCKETS, ThreadSlot, Totals, add};
 use uswgi_proto::scoreboard::{
     Outcome, Restart, SCOREBOARD_FD, Scoreboard, ScoreboardError, ThreadState, WorkerState, epoch_seconds,
     monotonic_us,
@@ -250,6 +250,19 @@ impl Board {
             || (0..self.board.threads_capacity()).any(in_request)
     }
 
+    /// Microseconds that the slot's threads have spent in requests, those under way too.
+    pub fn running_us(&self, slot: u32) -> u64 {
+        let now = monotonic_us();
+        let threads = (0..self.board.threads_capacity()).filter_map(|t| self.board.thread(slot, t));
+        let of = |t: &ThreadSlot| {
+            // In this order: a request that ends meanwhile is missed, and not counted twice.
+            let done = t.running_us.load(Acquire);
+            let began = t.started_us.load(Relaxed);
+            done + if began == 0 { 0 } else { now.saturating_sub(began) }
+        };
+        threads.map(of).sum()
+    }
+
     /// Whether a thread of the slot is in a request whose harakiri was due longer than this ago.
     pub fn overdue(&self, slot: u32, by: Duration) -> bool {
         let limit = monotonic_us().saturating_sub(by.as_micros() as u64);
@@ -326,6 +339,17 @@ mod tests {
         assert!(b.busy(1));
         b.occupy(1, 1, 1, 0);
         assert!(!b.busy(1));
+    }
+
+    #[test]
+    fn time_in_requests_counts_while_they_run() {
+        let b = board();
+        assert_eq!(b.running_us(0), 0);
+        b.board.thread(0, 0).unwrap().running_us.store(700, Relaxed);
+        b.board.thread(0, 1).unwrap().started_us.store(monotonic_us() - 5_000_000, Relaxed);
+        let running = b.running_us(0);
+        assert!((5_000_700..20_000_000).contains(&running), "{running}");
+        assert_eq!(b.running_us(1), 0);
     }
 
     #[test]

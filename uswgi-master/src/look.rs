@@ -35,9 +35,11 @@ impl Master<'_> {
 
     fn numbers(&self) -> Numbers {
         let ready = self.supervisor.children().iter().filter(|(_, c)| c.stage == Stage::Ready);
-        let busy = ready.filter(|(_, c)| c.slot().is_some_and(|slot| self.board.busy(slot)));
+        let slots: Vec<(ChildId, u32)> = ready.filter_map(|(&id, c)| Some((id, c.slot()?))).collect();
+        let timed = if self.supervisor.wants_running() { &slots[..] } else { &[] };
         Numbers {
-            busy: busy.map(|(&id, _)| id).collect(),
+            busy: slots.iter().filter(|(_, slot)| self.board.busy(*slot)).map(|&(id, _)| id).collect(),
+            running: timed.iter().map(|&(id, slot)| (id, self.board.running_us(slot))).collect(),
             waiting: self.waiting(),
             requests: self.board.requests(),
             memory: if self.supervisor.wants_memory() { self.memory() } else { BTreeMap::new() },

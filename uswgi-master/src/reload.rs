@@ -7,11 +7,11 @@ use crate::board;
 use crate::pidfile::Pidfile;
 use crate::sockets::{self, Listener};
 use crate::stats;
-use crate::supervisor::{Algorithm, Cheaper, Plan, Sleep};
+use crate::supervisor::{Algorithm, Cheaper, Plan, Rules, Sleep};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
-use uswgi_conf::instance::{Address, CheaperAlgorithm, Dynamic, Instance, OnTerm};
+use uswgi_conf::instance::{Address, Busyness, CheaperAlgorithm, Dynamic, Instance, OnTerm};
 use uswgi_proto::scoreboard::Scoreboard;
 
 /// How long a reload waits for a process to become ready.
@@ -71,11 +71,26 @@ fn cheaper(d: &Dynamic, workers: u32) -> Option<Cheaper> {
         algorithm: match d.algorithm {
             CheaperAlgorithm::Spare => Algorithm::Spare,
             CheaperAlgorithm::Backlog => Algorithm::Backlog,
+            CheaperAlgorithm::Busyness => Algorithm::Busyness(rules(&d.busyness)),
             CheaperAlgorithm::Manual => Algorithm::Manual,
         },
         rss_soft: d.rss_soft,
         rss_hard: d.rss_hard,
     })
+}
+
+fn rules(b: &Busyness) -> Rules {
+    Rules {
+        max: b.max,
+        min: b.min,
+        multiplier: b.multiplier,
+        penalty: b.penalty,
+        verbose: b.verbose,
+        alert: b.alert,
+        backlog_multiplier: b.backlog_multiplier,
+        backlog_step: b.backlog_step,
+        nonzero: b.nonzero,
+    }
 }
 
 /// Settings of a running instance that a reload does not change, by name.

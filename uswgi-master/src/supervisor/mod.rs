@@ -41,7 +41,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 
-pub use cheaper::{Algorithm, Cheaper};
+pub use cheaper::{Algorithm, Cheaper, Rules};
 pub use child::{Child, ChildId, Kind, Stage};
 pub use idle::Sleep;
 pub use machine::{Phase, Supervisor};
@@ -128,6 +128,9 @@ pub struct Numbers {
     pub waiting: u32,
     /// Requests since the start of the instance.
     pub requests: u64,
+    /// Microseconds in requests of each ready worker so far, those under way too, where
+    /// [`Supervisor::wants_running`].
+    pub running: BTreeMap<ChildId, u64>,
     /// Memory of workers, where [`Supervisor::wants_memory`].
     pub memory: BTreeMap<ChildId, Memory>,
 }

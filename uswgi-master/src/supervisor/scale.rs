@@ -6,7 +6,7 @@
 //! was idle at the last look, the oldest first. It must never take down a worker that was seen busy, nor
 //! leave fewer ready workers than are wished.
 
-use super::cheaper::{Cheaper, Cycle, Gauge, Verdict};
+use super::cheaper::{Algorithm, Cheaper, Cycle, Gauge, Meter, Verdict};
 use super::child::{ChildId, Stage};
 use super::machine::{Phase, Supervisor};
 use super::seat::Seat;
@@ -25,13 +25,20 @@ pub(super) struct Scale {
     /// An operator chose the number.
     by_hand: bool,
     gauge: Gauge,
+    meter: Meter<ChildId>,
     last_cycle: Instant,
 }
 
 impl Scale {
     /// What a configuration asks for at the start.
     pub(super) fn of(plan: &Plan, now: Instant) -> Scale {
-        Scale { wish: plan.at_start(), by_hand: false, gauge: Gauge::default(), last_cycle: now }
+        Scale {
+            wish: plan.at_start(),
+            by_hand: false,
+            gauge: Gauge::default(),
+            meter: Meter::default(),
+            last_cycle: now,
+        }
     }
 }
 
@@ -132,6 +139,12 @@ impl Supervisor {
         plan.evil_rss > 0 || plan.evil_as > 0 || plan.cheaper.as_ref().is_some_and(limited)
     }
 
+    /// Whether the look is to tell the time that workers have spent in requests.
+    pub fn wants_running(&self) -> bool {
+        let busyness = |c: &Cheaper| matches!(c.algorithm, Algorithm::Busyness(_));
+        self.current.plan.cheaper.as_ref().is_some_and(busyness)
+    }
+
     /// A reload under way may still fail: until its end both wishes are kept.
     fn most_wished(&self) -> usize {
         self.scale.wish.max(self.wish()) as usize
@@ -154,22 +167,34 @@ impl Supervisor {
         if self.phase != Phase::Running || self.paused || self.asleep() || early {
             return;
         }
-        self.scale.last_cycle = self.now;
+        let passed = self.now - std::mem::replace(&mut self.scale.last_cycle, self.now);
+        let mut meter = std::mem::take(&mut self.scale.meter);
+        let loads = meter.read(&seen.running, passed);
+        self.scale.meter = meter;
         let plan = &self.current.plan;
         let Some(c) = &plan.cheaper else { return };
-        let on = self.on();
+        let (on, before) = (self.on(), self.wish());
+        // One that is on its way counts as idle, so that it is no reason for another one.
+        let load_of = |&id: &u32| self.at(id).filter_map(|(child, _)| loads.get(&child)).max().copied();
+        let load: u32 = on.iter().filter_map(load_of).sum();
         let of_seat = |&id: &u32| self.at(id).any(|(child, _)| seen.busy.contains(&child));
         let cycle = Cycle {
             active: on.len() as u32,
             busy: on.iter().filter(|id| of_seat(id)).count() as u32,
             waiting: seen.waiting,
             rss: seen.memory.values().map(|m| m.rss).sum(),
+            load: load / (on.len() as u32).max(1),
+            room: plan.workers.saturating_sub(before.max(on.len() as u32)),
+            spare: before.saturating_sub(c.min),
         };
         let (min, max) = (c.min, plan.workers);
         let mut gauge = std::mem::take(&mut self.scale.gauge);
         let verdict = gauge.judge(c, cycle);
+        let said = gauge.said();
         self.scale.gauge = gauge;
-        let before = self.wish();
+        if let Some(line) = said {
+            self.log(line);
+        }
         let wish = match verdict {
             Verdict::Stay => return,
             Verdict::More(n) => cycle.active.max(before).saturating_add(n),

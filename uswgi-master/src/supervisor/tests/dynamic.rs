@@ -2,8 +2,10 @@
 
 use super::sim::{Sim, plan};
 use crate::supervisor::{
-    Action, Algorithm, Cheaper, ChildId, Ended, Event, Memory, Numbers, Phase, Plan, ScaleTo, Sleep, Stage,
+    Action, Algorithm, Cheaper, ChildId, Ended, Event, Memory, Numbers, Phase, Plan, Rules, ScaleTo, Sleep,
+    Stage,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 use uswgi_proto::scoreboard::InstanceState;
 
@@ -94,6 +96,73 @@ fn a_worker_on_its_way_is_no_reason_for_another_one() {
     sim.good = false;
     sim.looks(20, 1);
     assert_eq!(sim.workers_alive(), 2, "the second one is not ready yet");
+}
+
+fn busyness(workers: u32, min: u32) -> Plan {
+    let rules = Rules {
+        max: 50,
+        min: 25,
+        multiplier: 2,
+        penalty: 1,
+        verbose: false,
+        alert: 10,
+        backlog_multiplier: 1,
+        backlog_step: 1,
+        nonzero: 60,
+    };
+    let mut p = cheaper(workers, min);
+    if let Some(c) = &mut p.cheaper {
+        c.algorithm = Algorithm::Busyness(rules);
+    }
+    p
+}
+
+/// So many looks, a second apart; in each every ready worker spends so many milliseconds in requests.
+fn loads(sim: &mut Sim, cycles: u32, ms: u64, counted: &mut BTreeMap<ChildId, u64>) {
+    for _ in 0..cycles {
+        sim.pass(Duration::from_secs(1));
+        for child in sim.s.workers(Stage::Ready) {
+            *counted.entry(child).or_default() += ms * 1000;
+        }
+        sim.feed(Event::Seen(Numbers { running: counted.clone(), ..Numbers::default() }));
+    }
+}
+
+#[test]
+fn busyness_follows_the_time_in_requests() {
+    let mut sim = Sim::running(busyness(3, 1));
+    assert!(sim.s.wants_running() && sim.s.wants_numbers());
+    let mut counted = BTreeMap::new();
+    // A worker has no past at its first look: 0, 90 and 90 of three.
+    loads(&mut sim, 3, 900, &mut counted);
+    assert_eq!(sim.ready_workers(), 2);
+    loads(&mut sim, 3, 900, &mut counted);
+    assert_eq!(sim.ready_workers(), 3);
+    loads(&mut sim, 12, 900, &mut counted);
+    assert_eq!((sim.ready_workers(), sim.s.workers_wanted()), (3, 3), "never more than workers");
+    loads(&mut sim, 12, 400, &mut counted);
+    assert_eq!(sim.ready_workers(), 3, "between the bounds");
+    loads(&mut sim, 6, 200, &mut counted);
+    assert_eq!(sim.ready_workers(), 2);
+    loads(&mut sim, 30, 0, &mut counted);
+    assert_eq!((sim.workers_alive(), sim.s.workers_wanted()), (1, 1), "never fewer than cheaper");
+    assert!(!Sim::running(cheaper(3, 1)).s.wants_running());
+}
+
+#[test]
+fn busyness_counts_who_is_on_its_way_as_idle() {
+    let mut sim = Sim::running(busyness(4, 1));
+    sim.good = false;
+    loads(&mut sim, 60, 1000, &mut BTreeMap::new());
+    assert_eq!(sim.workers_alive(), 2, "one of two is 50 %");
+}
+
+#[test]
+fn a_backlog_brings_emergency_workers_within_a_cycle() {
+    let mut sim = Sim::running(busyness(4, 1));
+    sim.pass(Duration::from_secs(1));
+    sim.feed(Event::Seen(Numbers { waiting: 11, ..Numbers::default() }));
+    assert_eq!(sim.ready_workers(), 2);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::sim::{Sim, plan};
 use crate::supervisor::{
-    Action, Algorithm, Cheaper, ChildId, Ended, Event, Numbers, Plan, ScaleTo, Sleep, Stage,
+    Action, Algorithm, Cheaper, ChildId, Ended, Event, Numbers, Plan, Rules, ScaleTo, Sleep, Stage,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -132,7 +132,16 @@ impl Sim {
             self.staged(Stage::Ready).into_iter().enumerate().filter_map(busy).collect();
         let (begin, reloads) = (self.done.len(), self.outcomes().len());
         let (waiting, requests) = ((bits >> 60) as u32 / 4, bits >> 62);
-        self.feed(Event::Seen(Numbers { busy: busy.clone(), waiting, requests, ..Numbers::default() }));
+        // The load differs from look to look, and may seem to go back.
+        let running = |(n, child): (usize, ChildId)| (child, (bits.rotate_left(n as u32) >> 40) * 7);
+        let running = self.staged(Stage::Ready).into_iter().enumerate().map(running).collect();
+        self.feed(Event::Seen(Numbers {
+            busy: busy.clone(),
+            waiting,
+            requests,
+            running,
+            ..Numbers::default()
+        }));
         if self.outcomes().len() == reloads {
             let told = self.done[begin..].iter().filter_map(|(_, a)| match a {
                 Action::Retire { child, .. } => Some(child),
@@ -199,12 +208,30 @@ fn plans() -> impl Strategy<Value = Plan> {
 }
 
 fn cheaper() -> impl Strategy<Value = Option<Cheaper>> {
-    let algorithm = prop_oneof![Just(Algorithm::Spare), Just(Algorithm::Backlog)];
+    let algorithm = prop_oneof![Just(Algorithm::Spare), Just(Algorithm::Backlog), busyness()];
     let some =
         (1u32..4, 0u32..3, 1u32..4, 0u32..3, algorithm).prop_map(|(min, more, step, overload, algorithm)| {
             Cheaper { min, initial: min + more, step, overload, algorithm, rss_soft: 0, rss_hard: 0 }
         });
     prop::option::of(some)
+}
+
+/// Bounds that contradict themselves too.
+fn busyness() -> impl Strategy<Value = Algorithm> {
+    let numbers = (1u32..100, 1u32..100, 1u32..4, 1u32..3, 1u32..3, 1u32..3);
+    numbers.prop_map(|(max, min, multiplier, penalty, alert, nonzero)| {
+        Algorithm::Busyness(Rules {
+            max,
+            min,
+            multiplier,
+            penalty,
+            verbose: true,
+            alert,
+            backlog_multiplier: 1,
+            backlog_step: penalty,
+            nonzero,
+        })
+    })
 }
 
 fn sleep() -> impl Strategy<Value = Sleep> {

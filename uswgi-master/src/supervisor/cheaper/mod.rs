@@ -2,6 +2,15 @@
 //!
 //! The rules are uWSGI's, as its documentation tells them and as it was observed to act. They must never
 //! know processes: who goes is decided in `scale`, which never takes down a busy worker.
+//!
+//! * `busyness`: the algorithm that follows the average load.
+//! * `meter`: from what workers have counted to the load of one cycle.
+
+mod busyness;
+mod meter;
+
+pub use busyness::Rules;
+pub(super) use meter::Meter;
 
 /// Which algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,6 +20,8 @@ pub enum Algorithm {
     Spare,
     /// More when more than `overload` connections wait at the sockets; fewer when fewer do.
     Backlog,
+    /// By the share of time that workers spend in requests, averaged over `overload` cycles.
+    Busyness(Rules),
     /// As an operator says.
     Manual,
 }
@@ -45,6 +56,12 @@ pub(super) struct Cycle {
     pub(super) waiting: u32,
     /// Resident bytes of all.
     pub(super) rss: u64,
+    /// Time in requests of the average worker, in thousandths of the cycle.
+    pub(super) load: u32,
+    /// Workers that there may be beside those wanted.
+    pub(super) room: u32,
+    /// Workers wanted above the fewest.
+    pub(super) spare: u32,
 }
 
 /// What follows.
@@ -61,6 +78,7 @@ pub(super) enum Verdict {
 pub(super) struct Gauge {
     overloaded: u32,
     idle: u32,
+    busyness: busyness::State,
 }
 
 impl Gauge {
@@ -70,16 +88,26 @@ impl Gauge {
             self.overloaded = 0;
             return Verdict::OneFewer;
         }
+        let full = c.rss_soft > 0 && seen.rss > c.rss_soft;
         let verdict = match c.algorithm {
+            Algorithm::Busyness(rules) => {
+                let room = if full { 0 } else { seen.room };
+                self.busyness.judge(c, &rules, Cycle { room, ..seen })
+            }
             Algorithm::Spare => self.spare(c, seen),
             Algorithm::Backlog if seen.waiting > c.overload => Verdict::More(c.step),
             Algorithm::Backlog if seen.waiting < c.overload.max(1) => Verdict::OneFewer,
             Algorithm::Backlog | Algorithm::Manual => Verdict::Stay,
         };
         match verdict {
-            Verdict::More(_) if c.rss_soft > 0 && seen.rss > c.rss_soft => Verdict::Stay,
+            Verdict::More(_) if full => Verdict::Stay,
             verdict => verdict,
         }
+    }
+
+    /// What is to be said about the last cycle, where that is wanted.
+    pub(super) fn said(&mut self) -> Option<String> {
+        self.busyness.said()
     }
 
     fn spare(&mut self, c: &Cheaper, seen: Cycle) -> Verdict {
