@@ -166,6 +166,30 @@ fn the_fifo_has_the_letters_of_uwsgi() {
 }
 
 #[test]
+fn the_fifo_sends_the_workers_away_until_somebody_connects() {
+    let site = Site::probe().option("workers", 2).option("reload-mercy", 300);
+    let path = site.dir.join("fifo");
+    let server = site.option("master-fifo", path.display()).start();
+    let reply = server.door().ask_later(uswgi_tests::Request::get("/hold?name=a"));
+    let busy = server.held("a");
+    write(&path, "C");
+    until("the end of the idle worker", || (server.worker_pids() == [busy]).then_some(()));
+    server.let_go("a");
+    reply.join().unwrap().unwrap().expect(200);
+    let gone = || until("the end of the last worker", || server.workers().is_empty().then_some(()));
+    gone();
+    // The application is imported again, and nobody is woken.
+    assert_eq!(server.ctl(&["reload", "--wait"]).status.code(), Some(0));
+    assert!(server.workers().is_empty());
+    for door in server.doors() {
+        door.get("/hello").expect(200);
+        until("both workers", || (server.worker_pids().len() == 2).then_some(()));
+        write(&path, "C");
+        gone();
+    }
+}
+
+#[test]
 fn the_fifo_can_stop_at_once() {
     let site = Site::probe();
     let path = site.dir.join("fifo");

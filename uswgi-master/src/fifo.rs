@@ -8,6 +8,7 @@
 use crate::events::{Events, Woken};
 use crate::log;
 use crate::master::Master;
+use crate::supervisor::Event;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::{mkfifo, read};
@@ -47,6 +48,8 @@ pub enum Command {
     Slot(usize),
     /// Carry this out.
     Order(Request),
+    /// No workers until somebody connects.
+    SendAway,
     /// There is no such thing here; why, and what to do.
     Refused(&'static str),
 }
@@ -71,7 +74,7 @@ pub fn command(letter: u8) -> Option<Command> {
         b's' => Order(Request::Report),
         b'w' => reload(Reload::Workers, false),
         b'W' => reload(Reload::Workers, true),
-        b'C' => Refused("workers are not all ended at once here; - takes one away"),
+        b'C' => Command::SendAway,
         b'B' | b'E' => Refused("there is no Emperor here; the service manager starts instances"),
         b'f' => {
             Refused("the master is not forked again here; a reload (r) replaces everything but the master")
@@ -230,6 +233,7 @@ impl Master<'_> {
             match command(letter) {
                 Some(Command::Slot(slot)) => self.fifo.choose(slot, &self.events),
                 Some(Command::Order(request)) => self.order_unheard(&from, request),
+                Some(Command::SendAway) => self.operate(Event::SendAway),
                 Some(Command::Refused(why)) => log::line(format_args!("{from} refused: {why}")),
                 None => {}
             }
@@ -251,6 +255,7 @@ mod tests {
             Some(Command::Order(Request::Reload { what: Reload::All, at_once: false }))
         );
         assert_eq!(command(b'Q'), Some(Command::Order(Request::Stop { at_once: true })));
+        assert_eq!(command(b'C'), Some(Command::SendAway));
         assert_eq!(command(b'\n'), None);
     }
 

@@ -16,10 +16,10 @@ fn memory_of(pid: i32) -> Option<Memory> {
 }
 
 impl Master<'_> {
-    /// What an operator asks for: [`Event::Scale`], [`Event::Retire`], [`Event::Kill`] and their like. It is
+    /// What an operator asks for: [`Event::Scale`], [`Event::SendAway`], [`Event::Retire`], [`Event::Kill`] and their like. It is
     /// carried out by the loop before it waits again.
     pub fn operate(&mut self, event: Event) {
-        let scales = matches!(event, Event::Scale(_));
+        let scales = matches!(event, Event::Scale(_) | Event::SendAway);
         self.queue.push_back(event);
         if scales {
             self.queue.push_back(Event::Seen(self.numbers()));

@@ -1,5 +1,5 @@
-//! `cheap` and `idle`: an instance without workers until somebody connects, and again after a time in
-//! which nobody asked for anything. It must never put an instance to sleep that has a request. (One that
+//! `cheap`, `idle` and an operator who sends the workers away: an instance without workers until somebody connects,
+//! and again after a time in which nobody asked for anything. It must never put an instance to sleep that has a request. (One that
 //! comes at this very moment is finished by its worker, as at a stop.)
 
 use super::Numbers;
@@ -50,6 +50,23 @@ impl Supervisor {
             self.activity.last = self.now;
             self.log(format!("a client has connected: {wish} workers start"));
         }
+    }
+
+    /// An operator wants no workers until somebody connects. Who is busy finishes what it has.
+    pub(super) fn send_away(&mut self) {
+        let why_not = match self.phase {
+            Phase::Running if self.reload.is_some() => "a reload is under way; ask again after it",
+            Phase::Running if self.asleep() => return,
+            Phase::Running => {
+                self.log("the operator sends the workers away until somebody connects");
+                self.set_wish(0, false);
+                self.scale.sent_away = true;
+                return;
+            }
+            Phase::Starting => "the instance is still starting",
+            _ => return,
+        };
+        self.log(format!("the workers are not sent away: {why_not}"));
     }
 
     /// Go to sleep when nothing has happened for long enough, wake up when something has.

@@ -131,6 +131,7 @@ impl Supervisor {
             Event::Exited { child, how } => self.exited(child, how),
             Event::Stuck { child } => self.stuck(child),
             Event::Scale(to) => self.scale_to(to),
+            Event::SendAway => self.send_away(),
             Event::Retire { worker_id } => self.retire_asked(worker_id),
             Event::Kill { worker_id } => self.kill_asked(worker_id),
             Event::Seen(numbers) => self.seen(&numbers),

@@ -215,6 +215,8 @@ pub enum Event {
     },
     /// An operator wants another number of workers. A look at them ([`Event::Seen`]) should follow at once.
     Scale(ScaleTo),
+    /// An operator wants no workers until somebody connects. A look follows as for [`Event::Scale`].
+    SendAway,
     /// An operator wants this worker replaced; its successor accepts first.
     Retire {
         /// Worker number.

@@ -24,6 +24,8 @@ pub(super) struct Scale {
     pub(super) wish: u32,
     /// An operator chose the number.
     by_hand: bool,
+    /// An operator sent the workers away until somebody connects.
+    pub(super) sent_away: bool,
     gauge: Gauge,
     meter: Meter<ChildId>,
     last_cycle: Instant,
@@ -35,6 +37,7 @@ impl Scale {
         Scale {
             wish: plan.at_start(),
             by_hand: false,
+            sent_away: false,
             gauge: Gauge::default(),
             meter: Meter::default(),
             last_cycle: now,
@@ -54,7 +57,8 @@ impl Supervisor {
     /// What is wanted once a new plan takes over: an instance without workers stays so, an algorithm's
     /// number goes on, and an operator's outlives a reload that does not change `workers`.
     pub(super) fn wish_of(&self, plan: &Plan) -> u32 {
-        if self.scale.wish == 0 && (plan.sleep.cheap || plan.sleep.idle.is_some()) {
+        let sleeps = self.scale.sent_away || plan.sleep.cheap || plan.sleep.idle.is_some();
+        if self.scale.wish == 0 && sleeps {
             return 0;
         }
         if let Some(c) = &plan.cheaper {
@@ -213,6 +217,7 @@ impl Supervisor {
     pub(super) fn set_wish(&mut self, wish: u32, by_hand: bool) {
         self.scale.wish = wish;
         self.scale.by_hand = by_hand;
+        self.scale.sent_away = false;
         if let Some(reload) = self.reload.as_mut().filter(|r| r.replacing) {
             reload.wish = wish;
         }

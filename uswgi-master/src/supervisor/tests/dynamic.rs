@@ -233,6 +233,57 @@ fn cheap_loads_the_app_and_starts_workers_with_the_first_connection() {
 }
 
 #[test]
+fn workers_that_were_sent_away_come_back_with_a_connection() {
+    let mut sim = Sim::running(plan(3));
+    sim.good = false;
+    let busy: Vec<ChildId> = sim.s.workers(Stage::Ready).take(1).collect();
+    sim.feed(Event::SendAway);
+    let numbers = Numbers { busy: busy.iter().copied().collect(), ..Numbers::default() };
+    sim.feed(Event::Seen(numbers));
+    let left: Vec<ChildId> = sim.s.workers(Stage::Retiring).collect();
+    assert_eq!((left.len(), sim.s.workers_wanted()), (2, 0), "the busy one goes on");
+    assert!(sim.s.wants_numbers() && !sim.s.wants_connections());
+    sim.feed(Event::Seen(Numbers::default()));
+    for child in sim.s.workers(Stage::Retiring).collect::<Vec<_>>() {
+        sim.die(child, Ended::Code(0));
+    }
+    sim.good = true;
+    assert!(sim.s.wants_connections() && !sim.s.wants_numbers());
+    assert_eq!(sim.count(|a| *a == Action::CountDeath), 0);
+    // A reload imports, and wakes nobody.
+    sim.feed(Event::Reload);
+    assert_eq!((sim.outcomes().len(), sim.workers_alive()), (1, 0));
+    sim.feed(Event::Connection);
+    assert_eq!((sim.ready_workers(), sim.s.workers_wanted()), (3, 3));
+    // From then on it is as before.
+    sim.feed(Event::Reload);
+    assert_eq!(sim.ready_workers(), 3);
+}
+
+#[test]
+fn workers_are_not_sent_away_in_a_reload_or_a_start() {
+    let mut sim = Sim::running(plan(2));
+    sim.good = false;
+    sim.feed(Event::Reload);
+    sim.feed(Event::SendAway);
+    sim.feed(Event::Seen(Numbers::default()));
+    assert_eq!(sim.s.workers_wanted(), 2);
+    assert_eq!(sim.count(|a| matches!(a, Action::Log(l) if l.contains("a reload is under way"))), 1);
+    let mut sim = Sim::new(plan(2));
+    sim.feed(Event::Tick);
+    sim.feed(Event::SendAway);
+    assert_eq!(sim.count(|a| matches!(a, Action::Log(l) if l.contains("still starting"))), 1);
+    assert_eq!(sim.s.workers_wanted(), 2);
+    // An operator's number wakes them too.
+    let mut sim = Sim::running(plan(2));
+    sim.feed(Event::SendAway);
+    sim.feed(Event::Seen(Numbers::default()));
+    assert_eq!(sim.workers_alive(), 0);
+    sim.feed(Event::Scale(ScaleTo::More(1)));
+    assert_eq!((sim.ready_workers(), sim.s.workers_wanted()), (1, 1));
+}
+
+#[test]
 fn idle_ends_the_workers_and_a_connection_brings_them_back() {
     let mut sim = Sim::running(sleeps(3, idle(5)));
     sim.requests(4, 7);

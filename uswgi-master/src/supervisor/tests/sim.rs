@@ -34,6 +34,8 @@ pub(super) struct Sim {
     pub(super) highest_wish: u32,
     /// An operator has chosen their number.
     pub(super) scaled: bool,
+    /// An operator sent the workers away.
+    pub(super) sent_away: bool,
     next_pid: i32,
 }
 
@@ -71,6 +73,7 @@ impl Sim {
             exit: None,
             highest_wish: 0,
             scaled: false,
+            sent_away: false,
             next_pid: 1000,
         }
     }
@@ -91,6 +94,7 @@ impl Sim {
                 assert!(self.procs.remove(child).is_some(), "{child} ended twice");
             }
             self.scaled |= matches!(event, Event::Scale(_));
+            self.sent_away |= event == Event::SendAway;
             let actions = self.s.handle(event, self.now);
             self.highest_wish = self.highest_wish.max(self.s.workers_wanted());
             for action in actions {
