@@ -99,6 +99,7 @@ complete -c uswgi-master -l hook-accepting1 -d 'Runs in the first worker when it
 complete -c uswgi-master -l hook-accepting-once -d 'Runs in each worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
 complete -c uswgi-master -l hook-accepting1-once -d 'Runs in the first worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
 complete -c uswgi-master -l hook-master-start -d 'Runs before the first process starts. unix_signal:15 gracefully_kill_them_all makes TERM stop gracefully. Repeatable.' -r -F
+complete -c uswgi-master -l hook-touch -d 'FILE ACTION:ARGUMENTS: as touch-exec, with the actions of the other hooks. Repeatable.' -r -F
 complete -c uswgi-master -l exec-asap -d 'Runs before anything else; a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l exec-pre-jail -d 'Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l exec-in-jail -d 'Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable.' -r -F
@@ -123,6 +124,7 @@ complete -c uswgi-master -l touch-workers-reload -d 'File whose change replaces 
 complete -c uswgi-master -l touch-chain-reload -d 'File whose change replaces the workers one by one; the app is imported again with lazy-apps only, the configuration is not read. Repeatable.' -r -F
 complete -c uswgi-master -l touch-logrotate -d 'File whose change rotates the log. Repeatable.' -r -F
 complete -c uswgi-master -l touch-logreopen -d 'File whose change opens the log file again, after logrotate has moved it. Repeatable.' -r -F
+complete -c uswgi-master -l touch-exec -d 'FILE COMMAND: runs when the file is touched, beside the instance; a failure is logged. Its removal does not count, and a touch meanwhile runs it once more afterwards. Repeatable; what one file has runs in order.' -r -F
 complete -c uswgi-master -l limit-post -d 'Largest request body in bytes.' -r -F
 complete -c uswgi-master -l cpu-affinity -d 'CPUs that each worker is bound to: the next so many for each worker number.' -r -F
 complete -c uswgi-master -l post-buffering -d 'Bodies above this many bytes go to disk before the app runs.' -r -F

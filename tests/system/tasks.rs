@@ -3,7 +3,10 @@
 
 use nix::sys::signal::Signal;
 use std::fs;
-use uswgi_tests::process::alive;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+use uswgi_tests::process::{self, alive};
 use uswgi_tests::server::wait_file;
 use uswgi_tests::{Request, Site, until};
 
@@ -107,4 +110,80 @@ fn what_a_killed_master_leaves_is_no_daemon() {
     server.signal(Signal::SIGKILL);
     until("the daemon's end", || (!alive(daemon)).then_some(()));
     server.wait_gone();
+}
+
+/// A later time than at any touch before, whatever the clock's grain.
+fn touch(path: &Path) {
+    static COUNT: AtomicU64 = AtomicU64::new(5);
+    let later = SystemTime::now() + Duration::from_secs(COUNT.fetch_add(1, Relaxed));
+    fs::File::options().append(true).create(true).open(path).unwrap().set_modified(later).unwrap();
+}
+
+#[test]
+fn a_touched_file_runs_its_steps_in_order() {
+    let site = Site::probe();
+    let (a, b) = (site.dir.join("hold/a"), site.dir.join("hold/b"));
+    fs::write(&a, "").unwrap();
+    let [one, two, other] = ["one-$WORD", "two-$WORD", "other"].map(|word| note(&site, word));
+    let mut server = site
+        .option("touch-exec", format!("{} pwd; {one}; exit 3", a.display()))
+        .option("hook-touch", format!("{} putenv:WORD=hook", a.display()))
+        .option("hook-touch", format!("{} exec:{two}", a.display()))
+        .option("hook-touch", format!("{} print:done so far", a.display()))
+        .option("touch-exec", format!("{} {other}", b.display()))
+        .option("env", "WORD=env")
+        .option("vacuum", "true")
+        .start();
+    assert_eq!(order(&server), [""; 0]);
+    touch(&a);
+    server.wait_log("done so far");
+    assert_eq!(order(&server), ["one-env", "two-hook"], "the failure of the first stops nothing");
+    let log = server.log();
+    let folder = format!("\n{}\n", server.dir.join("app").display());
+    assert!(log.contains("exit status: 3") && log.contains(&folder), "{log}");
+    // One that was not there.
+    touch(&b);
+    until("the other one", || (order(&server).len() == 3).then_some(()));
+    // Removal does not count, and a reload brings other steps.
+    fs::remove_file(&b).unwrap();
+    let text = fs::read_to_string(server.dir.join("uwsgi.ini")).unwrap();
+    fs::write(server.dir.join("uwsgi.ini"), text.replace("echo other", "echo changed")).unwrap();
+    server.reload();
+    touch(&b);
+    until("the changed one", || (order(&server).len() == 4).then_some(()));
+    assert_eq!(order(&server)[2..], ["other", "changed"]);
+    server.get("/hello").expect(200);
+    server.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn steps_that_wait_hold_up_nobody_and_end_with_the_instance() {
+    let site = Site::probe();
+    let (file, go) = (site.dir.join("hold/file"), site.dir.join("hold/go"));
+    let step = note(&site, "ran");
+    let mut server = site
+        .option("hook-touch", format!("{} wait_for_file:{}", file.display(), go.display()))
+        .option("hook-touch", format!("{} exec:{step}", file.display()))
+        .option("hook-touch", format!("{} exec:sleep 1000", file.display()))
+        .option("reload-mercy", 1)
+        .start();
+    let sleeps = || {
+        let command = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        server.family().into_iter().find(|pid| command(pid).starts_with("sleep\x001000"))
+    };
+    touch(&file);
+    server.wait_log("hook-touch = ");
+    // The master goes on: it reloads, and hears of another touch.
+    server.reload();
+    server.get("/hello").expect(200);
+    touch(&file);
+    server.wait_log("still runs; it runs again afterwards");
+    fs::write(&go, "").unwrap();
+    let first = until("the command", sleeps);
+    assert_eq!(order(&server), ["ran"]);
+    process::send(first, Signal::SIGKILL);
+    let second = until("the second run", || sleeps().filter(|pid| *pid != first));
+    assert_eq!(order(&server), ["ran", "ran"]);
+    server.stop(Signal::SIGTERM);
+    assert!(!alive(second), "nothing is left");
 }

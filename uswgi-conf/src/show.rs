@@ -148,7 +148,7 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
     some("immediate-gid", i.immediate.1.clone());
     some("no-new-privs", i.no_new_privs.then(|| "true".into()));
     // As they were written: each has a form of its own.
-    let starts = ["attach-", "smart-attach-", "cron", "unique-cron", "exec-", "hook-"];
+    let starts = ["attach-", "smart-attach-", "cron", "unique-cron", "exec-", "hook-", "touch-exec"];
     for (name, value) in &i.options {
         let known = crate::options::fact(name).map(|f| f.name);
         if let Some(name) = known.filter(|n| starts.iter().any(|s| n.starts_with(s))) {

@@ -96,6 +96,15 @@ pub struct Phases {
     pub at_exit: Vec<Step>,
 }
 
+/// What runs when a file was touched (`touch-exec`, `hook-touch`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    /// The file.
+    pub path: PathBuf,
+    /// What runs.
+    pub step: Step,
+}
+
 /// Everything of this module.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tasks {
@@ -105,6 +114,8 @@ pub struct Tasks {
     pub jobs: Vec<Job>,
     /// Steps.
     pub phases: Phases,
+    /// In the order of the configuration; a file may have several.
+    pub touched: Vec<Touched>,
     /// Seconds that daemons and jobs get to end.
     pub mercy: u32,
 }

@@ -7,7 +7,7 @@
 //! * `look`: the numbers that decisions about workers need; what an operator asks for.
 //! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
 //! * [`spawn`], [`sockets`], [`privs`], [`pidfile`], [`log`], [`logs`], [`notify`], [`watchdog`], [`touch`], [`watch`]: one system matter each.
-//! * [`tasks`], `steps`, [`clock`], [`lines`]: programs beside the workers, and what they write.
+//! * [`tasks`], `steps`, `touched`, [`clock`], [`lines`]: programs beside the workers, and what they write.
 //! * [`shared`]: the memory of locks and caches.
 //! * [`board`], [`stats`]: what is shown to others.
 //! * [`steer`], [`fifo`]: what others ask for, carried out by `orders`.
@@ -46,6 +46,7 @@ pub mod supervisor;
 pub mod sys;
 pub mod tasks;
 pub mod touch;
+mod touched;
 pub mod watch;
 pub mod watchdog;
 

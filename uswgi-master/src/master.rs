@@ -17,7 +17,7 @@ use crate::shared::Memory;
 use crate::start::Started;
 use crate::supervisor::{ChildId, Event, Phase, Stage, Supervisor};
 use crate::tasks::Tasks;
-use crate::watch::Watched;
+use crate::watch::{Follows, Watched};
 use crate::watchdog::Watchdog;
 use crate::{ConfigError, notify, stats, steer};
 use std::collections::{BTreeMap, VecDeque};
@@ -202,9 +202,13 @@ impl<'a> Master<'a> {
         if self.reading.as_ref().is_some_and(|r| r.deadline() <= Instant::now()) {
             self.go_on_reading();
         }
-        for (path, event) in self.touch.look(Instant::now(), &self.events) {
+        for (path, follows) in self.touch.look(Instant::now(), &self.events) {
             log::line(format_args!("{} was touched", path.display()));
-            self.queue.push_back(event);
+            match follows {
+                Follows::Reload => self.queue.push_back(Event::Reload),
+                Follows::Renew => self.queue.push_back(Event::Renew),
+                Follows::Steps => self.with_tasks(|tasks, i, events| tasks.touch(&path, i, events)),
+            }
         }
     }
 
@@ -324,8 +328,7 @@ impl<'a> Master<'a> {
 
     fn banner(&self) {
         let Some(setup) = self.setup() else { return };
-        let (i, version) = (&setup.instance, env!("CARGO_PKG_VERSION"));
-        let pid = std::process::id();
+        let (i, pid, version) = (&setup.instance, std::process::id(), env!("CARGO_PKG_VERSION"));
         log::line(format_args!(
             "uswgi {version}, pid {pid}: {} workers with {} threads on {}",
             i.workers,

@@ -8,12 +8,13 @@ use crate::lines::Outputs;
 use crate::supervisor::Ended;
 use crate::supervisor::cron::{CronOrder, Crons};
 use crate::supervisor::daemons::{DaemonId, Daemons, Heard, Order};
+use crate::supervisor::touched::{TouchOrder, Touched};
 use crate::touch::Touch;
-use crate::{log, privs, spawn, sys};
+use crate::{log, privs, spawn, sys, touched};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::collections::VecDeque;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -29,6 +30,7 @@ const COARSE: Duration = Duration::from_secs(1);
 pub struct Tasks {
     daemons: Daemons,
     crons: Crons,
+    touched: Touched,
     timer: Option<Timer>,
     outputs: Outputs,
     touch: Vec<(DaemonId, Touch)>,
@@ -68,6 +70,7 @@ impl Tasks {
         Tasks {
             daemons: Daemons::new(&i.tasks.daemons, mercy, now),
             crons,
+            touched: Touched::default(),
             timer: None,
             outputs: Outputs::default(),
             touch: Vec::new(),
@@ -106,13 +109,16 @@ impl Tasks {
         let mut orders = self.crons.stop(mercy, now);
         orders.extend(self.crons.expire(now));
         self.obey_cron(orders, i, events);
+        let mut orders = self.touched.stop(mercy, now);
+        orders.extend(self.touched.expire(now));
+        self.obey_touched(orders, i, events);
         let orders = if at_once { self.daemons.stop_at_once(now) } else { self.daemons.stop(now) };
         self.obey(orders, i, events);
     }
 
     /// Whether nothing that belongs to the instance runs any more.
     pub fn is_gone(&self) -> bool {
-        self.daemons.is_gone() && self.crons.is_gone()
+        self.daemons.is_gone() && self.crons.is_gone() && self.touched.is_gone()
     }
 
     /// Command and pid of each daemon that runs.
@@ -140,7 +146,8 @@ impl Tasks {
 
     /// A process is about to be reaped: its group ends with it while the instance stops.
     pub fn before_reap(&self, pid: i32) {
-        if self.daemons.leaves_a_group(pid) || self.crons.leaves_a_group(pid) {
+        let ends = self.crons.leaves_a_group(pid) || self.touched.leaves_a_group(pid);
+        if ends || self.daemons.leaves_a_group(pid) {
             signal(pid, Signal::SIGKILL as i32);
         }
     }
@@ -151,6 +158,10 @@ impl Tasks {
         let of_cron = self.crons.ended(pid, how, now);
         let ours = !of_cron.is_empty() || self.daemons.running().any(|(_, p)| p == pid);
         self.obey_cron(of_cron, i, events);
+        if let Some(orders) = self.touched.ended(pid, how) {
+            self.obey_touched(orders, i, events);
+            return true;
+        }
         let orders = self.daemons.hear(Heard::Ended(pid, how), now);
         let ours = ours || !orders.is_empty();
         self.obey(orders, i, events);
@@ -170,7 +181,10 @@ impl Tasks {
     /// When [`Tasks::tick`] is wanted; the clock has a timer of its own.
     pub fn deadline(&self) -> Option<Instant> {
         let look = (self.daemons.watched().next().is_some()).then_some(self.next_look);
-        [self.daemons.next_deadline(), self.crons.next_deadline(), look].into_iter().flatten().min()
+        [self.daemons.next_deadline(), self.crons.next_deadline(), self.touched.next_deadline(), look]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Time has passed.
@@ -186,6 +200,14 @@ impl Tasks {
         self.obey(orders, i, events);
         let orders = self.crons.expire(now);
         self.obey_cron(orders, i, events);
+        let orders = self.touched.expire(now);
+        self.obey_touched(orders, i, events);
+    }
+
+    /// A file with steps was touched.
+    pub fn touch(&mut self, path: &Path, i: &Instance, events: &Events) {
+        let orders = self.touched.touch(path);
+        self.obey_touched(orders, i, events);
     }
 
     /// Watch the files of the daemons that are there, from now on.
@@ -293,13 +315,38 @@ impl Tasks {
 
     fn spawn(&mut self, command: &mut Command, ours: bool, events: &Events) -> Result<i32, String> {
         if ours {
-            let (token, writer) = self.outputs.pipe().map_err(|e| e.to_string())?;
-            if let Some(fd) = self.outputs.fd(token) {
-                events.watch(fd, Woken::Output(token), false).map_err(|e| e.to_string())?;
-            }
+            let writer = self.output(events).map_err(|e| e.to_string())?;
             command.stdout(writer.try_clone().map_err(|e| e.to_string())?).stderr(writer);
         }
         sys::program::spawn(command, ours, true).map(|child| child.id() as i32).map_err(|e| e.to_string())
+    }
+
+    /// A pipe whose other end is read from now on.
+    fn output(&mut self, events: &Events) -> nix::Result<OwnedFd> {
+        let (token, writer) = self.outputs.pipe()?;
+        if let Some(fd) = self.outputs.fd(token) {
+            events.watch(fd, Woken::Output(token), false)?;
+        }
+        Ok(writer)
+    }
+
+    fn obey_touched(&mut self, orders: Vec<TouchOrder>, i: &Instance, events: &Events) {
+        for order in orders {
+            match order {
+                TouchOrder::Start(path) => {
+                    let output = self.output(events).map_err(|e| e.to_string());
+                    match output.and_then(|output| touched::run(&path, i, &output)) {
+                        Ok(pid) => self.touched.started(&path, pid),
+                        Err(e) => {
+                            let orders = self.touched.failed(&path, &e);
+                            self.obey_touched(orders, i, events);
+                        }
+                    }
+                }
+                TouchOrder::Signal(pid, number) => signal(pid, number),
+                TouchOrder::Log(line) => log::line(line),
+            }
+        }
     }
 
     fn obey_cron(&mut self, orders: Vec<CronOrder>, i: &Instance, events: &Events) {

@@ -57,16 +57,21 @@ impl Touch {
 
     /// The first file that has changed since it was last seen; changes of the others are taken note of.
     pub fn changed(&mut self) -> Option<PathBuf> {
-        let mut first = None;
+        self.all_changed().into_iter().next()
+    }
+
+    /// Every file that has changed since it was last seen.
+    pub fn all_changed(&mut self) -> Vec<PathBuf> {
+        let mut all = Vec::new();
         for (path, seen) in &mut self.files {
             let Some(now) = Stamp::of(path) else { continue };
             let touched = seen.is_none_or(|s| now.inode != s.inode || now.modified > s.modified);
             if touched {
                 *seen = Some(now);
-                first = first.or(Some(path.clone()));
+                all.push(path.clone());
             }
         }
-        first
+        all
     }
 }
 

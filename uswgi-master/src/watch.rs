@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 use crate::events::{Events, Woken};
-use crate::supervisor::Event;
 use crate::touch::Touch;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::statfs::statfs;
@@ -29,15 +28,33 @@ const SETTLE: Duration = Duration::from_millis(100);
 const LOCAL: [i64; 8] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e, 0x0102_1994, 0x8584_58f6];
 
+/// What follows from a touched file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    /// A reload.
+    Reload,
+    /// The workers are replaced.
+    Renew,
+    /// Its steps run.
+    Steps,
+}
+
 /// The touch files of an instance and when they are looked at.
 pub struct Watched {
     reload: Touch,
     workers: Touch,
+    steps: Touch,
     inotify: Option<Inotify>,
     every: Duration,
     due: Instant,
     /// A notice came: nothing more is heard until the look.
     muted: bool,
+}
+
+/// Files that have steps, each once.
+fn with_steps(instance: &Instance) -> Vec<PathBuf> {
+    let all: BTreeSet<&PathBuf> = instance.tasks.touched.iter().map(|t| &t.path).collect();
+    all.into_iter().cloned().collect()
 }
 
 fn directories(files: &[&Touch]) -> BTreeSet<PathBuf> {
@@ -66,6 +83,7 @@ impl Watched {
         let mut watched = Watched {
             reload: Touch::new(&instance.touch_reload),
             workers: Touch::new(&instance.touch_workers),
+            steps: Touch::new(&with_steps(instance)),
             inotify: None,
             every: OFTEN,
             due: Instant::now(),
@@ -79,12 +97,13 @@ impl Watched {
     pub fn rename(&mut self, instance: &Instance, events: &Events) {
         self.reload.rename(&instance.touch_reload);
         self.workers.rename(&instance.touch_workers);
+        self.steps.rename(&with_steps(instance));
         self.arrange();
         self.listen(events);
     }
 
     fn is_empty(&self) -> bool {
-        self.reload.is_empty() && self.workers.is_empty()
+        self.reload.is_empty() && self.workers.is_empty() && self.steps.is_empty()
     }
 
     /// Watch the directories as they are now.
@@ -104,7 +123,7 @@ impl Watched {
             | AddWatchFlags::IN_DELETE_SELF
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_ONLYDIR;
-        let all = directories(&[&self.reload, &self.workers]);
+        let all = directories(&[&self.reload, &self.workers, &self.steps]);
         let seen =
             all.iter().filter(|d| inotify.add_watch(d.as_path(), flags).is_ok() && is_local(d)).count();
         if seen == all.len() {
@@ -136,7 +155,7 @@ impl Watched {
     }
 
     /// Look, if it is time: the files that have changed, and what follows from each.
-    pub fn look(&mut self, now: Instant, events: &Events) -> Vec<(PathBuf, Event)> {
+    pub fn look(&mut self, now: Instant, events: &Events) -> Vec<(PathBuf, Follows)> {
         if self.is_empty() || self.due > now {
             return Vec::new();
         }
@@ -148,17 +167,16 @@ impl Watched {
             while inotify.read_events().is_ok_and(|e| !e.is_empty()) {}
             self.listen(events);
         }
-        let reload = self.reload.changed().map(|p| (p, Event::Reload));
-        let workers = self.workers.changed().map(|p| (p, Event::Renew));
-        let moved = reload.is_some() || workers.is_some();
+        let reload = self.reload.changed().map(|p| (p, Follows::Reload));
+        let workers = self.workers.changed().map(|p| (p, Follows::Renew));
+        let steps = self.steps.all_changed();
+        let moved = reload.is_some() || workers.is_some() || !steps.is_empty();
         if moved || self.inotify.is_none() || self.every == OFTEN {
             self.follow(events);
         }
         // A full reload does what replacing the workers would.
-        match (reload, workers) {
-            (Some(reload), _) => vec![reload],
-            (None, workers) => workers.into_iter().collect(),
-        }
+        let first = reload.or(workers);
+        first.into_iter().chain(steps.into_iter().map(|p| (p, Follows::Steps))).collect()
     }
 
     /// Links may lead elsewhere now, and missing directories be there.
@@ -179,6 +197,7 @@ mod tests {
         let mut w = Watched {
             reload: Touch::new(paths),
             workers: Touch::default(),
+            steps: Touch::default(),
             inotify: None,
             every: OFTEN,
             due: Instant::now(),
@@ -207,7 +226,7 @@ mod tests {
         let soon = w.deadline().unwrap();
         assert!(soon <= Instant::now() + SETTLE);
         assert!(w.look(soon - SETTLE, &events).is_empty());
-        assert_eq!(w.look(soon, &events), [(file.clone(), Event::Reload)]);
+        assert_eq!(w.look(soon, &events), [(file.clone(), Follows::Reload)]);
         assert!(w.look(soon + SELDOM, &events).is_empty());
         // By another file that takes its place.
         let other = dir.path().join("g");
@@ -215,7 +234,7 @@ mod tests {
         fs::rename(&other, &file).unwrap();
         assert!(woken(&events));
         w.noticed(&events);
-        assert_eq!(w.look(w.deadline().unwrap(), &events), [(file, Event::Reload)]);
+        assert_eq!(w.look(w.deadline().unwrap(), &events), [(file, Follows::Reload)]);
     }
 
     #[test]
@@ -227,10 +246,30 @@ mod tests {
         assert_eq!(w.every, OFTEN);
         fs::create_dir(dir.path().join("later")).unwrap();
         fs::write(&file, "").unwrap();
-        assert_eq!(w.look(Instant::now() + OFTEN, &events), [(file, Event::Reload)]);
+        assert_eq!(w.look(Instant::now() + OFTEN, &events), [(file, Follows::Reload)]);
         if is_local(dir.path()) {
             assert_eq!(w.every, SELDOM, "it is watched from now on");
         }
+    }
+
+    #[test]
+    fn every_file_with_steps_is_told_beside_a_reload() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = ["a", "b", "c"].map(|n| dir.path().join(n));
+        let events = Events::new().unwrap();
+        let mut w = watched(&files[..1]);
+        w.workers = Touch::new(&files[1..2]);
+        w.steps = Touch::new(&files);
+        files[..2].iter().for_each(|f| fs::write(f, "").unwrap());
+        let [a, b, _] = files;
+        let seen = w.look(Instant::now() + SELDOM, &events);
+        assert_eq!(
+            seen,
+            [(a.clone(), Follows::Reload), (a.clone(), Follows::Steps), (b, Follows::Steps)],
+            "the reload replaces the workers too"
+        );
+        fs::remove_file(&a).unwrap();
+        assert_eq!(w.look(Instant::now() + 2 * SELDOM, &events), [], "removed");
     }
 
     #[test]

@@ -123,6 +123,8 @@ pub(super) static MEANING: &[Meaning] = &[
     m("hook-post-fork", Supported, "", "Runs in each worker before it serves; a failure ends the worker. Repeatable."),
     m("hook-accepting hook-accepting-once", Supported, "", "Runs in each worker when it is about to accept; a failure ends the worker. Repeatable."),
     m("hook-accepting1 hook-accepting1-once", Supported, "", "Runs in the first worker when it is about to accept; a failure ends the worker. Repeatable."),
+    m("touch-exec", Supported, "", "FILE COMMAND: runs when the file is touched, beside the instance; a failure is logged. Its removal does not count, and a touch meanwhile runs it once more afterwards. Repeatable; what one file has runs in order."),
+    m("hook-touch", Supported, "", "FILE ACTION:ARGUMENTS: as touch-exec, with the actions of the other hooks. Repeatable."),
     // The application.
     m("chdir", Supported, "", "Directory to change to before anything of the app is looked up."),
     m("chdir2", Supported, "", "Directory to change to after the app was loaded."),

@@ -161,7 +161,7 @@ fn find(f: &Fact) -> &'static Category {
         ),
         (&["cache", "queue", "lock", "sharedarea", "persistent-", "load-file-in-cache", "add-cache"], &CACHE),
         (&["ssl", "suwsgi", "sni", "https"], &TLS),
-        (&["hook", "exec-", "call-", "mount-", "umount"], &HOOKS),
+        (&["hook", "exec-", "touch-exec", "call-", "mount-", "umount"], &HOOKS),
         (&["static", "check-", "mime", "fileserve"], &STATIC),
         (&["log", "req-log", "syslog", "rsyslog", "ignore-empty"], &LOGS),
         (&["alarm"], &ALARMS),

@@ -9,7 +9,7 @@
 //! * `settings`: what each supported option sets.
 //! * `forms`: options with a form of their own.
 //! * `logs`: options about logs.
-//! * `tasks`: daemons, jobs of the clock, steps.
+//! * `tasks`, `steps`: daemons and jobs of the clock; what runs at points of an instance's life.
 //! * `finish`: defaults, and rules between options.
 
 #![forbid(unsafe_code)]
@@ -23,6 +23,7 @@ mod loggers;
 mod logs;
 mod settings;
 mod static_files;
+mod steps;
 mod tasks;
 mod value;
 

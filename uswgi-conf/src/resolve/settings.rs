@@ -5,6 +5,7 @@ use super::caches;
 use super::dynamic;
 use super::forms::*;
 use super::static_files;
+use super::steps;
 use super::tasks;
 use super::value::Said;
 use crate::expand::{Applied, truth};
@@ -238,8 +239,9 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "cron" | "unique-cron" => tasks::cron(d, a),
         "cron2" => tasks::cron2(d, a),
         "cron-harakiri" => d.cron_harakiri = said.number32(a).unwrap_or(0),
-        name if name.starts_with("exec-") => tasks::exec(d, a),
-        name if name.starts_with("hook-") => tasks::hook(d, a),
+        "touch-exec" | "hook-touch" => steps::touched(d, a),
+        name if name.starts_with("exec-") => steps::exec(d, a),
+        name if name.starts_with("hook-") => steps::hook(d, a),
         "immediate-uid" => d.immediate.0 = said.filled(a),
         "immediate-gid" => d.immediate.1 = said.filled(a),
         "no-new-privs" => d.no_new_privs = on,

@@ -1,18 +1,15 @@
-//! Daemons, jobs of the clock, and steps: one value into one of them. What cannot be done here is refused
+//! Daemons and jobs of the clock: one value into one of them (steps: `steps`). What cannot be done here is refused
 //! with a way out; what uWSGI ignores in silence is said.
 
 use super::settings::Draft;
+use super::steps;
 use super::value::written;
 use crate::expand::{Applied, truth};
-use crate::instance::OnTerm;
-use crate::tasks::{Daemon, Job, Phases, Schedule};
+use crate::tasks::{Daemon, Job, Schedule};
 use std::path::PathBuf;
-use uswgi_proto::step::{Act, Step, Wanted};
 
 /// Seconds that a smart daemon may take to write its pidfile, as in uWSGI.
 const FREQ: u32 = 10;
-/// Seconds that `wait_for_*` waits, as in uWSGI.
-const WAIT: u32 = 60;
 
 /// `key=value,key=value`; a backslash keeps the character after it.
 fn pairs(text: &str) -> Vec<(String, String)> {
@@ -38,7 +35,7 @@ fn pairs(text: &str) -> Vec<(String, String)> {
     all.map(|(k, v)| (k.trim().to_string(), v.unwrap_or_default())).collect()
 }
 
-fn number(text: &str) -> Option<i32> {
+pub(super) fn number(text: &str) -> Option<i32> {
     text.trim().parse().ok()
 }
 
@@ -47,7 +44,7 @@ fn unknown_key(d: &mut Draft, a: &Applied, key: &str, known: &str) {
     d.said.warning(a, "unknown-key", message).help = Some(format!("the keys are {known}"));
 }
 
-fn bad(d: &mut Draft, a: &Applied, what: &str, help: &str) {
+pub(super) fn bad(d: &mut Draft, a: &Applied, what: &str, help: &str) {
     let message = format!("{}: {what}", written(a));
     d.said.error(a, "bad-value", message).help = Some(help.into());
 }
@@ -212,147 +209,6 @@ fn job(d: &mut Draft, a: &Applied, s: Schedule, command: &str, unique: bool, har
     d.tasks.jobs.push(Job { command, schedule: s, unique, harakiri: harakiri.unwrap_or(0) });
 }
 
-/// The steps of a phase, by the rest of the name of an `exec-` or `hook-` option.
-fn phase<'a>(p: &'a mut Phases, name: &str) -> Option<&'a mut Vec<Step>> {
-    Some(match name {
-        "asap" => &mut p.asap,
-        "pre-jail" | "in-jail" => &mut p.jail,
-        "as-root" => &mut p.as_root,
-        "as-user" => &mut p.as_user,
-        "master-start" => &mut p.master_start,
-        "pre-app" => &mut p.pre_app,
-        "post-app" => &mut p.post_app,
-        "post-fork" => &mut p.post_fork,
-        "accepting" | "accepting-once" => &mut p.accepting,
-        "accepting1" | "accepting1-once" => &mut p.accepting_first,
-        "as-user-atexit" => &mut p.at_exit,
-        _ => return None,
-    })
-}
-
-/// `exec-PHASE = command`.
-pub(super) fn exec(d: &mut Draft, a: &Applied) {
-    let Some(command) = d.said.filled(a) else { return };
-    let step = Step { name: written(a), act: Act::Exec(command) };
-    // Hooks of a phase run before its commands, and so do those of pre-jail before in-jail's.
-    if let Some(steps) = a.fact.name.strip_prefix("exec-").and_then(|p| phase(&mut d.exec_steps, p)) {
-        steps.push(step);
-    }
-}
-
-/// `hook-PHASE = [!]action:arguments`.
-pub(super) fn hook(d: &mut Draft, a: &Applied) {
-    let Some(text) = d.said.filled(a) else { return };
-    let (private, text) = text.strip_prefix('!').map_or((false, text.as_str()), |t| (true, t));
-    let Some((action, arguments)) = text.split_once(':') else {
-        return bad(d, a, "there is no action", "write action:arguments, as exec:touch /run/x");
-    };
-    if action == "unix_signal" {
-        return on_signal(d, a, arguments);
-    }
-    let in_worker = ["app", "fork", "accepting", "accepting1", "once"];
-    match act(action, arguments) {
-        Ok(Act::Chdir(_)) if !in_worker.iter().any(|end| a.fact.name.ends_with(end)) => {
-            let message = format!("{}: cd is not supported in this phase", a.fact.name);
-            d.said.error(a, "unsupported", message).help = Some("set chdir = DIRECTORY".into());
-        }
-        Ok(act) => {
-            let name = if private { format!("{} (private)", a.fact.name) } else { written(a) };
-            let phase = a.fact.name.strip_prefix("hook-").and_then(|p| phase(&mut d.hook_steps, p));
-            if let Some(steps) = phase {
-                steps.push(Step { name, act });
-            }
-        }
-        Err(BadAct::Unknown) => {
-            let message = format!("{}: the action {action:?} is not supported", a.fact.name);
-            d.said.error(a, "unsupported", message).help = Some(
-                "the actions are exec, safeexec, mkdir, cd, putenv, chmod, chown, sticky, create, write, writen, append, appendn, writefifo, unlink, wait_for_fs, wait_for_file, wait_for_dir, wait_for_socket, print, log and unix_signal".into(),
-            );
-        }
-        Err(BadAct::Form(form)) => bad(d, a, "its arguments do not fit", &format!("write {form}")),
-    }
-}
-
-enum BadAct {
-    Unknown,
-    Form(&'static str),
-}
-
-fn act(action: &str, arguments: &str) -> Result<Act, BadAct> {
-    let one = arguments.trim().to_string();
-    let filled = |form: &'static str| if one.is_empty() { Err(BadAct::Form(form)) } else { Ok(one.clone()) };
-    let two = |form| {
-        let (path, rest) = one.split_once(' ').ok_or(BadAct::Form(form))?;
-        Ok((path.to_string(), rest.to_string()))
-    };
-    let write = |append: bool, end: &str| {
-        two("write:FILE TEXT").map(|(path, text)| Act::Write(path, text + end, append))
-    };
-    let wait = |wanted| Ok(Act::WaitFor(filled("wait_for_file:FILE")?, wanted, WAIT));
-    match action {
-        "exec" => Ok(Act::Exec(filled("exec:COMMAND")?)),
-        "safeexec" => Ok(Act::SafeExec(filled("safeexec:COMMAND")?)),
-        "mkdir" => Ok(Act::Mkdir(filled("mkdir:DIRECTORY")?)),
-        "cd" | "chdir" => Ok(Act::Chdir(filled("cd:DIRECTORY")?)),
-        "putenv" => Ok(Act::Putenv(filled("putenv:NAME=VALUE")?)),
-        "chmod" => {
-            const FORM: &str = "chmod:FILE 640";
-            let (path, mode) = two(FORM)?;
-            let mode = u32::from_str_radix(mode.trim(), 8).ok().filter(|m| *m <= 0o7777);
-            Ok(Act::Chmod(path, mode.ok_or(BadAct::Form(FORM))?))
-        }
-        "sticky" => Ok(Act::Sticky(filled("sticky:DIRECTORY")?)),
-        "chown" | "chown2" => {
-            const FORM: &str = "chown:FILE USER GROUP";
-            let (path, owner) = two(FORM)?;
-            let (user, group) = owner.trim().split_once(' ').ok_or(BadAct::Form(FORM))?;
-            Ok(Act::Chown(path, user.to_string(), group.trim().to_string()))
-        }
-        "create" | "creat" => Ok(Act::Create(filled("create:FILE")?)),
-        "write" => write(false, ""),
-        "writen" => write(false, "\n"),
-        "append" => write(true, ""),
-        "appendn" => write(true, "\n"),
-        "writefifo" => two("writefifo:FIFO TEXT").map(|(path, text)| Act::WriteFifo(path, text)),
-        "unlink" => Ok(Act::Unlink(filled("unlink:FILE")?)),
-        "wait_for_fs" => wait(Wanted::Any),
-        "wait_for_file" => wait(Wanted::File),
-        "wait_for_dir" => wait(Wanted::Directory),
-        "wait_for_socket" => wait(Wanted::Socket),
-        "print" | "log" => Ok(Act::Print(arguments.to_string())),
-        _ => Err(BadAct::Unknown),
-    }
-}
-
-/// `unix_signal:15 gracefully_kill_them_all`: the functions of uWSGI that have a meaning here.
-fn on_signal(d: &mut Draft, a: &Applied, arguments: &str) {
-    let (n, function) = arguments.trim().split_once(' ').unwrap_or((arguments, ""));
-    let stops = match function.trim() {
-        "gracefully_kill_them_all" | "kill_them_all" => true,
-        "grace_them_all" | "reap_them_all" => false,
-        _ => {
-            let message = format!("{}: the function {function:?} is not known", written(a));
-            d.said.error(a, "unsupported", message).help =
-                Some("the functions are gracefully_kill_them_all (stop) and grace_them_all (reload)".into());
-            return;
-        }
-    };
-    match (a.fact.name, number(n), stops) {
-        ("hook-master-start", Some(15), stops) => {
-            d.hooked_term = Some(if stops { OnTerm::Stop } else { OnTerm::Reload });
-        }
-        // What they do anyway.
-        ("hook-master-start", Some(2 | 3), true) | ("hook-master-start", Some(1), false) => {}
-        _ => {
-            let message = format!("{} is not supported", written(a));
-            d.said.error(a, "unsupported", message).help = Some(
-                "in hook-master-start signal 15 may stop or reload, 2 and 3 stop, 1 reloads; other signals are sent by uswgi-ctl's verbs"
-                    .into(),
-            );
-        }
-    }
-}
-
 /// Both kinds of steps, hooks first; and what is known only at the end.
 pub(super) fn finish(d: &mut Draft) -> crate::tasks::Tasks {
     let mut tasks = std::mem::take(&mut d.tasks);
@@ -370,7 +226,8 @@ pub(super) fn finish(d: &mut Draft) -> crate::tasks::Tasks {
         "accepting1",
         "as-user-atexit",
     ] {
-        if let (Some(all), Some(more)) = (phase(&mut phases, name), phase(&mut commands, name)) {
+        if let (Some(all), Some(more)) = (steps::phase(&mut phases, name), steps::phase(&mut commands, name))
+        {
             all.append(more);
         }
     }
@@ -385,6 +242,7 @@ pub(super) fn finish(d: &mut Draft) -> crate::tasks::Tasks {
         let paths = daemon.pidfile.iter_mut().chain(&mut daemon.touch).chain(&mut daemon.chdir);
         paths.for_each(|p| *p = base.join(&p));
     }
+    tasks.touched.iter_mut().for_each(|t| t.path = base.join(&t.path));
     tasks.mercy = d.reload_mercy.filter(|n| *n > 0).unwrap_or(DAEMON_MERCY);
     tasks
 }

@@ -220,13 +220,46 @@ fn steps_of_phases() {
         ("--hook-master-start", "unix_signal:10 gracefully_kill_them_all", "uswgi-ctl"),
         ("--hook-master-start", "unix_signal:15 my_function", "the functions are"),
         ("--hook-as-mule", "exec:x", "not supported"),
-        ("--hook-touch", "/f exec:x", "not supported"),
+        ("--hook-touch", "/f bogus:x", "the actions are exec"),
+        ("--hook-touch", "/f x", "action:arguments"),
+        ("--hook-touch", "/f", "nothing follows"),
+        ("--hook-touch", "/f cd:/", "not supported in this phase"),
+        ("--hook-touch", "/f unix_signal:15 gracefully_kill_them_all", "hook-master-start"),
+        ("--touch-exec", "/f", "nothing follows"),
+        ("--touch-signal", "/f 17", "not supported"),
         ("--exec-as-vassal", "x", "not supported"),
         ("--exec-post-jail", "x", "exec-as-root"),
     ] {
         let said = error(&[option, value]);
         assert!(said.contains(want), "{option} {value}: {said}");
     }
+}
+
+#[test]
+fn files_whose_change_runs_something() {
+    use uswgi_proto::step::Act;
+    let i = instance(&[
+        "--chdir",
+        "/srv",
+        "--touch-exec",
+        "/run/a  echo  one",
+        "--hook-touch",
+        "b !exec:secret",
+        "--hook-touch",
+        "/run/a writen:/run/x two words",
+    ]);
+    let all: Vec<_> = i.tasks.touched.iter().map(|t| (t.path.to_str().unwrap(), &t.step.act)).collect();
+    assert_eq!(
+        all,
+        [
+            ("/run/a", &Act::Exec("echo  one".into())),
+            ("/srv/b", &Act::Exec("secret".into())),
+            ("/run/a", &Act::Write("/run/x".into(), "two words\n".into(), false)),
+        ]
+    );
+    assert_eq!(i.tasks.touched[1].step.name, "hook-touch (private)");
+    let shown = crate::show::effective(&i);
+    assert!(shown.contains(&("touch-exec", "/run/a  echo  one".to_string())), "{shown:?}");
 }
 
 #[test]

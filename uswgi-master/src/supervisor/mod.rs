@@ -12,7 +12,7 @@
 //! * `reload`: a new generation, from HUP to its outcome.
 //! * `orders`: what an operator asks for beyond signals.
 //! * `stop`: leaving, and a start that fails.
-//! * [`daemons`], [`cron`]: programs beside the instance; state machines of their own.
+//! * [`daemons`], [`cron`], [`touched`]: programs beside the instance; state machines of their own.
 //! * `clock`: what is due, and when something is due next.
 //!
 //! Words: a *seat* is a worker number, 1 to N. Its *incumbent* is a ready worker; a *starter* is on
@@ -40,6 +40,7 @@ mod seat;
 mod stop;
 #[cfg(test)]
 mod tests;
+pub mod touched;
 
 pub use cheaper::{Algorithm, Cheaper, Rules};
 pub use child::{Child, ChildId, Kind, Stage};

@@ -2,7 +2,7 @@
 //!
 //! * `sim`: that world; it panics when an action names a process that was reaped.
 //! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `reload`, `orders`, `stop`: one rule a test.
-//! * `daemons`, `cron`: programs beside the instance.
+//! * `daemons`, `cron`, `touched`: programs beside the instance.
 //! * `properties`: what stays true whatever happens.
 
 mod busyness;
@@ -18,3 +18,4 @@ mod scale;
 mod sim;
 mod start;
 mod stop;
+mod touched;

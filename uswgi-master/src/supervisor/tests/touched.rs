@@ -1,0 +1,64 @@
+//! Files whose change runs something.
+
+use crate::supervisor::Ended;
+use crate::supervisor::touched::{TouchOrder, Touched};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+fn start(path: &str) -> TouchOrder {
+    TouchOrder::Start(path.into())
+}
+
+fn told(orders: &[TouchOrder], part: &str) -> bool {
+    orders.iter().any(|o| matches!(o, TouchOrder::Log(line) if line.contains(part)))
+}
+
+#[test]
+fn a_file_runs_once_at_a_time_and_no_touch_is_lost() {
+    let mut t = Touched::default();
+    assert_eq!(t.touch(Path::new("/a")), [start("/a")]);
+    t.started(Path::new("/a"), 7);
+    // Another file does not wait.
+    assert_eq!(t.touch(Path::new("/b")), [start("/b")]);
+    t.started(Path::new("/b"), 8);
+    for _ in 0..3 {
+        assert!(told(&t.touch(Path::new("/a")), "/a starts still runs"));
+    }
+    assert_eq!(t.ended(9, Ended::Code(0)), None, "somebody else's");
+    assert_eq!(t.ended(7, Ended::Code(0)), Some(vec![start("/a")]), "once more, for all three");
+    t.started(Path::new("/a"), 10);
+    assert_eq!(t.ended(10, Ended::Code(0)), Some(vec![]));
+    assert!(!t.is_gone());
+    assert!(told(&t.ended(8, Ended::Signal(11)).unwrap(), "(pid 8) was killed by SIGSEGV"));
+    assert!(t.is_gone());
+}
+
+#[test]
+fn one_that_cannot_start_is_told_and_may_be_touched_again() {
+    let mut t = Touched::default();
+    t.touch(Path::new("/a"));
+    assert!(told(&t.failed(Path::new("/a"), "no memory"), "no memory"));
+    assert!(t.is_gone());
+    assert_eq!(t.touch(Path::new("/a")), [start("/a")]);
+}
+
+#[test]
+fn a_stop_tells_it_to_end_kills_it_after_the_mercy_and_starts_nothing() {
+    let (mut t, now) = (Touched::default(), Instant::now());
+    t.touch(Path::new("/a"));
+    t.started(Path::new("/a"), 7);
+    t.touch(Path::new("/a"));
+    assert_eq!(t.next_deadline(), None);
+    assert!(!t.leaves_a_group(7));
+    let mercy = Duration::from_secs(3);
+    assert_eq!(t.stop(mercy, now), [TouchOrder::Signal(7, 15)]);
+    assert_eq!(t.stop(mercy, now + mercy), [], "told once");
+    assert_eq!(t.next_deadline(), Some(now + mercy));
+    assert_eq!(t.touch(Path::new("/b")), []);
+    assert_eq!(t.expire(now), []);
+    assert_eq!(t.expire(now + mercy), [TouchOrder::Signal(7, 9)]);
+    assert_eq!(t.expire(now + mercy), [], "once");
+    assert!(t.leaves_a_group(7) && !t.leaves_a_group(8));
+    assert_eq!(t.ended(7, Ended::Signal(9)), Some(vec![]), "not again, and nothing to tell");
+    assert!(t.is_gone());
+}

@@ -1,0 +1,62 @@
+//! Runs what a touched file starts: its steps one after the other, in a forked child of the master, because a step
+//! may wait (a command, `wait_for_file`) and the master must not.
+//!
+//! The child changes nothing of the master: a variable that a step sets is for the steps behind it. What it says and
+//! what its commands write comes through a pipe, as that of other programs. It must never decide.
+#![forbid(unsafe_code)]
+
+use crate::{log, steps, sys};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use uswgi_conf::instance::Instance;
+use uswgi_proto::step::Step;
+
+/// Start them. The child leads a session, and so a group, of its own, and ends with the master. `output` is its standard
+/// output and error.
+pub(crate) fn run(path: &Path, i: &Instance, output: &OwnedFd) -> Result<i32, String> {
+    let all = i.tasks.touched.iter().filter(|t| t.path == path);
+    let steps: Vec<Step> = all.map(|t| t.step.clone()).collect();
+    if steps.is_empty() {
+        return Err("it has nothing to run any more".into());
+    }
+    let master = nix::unistd::getpid();
+    match sys::fork_single_threaded().map_err(|e| e.to_string())? {
+        sys::Side::Parent(pid) => Ok(pid.as_raw()),
+        sys::Side::Child => {
+            let code = if prepare(master, output) { carry_out(&steps, i) } else { 1 };
+            sys::exit_now(code)
+        }
+    }
+}
+
+/// Whether the child is what it is to be.
+fn prepare(master: Pid, output: &OwnedFd) -> bool {
+    let placed = [1, 2].map(|n| sys::place_standard(output.as_fd(), n).is_ok());
+    if placed != [true; 2] {
+        return false;
+    }
+    log::send_to(None, false);
+    // What the master closes from now on must be closed: no copies of it here.
+    sys::close_all_but(&mut vec![0, 1, 2]);
+    let _ = nix::unistd::setsid();
+    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+    nix::unistd::getppid() == master
+}
+
+/// The exit code. A step that fails is said, and the next one runs, as in uWSGI.
+fn carry_out(steps: &[Step], i: &Instance) -> i32 {
+    let mut i = i.clone();
+    let all = AssertUnwindSafe(|| {
+        for step in steps {
+            // A stop signal is for what comes after it too.
+            if sys::stop_is_pending() {
+                break;
+            }
+            steps::run_all(std::slice::from_ref(step), &mut i);
+        }
+    });
+    i32::from(catch_unwind(all).is_err())
+}
