@@ -49,7 +49,7 @@ impl Master<'_> {
     /// Connections at the fullest socket.
     fn waiting(&self) -> u32 {
         let listeners = self.setup().map_or(&[][..], |setup| &setup.listeners);
-        listeners.iter().filter_map(|l| l.queue()).map(|(waiting, _)| waiting).max().unwrap_or(0)
+        listeners.iter().filter_map(|l| l.queue()).map(|q| q.waiting).max().unwrap_or(0)
     }
 
     fn memory(&self) -> BTreeMap<ChildId, Memory> {

@@ -6,8 +6,7 @@
 
 use crate::{privs, sys};
 use nix::sys::socket::{
-    self as so, AddressFamily, Backlog, SockFlag, SockType, SockaddrLike, SockaddrStorage, UnixAddr,
-    setsockopt, sockopt,
+    self as so, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, UnixAddr, setsockopt, sockopt,
 };
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -15,7 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use uswgi_conf::instance::{Address, Instance, Origin, Socket};
-use uswgi_proto::sock_diag;
+use uswgi_proto::sock_diag::{self, Queue};
 
 /// Seconds for which the kernel keeps a TCP connection without data from waking a worker.
 const DEFER: i32 = 4;
@@ -270,13 +269,8 @@ impl Listener {
     }
 
     /// Connections that wait, and how many may.
-    pub fn queue(&self) -> Option<(u32, u32)> {
-        let family = so::getsockname::<SockaddrStorage>(self.fd.as_raw_fd()).ok()?.family()?;
-        if family != AddressFamily::Unix {
-            return sys::listen_queue(self.fd.as_fd());
-        }
-        let inode = nix::sys::stat::fstat(&self.fd).ok()?.st_ino;
-        sock_diag::unix_queue(inode).ok().flatten().map(|q| (q.waiting, q.limit))
+    pub fn queue(&self) -> Option<Queue> {
+        sock_diag::queue_of(self.fd.as_fd())
     }
 }
 

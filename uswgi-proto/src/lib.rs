@@ -43,4 +43,5 @@ pub mod span;
 pub mod stacks;
 pub mod steer;
 pub mod step;
+mod tcp_info;
 pub mod trust;

@@ -3,13 +3,15 @@
 //! touching them. It must never wait long nor believe a length that the kernel did not send.
 #![forbid(unsafe_code)]
 
+use crate::tcp_info;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket, sockopt,
 };
+use nix::sys::stat::fstat;
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// The queue of a listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +57,13 @@ pub fn queues(inodes: &[u64]) -> HashMap<u64, Queue> {
     found
 }
 
+/// Queue of a listening socket that we hold: TCP by its own word, unix by the kernel's table.
+pub fn queue_of(fd: BorrowedFd<'_>) -> Option<Queue> {
+    tcp_info::queue(fd).or_else(|| unix_queue(fstat(fd).ok()?.st_ino).ok().flatten())
+}
+
 /// Queue of one listening unix socket, None when there is no such socket.
-pub fn unix_queue(inode: u64) -> io::Result<Option<Queue>> {
+fn unix_queue(inode: u64) -> io::Result<Option<Queue>> {
     Diag::open()?.unix(inode)
 }
 
@@ -168,8 +175,8 @@ fn tcp_message(message: &[u8]) -> Option<(u64, Queue)> {
 mod tests {
     use super::*;
     use nix::sys::socket::{Backlog, SockaddrStorage, UnixAddr, bind, listen};
-    use nix::sys::stat::fstat;
     use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+    use std::os::fd::AsFd;
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::{SocketAddr as UnixSocketAddr, UnixListener, UnixStream};
 
@@ -213,7 +220,11 @@ mod tests {
             assert_eq!(found.get(&inode(six)).map(|q| q.waiting), Some(0));
         }
         assert_eq!(found.len(), 2 + usize::from(six.is_ok()));
-        assert_eq!(unix_queue(a).unwrap().unwrap().waiting, 3);
+        // The same of sockets in our hands; one that is neither has none.
+        assert_eq!(queue_of(unix.as_fd()), Some(Queue { waiting: 3, limit: 7 }));
+        assert_eq!(queue_of(tcp.as_fd()), Some(Queue { waiting: 2, limit: 9 }));
+        let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(queue_of(datagrams.as_fd()), None);
     }
 
     #[test]

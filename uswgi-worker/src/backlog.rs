@@ -1,18 +1,10 @@
 //! Looks at the listeners' queues while requests run: the numbers of the scoreboard, and a warning before a queue is
-//! full. Native thread only, but for [`queue`]. An idle instance is not woken for it, and of many workers one looks each second.
+//! full. Native thread only. An idle instance is not woken for it, and of many workers one looks each second.
 
 use crate::engine::Engine;
-use crate::{say, sys};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use uswgi_proto::sock_diag;
-
-/// Connections that wait at a listening socket, and the most that may: TCP by its own word, unix by the kernel's table.
-pub(crate) fn queue(fd: BorrowedFd<'_>) -> Option<(u32, u32)> {
-    sys::tcp_queue(fd.as_raw_fd()).or_else(|| {
-        let inode = nix::sys::stat::fstat(fd).ok()?.st_ino;
-        sock_diag::unix_queue(inode).ok().flatten().map(|q| (q.waiting, q.limit))
-    })
-}
+use crate::say;
+use std::os::fd::AsFd;
+use uswgi_proto::sock_diag::{self, Queue};
 
 /// Look, if nobody did within a second.
 pub(crate) fn look(engine: &Engine, now: u64) {
@@ -24,11 +16,11 @@ pub(crate) fn look(engine: &Engine, now: u64) {
         if slot.inode.load(std::sync::atomic::Ordering::Relaxed) != inode {
             continue;
         }
-        let Some((queue, limit)) = queue(listening.fd.as_fd()) else { continue };
-        if slot.look(queue, limit, now) {
+        let Some(Queue { waiting, limit }) = sock_diag::queue_of(listening.fd.as_fd()) else { continue };
+        if slot.look(waiting, limit, now) {
             let name = engine.settings.listeners.get(i).map_or("?", |l| l.name.as_str());
             say!(
-                "the queue of {name} fills: {queue} connections wait, {limit} may; workers are too few or too slow, or `listen` is too low"
+                "the queue of {name} fills: {waiting} connections wait, {limit} may; workers are too few or too slow, or `listen` is too low"
             );
         }
     }

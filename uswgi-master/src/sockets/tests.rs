@@ -3,6 +3,7 @@
 use super::*;
 use std::os::unix::net::{UnixListener, UnixStream};
 use uswgi_proto::settings::Protocol;
+use uswgi_proto::sock_diag::Queue;
 
 fn socket(address: Address) -> Socket {
     let origin = Origin { source: "u.ini".into(), line: 3, column: 0 };
@@ -30,7 +31,7 @@ fn a_port_that_the_system_chose_is_shown_and_connects() {
         let l = bind(&socket(tcp(host, 0)), &instance()).unwrap();
         let port: u16 = l.shown.rsplit(':').next().unwrap().parse().unwrap();
         std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-        assert_eq!(l.queue().map(|(_, most)| most), Some(100));
+        assert_eq!(l.queue().map(|q| q.limit), Some(100));
     }
 }
 
@@ -39,9 +40,9 @@ fn the_queue_of_a_unix_socket_is_seen() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
     let l = bind(&socket(Address::Unix(path.clone())), &instance()).unwrap();
-    assert_eq!(l.queue(), Some((0, 100)));
+    assert_eq!(l.queue(), Some(Queue { waiting: 0, limit: 100 }));
     let waiting: Vec<UnixStream> = (0..3).map(|_| UnixStream::connect(&path).unwrap()).collect();
-    assert_eq!(l.queue(), Some((3, 100)));
+    assert_eq!(l.queue(), Some(Queue { waiting: 3, limit: 100 }));
     drop(waiting);
 }
 

@@ -88,24 +88,6 @@ pub fn defer_accept(fd: BorrowedFd<'_>, seconds: i32) -> io::Result<()> {
     .map(drop)
 }
 
-/// Connections that wait in the queue of a listening TCP socket, and the limit of the queue.
-pub fn listen_queue(fd: BorrowedFd<'_>) -> Option<(u32, u32)> {
-    // SAFETY: tcp_info is plain integers, for which zero is a value.
-    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
-    let mut size = size_of::<libc::tcp_info>() as libc::socklen_t;
-    // SAFETY: the pointers are to live values, and size says how long the first is.
-    let result = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            (&raw mut info).cast(),
-            &raw mut size,
-        )
-    };
-    (result == 0).then_some((info.tcpi_unacked, info.tcpi_sacked))
-}
-
 /// Give signals their default disposition back. An ignored one (nohup, some process managers) would
 /// never arrive, and with SIGCHLD ignored there would be nobody to wait for.
 pub fn default_disposition(signals: impl Iterator<Item = libc::c_int>) {

@@ -1,7 +1,7 @@
 //! This process, its instance and the workers beside it, as the scoreboard shows them.
 
 use super::{State, state, tell_master};
-use crate::{backlog, sys, title};
+use crate::{sys, title};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyTuple};
@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use uswgi_proto::control::ToMaster;
 use uswgi_proto::scoreboard::layout::Totals;
 use uswgi_proto::scoreboard::{InstanceState, ThreadState, WorkerState};
+use uswgi_proto::sock_diag;
 
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
@@ -244,5 +245,5 @@ fn listen_queue(py: Python<'_>, socket: i64) -> PyResult<u32> {
     }
     let Some(engine) = state.engine.get() else { return Ok(0) };
     let listener = engine.listeners.get(index).ok_or_else(none)?;
-    Ok(py.detach(|| backlog::queue(listener.fd.as_fd())).map_or(0, |(waiting, _)| waiting))
+    Ok(py.detach(|| sock_diag::queue_of(listener.fd.as_fd())).map_or(0, |q| q.waiting))
 }

@@ -84,18 +84,6 @@ pub(crate) fn sendfile(socket: RawFd, file: RawFd, offset: &mut i64, count: usiz
     }
 }
 
-/// Connections that wait at a listening TCP socket and the most that may; None for another socket.
-pub(crate) fn tcp_queue(fd: RawFd) -> Option<(u32, u32)> {
-    // SAFETY: tcp_info is plain integers, for which zero is a value.
-    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
-    let mut size = size_of::<libc::tcp_info>() as libc::socklen_t;
-    // SAFETY: the pointers are to live values, and size says how long the first is.
-    let result = unsafe {
-        libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, (&raw mut info).cast(), &raw mut size)
-    };
-    (result == 0).then_some((info.tcpi_unacked, info.tcpi_sacked))
-}
-
 /// Address of a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
