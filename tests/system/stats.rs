@@ -145,6 +145,71 @@ fn one_port_has_statistics_metrics_and_health() {
     page(&at, "/readyz").expect(200);
 }
 
+/// Answers by status class, 1xx to 5xx, as `status` counts them.
+fn classes(server: &Server) -> Vec<u64> {
+    let seen = status(server);
+    let by_class = &seen["totals"]["by_class"];
+    ["1xx", "2xx", "3xx", "4xx", "5xx"].iter().map(|class| by_class[class].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn the_sum_of_the_classes_is_the_number_of_answers() {
+    let site = Site::probe().option("workers", 2).option("socket-timeout", 1).option("limit-post", 1000);
+    let site = site.option("harakiri", 2).option("harakiri-graceful-timeout", 1).option("reload-mercy", 1);
+    let files = site.dir.join("files");
+    std::fs::create_dir(&files).unwrap();
+    std::fs::write(files.join("a.txt"), "hello").unwrap();
+    let server = site.option("static-map", format!("/s={}", files.display())).start();
+    let at = server.http.clone().unwrap();
+    let reply = |text: &str| {
+        let mut c = http::Connection::open(&at).unwrap();
+        c.send(text.as_bytes()).unwrap();
+        c.reply("GET").unwrap()
+    };
+    let is = |expected: [u64; 5]| until("the counts", || (classes(&server) == expected).then_some(()));
+    server.get("/hello").expect(200);
+    server.get("/raise_before").expect(500);
+    is([0, 1, 0, 0, 1]);
+    // Files that no application gives.
+    let file = page(&at, "/s/a.txt").expect(200);
+    let unchanged =
+        Request::get("/s/a.txt").header("If-Modified-Since", file.header("Last-Modified").unwrap());
+    http::ask(&at, &unchanged).unwrap().expect(304);
+    is([0, 2, 1, 0, 1]);
+    // Refusals, by the thread that reads and by the native one.
+    for (text, code) in [
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n", 413),
+        ("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+        ("GET /hello HTTP/1.1\r\nHo", 408),
+    ] {
+        assert_eq!(reply(text).status, code, "{text:?}");
+    }
+    is([0, 2, 1, 3, 2]);
+    assert_eq!(status(&server)["totals"]["read_errors"], 4);
+    // A ping is no answer.
+    let uwsgi = server.uwsgi.clone().unwrap();
+    assert_eq!(packet::raw(&uwsgi, &packet::with_header(100, b"")).unwrap(), [100, 0, 0, 1]);
+    // A request that comes out of its harakiri, and one that does not and costs its worker.
+    server.get("/sleep?s=300").expect(504);
+    is([0, 2, 1, 3, 3]);
+    let before = server.worker_pids();
+    server.get("/stuck").expect(504);
+    is([0, 2, 1, 3, 4]);
+    until("another worker", || {
+        let now = server.worker_pids();
+        (now.len() == 2 && now != before).then_some(())
+    });
+    // What the gone ones answered is counted still.
+    server.reload();
+    until("the end of the old workers", || before.iter().all(|p| !process::alive(*p)).then_some(()));
+    is([0, 2, 1, 3, 4]);
+    let text = |args: &[&str]| String::from_utf8(server.ctl(args).stdout).unwrap();
+    assert!(text(&["status"]).contains("2 2xx, 1 3xx, 3 4xx, 4 5xx"), "{}", text(&["status"]));
+    let metrics = text(&["metrics"]);
+    assert!(metrics.contains("uswgi_responses_total{class=\"4xx\"} 3\n"), "{metrics}");
+}
+
 #[test]
 fn prometheus_reads_the_metrics() {
     let (server, at) = with_http(Site::probe().option("workers", 2).option("threads", 2));

@@ -40,7 +40,11 @@ pub fn page(s: &Snapshot, now: u64) -> String {
         row("last reload", format!("{}, {ago} ago, took {took} ms", outcome_name(s.outcome)));
     }
     let t = &s.total;
-    row("requests", format!("{} ({} under way)", t.requests, s.busy_threads()));
+    let files = match t.static_requests {
+        0 => String::new(),
+        n => format!(", {n} static files"),
+    };
+    row("requests", format!("{} ({} under way){files}", t.requests, s.busy_threads()));
     row(
         "trouble",
         format!("{} exceptions, {} harakiri, {} worker deaths", t.exceptions, t.harakiri, s.worker_deaths),
@@ -94,12 +98,13 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>5} {:>5} {:>9} {:>9} {:>8} {:>8} {:>8}  LAST RESTART",
+        "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>9} {:>9} {:>8} {:>8} {:>8}  LAST RESTART",
         "WORKER",
         "PID",
         "STATE",
         "GEN",
         "REQUESTS",
+        "5XX",
         "BUSY",
         "CONNS",
         "SPAWN",
@@ -115,12 +120,13 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
         let size = |n: Option<u64>| n.filter(|n| *n > 0).map_or("-".into(), bytes);
         let _ = writeln!(
             out,
-            "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>5} {:>5} {:>9} {:>9} {:>8} {:>8} {up:>8}  {}",
+            "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>9} {:>9} {:>8} {:>8} {up:>8}  {}",
             w.id,
             w.pid,
             worker_state_name(w.state),
             w.generation,
             w.total.requests,
+            w.total.by_class[4],
             format!("{busy}/{}", w.threads.len()),
             w.connections,
             w.respawns,
@@ -193,9 +199,16 @@ mod tests {
         ];
         (s.state, s.generation, s.workers_target, s.started_at) = (InstanceState::Reloading, 3, 2, 1000);
         s.total.requests = 41;
+        s.total.static_requests = 5;
+        s.workers[0].total.by_class[4] = 77;
         let text = page(&s, 1000 + 3700);
         assert!(text.contains("reloading, up 1h01m"), "{text}");
         assert!(text.contains("1 of 2 ready, 1 retiring"), "{text}");
+        assert!(text.contains("41 (0 under way), 5 static files\n"), "{text}");
+        // Numbers stand under the end of their heading.
+        let table = workers(&s, 0);
+        let end = |line: usize, word: &str| table.lines().nth(line).unwrap().find(word).unwrap() + word.len();
+        assert_eq!(end(0, "5XX"), end(1, "77"), "{table}");
         let value = json(&s);
         assert_eq!((value["state"].as_str(), value["workers_ready"].as_u64()), (Some("reloading"), Some(1)));
         assert_eq!(value["totals"]["requests"], 41);

@@ -111,6 +111,9 @@ impl Board {
         for field in [&w.rss, &w.vsz, &w.connections, &w.handed_over, &w.startup_ms, &w.bound] {
             field.store(0, Relaxed);
         }
+        for counter in w.by_class.iter().chain([&w.read_errors]) {
+            counter.store(0, Relaxed);
+        }
         w.threads.store(0, Relaxed);
         w.stacks_pipe.store(0, Relaxed);
         w.accepting.store(0, Relaxed);
@@ -288,11 +291,16 @@ mod tests {
         b.occupy(0, 1, 1, 0);
         b.board.thread(0, 1).unwrap().requests.store(7, Relaxed);
         b.board.thread(0, 1).unwrap().histogram[9].store(7, Relaxed);
+        b.board.thread(0, 1).unwrap().by_class[3].store(2, Relaxed);
+        b.board.worker(0).unwrap().count_answer(400);
+        b.board.worker(0).unwrap().count_read_error();
         b.occupy(1, 1, 2, 1);
         assert_eq!(Totals::load(&b.board.worker(1).unwrap().carried).requests, 0);
         b.vacate(0, 1);
         assert_eq!(Totals::load(&b.board.worker(1).unwrap().carried).requests, 7);
         assert_eq!(Totals::load(&b.board.header().gone).requests, 7);
+        let gone = Totals::load(&b.board.header().gone);
+        assert_eq!((gone.by_class, gone.read_errors), ([0, 0, 0, 3, 0], 1));
         b.occupy(0, 1, 2, 2);
         assert_eq!(b.board.totals(0), Totals::default());
         assert_eq!(b.board.thread(0, 1).unwrap().histogram[9].load(Relaxed), 0);

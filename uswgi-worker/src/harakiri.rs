@@ -220,6 +220,9 @@ pub(crate) fn check(engine: &Arc<Engine>, now_us: u64) {
             flight.raise = true;
             let answered = flight.claim == Claim::App;
             if !answered {
+                if let Some(slot) = engine.slot() {
+                    slot.count_answer(504);
+                }
                 // The socket buffer is empty, so this takes it all or the peer is gone.
                 let _ = sys::send2(flight.fd, &answer::error(504), b"");
                 flight.claim = Claim::TimedOut;

@@ -336,15 +336,22 @@ impl Native {
                         "a client closed its connection in the middle of a request ({} bytes had come)",
                         conn.buffer.len()
                     );
-                    return;
+                    return self.read_error();
                 }
                 Err(e) => {
                     if let Some(step) = no_memory(&e) {
-                        answer_without_app(&self.engine, conn, step);
+                        return answer_without_app(&self.engine, conn, step);
                     }
-                    return;
+                    return self.read_error();
                 }
             }
+        }
+    }
+
+    /// Count a request that could not be read.
+    fn read_error(&self) {
+        if let Some(slot) = self.engine.slot() {
+            slot.count_read_error();
         }
     }
 

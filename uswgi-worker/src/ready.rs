@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use uswgi_proto::control::ToMaster;
 use uswgi_proto::exit::Exit;
-use uswgi_proto::scoreboard::layout::add;
+use uswgi_proto::scoreboard::layout::{add, class_of};
 use uswgi_proto::scoreboard::{ThreadState, monotonic_us};
 
 /// A buffer up to this size is kept by its thread when the connection does not need it.
@@ -397,6 +397,10 @@ impl Hands {
         if let Some(slot) = self.engine.thread_slot(self.thread) {
             add(&slot.static_requests, 1);
             add(&slot.tx, response.head_bytes + response.body_bytes);
+            add(&slot.by_class[class_of(response.status())], 1);
+            if response.failed.is_some() {
+                add(&slot.write_errors, 1);
+            }
         }
         let micros = monotonic_us() - started;
         if crate::report::wanted(&self.engine, &response, micros) {
@@ -427,6 +431,14 @@ pub(crate) fn answer_without_app(engine: &Engine, conn: Conn, step: Step) {
             let listener = engine.settings.listeners.get(usize::from(conn.listener));
             let name = listener.map_or("?", |l| l.name.as_str());
             say!("refused a request on {name} with {status}: {}", log::shown(why.as_bytes(), 400));
+            if let Some(slot) = engine.slot() {
+                // Before the answer: who has it finds it counted.
+                slot.count_answer(status);
+                // 503: there was no memory; the client is not at fault.
+                if status != 503 {
+                    slot.count_read_error();
+                }
+            }
             // An empty socket buffer takes it all, or the peer is gone.
             let _ = sys::send2(conn.raw(), &answer::error(status), b"");
             engine.submit(Job::Linger(conn));

@@ -22,7 +22,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use uswgi_proto::scoreboard::layout::{add, bucket_of};
+use uswgi_proto::scoreboard::layout::{add, bucket_of, class_of};
 use uswgi_proto::scoreboard::{ThreadState, monotonic_us};
 
 /// What becomes of the connection.
@@ -423,7 +423,10 @@ impl Runner {
             add(&slot.running_us, micros);
             add(&slot.tx, response.head_bytes + response.body_bytes);
             add(&slot.histogram[bucket_of(micros)], 1);
-            add(&slot.by_class[usize::from(response.status() / 100).clamp(1, 5) - 1], 1);
+            // No head: no answer, or the 504 that the native thread sent and counted.
+            if response.head_bytes > 0 {
+                add(&slot.by_class[class_of(response.status())], 1);
+            }
             if response.failed.is_some() {
                 add(&slot.write_errors, 1);
             }

@@ -341,8 +341,13 @@ pub struct WorkerSlot {
     pub stacks_pipe: AtomicU32,
     /// Number of its descriptor in which it answers. Writer: the worker, before it is ready.
     pub stacks_memory: AtomicU32,
+    /// Answers that no request thread counts (refusals, time-outs, the 504 of a harakiri), by status class 1xx to
+    /// 5xx. Writers: all threads of the worker, by atomic addition.
+    pub by_class: [AtomicU64; 5],
+    /// Requests that could not be read, of which no request thread knows. Writers: as of `by_class`.
+    pub read_errors: AtomicU64,
     /// Unused.
-    pub _pad: [AtomicU64; 67],
+    pub _pad: [AtomicU64; 61],
     /// Memory for later versions.
     pub _align: [AtomicU64; 10],
 }
@@ -372,7 +377,7 @@ pub struct ThreadSlot {
     pub write_errors: AtomicU64,
     /// Failed reads.
     pub read_errors: AtomicU64,
-    /// Answers by status class 1xx to 5xx.
+    /// Answers of the application and static files, by status class 1xx to 5xx.
     pub by_class: [AtomicU64; 5],
     /// Bytes of body that the request under way announced.
     pub body_in: AtomicU64,
@@ -389,7 +394,7 @@ pub struct ThreadSlot {
 /// Sums over threads; also the order of `gone` and `carried`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Requests begun.
+    /// Requests of the application begun.
     pub requests: u64,
     /// Exceptions that the application let out.
     pub exceptions: u64,
@@ -401,9 +406,9 @@ pub struct Totals {
     pub running_us: u64,
     /// Failed writes.
     pub write_errors: u64,
-    /// Failed reads.
+    /// Requests that could not be read.
     pub read_errors: u64,
-    /// Answers by status class 1xx to 5xx.
+    /// Answers by status class 1xx to 5xx; their sum is the number of answers.
     pub by_class: [u64; 5],
     /// Static files sent.
     pub static_requests: u64,
@@ -459,6 +464,32 @@ impl Totals {
     pub fn of_thread(t: &ThreadSlot) -> Self {
         let all = t.counters();
         Totals::from_fn(|i| all[i].load(Ordering::Relaxed))
+    }
+
+    /// Of a worker, beside what its threads count.
+    pub fn beside_threads(w: &WorkerSlot) -> Self {
+        Totals {
+            by_class: std::array::from_fn(|i| w.by_class[i].load(Ordering::Relaxed)),
+            read_errors: w.read_errors.load(Ordering::Relaxed),
+            ..Totals::default()
+        }
+    }
+}
+
+/// Place of a status among the counts by class; nonsense counts as the nearest class.
+pub fn class_of(status: u16) -> usize {
+    usize::from(status / 100).clamp(1, 5) - 1
+}
+
+impl WorkerSlot {
+    /// Count an answer that no request thread counts.
+    pub fn count_answer(&self, status: u16) {
+        self.by_class[class_of(status)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Count a request that could not be read, of which no request thread knows.
+    pub fn count_read_error(&self) {
+        self.read_errors.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -540,6 +571,14 @@ mod tests {
         assert_eq!((t.requests, t.by_class, t.static_requests), (1, [8, 9, 10, 11, 12], 13));
         (t + t).store(&stored);
         assert_eq!(Totals::load(&stored).numbers(), std::array::from_fn(|i| 2 * (i as u64 + 1)));
+    }
+
+    #[test]
+    fn every_status_has_its_class() {
+        for (status, class) in [(0, 1), (99, 1), (100, 1), (204, 2), (304, 3), (431, 4), (599, 5), (65535, 5)]
+        {
+            assert_eq!(class_of(status), class - 1, "{status}");
+        }
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl View {
         (0..self.threads)
             .filter_map(|t| self.thread(slot, t))
             .map(Totals::of_thread)
-            .fold(Totals::default(), |a, b| a + b)
+            .fold(self.worker(slot).map(Totals::beside_threads).unwrap_or_default(), |a, b| a + b)
     }
 }
 

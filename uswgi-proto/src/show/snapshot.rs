@@ -304,7 +304,7 @@ fn worker(board: &Reader, slot: u32) -> Option<Worker> {
     }
     let count = w.threads.load(Relaxed).min(board.threads_capacity());
     let slots: Vec<&ThreadSlot> = (0..count).filter_map(|i| board.thread(slot, i)).collect();
-    let own = slots.iter().fold(Totals::default(), |sum, t| sum + Totals::of_thread(t));
+    let own = slots.iter().fold(Totals::beside_threads(w), |sum, t| sum + Totals::of_thread(t));
     let sum = |get: &dyn Fn(&ThreadSlot) -> &AtomicU64| {
         slots.iter().fold(0u64, |n, t| n.wrapping_add(get(t).load(Relaxed)))
     };

@@ -114,7 +114,11 @@ impl Native {
                 && !conn.buffer.is_empty()
             {
                 say!("a client did not complete its request in time ({} bytes had come)", conn.buffer.len());
+                self.read_error();
                 if conn.http {
+                    if let Some(slot) = self.engine.slot() {
+                        slot.count_answer(408);
+                    }
                     let _ = sys::send2(conn.raw(), &answer::error(408), b"");
                 }
             }
