@@ -42,11 +42,21 @@ fn a_master_that_stands_still_keeps_nobody_from_looking() {
     // What only the master can do times out, and says so.
     let scale = server.ctl(&["scale", "+1", "--timeout", "0.5"]);
     let kill = server.ctl(&["kill", "1", "--timeout", "0.5"]);
+    // Everybody who cannot get on says why, and so does who looks.
+    let why = format!("stopped by a signal or a debugger (kill -CONT {} wakes it)", server.pid());
+    for args in [&["status"][..], &["ping"], &["list"], &["reload"]] {
+        expect(&server.ctl(args), Exit::Ok, &why);
+    }
+    for args in
+        [&["reload", "--wait", "-t", "0.2"][..], &["pause", "-t", "0.2"], &["wait", "--stopped", "-t", "0.2"]]
+    {
+        expect(&server.ctl(args), Exit::TimedOut, &why);
+    }
     server.signal(Signal::SIGCONT);
     for (args, out) in seen {
         assert_eq!(out.status.code(), Some(0), "{args:?}: {out:?}");
     }
-    expect(&scale, Exit::TimedOut, "does not answer");
+    expect(&scale, Exit::TimedOut, &format!("kill -CONT {} wakes it", server.pid()));
     expect(&kill, Exit::TimedOut, "sent to worker 1");
     until("the killed worker's successor", || (ready(&server).len() >= 2).then_some(()));
 }
@@ -119,13 +129,64 @@ fn scale_and_retire_do_what_they_say_and_wait_for_it() {
     expect(&server.ctl(&["scale", "-2", "--wait"]), Exit::Ok, "");
     assert_eq!(ready(&server).len(), 1);
     expect(&server.ctl(&["scale", "2", "--wait", "--json"]), Exit::Ok, "\"workers_ready\": 2");
+    // What cannot be is refused, and nothing changes.
+    for (to, asked) in [("9999", 9999), ("+9999", 10001), ("-2", 0)] {
+        let why = format!("{asked} workers are not possible here, 1 to 28 are");
+        expect(&server.ctl(&["scale", to, "--wait"]), Exit::Failed, &why);
+    }
+    expect(&server.ctl(&["scale", "2", "--wait"]), Exit::Ok, "2 workers are wanted, 2 before");
     let before = ready(&server);
     expect(&server.ctl(&["retire", &before[0].0.to_string(), "--wait"]), Exit::Ok, "");
     let after = ready(&server);
     assert!(before[0].1 != after[0].1 && before[1] == after[1], "{before:?} {after:?}");
-    expect(&server.ctl(&["retire", "77"]), Exit::Failed, "no worker 77");
+    for verb in ["retire", "kill", "stack"] {
+        expect(&server.ctl(&[verb, "77"]), Exit::Failed, "no worker 77");
+    }
     let v: Value = serde_json::from_slice(&server.ctl(&["status", "--json"]).stdout).unwrap();
     assert_eq!(v["restarts"]["operator"], 1, "{v}");
+}
+
+#[test]
+fn a_paused_instance_does_not_answer_a_ping() {
+    let server = Site::probe().start();
+    expect(&server.ctl(&["ping"]), Exit::Ok, "running");
+    expect(&server.ctl(&["pause"]), Exit::Ok, "paused");
+    expect(&server.ctl(&["ping"]), Exit::Failed, "paused");
+    expect(&server.ctl(&["resume"]), Exit::Ok, "accepting");
+    expect(&server.ctl(&["ping"]), Exit::Ok, "running");
+}
+
+#[test]
+fn a_full_disk_is_no_success() {
+    let server = Site::probe().start();
+    for args in [&["metrics"][..], &["status", "--json"], &["top", "--count", "2", "--interval", "0.1"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let out = server.ctl_command(args).stdout(full).output().unwrap();
+        assert_eq!(out.status.code(), Some(Exit::Failed.code()), "{args:?}");
+        assert!(String::from_utf8_lossy(&out.stderr).contains("cannot print"), "{out:?}");
+    }
+    // A reader that has enough is another matter.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let out = server.ctl_command(&["metrics"]).stdout(writer).output().unwrap();
+    assert_eq!(out.status.code(), Some(Exit::Ok.code()), "{out:?}");
+}
+
+#[test]
+fn workers_are_listed_by_their_numbers() {
+    let server = Site::probe().option("workers", 4).start();
+    // The successors get slots behind the others.
+    for id in ["1", "2"] {
+        expect(&server.ctl(&["retire", id, "--wait"]), Exit::Ok, "");
+    }
+    until("the end of the old ones", || (server.worker_pids().len() == 4).then_some(()));
+    let numbers = |args: &[&str], word: usize| -> Vec<String> {
+        let out = String::from_utf8(server.ctl(args).stdout).unwrap();
+        let rows = out.lines().filter(|l| l.contains("ready") || l.starts_with("worker "));
+        rows.map(|l| l.split_whitespace().nth(word).unwrap().trim_end_matches(',').to_string()).collect()
+    };
+    assert_eq!(numbers(&["workers"], 0), ["1", "2", "3", "4"]);
+    assert_eq!(numbers(&["stack", "--all"], 1), ["1", "2", "3", "4"]);
 }
 
 #[test]

@@ -51,6 +51,14 @@ pub enum CtlError {
     /// The master was not reached, or did not answer.
     #[error(transparent)]
     Steer(#[from] SteerError),
+    /// The master was asked and hears nothing.
+    #[error(
+        "master {pid} does not answer: it is stopped by a signal or a debugger; kill -CONT {pid} wakes it"
+    )]
+    StandsStill {
+        /// Its pid.
+        pid: i32,
+    },
     /// The instance is in a state that does not allow it.
     #[error("{0}")]
     Refused(String),
@@ -92,7 +100,7 @@ impl CtlError {
                 },
                 SteerError::Nonsense { .. } => Exit::VersionMismatch,
             },
-            CtlError::TimedOut { .. } => Exit::TimedOut,
+            CtlError::TimedOut { .. } | CtlError::StandsStill { .. } => Exit::TimedOut,
             CtlError::Ended { .. }
             | CtlError::ReloadFailed(_)
             | CtlError::Refused(_)

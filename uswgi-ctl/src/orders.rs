@@ -1,9 +1,10 @@
 //! Orders over the steering socket, and questions to workers: what cannot be said by a signal.
 
 use crate::error::CtlError;
+use crate::verbs;
 use std::fs;
 use std::time::Duration;
-use uswgi_proto::instance::{Instance, start_time};
+use uswgi_proto::instance::{Instance, stands_still, start_time};
 use uswgi_proto::scoreboard::WorkerState;
 use uswgi_proto::show::snapshot::Worker;
 use uswgi_proto::show::{Snapshot, usage};
@@ -18,9 +19,11 @@ pub const STACKS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Ask the master; a refusal is an error.
 pub fn ask(instance: &Instance, request: &Request, timeout: Duration) -> Result<Answer, CtlError> {
-    match steer::ask(instance, request, timeout)? {
-        Answer::Refused { message } => Err(CtlError::Refused(message)),
-        answer => Ok(answer),
+    match steer::ask(instance, request, timeout) {
+        Ok(Answer::Refused { message }) => Err(CtlError::Refused(message)),
+        Ok(answer) => Ok(answer),
+        Err(_) if stands_still(instance.pid) => Err(CtlError::StandsStill { pid: instance.pid }),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -76,10 +79,11 @@ pub fn standing(
     }
     let wanted =
         |w: &&Worker| worker.is_none_or(|id| w.id == id) && w.pid > 0 && w.state != WorkerState::Free;
-    let found: Vec<&Worker> = s.workers.iter().filter(wanted).collect();
+    let mut found: Vec<&Worker> = s.workers.iter().filter(wanted).collect();
+    found.sort_by_key(|w| (w.id, w.generation));
     if found.is_empty() {
-        return Err(CtlError::Usage(match worker {
-            Some(id) => format!("there is no worker {id}"),
+        return Err(CtlError::Refused(match worker {
+            Some(id) => verbs::no_worker(id),
             None => "no worker runs".into(),
         }));
     }

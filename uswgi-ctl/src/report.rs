@@ -40,22 +40,32 @@ impl Output {
     pub fn print(&self, verb: &str, result: Result<Report, CtlError>) -> Exit {
         match result {
             Ok(report) => {
-                if self.json && !self.quiet {
+                let printed = if self.json && !self.quiet {
                     let mut json = report.json;
                     if let Value::Object(map) = &mut json {
                         map.entry("ok").or_insert(json!(report.exit == Exit::Ok));
                     }
-                    stdout(&pretty(&json));
+                    stdout(&pretty(&json))
                 } else if !self.quiet {
-                    stdout(&printable(&report.text));
+                    stdout(&printable(&report.text))
+                } else {
+                    Ok(())
+                };
+                match printed {
+                    Ok(()) => report.exit,
+                    // A full disk: who reads the file later must not take it for the answer.
+                    Err(error) => {
+                        let _ = writeln!(std::io::stderr(), "uswgi-ctl {verb}: cannot print: {error}");
+                        Exit::Failed
+                    }
                 }
-                report.exit
             }
             Err(error) => {
                 let exit = error.exit();
                 if self.json && !self.quiet {
                     let json = json!({ "ok": false, "exit": exit.code(), "error": error.to_string() });
-                    stdout(&pretty(&json));
+                    // The exit code tells of a failure anyway.
+                    let _ = stdout(&pretty(&json));
                 }
                 let text = printable(&error.to_string());
                 let _ = writeln!(std::io::stderr(), "uswgi-ctl {verb}: {}", text.trim_end());
@@ -69,11 +79,14 @@ fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-/// Print what must not wait for the end.
-pub(crate) fn stdout(text: &str) {
+/// Print what must not wait for the end. That nobody reads on is no error.
+pub(crate) fn stdout(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    let _ = write!(out, "{text}{newline}").and_then(|()| out.flush());
+    match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// How far something has come: a line on stderr, where the answer does not stand.

@@ -11,12 +11,21 @@ use uswgi_proto::show::snapshot::{Snapshot, Worker};
 pub fn line(s: &Snapshot) -> String {
     let ready = s.count(WorkerState::Ready);
     format!(
-        "pid {}: {}, {ready} of {} workers ready, generation {}",
+        "pid {}: {}, {ready} of {} workers ready, generation {}{}",
         s.pid,
         state_name(s.state),
         s.workers_target,
-        s.generation
+        s.generation,
+        stands_still(s)
     )
+}
+
+/// Why nothing that is said to the master comes to anything now; empty where it listens.
+pub fn stands_still(s: &Snapshot) -> String {
+    match s.stands_still {
+        true => format!("; the master is stopped by a signal or a debugger (kill -CONT {} wakes it)", s.pid),
+        false => String::new(),
+    }
 }
 
 /// The instance on a page; `now` in seconds since the epoch.
@@ -26,7 +35,8 @@ pub fn page(s: &Snapshot, now: u64) -> String {
         let _ = writeln!(out, "{name:<12} {value}");
     };
     row("instance", format!("uswgi {}, pid {}, uid {}", s.version, s.pid, s.uid));
-    row("state", format!("{}, up {}", state_name(s.state), duration(now.saturating_sub(s.started_at))));
+    let up = duration(now.saturating_sub(s.started_at));
+    row("state", format!("{}, up {up}{}", state_name(s.state), stands_still(s)));
     let others: String = [WorkerState::Starting, WorkerState::Retiring, WorkerState::Killed]
         .into_iter()
         .filter(|state| s.count(*state) > 0)
@@ -98,7 +108,7 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>9} {:>9} {:>8} {:>8} {:>8}  LAST RESTART",
+        "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>10} {:>10} {:>8} {:>8} {:>8}  LAST RESTART",
         "WORKER",
         "PID",
         "STATE",
@@ -114,13 +124,16 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
         "P99",
         "UP"
     );
-    for w in &s.workers {
+    // Slots are taken as they come free; people look for a number.
+    let mut sorted: Vec<&Worker> = s.workers.iter().collect();
+    sorted.sort_by_key(|w| (w.id, w.generation));
+    for w in sorted {
         let busy = w.threads.iter().filter(|t| t.busy).count();
         let up = duration(now.saturating_sub(w.last_spawn));
         let size = |n: Option<u64>| n.filter(|n| *n > 0).map_or("-".into(), bytes);
         let _ = writeln!(
             out,
-            "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>9} {:>9} {:>8} {:>8} {up:>8}  {}",
+            "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>10} {:>10} {:>8} {:>8} {up:>8}  {}",
             w.id,
             w.pid,
             worker_state_name(w.state),
@@ -208,7 +221,7 @@ mod tests {
         // Numbers stand under the end of their heading.
         let table = workers(&s, 0);
         let end = |line: usize, word: &str| table.lines().nth(line).unwrap().find(word).unwrap() + word.len();
-        assert_eq!(end(0, "5XX"), end(1, "77"), "{table}");
+        assert_eq!(end(0, "5XX"), end(2, "77"), "{table}");
         let value = json(&s);
         assert_eq!((value["state"].as_str(), value["workers_ready"].as_u64()), (Some("reloading"), Some(1)));
         assert_eq!(value["totals"]["requests"], 41);

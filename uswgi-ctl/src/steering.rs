@@ -42,12 +42,12 @@ pub fn scale(instance: &Instance, options: &ArgMatches, deadline: Deadline) -> R
     let to = options.get_one::<ScaleTo>("workers").copied().unwrap_or(ScaleTo::More(0));
     let before = Snapshot::take(instance);
     let message = orders::done(instance, &Request::Scale { to }, orders::PATIENCE.min(deadline.left()))?;
+    // The order was heard before its answer and is carried out before the next one is heard: then the
+    // scoreboard has the target.
+    orders::ask(instance, &Request::Ping, orders::PATIENCE.min(deadline.left()))?;
     let mut facts = facts(instance);
     facts["workers_before"] = json!(before.workers_target);
     if options.get_flag("wait") {
-        // The order was heard before its answer and is carried out before the next one is heard: then the
-        // scoreboard has the target, which may be bound to be another than was asked for.
-        orders::ask(instance, &Request::Ping, orders::PATIENCE.min(deadline.left()))?;
         wait_until(instance, deadline, "the new number of workers", |s| {
             let count = |state| s.count(state);
             s.state == InstanceState::Running

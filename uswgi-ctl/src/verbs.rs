@@ -78,7 +78,7 @@ fn look(
 
 fn ping(instance: &Instance) -> Result<Report, CtlError> {
     let s = Snapshot::take(instance);
-    if s.count(WorkerState::Ready) == 0 {
+    if s.count(WorkerState::Ready) == 0 || s.state == InstanceState::Paused {
         return Err(CtlError::Refused(format!("{}: no worker accepts", status::line(&s))));
     }
     Ok(Report::done(status::line(&s), facts(instance)))
@@ -100,7 +100,10 @@ fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError>
     }
     send(instance, Signal::SIGHUP)?;
     if !options.get_flag("wait") {
-        return Ok(Report::done(format!("reload asked of pid {}", instance.pid), facts(instance)));
+        return Ok(Report::done(
+            format!("reload asked of pid {}{}", instance.pid, status::stands_still(&before)),
+            facts(instance),
+        ));
     }
     let (deadline, drain) = (deadline(options), options.get_flag("drain"));
     let tells = !options.get_flag("quiet") && !options.get_flag("json");
@@ -151,7 +154,7 @@ fn stop(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
     }
     if !options.get_flag("wait") {
         return Ok(Report::done(
-            format!("stop asked of pid {pid}"),
+            format!("stop asked of pid {pid}{}", status::stands_still(&Snapshot::take(instance))),
             json!({ "ok": true, "pid": pid, "ended": false }),
         ));
     }
@@ -239,7 +242,7 @@ fn kill(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
     // During a reload two processes have the same number: the one that serves is meant.
     let mut found: Vec<_> = s.workers.iter().filter(|w| w.id == id && w.pid > 0).collect();
     found.sort_by_key(|w| (w.state != WorkerState::Ready, std::cmp::Reverse(w.generation)));
-    let worker = found.first().ok_or_else(|| CtlError::Usage(format!("there is no worker {id}")))?;
+    let worker = found.first().ok_or_else(|| CtlError::Refused(no_worker(id)))?;
     let gone = |source| CtlError::Signal { pid: worker.pid, source };
     let pidfd = pidfd_open(worker.pid).map_err(gone)?;
     // The pidfd is held; if the pid is still in its slot now, it was never another process's.
@@ -279,6 +282,11 @@ const DEADLY: [i32; 6] = [
     Signal::SIGILL as i32,
     Signal::SIGFPE as i32,
 ];
+
+/// It may be there again a moment later, so it is no matter of the command line.
+pub(crate) fn no_worker(id: u32) -> String {
+    format!("there is no worker {id} now; `uswgi-ctl workers` shows who is there")
+}
 
 /// `KILL`, `SIGKILL`, `kill` or `9`.
 fn parse_signal(name: &str) -> Option<i32> {

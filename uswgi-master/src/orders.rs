@@ -4,7 +4,7 @@
 
 use crate::log;
 use crate::master::Master;
-use crate::supervisor::{Event, Phase, Stage};
+use crate::supervisor::{Event, Goal, Phase, Stage};
 use uswgi_proto::steer::{Answer, Reload, Request, Setting};
 
 fn done(message: impl Into<String>) -> Answer {
@@ -58,8 +58,12 @@ impl Master<'_> {
             Request::ReopenLogs => either(self.reopen_logs()),
             Request::RotateLogs => either(self.rotate_logs()),
             Request::Scale { to } => {
+                let Goal { before, asked, least, most } = self.supervisor.goal(to);
+                if !(least..=most).contains(&asked) {
+                    return refused(format!("{asked} workers are not possible here, {least} to {most} are"));
+                }
                 self.operate(Event::Scale(to));
-                done(format!("workers: {to}; {} were wanted", self.supervisor.workers_wanted()))
+                done(format!("{asked} workers are wanted, {before} before"))
             }
             Request::Retire { worker } if !self.has(worker, |s| s == Stage::Ready) => {
                 refused(format!("there is no worker {worker} that serves"))

@@ -97,12 +97,23 @@ fn parse_pid(text: &[u8]) -> Result<i32, String> {
     }
 }
 
-/// Field 22 of proc_pid_stat(5): when the process started, in clock ticks since boot.
-pub fn start_time(pid: i32) -> Option<u64> {
+/// A field of proc_pid_stat(5), from 3 on.
+fn stat_field(pid: i32, field: usize) -> Option<String> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The command may hold spaces and parentheses: count from the last one.
     let after = stat.iter().rposition(|&b| b == b')')? + 1;
-    std::str::from_utf8(&stat[after..]).ok()?.split_ascii_whitespace().nth(19)?.parse().ok()
+    let rest = std::str::from_utf8(&stat[after..]).ok()?;
+    rest.split_ascii_whitespace().nth(field.checked_sub(3)?).map(str::to_string)
+}
+
+/// Field 22 of proc_pid_stat(5): when the process started, in clock ticks since boot.
+pub fn start_time(pid: i32) -> Option<u64> {
+    stat_field(pid, 22)?.parse().ok()
+}
+
+/// Whether a signal or a debugger has stopped the process, so that it hears nothing until it goes on.
+pub fn stands_still(pid: i32) -> bool {
+    stat_field(pid, 3).is_some_and(|state| state == "T" || state == "t")
 }
 
 /// A descriptor that names one process for ever (pidfd_open(2)); the caller owns it.

@@ -52,6 +52,7 @@ use std::time::Duration;
 use uswgi_proto::control::ReplaceReason;
 use uswgi_proto::scoreboard::{Outcome, Restart};
 
+pub use scale::Goal;
 pub use uswgi_proto::scale::ScaleTo;
 
 /// What the supervisor has to know about one configuration.

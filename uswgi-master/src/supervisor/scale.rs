@@ -31,6 +31,19 @@ pub(super) struct Scale {
     last_cycle: Instant,
 }
 
+/// What somebody asks for who wants another number of workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Goal {
+    /// Workers wanted so far.
+    pub before: u32,
+    /// Workers asked for.
+    pub asked: u32,
+    /// The fewest that are possible.
+    pub least: u32,
+    /// The most.
+    pub most: u32,
+}
+
 impl Scale {
     /// What a configuration asks for at the start.
     pub(super) fn of(plan: &Plan, now: Instant) -> Scale {
@@ -277,11 +290,8 @@ impl Supervisor {
         }
     }
 
-    /// An operator wants another number of workers.
-    pub(super) fn scale_to(&mut self, to: ScaleTo) {
-        if !matches!(self.phase, Phase::Starting | Phase::Running) {
-            return;
-        }
+    /// What it would come to.
+    pub fn goal(&self, to: ScaleTo) -> Goal {
         let before = self.wish();
         let asked = match to {
             ScaleTo::Workers(n) => n,
@@ -294,6 +304,15 @@ impl Supervisor {
             // Half of the slots are for successors, as at the start.
             None => (1, (self.slots.saturating_sub(8) / 2).max(plan.workers)),
         };
+        Goal { before, asked, least, most }
+    }
+
+    /// An operator wants another number of workers.
+    pub(super) fn scale_to(&mut self, to: ScaleTo) {
+        if !matches!(self.phase, Phase::Starting | Phase::Running) {
+            return;
+        }
+        let Goal { before, asked, least, most } = self.goal(to);
         let wish = asked.clamp(least, most);
         if wish != asked {
             self.log(format!("scale: {asked} workers are not possible here, {least} to {most} are"));

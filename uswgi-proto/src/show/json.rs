@@ -15,6 +15,7 @@ pub fn json(s: &Snapshot) -> Value {
         "version": s.version,
         "uid": s.uid,
         "state": state_name(s.state),
+        "stands_still": s.stands_still,
         "started_at": s.started_at,
         "generation": s.generation,
         "workers_target": s.workers_target,

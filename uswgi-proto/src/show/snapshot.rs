@@ -4,7 +4,7 @@
 //! what must not be torn (request lines, the outcome of a reload) is read in the right order.
 
 use super::usage::{self, Usage};
-use crate::instance::Instance;
+use crate::instance::{Instance, stands_still};
 use crate::scoreboard::layout::{BUCKETS, RESTARTS, SOCKETS, Totals};
 use crate::scoreboard::text::RequestLine;
 use crate::scoreboard::{
@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub pid: i32,
     /// Pid of the master, as it sees itself (they differ across pid namespaces).
     pub master_pid: i32,
+    /// Whether a signal or a debugger has stopped the master.
+    pub stands_still: bool,
     /// Version of the program.
     pub version: String,
     /// User that the master runs as.
@@ -156,9 +158,11 @@ pub struct Thread {
 }
 
 impl Snapshot {
-    /// Of an instance, from its scoreboard alone.
+    /// Of an instance, from its scoreboard; the kernel says whether the master stands still.
     pub fn take(instance: &Instance) -> Snapshot {
-        Snapshot::read(instance.pid, &instance.board)
+        let mut s = Snapshot::read(instance.pid, &instance.board);
+        s.stands_still = stands_still(instance.pid);
+        s
     }
 
     /// The same, with the queues and the use of memory and processor as the kernel says they are now. The
@@ -234,6 +238,7 @@ impl Snapshot {
         Snapshot {
             pid,
             master_pid: h.master_pid.load(Relaxed),
+            stands_still: false,
             version: h.version.read().unwrap_or_default(),
             uid: h.uid.load(Relaxed),
             state: InstanceState::from_number(h.state.load(Relaxed)),
