@@ -80,7 +80,7 @@ fn plain(
         seen_at = now;
         text = picture(&top);
         if i + 1 < count && !options.get_flag("json") && !options.get_flag("quiet") {
-            stdout(&text);
+            stdout(&text).map_err(|source| CtlError::Io { what: "cannot print", source })?;
         }
     }
     Ok(Report { text, json: json(&top.seen), exit: Exit::Ok })
@@ -92,8 +92,8 @@ fn picture(top: &Top) -> String {
     let mut out = format!("{}, {:.1} requests/s\n", status::line(&top.seen), top.rate);
     let rows = top.rows(now);
     let mut line = |cells: &[String]| {
-        for (cell, width) in cells.iter().zip([6, 8, 9, 4, 9, 7, 6, 9, 6, 10, 7]) {
-            let _ = write!(out, "{cell:<width$} ");
+        for (cell, width) in cells.iter().zip(&rows::WIDTHS[..rows::WIDTHS.len() - 1]) {
+            let _ = write!(out, "{cell:<0$} ", usize::from(*width));
         }
         let _ = writeln!(out, "{}", cells.last().map_or("", String::as_str).trim_end());
     };

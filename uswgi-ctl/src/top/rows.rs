@@ -24,6 +24,25 @@ pub struct Row {
 pub const COLUMNS: [&str; 12] =
     ["WORKER", "PID", "STATE", "GEN", "REQS", "REQ/S", "CPU%", "RSS", "BUSY", "P99", "UP", "REQUEST"];
 
+/// Width of each column; the last one takes what is left, and at least this.
+pub const WIDTHS: [u16; 12] = [6, 8, 9, 4, 9, 7, 6, 10, 6, 10, 7, 20];
+
+/// Columns that a narrow screen goes without, the most dispensable first: half a number would be a lie.
+const DISPENSABLE: [usize; 10] = [3, 10, 4, 9, 8, 6, 5, 7, 2, 1];
+
+/// The columns for which a screen of this width has room, in order.
+pub fn columns(width: u16) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
+    for gone in DISPENSABLE {
+        let needed: u16 = shown.iter().map(|&c| WIDTHS[c] + 1).sum::<u16>() - 1;
+        if needed <= width {
+            break;
+        }
+        shown.retain(|&c| c != gone);
+    }
+    shown
+}
+
 fn age(w: &Worker) -> u64 {
     w.threads.iter().filter(|t| t.busy).map(|t| t.busy_us).max().unwrap_or(0)
 }
@@ -143,6 +162,15 @@ mod tests {
         let rows = top.rows(0);
         assert_eq!(rows.len(), 3);
         assert!(rows[1].cells[11].contains("/slow"));
+    }
+
+    #[test]
+    fn a_narrow_screen_has_fewer_columns_and_no_halves() {
+        assert_eq!(columns(113).len(), COLUMNS.len());
+        let names = |width| columns(width).iter().map(|&c| COLUMNS[c]).collect::<Vec<_>>();
+        assert_eq!(names(80), ["WORKER", "PID", "STATE", "REQ/S", "CPU%", "RSS", "BUSY", "REQUEST"]);
+        assert_eq!(names(40), ["WORKER", "PID", "REQUEST"]);
+        assert_eq!(names(0), ["WORKER", "REQUEST"]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Draws what `state` knows. Decides nothing.
 
-use super::rows::COLUMNS;
+use super::rows::{COLUMNS, WIDTHS, columns};
 use super::state::{Mode, Top};
 use crate::report::printable;
-use crate::status::{bytes, duration, milliseconds};
+use crate::status::{bytes, duration, milliseconds, stands_still};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -50,23 +50,28 @@ fn header(top: &Top, now: u64) -> Vec<Line<'static>> {
     let memory: u64 = s.workers.iter().map(|w| w.rss).fold(0, u64::wrapping_add);
     let mut lines = vec![
         Line::from(format!(
-            "uswgi {} pid {}: {}, up {up}, {ready} of {} workers ready, generation {}{reload}",
+            "uswgi {} pid {}: {}, up {up}, {ready} of {} workers ready, generation {}{reload}{}",
             printable(&s.version),
             s.pid,
             state_name(s.state),
             s.workers_target,
             s.generation,
+            stands_still(s),
         )),
         Line::from(format!(
-            "{} requests, {:.1}/s, {} under way; p50 {} p95 {} p99 {} ms; {} exceptions, {} harakiri, {} deaths; {} in workers",
+            "{} requests, {:.1}/s, {} under way; p50 {} p95 {} p99 {} ms",
             t.requests,
             top.rate,
             s.busy_threads(),
             latency[0],
             latency[1],
             latency[2],
+        )),
+        Line::from(format!(
+            "{} exceptions, {} harakiri, {} answers 5xx, {} worker deaths; {} in workers",
             t.exceptions,
             t.harakiri,
+            t.by_class[4],
             s.worker_deaths,
             bytes(memory),
         )),
@@ -98,12 +103,19 @@ fn table(frame: &mut Frame<'_>, area: Rect, top: &Top, now: u64, colour: bool) {
         (true, true) => Style::new().fg(Color::Green),
         _ => Style::new(),
     };
-    let shown =
-        rows.iter().map(|r| Row::new(r.cells.iter().map(|c| Cell::from(c.clone()))).style(style(r.busy)));
-    let widths =
-        [6, 8, 9, 4, 9, 7, 6, 9, 6, 10, 7].map(Constraint::Length).into_iter().chain([Constraint::Min(20)]);
+    let columns = columns(area.width);
+    let shown = rows
+        .iter()
+        .map(|r| Row::new(columns.iter().map(|&c| Cell::from(r.cells[c].clone()))).style(style(r.busy)));
+    let widths = columns.iter().map(|&c| match c + 1 == COLUMNS.len() {
+        true => Constraint::Min(WIDTHS[c]),
+        false => Constraint::Length(WIDTHS[c]),
+    });
     let table = Table::new(shown, widths)
-        .header(Row::new(COLUMNS).style(Style::new().add_modifier(Modifier::REVERSED)))
+        .header(
+            Row::new(columns.iter().map(|&c| COLUMNS[c]))
+                .style(Style::new().add_modifier(Modifier::REVERSED)),
+        )
         .row_highlight_style(Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED));
     frame.render_stateful_widget(table, area, &mut TableState::new().with_selected(at));
 }
@@ -149,11 +161,21 @@ mod tests {
     fn the_screen_says_what_is() {
         let lines = screen(&top(), 140, 12);
         assert!(lines[0].contains("running, up 1h01m, 1 of 2 workers ready, generation 3"), "{lines:#?}");
-        assert!(lines[2].starts_with("/run/a.sock (uwsgi): 90 of 100 wait, highest 95"), "{lines:#?}");
-        assert!(lines[4].starts_with("WORKER PID"), "{lines:#?}");
-        assert!(lines[5].contains("starting") && lines[6].contains("4242"), "{lines:#?}");
-        assert!(lines[6].contains("1m00s"), "{lines:#?}");
+        assert!(lines[3].starts_with("/run/a.sock (uwsgi): 90 of 100 wait, highest 95"), "{lines:#?}");
+        assert!(lines[5].starts_with("WORKER PID"), "{lines:#?}");
+        assert!(lines[6].contains("starting") && lines[7].contains("4242"), "{lines:#?}");
+        assert!(lines[7].contains("1m00s"), "{lines:#?}");
         assert!(lines[11].starts_with("q quit"), "{lines:#?}");
+    }
+
+    #[test]
+    fn at_80_columns_nothing_is_cut() {
+        let mut top = top();
+        (top.seen.workers[1].pid, top.seen.workers[1].rss) = (1_234_567, 1_023 << 20);
+        let lines = screen(&top, 80, 24);
+        assert!(lines[7].contains(" 1234567 ") && lines[7].contains(" ready "), "{lines:#?}");
+        assert!(lines[7].contains(" 1023.0 MiB"), "{lines:#?}");
+        assert!(lines[1].ends_with(" ms") && lines[2].ends_with(" in workers"), "{lines:#?}");
     }
 
     #[test]
