@@ -25,12 +25,18 @@ pub fn run(verb: &str, options: &ArgMatches) -> Result<Report, CtlError> {
     let target = Target::from_options(options)?;
     match verb {
         "ping" => ping(&target.open()?),
-        "status" => look(&target, false, |s| status::page(s, epoch_seconds()), as_json),
-        "workers" => {
-            look(&target, true, |s| status::workers(s, epoch_seconds()), |s| as_json(s)["workers"].take())
+        "status" => look(&target, options, false, |s| status::page(s, epoch_seconds()), as_json),
+        "workers" => look(
+            &target,
+            options,
+            true,
+            |s| status::workers(s, epoch_seconds()),
+            |s| as_json(s)["workers"].take(),
+        ),
+        "metrics" => {
+            look(&target, options, false, |s| metrics::openmetrics(s, &uwsgi::Facts::default()), as_json)
         }
-        "metrics" => look(&target, false, |s| metrics::openmetrics(s, &uwsgi::Facts::default()), as_json),
-        "list" => Ok(list()),
+        "list" => Ok(list(options)),
         "reload" => reload(&target.open()?, options),
         "stop" => stop(&target.open()?, options),
         "wait" => wait_for(&target, options),
@@ -65,15 +71,24 @@ fn facts(instance: &Instance) -> Value {
     json!({ "ok": true, "pid": s.pid, "state": state_name(s.state), "generation": s.generation })
 }
 
+/// What is seen, in the one form that is printed: the other would be most of the time with many workers.
+fn seen(options: &ArgMatches, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> Report {
+    match options.get_flag("json") {
+        true => Report { text: String::new(), json: json(), exit: Exit::Ok },
+        false => Report { text: text(), json: Value::Null, exit: Exit::Ok },
+    }
+}
+
 fn look(
     target: &Target,
+    options: &ArgMatches,
     pss: bool,
     text: impl Fn(&Snapshot) -> String,
     json: impl Fn(&Snapshot) -> Value,
 ) -> Result<Report, CtlError> {
     let mut s = Snapshot::take(&target.open()?);
     s.measure(pss);
-    Ok(Report { text: text(&s), json: json(&s), exit: Exit::Ok })
+    Ok(seen(options, || text(&s), || json(&s)))
 }
 
 fn ping(instance: &Instance) -> Result<Report, CtlError> {
@@ -84,13 +99,13 @@ fn ping(instance: &Instance) -> Result<Report, CtlError> {
     Ok(Report::done(status::line(&s), facts(instance)))
 }
 
-fn list() -> Report {
+fn list(options: &ArgMatches) -> Report {
     let all: Vec<Snapshot> = target::running().iter().map(Snapshot::measured).collect();
-    let text = all.iter().map(|s| {
+    let line = |s: &Snapshot| {
         let sockets: Vec<&str> = s.sockets.iter().map(|x| x.name.as_str()).collect();
         format!("{}, {}\n", status::line(s), sockets.join(" "))
-    });
-    Report { text: text.collect(), json: all.iter().map(as_json).collect(), exit: Exit::Ok }
+    };
+    seen(options, || all.iter().map(line).collect(), || all.iter().map(as_json).collect())
 }
 
 fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {

@@ -83,7 +83,8 @@ fn plain(
             stdout(&text).map_err(|source| CtlError::Io { what: "cannot print", source })?;
         }
     }
-    Ok(Report { text, json: json(&top.seen), exit: Exit::Ok })
+    let json = if options.get_flag("json") { json(&top.seen) } else { serde_json::Value::Null };
+    Ok(Report { text, json, exit: Exit::Ok })
 }
 
 fn picture(top: &Top) -> String {

@@ -1,7 +1,8 @@
 //! What the system says of a worker process: memory and processor time, from proc(5).
 #![forbid(unsafe_code)]
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 
 /// Use of one process.
@@ -23,7 +24,10 @@ pub struct Usage {
 
 /// Of the process with this pid, if it is a child of this one: a number may be a stranger's by now.
 pub fn of(pid: i32, parent: i32, pss: bool) -> Option<Usage> {
-    let mut usage = parse(&fs::read(format!("/proc/{pid}/stat")).ok()?, parent, ticks(), page())?;
+    // One read has it all: the file is made when it is read, and says that it has no length.
+    let mut stat = [0; 2048];
+    let n = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut stat).ok()?;
+    let mut usage = parse(&stat[..n], parent, ticks(), page())?;
     if pss {
         usage.pss = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok().as_deref().and_then(rollup);
     }
