@@ -237,7 +237,7 @@ _uswgi__conf() {
             return 0
             ;;
         uswgi__conf__subcmd__lint)
-            opts="-h --format --level --deny --allow --check-app --fix --no-system --allow-exec --allow-fetch --help"
+            opts="-h --format --json --level --deny --allow --check-app --fix --no-system --allow-exec --allow-fetch --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -41,6 +41,7 @@ warning\t''
 note\t''"
 complete -c uswgi-conf -n "__fish_uswgi_conf_using_subcommand lint" -l deny -d 'Make findings of this code errors' -r
 complete -c uswgi-conf -n "__fish_uswgi_conf_using_subcommand lint" -l allow -d 'Leave findings of this code out' -r
+complete -c uswgi-conf -n "__fish_uswgi_conf_using_subcommand lint" -l json -d 'Print JSON, as --format json'
 complete -c uswgi-conf -n "__fish_uswgi_conf_using_subcommand lint" -l check-app -d 'Load the application too, in its interpreter; its failure is an error'
 complete -c uswgi-conf -n "__fish_uswgi_conf_using_subcommand lint" -l fix -d 'Repair in place what can be repaired safely'
 complete -c uswgi-conf -n "__fish_uswgi_conf_using_subcommand lint" -l no-system -d 'Do not look at paths and users of this machine'

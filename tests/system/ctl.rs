@@ -2,8 +2,9 @@
 
 use nix::sys::signal::Signal;
 use std::fs;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use uswgi_proto::exit::Exit;
+use uswgi_tests::temp::TempDir;
 use uswgi_tests::wait::PATIENCE;
 use uswgi_tests::{Request, Site, paths, process};
 
@@ -135,4 +136,42 @@ fn lint_and_show() {
     }
     let out = conf(&["lint", "/nowhere/x.ini"]);
     assert!(out.status.code().is_some_and(|c| c != 0) && said(&out).contains("/nowhere/x.ini"), "{out:?}");
+}
+
+#[test]
+fn what_conf_says_is_whole_or_no_success() {
+    let dir = TempDir::new();
+    let (ini, odd) = (dir.join("a.ini"), dir.join("odd.ini"));
+    fs::write(&ini, "[uwsgi]\nsocket = :8000\nmodule = x\n").unwrap();
+    fs::write(
+        &odd,
+        "[uwsgi]\nsocket = 127.0.0.1:8000\nmodule = x\nharakiri = 9\nuid = 1\ngid = 1\nmax_requests = 5\n",
+    )
+    .unwrap();
+    let (ini, odd) = (ini.display().to_string(), odd.display().to_string());
+    for args in [
+        &["convert", "--to", "yaml", &ini][..],
+        &["show", &ini],
+        &["lint", "--json", &odd],
+        &["explain"],
+        &["options"],
+        &["expand", &ini],
+    ] {
+        let run = |to: Stdio| {
+            let mut command = process::command(paths::command("uswgi-conf"));
+            command.args(args).stdout(to).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
+        };
+        let full = run(fs::File::options().write(true).open("/dev/full").unwrap().into());
+        assert_eq!(full.status.code(), Some(Exit::Failed.code()), "{args:?}: {full:?}");
+        assert!(said(&full).contains("uswgi-conf: cannot print: "), "{args:?}: {full:?}");
+        // Nobody who reads on is no failure.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = run(writer.into());
+        assert!(!said(&closed).contains("cannot print"), "{args:?}: {closed:?}");
+    }
+    let out = conf(&["lint", "--json", &odd]);
+    let found: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((found.as_array().unwrap().len(), &found[0]["line"]), (1, &7.into()), "{found}");
+    assert!(said(&conf(&["lint", &odd])).ends_with("1 finding; `uswgi-conf explain CODE` says more\n"));
 }

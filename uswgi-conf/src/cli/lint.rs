@@ -21,6 +21,7 @@ pub(super) fn allowed(m: &ArgMatches) -> Allow {
 pub(super) fn run(m: &ArgMatches) -> ExitCode {
     use std::io::IsTerminal;
     let format = match m.get_one::<String>("format").map(String::as_str) {
+        _ if m.get_flag("json") => Format::Json,
         Some("json") => Format::Json,
         Some("github") => Format::Github,
         _ => Format::Text,
@@ -79,7 +80,8 @@ pub(super) fn run(m: &ArgMatches) -> ExitCode {
     if format == Format::Json {
         out(format!("{:#}\n", serde_json::Value::from(found)).as_bytes());
     } else if format == Format::Text && printed > 0 {
-        err(&format!("{printed} findings; `uswgi-conf explain CODE` says more"));
+        let s = if printed == 1 { "" } else { "s" };
+        err(&format!("{printed} finding{s}; `uswgi-conf explain CODE` says more"));
     }
     match worst {
         _ if unreadable => Exit::Usage.into(),

@@ -55,13 +55,16 @@ pub fn command() -> Command {
                 .arg(
                     Arg::new("format")
                         .long("format")
+                        .value_name("FORM")
                         .value_parser(["text", "json", "github"])
                         .default_value("text")
                         .help("How to print"),
                 )
+                .arg(flag("json", "Print JSON, as --format json").conflicts_with("format"))
                 .arg(
                     Arg::new("level")
                         .long("level")
+                        .value_name("SEVERITY")
                         .value_parser(["error", "warning", "note"])
                         .default_value("warning")
                         .help("Findings from this severity on make the exit code 1"),
@@ -92,6 +95,7 @@ pub fn command() -> Command {
                 .arg(
                     Arg::new("to")
                         .long("to")
+                        .value_name("FORM")
                         .required(true)
                         .value_parser([
                             "ini",
@@ -140,6 +144,17 @@ pub fn command() -> Command {
 
 /// Run, and give the exit code.
 pub fn main() -> ExitCode {
+    let code = run();
+    match output::lost() {
+        None => code,
+        Some(why) => {
+            output::err(&format!("uswgi-conf: cannot print: {why}"));
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn run() -> ExitCode {
     // clap must not look into what belongs to uWSGI: `expand` takes everything as it is.
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|first| first == "expand") {

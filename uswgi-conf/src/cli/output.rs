@@ -3,11 +3,24 @@
 
 use crate::quote::push_quoted;
 use std::io::Write;
+use std::sync::OnceLock;
 
-/// Print bytes to standard output. A closed pipe is not an error.
+/// Why something was not printed: a full disk. Who reads the file later must not take it for the answer.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Print bytes to standard output. A closed pipe is not an error; any other failure is found by [`lost`].
 pub(super) fn out(bytes: &[u8]) {
     let mut to = std::io::stdout().lock();
-    let _ = to.write_all(bytes).and_then(|()| to.flush());
+    if let Err(error) = to.write_all(bytes).and_then(|()| to.flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error.to_string());
+    }
+}
+
+/// Why the output so far is not whole, where it is not.
+pub(super) fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// Print a line to standard error.
