@@ -91,7 +91,11 @@ impl Master<'_> {
                 }
             }
             Action::Reason(reason) => self.board.reason(&reason),
-            Action::Serving => self.serving(),
+            Action::Serving => {
+                // The slots first: who hears that it is ready may look at once.
+                self.board.sync(&self.supervisor);
+                self.serving();
+            }
             Action::StartFailed { message } => self.start_failed(message),
             Action::Stopping => notify::stopping(),
             Action::Log(line) => log::line(line),
