@@ -4,6 +4,7 @@
 //! [`WorkerSlot`] followed by `threads_capacity` [`ThreadSlot`]s.
 
 use super::text::{Request, Text};
+pub use super::totals::Totals;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 /// Bytes of the header.
@@ -391,91 +392,6 @@ pub struct ThreadSlot {
     pub histogram: [AtomicU64; BUCKETS],
 }
 
-/// Sums over threads; also the order of `gone` and `carried`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Requests of the application begun.
-    pub requests: u64,
-    /// Exceptions that the application let out.
-    pub exceptions: u64,
-    /// Requests that met their harakiri.
-    pub harakiri: u64,
-    /// Bytes sent.
-    pub tx: u64,
-    /// Microseconds in requests.
-    pub running_us: u64,
-    /// Failed writes.
-    pub write_errors: u64,
-    /// Requests that could not be read.
-    pub read_errors: u64,
-    /// Answers by status class 1xx to 5xx; their sum is the number of answers.
-    pub by_class: [u64; 5],
-    /// Static files sent.
-    pub static_requests: u64,
-}
-
-impl Totals {
-    fn from_fn(get: impl Fn(usize) -> u64) -> Self {
-        Totals {
-            requests: get(0),
-            exceptions: get(1),
-            harakiri: get(2),
-            tx: get(3),
-            running_us: get(4),
-            write_errors: get(5),
-            read_errors: get(6),
-            by_class: std::array::from_fn(|i| get(7 + i)),
-            static_requests: get(12),
-        }
-    }
-
-    fn numbers(&self) -> [u64; 13] {
-        let [c1, c2, c3, c4, c5] = self.by_class;
-        [
-            self.requests,
-            self.exceptions,
-            self.harakiri,
-            self.tx,
-            self.running_us,
-            self.write_errors,
-            self.read_errors,
-            c1,
-            c2,
-            c3,
-            c4,
-            c5,
-            self.static_requests,
-        ]
-    }
-
-    /// From a `gone` or `carried` array.
-    pub fn load(a: &[AtomicU64; TOTALS]) -> Self {
-        Totals::from_fn(|i| a[i].load(Ordering::Relaxed))
-    }
-
-    /// Into a `gone` or `carried` array.
-    pub fn store(&self, a: &[AtomicU64; TOTALS]) {
-        for (to, from) in a.iter().zip(self.numbers()) {
-            to.store(from, Ordering::Relaxed);
-        }
-    }
-
-    /// Of one thread.
-    pub fn of_thread(t: &ThreadSlot) -> Self {
-        let all = t.counters();
-        Totals::from_fn(|i| all[i].load(Ordering::Relaxed))
-    }
-
-    /// Of a worker, beside what its threads count.
-    pub fn beside_threads(w: &WorkerSlot) -> Self {
-        Totals {
-            by_class: std::array::from_fn(|i| w.by_class[i].load(Ordering::Relaxed)),
-            read_errors: w.read_errors.load(Ordering::Relaxed),
-            ..Totals::default()
-        }
-    }
-}
-
 /// Place of a status among the counts by class; nonsense counts as the nearest class.
 pub fn class_of(status: u16) -> usize {
     usize::from(status / 100).clamp(1, 5) - 1
@@ -490,36 +406,6 @@ impl WorkerSlot {
     /// Count a request that could not be read, of which no request thread knows.
     pub fn count_read_error(&self) {
         self.read_errors.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl ThreadSlot {
-    /// The counters, in the order of [`Totals`].
-    pub fn counters(&self) -> [&AtomicU64; 13] {
-        let [c1, c2, c3, c4, c5] = &self.by_class;
-        [
-            &self.requests,
-            &self.exceptions,
-            &self.harakiri,
-            &self.tx,
-            &self.running_us,
-            &self.write_errors,
-            &self.read_errors,
-            c1,
-            c2,
-            c3,
-            c4,
-            c5,
-            &self.static_requests,
-        ]
-    }
-}
-
-impl std::ops::Add for Totals {
-    type Output = Totals;
-    fn add(self, o: Totals) -> Totals {
-        let (a, b) = (self.numbers(), o.numbers());
-        Totals::from_fn(|i| a[i].wrapping_add(b[i]))
     }
 }
 
@@ -562,15 +448,6 @@ mod tests {
         assert_eq!(size_of::<SocketSlot>(), SOCKET_SIZE);
         assert_eq!(size_of::<WorkerSlot>(), WORKER_SIZE);
         assert_eq!(size_of::<ThreadSlot>(), THREAD_SIZE);
-    }
-
-    #[test]
-    fn sums_keep_every_counter() {
-        let stored: [AtomicU64; TOTALS] = std::array::from_fn(|i| AtomicU64::new(i as u64 + 1));
-        let t = Totals::load(&stored);
-        assert_eq!((t.requests, t.by_class, t.static_requests), (1, [8, 9, 10, 11, 12], 13));
-        (t + t).store(&stored);
-        assert_eq!(Totals::load(&stored).numbers(), std::array::from_fn(|i| 2 * (i as u64 + 1)));
     }
 
     #[test]

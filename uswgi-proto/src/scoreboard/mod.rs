@@ -1,10 +1,10 @@
 //! The scoreboard: what an instance does, in shared memory (DESIGN: a sealed memfd of the master).
 //!
-//! * [`layout`]: the structs, their writers, the states.
+//! * [`layout`]: the structs, their writers, the states.  * [`totals`]: sums of the counters.
 //! * `seqlock`, [`text`]: a request line that cannot be read torn.
 //! * [`map`]: creating, sealing, mapping and checking the memory; the only unsafe code.
 //!
-//! Rules: atomics only, every bit pattern valid, one writer for every field. A reader believes
+//! Rules: atomics only, every bit pattern valid, one writer for every field, or several that only add, as the field says. A reader believes
 //! nothing before [`map::Reader::open`] has checked magic, version and sizes. Layout changes
 //! change [`LAYOUT_VERSION`] in the same commit.
 
@@ -13,6 +13,7 @@ pub mod layout;
 pub mod map;
 mod seqlock;
 pub mod text;
+pub mod totals;
 
 pub use layout::{
     Header, InstanceState, Outcome, Restart, SocketSlot, ThreadSlot, ThreadState, WorkerSlot, WorkerState,
