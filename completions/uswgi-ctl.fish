@@ -24,7 +24,7 @@ function __fish_uswgi_ctl_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -l json -d 'Print JSON'
@@ -49,38 +49,38 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "logs" -d 'Open 
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "config" -d 'Show the settings that are in force'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "kill" -d 'Kill one worker process; the master starts another'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand ping" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand ping" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand ping" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand ping" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand ping" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand ping" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand ping" -s h -l help -d 'Print help'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand status" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand status" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand status" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand status" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand status" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand status" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand status" -s h -l help -d 'Print help'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand workers" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand workers" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand workers" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand workers" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand workers" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand workers" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand workers" -s h -l help -d 'Print help'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand metrics" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand metrics" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand metrics" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand metrics" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand metrics" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand metrics" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand metrics" -s h -l help -d 'Print help'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand list" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand list" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand list" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand list" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand list" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand list" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand list" -s h -l help -d 'Print help'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand reload" -s t -l timeout -d 'Longest wait; 0: no limit' -r
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand reload" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand reload" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand reload" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand reload" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand reload" -l wait -d 'Return when the reload is over; exit 0 only when every worker is new'
@@ -89,7 +89,7 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand reload" -l json -d '
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand reload" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand reload" -s h -l help -d 'Print help'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -s t -l timeout -d 'Longest wait; 0: no limit' -r
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -l wait -d 'Return when the instance has ended'
@@ -99,7 +99,7 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -s q -l quiet 
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -s h -l help -d 'Print help'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand wait" -l generation -d 'Until every worker of generation N, or of a later one, accepts' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand wait" -s t -l timeout -d 'Longest wait; 0: no limit' -r
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand wait" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand wait" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand wait" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand wait" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand wait" -l ready -d 'Until every worker of the newest generation accepts (the default)'
@@ -108,14 +108,14 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand wait" -l json -d 'Pr
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand wait" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand wait" -s h -l help -d 'Print help'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand pause" -s t -l timeout -d 'Longest wait; 0: no limit' -r
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand pause" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand pause" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand pause" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand pause" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand pause" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand pause" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand pause" -s h -l help -d 'Print help'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand resume" -s t -l timeout -d 'Longest wait; 0: no limit' -r
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand resume" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand resume" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand resume" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand resume" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand resume" -l json -d 'Print JSON'
@@ -130,14 +130,14 @@ age\t''
 requests\t''"
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -l filter -d 'Only rows with this text in them: a URI, an address, a state, a pid' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -l count -d 'Print so many looks as plain text, then end (1 where the output is no terminal)' -r
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -s h -l help -d 'Print help'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -s t -l timeout -d 'Longest wait for each worker' -r
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -l all -d 'Of every worker'
@@ -145,7 +145,7 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -l json -d 'P
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -s h -l help -d 'Print help'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand scale" -s t -l timeout -d 'Longest wait; 0: no limit' -r
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand scale" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand scale" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand scale" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand scale" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand scale" -l wait -d 'Return when so many accept and no other is left but those that finish requests'
@@ -153,20 +153,20 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand scale" -l json -d 'P
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand scale" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand scale" -s h -l help -d 'Print help'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand retire" -s t -l timeout -d 'Longest wait; 0: no limit' -r
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand retire" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand retire" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand retire" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand retire" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand retire" -l wait -d 'Return when its successor accepts'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand retire" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand retire" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand retire" -s h -l help -d 'Print help'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand logs" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand logs" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand logs" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand logs" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand logs" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand logs" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand logs" -s h -l help -d 'Print help'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand config" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand config" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand config" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand config" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand config" -l json -d 'Print JSON'
@@ -174,7 +174,7 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand config" -s q -l quie
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand config" -s h -l help -d 'Print help'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -s t -l timeout -d 'Longest wait; 0: no limit' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -s s -l signal -d 'Signal to send: a name (KILL, ABRT, SEGV...) or a number' -r
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -s p -l pidfile -d 'Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)' -r -F
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -l json -d 'Print JSON'

@@ -33,7 +33,9 @@ fn options(page: &mut Page, command: &Command) {
         let (names, value) = tag(arg);
         let mut text = arg.get_help().map(|h| h.to_string()).unwrap_or_default();
         let choices: Vec<_> = arg.get_possible_values().iter().map(|v| v.get_name().to_string()).collect();
-        if choices.len() > 1 && !matches!(arg.get_action(), ArgAction::SetTrue) {
+        // Where the choices are the value's name they stand there already.
+        if choices.len() > 1 && value != choices.join("|") && !matches!(arg.get_action(), ArgAction::SetTrue)
+        {
             text += &format!(": {}", choices.join(", "));
         }
         let defaults: Vec<_> =
@@ -48,6 +50,8 @@ fn options(page: &mut Page, command: &Command) {
 
 fn start(name: &str, command: &Command) -> Page {
     let about = command.get_about().map(|a| a.to_string()).unwrap_or_default();
+    // A page has its summary in lower case, as apropos(1) lists it beside those of others.
+    let about = about[..1].to_lowercase() + &about[1..];
     let mut page = Page::new(name, 1, &about);
     page.section("SYNOPSIS");
     page.raw(&format!(".Nm {name}"));
@@ -61,7 +65,7 @@ fn verbs(page: &mut Page, command: &Command) {
     options(page, command);
     page.list();
     page.item("-h, --help", "", "Print a summary, behind a verb that of the verb, and end.");
-    page.item("-V, --version", "", "Print the version and end.");
+    page.item("-V, --version", "", "Print the version and end; before the verb only.");
     page.end_list();
     page.section("VERBS");
     for verb in command.get_subcommands().filter(|v| v.get_name() != "help") {

@@ -116,8 +116,11 @@ fn the_graceful_signal_gives_the_app_its_grace_time() {
 
 #[test]
 fn without_a_handler_the_graceful_signal_is_not_sent() {
-    let server = site().option("harakiri-graceful-signal", 12).start();
-    let pid = server.get("/pid").text();
-    server.get("/sleep?s=300").expect(504);
-    assert_eq!(server.get("/pid").expect(200).text(), pid, "the default action would end the worker");
+    for signal in [10, 12, 34] {
+        let server = site().option("harakiri-graceful-signal", signal).start();
+        let pid = server.get("/pid").text();
+        server.get("/sleep?s=300").expect(504);
+        assert_eq!(server.get("/pid").expect(200).text(), pid, "the default action would end the worker");
+        assert!(!server.log().contains("told by signal"), "{signal}: {}", server.log());
+    }
 }

@@ -121,6 +121,26 @@ fn a_group_kill_cuts_no_request() {
 }
 
 #[test]
+fn no_signal_of_the_table_hurts_a_worker_or_the_template() {
+    let server = Site::probe().option("workers", 2).start();
+    let reply = server.door().ask_later(Request::get("/hold?name=a"));
+    server.held("a");
+    let children: Vec<i32> = server.worker_pids().into_iter().chain(server.template()).collect();
+    assert_eq!(children.len(), 3);
+    for row in uswgi_proto::signals::TABLE {
+        for pid in &children {
+            uswgi_tests::process::send(*pid, Signal::try_from(row.signal).unwrap());
+        }
+    }
+    server.let_go("a");
+    reply.join().unwrap().unwrap().expect(200);
+    // A template that was hit would not fork any more.
+    server.reload();
+    server.get("/hello").expect(200);
+    assert!(!server.log().contains("was killed by"), "{}", server.log());
+}
+
+#[test]
 fn the_pidfile_holds_the_masters_pid_and_is_not_taken_from_the_living() {
     let server = Site::probe().start();
     let path = server.dir.join("uwsgi.pid");

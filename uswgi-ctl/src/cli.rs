@@ -138,7 +138,7 @@ fn common() -> [Arg; 5] {
             .value_name("FILE")
             .value_hint(ValueHint::FilePath)
             .value_parser(value_parser!(PathBuf))
-            .help("Pidfile of the instance (else the variable USWGI_PIDFILE, else --ini, else the only one running)"),
+            .help("Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)"),
         Arg::new("pid")
             .long("pid")
             .value_name("PID")

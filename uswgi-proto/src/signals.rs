@@ -66,6 +66,6 @@ pub const TABLE: [Row; 7] = [
 ];
 
 /// Signals that a worker or template takes notice of without ending, so that a group kill by systemd,
-/// supervisor or a terminal cuts no request.
-pub const WORKER_NOTICE: [i32; 6] =
-    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGTSTP, libc::SIGUSR1];
+/// supervisor or a terminal cuts no request: all of the table.
+pub const WORKER_NOTICE: [i32; 7] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGTSTP, libc::SIGUSR1, libc::SIGUSR2];

@@ -132,6 +132,7 @@ pub fn command() -> Command {
                 .disable_help_flag(true)
                 .arg(
                     Arg::new("args")
+                        .value_name("ARGUMENT")
                         .help("What would follow `uwsgi` on its command line")
                         .num_args(0..)
                         .trailing_var_arg(true)

@@ -126,7 +126,7 @@ pub(crate) fn interrupt(thread: ThreadId, signal: i32) {
     unsafe { libc::pthread_kill(thread.0, signal) };
 }
 
-/// Whether this process has a handler for a signal.
+/// Whether the application has a handler for a signal; one that takes notice only is ours.
 pub(crate) fn is_handled(signal: i32) -> bool {
     // SAFETY: a null new action only asks; the old one is a live local, written before it is read.
     unsafe {
@@ -134,6 +134,7 @@ pub(crate) fn is_handled(signal: i32) -> bool {
         libc::sigaction(signal, std::ptr::null(), &mut action) == 0
             && action.sa_sigaction != libc::SIG_DFL
             && action.sa_sigaction != libc::SIG_IGN
+            && action.sa_sigaction != notice as *const () as usize
     }
 }
 
