@@ -1,7 +1,7 @@
 //! The server under test.
 
 use crate::process::{self, Process};
-use crate::request::{Address, Reply, Request};
+use crate::request::{Address, Reply, Request, Stream};
 use crate::site::Site;
 use crate::temp::TempDir;
 use crate::wait::{PATIENCE, until};
@@ -315,6 +315,17 @@ impl Door {
             Door::Http(address) => http::ask(address, request),
             Door::Uwsgi(address) => packet::ask(address, request),
         }
+    }
+
+    /// A new connection with the request on its way.
+    pub fn sent(&self, request: &Request) -> Box<dyn Stream> {
+        let (address, bytes) = match self {
+            Door::Http(address) => (address, http::head(request)),
+            Door::Uwsgi(address) => (address, packet::packet(&packet::vars(request))),
+        };
+        let mut stream = address.connect().expect("a connection");
+        stream.write_all(&bytes).expect("the request is sent");
+        stream
     }
 
     /// Ask on a new connection; panics when there is no reply.

@@ -183,14 +183,7 @@ fn close_is_called_when_the_client_left() {
     at_each_door(|server, door| {
         let note = format!("left-{}", matches!(door, Door::Http(_)));
         let request = Request::get(&format!("/close?how=endless&note={note}"));
-        let (address, bytes) = match door {
-            Door::Http(address) => (address, uswgi_tests::http::head(&request)),
-            Door::Uwsgi(address) => {
-                (address, uswgi_tests::packet::packet(&uswgi_tests::packet::vars(&request)))
-            }
-        };
-        let mut stream = address.connect().unwrap();
-        stream.write_all(&bytes).unwrap();
+        let mut stream = door.sent(&request);
         let mut some = [0; 1000];
         stream.read_exact(&mut some).unwrap();
         drop(stream);
@@ -395,14 +388,7 @@ fn a_piece_is_sent_before_the_next_is_made() {
     let server = Site::probe().start();
     for (n, door) in server.doors().iter().enumerate() {
         let request = Request::get(&format!("/half?name=h{n}")).header("Connection", "close");
-        let (address, bytes) = match door {
-            Door::Http(address) => (address, uswgi_tests::http::head(&request)),
-            Door::Uwsgi(address) => {
-                (address, uswgi_tests::packet::packet(&uswgi_tests::packet::vars(&request)))
-            }
-        };
-        let mut stream = address.connect().unwrap();
-        stream.write_all(&bytes).unwrap();
+        let mut stream = door.sent(&request);
         let mut seen = Vec::new();
         while !seen.windows(6).any(|w| w == b"first ") {
             let mut some = [0; 1000];

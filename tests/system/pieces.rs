@@ -6,17 +6,6 @@ use uswgi_tests::request::Stream;
 use uswgi_tests::server::{Door, wait_file};
 use uswgi_tests::{Request, Server, Site, http, packet};
 
-/// A new connection with the request on its way.
-fn sent(door: &Door, request: &Request) -> Box<dyn Stream> {
-    let (address, bytes) = match door {
-        Door::Http(address) => (address, http::head(request)),
-        Door::Uwsgi(address) => (address, packet::packet(&packet::vars(request))),
-    };
-    let mut stream = address.connect().unwrap();
-    stream.write_all(&bytes).unwrap();
-    stream
-}
-
 /// Read until a part has come; what came.
 fn read_until(stream: &mut dyn Stream, part: &str) -> Vec<u8> {
     let mut seen = Vec::new();
@@ -97,7 +86,7 @@ fn the_last_quick_piece_does_not_wait_for_the_next() {
             for by in ["", "write"] {
                 let name = format!("last-{}-{by}", kind(&door));
                 let request = Request::get(&format!("/burst?n=50&then=hold&name={name}&by={by}"));
-                let mut stream = sent(&door, &request.header("Connection", "close"));
+                let mut stream = door.sent(&request.header("Connection", "close"));
                 server.held(&name);
                 let since = Instant::now();
                 let seen = read_until(&mut *stream, "0000049\n");
@@ -120,7 +109,7 @@ fn each_slow_piece_arrives_before_the_next_is_made() {
     for door in server.doors() {
         let name = format!("paced-{}", kind(&door));
         let request = Request::get(&format!("/paced?n=6&name={name}")).header("Connection", "close");
-        let mut stream = sent(&door, &request);
+        let mut stream = door.sent(&request);
         for n in 0..6 {
             // Each is a pair: one piece, and one right behind it.
             read_until(&mut *stream, &format!("second {n}\n"));
@@ -137,7 +126,7 @@ fn what_a_full_socket_did_not_take_goes_on_while_the_app_is_busy() {
         let name = format!("full-{}", kind(&door));
         // More than a unix socket holds, less than may wait in the server.
         let request = Request::get(&format!("/burst?n=10&times=8192&then=hold&name={name}"));
-        let mut stream = sent(&door, &request.header("Connection", "close"));
+        let mut stream = door.sent(&request.header("Connection", "close"));
         server.held(&name);
         let seen = read_until(&mut *stream, &"0000009\n".repeat(8192));
         assert!(seen.len() > 10 * 64 * 1024);
@@ -153,14 +142,14 @@ fn close_is_called_when_the_client_leaves_between_quick_pieces() {
     let server = Site::probe().start();
     for door in server.doors() {
         let note = format!("gone-{}", kind(&door));
-        let mut stream = sent(&door, &Request::get(&format!("/burst?n=1000000000&note={note}")));
+        let mut stream = door.sent(&Request::get(&format!("/burst?n=1000000000&note={note}")));
         read_until(&mut *stream, "0000100\n");
         drop(stream);
         assert_eq!(wait_file(&server.dir.join("hold").join(&note)), "closed\n");
         // It left while the application was busy: seen with the next piece.
         let name = format!("busy-{}", kind(&door));
         let request = Request::get(&format!("/burst?n=50&then=endless&name={name}&note={name}"));
-        let mut stream = sent(&door, &request);
+        let mut stream = door.sent(&request);
         read_until(&mut *stream, "0000049\n");
         server.held(&name);
         drop(stream);
@@ -174,7 +163,7 @@ fn close_is_called_when_the_client_leaves_between_quick_pieces() {
 fn pieces_before_an_error_go_out_and_then_the_connection_is_cut() {
     let server = Site::probe().start();
     for door in server.doors() {
-        let mut stream = sent(&door, &Request::get("/burst?n=50&then=raise"));
+        let mut stream = door.sent(&Request::get("/burst?n=50&then=raise"));
         let mut all = Vec::new();
         stream.read_to_end(&mut all).unwrap();
         let all = String::from_utf8(all).unwrap();
@@ -190,7 +179,7 @@ fn harakiri_behind_quick_pieces_cuts_the_connection() {
     for threads in [1, 2] {
         let server = Site::probe().option("harakiri", 1).option("threads", threads).start();
         for door in server.doors() {
-            let mut stream = sent(&door, &Request::get("/burst?n=50&then=sleep"));
+            let mut stream = door.sent(&Request::get("/burst?n=50&then=sleep"));
             let mut all = Vec::new();
             stream.read_to_end(&mut all).unwrap();
             let all = String::from_utf8(all).unwrap();

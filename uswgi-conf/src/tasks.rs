@@ -41,6 +41,30 @@ pub struct Daemon {
     pub origin: Origin,
 }
 
+impl Daemon {
+    /// One of which nothing is said but its command.
+    pub fn plain(command: String, origin: Origin) -> Daemon {
+        Daemon {
+            command,
+            pidfile: None,
+            // As in uWSGI; SIGTERM too.
+            freq: 10,
+            daemonize: false,
+            control: false,
+            touch: Vec::new(),
+            stop_signal: 15,
+            reload_signal: None,
+            stdin: false,
+            uid: None,
+            gid: None,
+            chdir: None,
+            max_throttle: 0,
+            notify: false,
+            origin,
+        }
+    }
+}
+
 /// When a job is due, in local time. Each number is itself; -1 is every one, and -N every N-th.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {

@@ -3,7 +3,7 @@
 use crate::error::CtlError;
 use crate::orders::{self, Standing};
 use crate::report::Report;
-use crate::status;
+use crate::verbs;
 use crate::wait::{self, Deadline, Waited};
 use clap::ArgMatches;
 use serde_json::{Value, json};
@@ -30,10 +30,7 @@ fn wait_until(
     match waited {
         Waited::Is(()) => Ok(()),
         Waited::Ended => Err(CtlError::Ended { pid: instance.pid, what }),
-        Waited::TimedOut => {
-            let state = format!("; {}", status::line(&Snapshot::take(instance)));
-            Err(CtlError::TimedOut { what, seconds: deadline.seconds, state })
-        }
+        Waited::TimedOut => Err(verbs::timed_out(what, deadline, instance)),
     }
 }
 

@@ -148,7 +148,7 @@ fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError>
     }
 }
 
-fn timed_out(what: &'static str, deadline: Deadline, instance: &Instance) -> CtlError {
+pub(crate) fn timed_out(what: &'static str, deadline: Deadline, instance: &Instance) -> CtlError {
     let state = format!("; {}", status::line(&Snapshot::take(instance)));
     CtlError::TimedOut { what, seconds: deadline.seconds, state }
 }

@@ -8,9 +8,6 @@ use crate::expand::{Applied, truth};
 use crate::tasks::{Daemon, Job, Schedule};
 use std::path::PathBuf;
 
-/// Seconds that a smart daemon may take to write its pidfile, as in uWSGI.
-const FREQ: u32 = 10;
-
 /// `key=value,key=value`; a backslash keeps the character after it.
 fn pairs(text: &str) -> Vec<(String, String)> {
     let mut all = vec![(String::new(), None::<String>)];
@@ -50,23 +47,8 @@ pub(super) fn bad(d: &mut Draft, a: &Applied, what: &str, help: &str) {
 }
 
 fn daemon(a: &Applied, command: String) -> Daemon {
-    Daemon {
-        command,
-        pidfile: None,
-        freq: FREQ,
-        daemonize: false,
-        control: a.fact.name == "attach-control-daemon",
-        touch: Vec::new(),
-        stop_signal: 15,
-        reload_signal: None,
-        stdin: false,
-        uid: None,
-        gid: None,
-        chdir: None,
-        max_throttle: 0,
-        notify: false,
-        origin: a.place.value().origin(),
-    }
+    let control = a.fact.name == "attach-control-daemon";
+    Daemon { control, ..Daemon::plain(command, a.place.value().origin()) }
 }
 
 /// `attach-daemon = command`, `smart-attach-daemon = pidfile[,seconds] command`.

@@ -25,17 +25,20 @@ fn stats_are_uwsgis_keys_and_a_slow_client_delays_nobody() {
     m.stop();
 }
 
+/// What the service manager is told next.
+fn heard(socket: &UnixDatagram) -> String {
+    let mut b = [0; 4096];
+    let n = socket.recv(&mut b).unwrap();
+    String::from_utf8_lossy(&b[..n]).into_owned()
+}
+
 #[test]
 fn the_watchdog_is_fed_only_while_a_worker_answers() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("n");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let hear = || {
-        let mut b = [0; 4096];
-        let n = socket.recv(&mut b).unwrap();
-        String::from_utf8_lossy(&b[..n]).into_owned()
-    };
+    let hear = || heard(&socket);
     let until = |text: &str| while !hear().contains(text) {};
     let mut m = Master::with(&config(""), |c| {
         c.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
@@ -70,11 +73,7 @@ fn the_service_manager_hears_what_happens() {
     let path = dir.path().join("n");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let hear = || {
-        let mut b = [0; 4096];
-        let n = socket.recv(&mut b).unwrap();
-        String::from_utf8_lossy(&b[..n]).into_owned()
-    };
+    let hear = || heard(&socket);
     let mut m = Master::with(&config(""), |c| {
         c.env("NOTIFY_SOCKET", &path);
     });

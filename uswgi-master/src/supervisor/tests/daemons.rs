@@ -9,23 +9,7 @@ use uswgi_conf::instance::Origin;
 use uswgi_conf::tasks::Daemon;
 
 fn spec(command: &str) -> Daemon {
-    Daemon {
-        command: command.into(),
-        pidfile: None,
-        freq: 10,
-        daemonize: false,
-        control: false,
-        touch: Vec::new(),
-        stop_signal: 15,
-        reload_signal: None,
-        stdin: false,
-        uid: None,
-        gid: None,
-        chdir: None,
-        max_throttle: 0,
-        notify: false,
-        origin: Origin::default(),
-    }
+    Daemon::plain(command.into(), Origin::default())
 }
 
 fn smart(command: &str) -> Daemon {
