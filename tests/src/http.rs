@@ -65,7 +65,13 @@ impl Connection {
     fn more(&mut self) -> io::Result<bool> {
         let old = self.buffer.len();
         self.buffer.resize(old + PIECE, 0);
-        let n = self.stream.read(&mut self.buffer[old..]);
+        // A read with a time limit is not restarted when the machine was stopped for a moment.
+        let n = loop {
+            match self.stream.read(&mut self.buffer[old..]) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
         self.buffer.truncate(old + *n.as_ref().unwrap_or(&0));
         Ok(n? > 0)
     }
