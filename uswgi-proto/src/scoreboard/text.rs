@@ -168,7 +168,10 @@ mod tests {
             })
         };
         let (mut seen, mut different) = (0, std::collections::HashSet::new());
-        while seen < 10_000 {
+        let begun = std::time::Instant::now();
+        // On a busy machine the writer may not get a turn for as long as the reads take.
+        while seen < 10_000 || different.len() < 2 {
+            assert!(begun.elapsed().as_secs() < 60, "the writer never got on");
             let Some(line) = reader.thread(0, 0).unwrap().request.read() else { continue };
             let all = format!("{}{}{}", line.method, line.uri, line.remote);
             assert!(all.bytes().all(|b| Some(b) == all.bytes().next()), "torn: {line:?}");
@@ -177,6 +180,5 @@ mod tests {
         }
         stop.store(true, Ordering::Relaxed);
         writer.join().unwrap();
-        assert!(different.len() > 1, "the writer never got on");
     }
 }
