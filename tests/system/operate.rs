@@ -147,6 +147,19 @@ fn scale_and_retire_do_what_they_say_and_wait_for_it() {
 }
 
 #[test]
+fn the_pid_of_a_worker_names_no_instance_but_tells_whose_it_is() {
+    let server = Site::probe().start();
+    for child in [server.worker_pids()[0], server.template().unwrap()] {
+        let mut command = process::command(paths::command("uswgi-ctl"));
+        command.args(["--pid", &child.to_string(), "stop"]);
+        let why =
+            format!("process {child} is no uswgi-master: it belongs to the one with pid {}", server.pid());
+        expect(&process::run(command, uswgi_tests::wait::PATIENCE), Exit::NotRunning, &why);
+    }
+    server.get("/hello").expect(200);
+}
+
+#[test]
 fn a_paused_instance_does_not_answer_a_ping() {
     let server = Site::probe().start();
     expect(&server.ctl(&["ping"]), Exit::Ok, "running");
@@ -230,6 +243,12 @@ fn another_user_is_refused_as_such() {
         command.uid(65534).gid(65534).args(verb).arg("--pidfile").arg(server.dir.join("uwsgi.pid"));
         expect(&process::run(command, uswgi_tests::wait::PATIENCE), Exit::NotPermitted, "no permission");
     }
+    // What it may not see is not in its list, and silence would look as if something were broken.
+    let mut command = process::command(&program);
+    command.uid(65534).gid(65534).arg("list");
+    let out = process::run(command, uswgi_tests::wait::PATIENCE);
+    expect(&out, Exit::Ok, "no instance runs that this user may look at");
+    assert!(out.stdout.is_empty(), "{out:?}");
     server.get("/hello").expect(200);
 }
 

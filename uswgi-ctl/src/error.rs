@@ -14,7 +14,7 @@ pub enum CtlError {
     #[error("no instance of this user runs; name one with --pidfile, --pid or USWGI_PIDFILE")]
     NoInstance,
     /// Nothing names an instance, and several run.
-    #[error("{} instances run (pids {}); name one with --pidfile, --pid or USWGI_PIDFILE", .0.len(), pids(.0))]
+    #[error("{} instances run (pids {}; `uswgi-ctl list` shows their sockets); name one with --pidfile, --pid or USWGI_PIDFILE", .0.len(), pids(.0))]
     SeveralInstances(Vec<i32>),
     /// The configuration cannot be read, or has no pidfile.
     #[error("{0}")]

@@ -101,6 +101,9 @@ fn ping(instance: &Instance) -> Result<Report, CtlError> {
 
 fn list(options: &ArgMatches) -> Report {
     let all: Vec<Snapshot> = target::running().iter().map(Snapshot::measured).collect();
+    if all.is_empty() && !options.get_flag("json") && !options.get_flag("quiet") {
+        report::progress("no instance runs that this user may look at");
+    }
     let line = |s: &Snapshot| {
         let sockets: Vec<&str> = s.sockets.iter().map(|x| x.name.as_str()).collect();
         format!("{}, {}\n", status::line(s), sockets.join(" "))

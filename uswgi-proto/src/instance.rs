@@ -144,6 +144,20 @@ pub fn pidfd_ended(pidfd: &OwnedFd) -> bool {
     matches!(poll(&mut fds, PollTimeout::ZERO), Ok(n) if n > 0)
 }
 
+fn is_scoreboard(link: &Path) -> bool {
+    link.to_string_lossy().starts_with("/memfd:uswgi-scoreboard")
+}
+
+/// Who wrote down the pid of a worker, as ps(1) lists it, is told whose it is.
+fn no_scoreboard(pid: i32) -> String {
+    let parent = stat_field(pid, 4).and_then(|p| p.parse::<i32>().ok()).unwrap_or(0);
+    let link = fs::read_link(format!("/proc/{parent}/fd/{SCOREBOARD_FD}")).unwrap_or_default();
+    match is_scoreboard(&link) {
+        true => format!("it belongs to the one with pid {parent}"),
+        false => "it has no scoreboard (a stranger took the pid)".into(),
+    }
+}
+
 impl Instance {
     /// The instance behind a pidfile.
     pub fn from_pidfile(path: &Path) -> Result<Instance, TargetError> {
@@ -162,11 +176,11 @@ impl Instance {
             // Nobody but root may look into a zombie.
             _ if pidfd_ended(&pidfd) => not_running("it has ended and waits for its parent".into()),
             std::io::ErrorKind::PermissionDenied => TargetError::NotPermitted { pid },
-            _ => not_running("it has no scoreboard (a stranger took the pid)".into()),
+            _ => not_running(no_scoreboard(pid)),
         })?;
         let link = fs::read_link(&path).unwrap_or_default();
-        if !link.to_string_lossy().starts_with("/memfd:uswgi-scoreboard") {
-            return Err(not_running("it has no scoreboard (a stranger took the pid)".into()));
+        if !is_scoreboard(&link) {
+            return Err(not_running(no_scoreboard(pid)));
         }
         let board = Reader::open(file.as_fd()).map_err(|source| TargetError::Scoreboard { pid, source })?;
         let h = board.header();
