@@ -40,21 +40,36 @@ pub enum Asked {
     Do(Order),
 }
 
+/// The key that is meant. Some terminals send Enter and Backspace as control characters, and Ctrl-U takes a
+/// line away; any other letter together with Ctrl or Alt is not that letter: Ctrl-X must not retire a worker.
+fn meant(key: KeyEvent) -> Option<KeyCode> {
+    let held = key.modifiers.intersection(KeyModifiers::CONTROL | KeyModifiers::ALT);
+    match key.code {
+        KeyCode::Char('j' | 'm') if held == KeyModifiers::CONTROL => Some(KeyCode::Enter),
+        KeyCode::Char('h') if held == KeyModifiers::CONTROL => Some(KeyCode::Backspace),
+        KeyCode::Char('u') if held == KeyModifiers::CONTROL => Some(KeyCode::Delete),
+        KeyCode::Char(_) if !held.is_empty() => None,
+        code => Some(code),
+    }
+}
+
 impl Top {
     /// A key was pressed.
     pub fn key(&mut self, key: KeyEvent) -> Asked {
         if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
             return Asked::Quit;
         }
+        let Some(code) = meant(key) else { return Asked::Nothing };
         match &mut self.mode {
             Mode::Filter => {
-                match key.code {
+                match code {
                     KeyCode::Enter => self.mode = Mode::List,
                     KeyCode::Esc => {
                         self.filter.clear();
                         self.mode = Mode::List;
                     }
                     KeyCode::Backspace => drop(self.filter.pop()),
+                    KeyCode::Delete => self.filter.clear(),
                     KeyCode::Char(c) => self.filter.push(c),
                     _ => {}
                 }
@@ -64,11 +79,11 @@ impl Top {
                 let order = *order;
                 self.mode = Mode::List;
                 self.message.clear();
-                if matches!(key.code, KeyCode::Char('y' | 'Y')) { Asked::Do(order) } else { Asked::Nothing }
+                if matches!(code, KeyCode::Char('y' | 'Y')) { Asked::Do(order) } else { Asked::Nothing }
             }
             Mode::Text { text, from, .. } => {
                 let last = text.lines().count().saturating_sub(1).min(u16::MAX.into()) as u16;
-                match key.code {
+                match code {
                     KeyCode::Down | KeyCode::Char('j') => *from = from.saturating_add(1).min(last),
                     KeyCode::Up | KeyCode::Char('k') => *from = from.saturating_sub(1),
                     KeyCode::PageDown | KeyCode::Char(' ') => *from = from.saturating_add(20).min(last),
@@ -77,7 +92,7 @@ impl Top {
                 }
                 Asked::Nothing
             }
-            Mode::List => self.key_in_list(key.code),
+            Mode::List => self.key_in_list(code),
         }
     }
 
@@ -153,6 +168,26 @@ pub(super) mod tests {
             asked = top.key(KeyEvent::new(code, KeyModifiers::NONE));
         }
         asked
+    }
+
+    #[test]
+    fn a_letter_with_ctrl_is_not_the_letter() {
+        let mut top = three();
+        let held = |top: &mut Top, c, modifier| top.key(KeyEvent::new(KeyCode::Char(c), modifier));
+        for (c, modifier) in
+            [('x', KeyModifiers::CONTROL), ('q', KeyModifiers::ALT), ('/', KeyModifiers::CONTROL)]
+        {
+            assert_eq!((held(&mut top, c, modifier), &top.mode), (Asked::Nothing, &Mode::List), "{c}");
+        }
+        press(&mut top, "/abc");
+        held(&mut top, 'h', KeyModifiers::CONTROL);
+        held(&mut top, 'w', KeyModifiers::CONTROL);
+        assert_eq!(top.filter, "ab");
+        held(&mut top, 'u', KeyModifiers::CONTROL);
+        press(&mut top, "d");
+        held(&mut top, 'j', KeyModifiers::CONTROL);
+        assert_eq!((top.filter.as_str(), &top.mode), ("d", &Mode::List));
+        assert_eq!(held(&mut top, 'c', KeyModifiers::CONTROL), Asked::Quit);
     }
 
     #[test]
