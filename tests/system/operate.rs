@@ -116,6 +116,7 @@ fn the_stack_of_a_request_names_its_line() {
     let held = server.door().ask_later(Request::get("/hold?name=a"));
     server.held("a");
     let said = expect(&server.ctl(&["stack", "1"]), Exit::Ok, "in hold");
+    assert!(said.contains("generation 1, 1 of 3 threads in a request\n"), "{said}");
     assert!(said.contains("probe.py\", line ") && said.matches("Thread 0x").count() >= 3, "{said}");
     server.let_go("a");
     held.join().unwrap().unwrap().expect(200);

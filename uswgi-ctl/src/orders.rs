@@ -58,6 +58,8 @@ pub struct Standing {
     pub pid: i32,
     /// Generation.
     pub generation: u64,
+    /// Its threads for requests, and those of them that were in one just before.
+    pub threads: (usize, usize),
     /// `stacks`, `no-gil`, or `silent`: not even its native thread answers.
     pub state: &'static str,
     /// The stacks; empty without them.
@@ -100,6 +102,7 @@ fn stand(w: &Worker, master: i32, timeout: Duration) -> Standing {
         id: w.id,
         pid: w.pid,
         generation: w.generation,
+        threads: (w.threads.len(), w.threads.iter().filter(|t| t.busy).count()),
         state: "silent",
         stacks: String::new(),
         native: Vec::new(),
@@ -163,7 +166,12 @@ fn native(pid: i32) -> Vec<String> {
 impl Standing {
     /// For people.
     pub fn text(&self) -> String {
-        let head = format!("worker {}, pid {}, generation {}", self.id, self.pid, self.generation);
+        // The stack of a thread that waits for a request shows nothing of the application.
+        let (all, busy) = self.threads;
+        let head = format!(
+            "worker {}, pid {}, generation {}, {busy} of {all} threads in a request",
+            self.id, self.pid, self.generation
+        );
         let native = self.native.iter().map(|l| format!("  {l}\n")).collect::<String>();
         match self.state {
             "stacks" => format!("{head}\n{}", self.stacks),

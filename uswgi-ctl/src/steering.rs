@@ -118,7 +118,7 @@ pub fn stack(instance: &Instance, options: &ArgMatches, timeout: Duration) -> Re
         .map(|s| {
             json!({
                 "worker": s.id, "pid": s.pid, "generation": s.generation, "answer": s.state, "stacks": s.stacks,
-                "threads": s.native,
+                "busy": s.threads.1, "threads": s.native,
             })
         })
         .collect();
