@@ -80,14 +80,15 @@ complete -c uswgi-master -l pidfile -d 'File for the master\'s pid, written befo
 complete -c uswgi-master -l pidfile2 -d 'File for the master\'s pid, written after privileges were dropped.' -r -F
 complete -c uswgi-master -l safe-pidfile -d 'File for the master\'s pid, written when the instance serves.' -r -F
 complete -c uswgi-master -l safe-pidfile2 -d 'The same, made after privileges were dropped.' -r -F
+complete -c uswgi-master -l chroot -d 'Directory that becomes the root, as a jail, before privileges are dropped; Python, the app and uswgi-worker are looked for inside.' -r -F
 complete -c uswgi-master -l uid -d 'User to become, by name or number.' -r -F
 complete -c uswgi-master -l gid -d 'Group to become, by name or number.' -r -F
 complete -c uswgi-master -l add-gid -d 'Supplementary group to add. Repeatable.' -r -F
 complete -c uswgi-master -l immediate-uid -d 'User to become before anything else is done: before the sockets and pidfiles are made.' -r -F
 complete -c uswgi-master -l immediate-gid -d 'Group to become before anything else is done.' -r -F
 complete -c uswgi-master -l hook-asap -d 'Runs before anything else; a failure ends the start. Repeatable.' -r -F
-complete -c uswgi-master -l hook-pre-jail -d 'Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable.' -r -F
-complete -c uswgi-master -l hook-in-jail -d 'Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-pre-jail -d 'Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-in-jail -d 'Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l hook-as-root -d 'Runs as root, before privileges are dropped; a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l hook-as-user -d 'Runs after privileges were dropped; a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l hook-as-user-atexit -d 'Runs when the instance has ended; a failure is logged. Repeatable.' -r -F
@@ -101,8 +102,8 @@ complete -c uswgi-master -l hook-accepting1-once -d 'Runs in the first worker wh
 complete -c uswgi-master -l hook-master-start -d 'Runs before the first process starts. unix_signal:15 gracefully_kill_them_all makes TERM stop gracefully. Repeatable.' -r -F
 complete -c uswgi-master -l hook-touch -d 'FILE ACTION:ARGUMENTS: as touch-exec, with the actions of the other hooks. Repeatable.' -r -F
 complete -c uswgi-master -l exec-asap -d 'Runs before anything else; a failure ends the start. Repeatable.' -r -F
-complete -c uswgi-master -l exec-pre-jail -d 'Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable.' -r -F
-complete -c uswgi-master -l exec-in-jail -d 'Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l exec-pre-jail -d 'Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l exec-in-jail -d 'Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l exec-as-root -d 'Runs as root, before privileges are dropped; a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l exec-as-user -d 'Runs after privileges were dropped; a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l exec-as-user-atexit -d 'Runs when the instance has ended; a failure is logged. Repeatable.' -r -F

@@ -22,6 +22,7 @@
 //! | harakiri | slow requests |
 //! | install | make install, make uninstall, the units of systemd |
 //! | hostile | clients that mean harm: bounded memory, no lost worker, answers to the others |
+//! | jail | chroot: what is seen from inside, reloads from inside |
 //! | lifecycle | start, stop, pidfile, vacuum, limits, daemonize |
 //! | log_format | log-format, log-date, and which requests are logged |
 //! | limits | memory, age, requests, CPUs: who is replaced, who is killed |
@@ -77,6 +78,7 @@ mod frameworks;
 mod harakiri;
 mod hostile;
 mod install;
+mod jail;
 mod lifecycle;
 mod limits;
 mod log_format;

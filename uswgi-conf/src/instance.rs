@@ -336,6 +336,10 @@ pub struct Instance {
     pub immediate: (Option<String>, Option<String>),
     /// No program that the instance starts may gain privileges (`no-new-privs`).
     pub no_new_privs: bool,
+    /// Directory that becomes the root: the jail of the instance.
+    pub chroot: Option<PathBuf>,
+    /// Files that the configuration was read from, absolute; empty before `load` has filled it in.
+    pub files: Vec<PathBuf>,
     /// Locks and caches of the application.
     pub shared: SharedSpec,
     /// Every option in order, for `uwsgi.opt`.

@@ -10,6 +10,7 @@
 //! * [`diag`], [`place`]: messages and where they belong.
 //! * [`lint`], [`show`], [`convert`]: what the `uswgi-conf` program does, by [`cli`].
 //! * [`differences`]: the rules changed on purpose.
+//! * [`jail`]: paths from outside and from inside of `chroot`.
 //! * [`load`]: all of it, as the master does at start and reload.
 
 #![deny(unsafe_code)]
@@ -23,6 +24,7 @@ pub mod expand;
 mod glob;
 pub mod help;
 pub mod instance;
+pub mod jail;
 pub mod lint;
 mod load;
 pub mod logs;

@@ -6,9 +6,11 @@
 use crate::diag::{Diagnostic, Severity};
 use crate::expand::{Allow, Halt, Mode, expand};
 use crate::instance::Instance;
+use crate::read::source::scheme;
 use crate::resolve::resolve;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use uswgi_proto::exit::Exit;
 
 /// A configuration that can be run.
@@ -59,6 +61,12 @@ impl std::fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
+/// Names of plain files among the sources, absolute. What is fetched, run or inherited has no place of its own.
+fn files(sources: &[(String, Vec<u8>)]) -> Vec<PathBuf> {
+    let plain = sources.iter().filter(|(name, _)| name != "-" && scheme(name.as_bytes()).is_none());
+    plain.filter_map(|(name, _)| std::path::absolute(name).ok()).collect()
+}
+
 /// Load a configuration from the arguments after the program's name and an environment. Commands of
 /// `exec://` run and `http://` is fetched: the configuration is its owner's.
 pub fn load(
@@ -87,6 +95,8 @@ pub fn load(
     if resolved.diagnostics.iter().any(|d| d.severity == Severity::Error) {
         return Err(LoadError { diagnostics: resolved.diagnostics, exit: Exit::Failed.code() });
     }
-    let loaded = Loaded { instance: resolved.instance, warnings: resolved.diagnostics, printed };
+    let mut instance = resolved.instance;
+    instance.files = files(&expansion.files);
+    let loaded = Loaded { instance, warnings: resolved.diagnostics, printed };
     Ok(Command::Run(Box::new(loaded)))
 }

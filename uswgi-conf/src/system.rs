@@ -14,8 +14,11 @@ pub(crate) fn cpus() -> usize {
     crate::cpus::usable(crate::cpus::mask(), std::path::Path::new("/"))
 }
 
-/// The current directory.
+/// The directory of the start: the current one, unless the process went into a jail meanwhile.
 pub(crate) fn cwd() -> Vec<u8> {
+    if let Some(start) = crate::jail::start() {
+        return start.as_os_str().as_encoded_bytes().to_vec();
+    }
     std::env::current_dir().map(|d| d.into_os_string().into_vec()).unwrap_or_default()
 }
 

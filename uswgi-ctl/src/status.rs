@@ -99,6 +99,8 @@ pub fn page(s: &Snapshot, now: u64) -> String {
     }
     if !s.reason.is_empty() && s.outcome != Outcome::Ok {
         let _ = writeln!(out, "\nlast failure:\n{}", s.reason.trim_end());
+    } else if !s.reason.is_empty() {
+        let _ = writeln!(out, "\nto know:\n{}", s.reason.trim_end());
     }
     out
 }

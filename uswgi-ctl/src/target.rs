@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use uswgi_conf::Command;
+use uswgi_conf::jail::Jail;
 use uswgi_proto::instance::Instance;
 use uswgi_proto::scoreboard::SCOREBOARD_FD;
 
@@ -69,7 +70,13 @@ fn pidfile_of(file: &Path) -> Result<PathBuf, CtlError> {
         Err(error) => return Err(CtlError::Config(error.to_string())),
     };
     let i = loaded.instance;
-    let named: Vec<PathBuf> = [i.pidfile, i.pidfile2, i.safe_pidfile].into_iter().flatten().collect();
+    let jail = i.chroot.and_then(|root| {
+        Some(Jail { root: fs::canonicalize(&root).ok()?, written: root, start: "/".into() })
+    });
+    // Of those in a jail the name of outside.
+    let inner =
+        [i.pidfile2, i.safe_pidfile].map(|p| p.map(|p| jail.as_ref().map_or(p.clone(), |j| j.outside(&p))));
+    let named: Vec<PathBuf> = std::iter::once(i.pidfile).chain(inner).flatten().collect();
     let found = named.iter().find(|path| path.exists()).or(named.first());
     found.cloned().ok_or_else(|| CtlError::Config(format!("{shown} sets no pidfile; add one, or use --pid")))
 }

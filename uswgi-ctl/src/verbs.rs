@@ -143,7 +143,8 @@ fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError>
     match waited {
         Waited::Is(result) => {
             let s = result?;
-            let text = format!("reloaded: {}", status::line(&s));
+            let note = if s.reason.is_empty() { String::new() } else { format!("\n{}", s.reason.trim_end()) };
+            let text = format!("reloaded: {}{note}", status::line(&s));
             Ok(Report::done(text, facts(instance)))
         }
         Waited::Ended => Err(CtlError::Ended { pid: instance.pid, what: "the reload was over" }),

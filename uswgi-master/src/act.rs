@@ -68,6 +68,7 @@ impl Master<'_> {
             }
             Action::ReloadStarted => {
                 self.board.reload_started();
+                self.note.clear();
                 self.reload_began = Instant::now();
                 self.reopen_logs_for_reload();
                 notify::reloading();
@@ -85,6 +86,7 @@ impl Master<'_> {
             Action::ReloadEnded { outcome, reason } => {
                 // The slots first: who waits for the count looks at them next.
                 self.board.sync(&self.supervisor);
+                let reason = if reason.is_empty() { std::mem::take(&mut self.note) } else { reason };
                 self.board.reload_ended(outcome, &reason, self.reload_began.elapsed());
                 if outcome != Outcome::Stopped {
                     notify::ready(&self.status());
@@ -135,6 +137,7 @@ impl Master<'_> {
             shared: self.shared.fd(),
             handover: [self.handover[0].as_fd(), self.handover[1].as_fd()],
             log: self.logs.for_child(),
+            program: &self.program,
             output: output.as_ref().map(|fd| fd.as_fd()),
         };
         let pid = spawn::launch(&setup.instance, &settings, &inherited).map_err(|e| e.to_string())?;
@@ -144,6 +147,12 @@ impl Master<'_> {
 
     /// Begin to read the configuration; the answer comes when it comes.
     fn read_again(&mut self, generation: u64) {
+        if let Some(why) = self.out_of_reach.clone() {
+            let answer = self.keep(generation);
+            log::line(&why);
+            self.note = why;
+            return self.queue.push_front(Event::Config(answer));
+        }
         let (load, n) = (self.load, self.reads);
         self.reads += 1;
         match Reading::begin(generation, &self.events, move || load(n)) {

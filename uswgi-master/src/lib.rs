@@ -6,7 +6,7 @@
 //! * [`events`], [`processes`]: what happens, from descriptors and pids to events.
 //! * `look`: the numbers that decisions about workers need; what an operator asks for.
 //! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
-//! * [`spawn`], [`sockets`], [`privs`], [`pidfile`], [`log`], [`logs`], [`notify`], [`watchdog`], [`touch`], [`watch`]: one system matter each.
+//! * [`spawn`], [`sockets`], [`privs`], [`jail`], [`pidfile`], [`log`], [`logs`], [`notify`], [`watchdog`], [`touch`], [`watch`]: one system matter each.
 //! * [`tasks`], `steps`, `touched`, [`clock`], [`lines`]: programs beside the workers, and what they write.
 //! * [`shared`]: the memory of locks and caches.
 //! * [`board`], [`stats`]: what is shown to others.
@@ -22,6 +22,7 @@ pub mod board;
 pub mod clock;
 pub mod events;
 pub mod fifo;
+pub mod jail;
 pub mod lines;
 pub mod log;
 pub mod logs;

@@ -22,6 +22,7 @@ use crate::watchdog::Watchdog;
 use crate::{ConfigError, notify, stats, steer};
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use uswgi_conf::instance::Instance;
 use uswgi_proto::signals::{self, MasterAction};
@@ -45,6 +46,12 @@ pub struct Master<'a> {
     pub(crate) pidfiles: Vec<Pidfile>,
     pub(crate) handover: [OwnedFd; 2],
     pub(crate) shared: Memory,
+    /// Starts processes of the application.
+    pub(crate) program: PathBuf,
+    /// Why the configuration cannot be read again: it lies outside of the jail.
+    pub(crate) out_of_reach: Option<String>,
+    /// What the end of a reload that went well has to say.
+    pub(crate) note: String,
     pub(crate) launcher: Option<Launcher>,
     pub(crate) terminal: Option<OwnedFd>,
     pub(crate) logs: Logs,
@@ -87,6 +94,7 @@ impl<'a> Master<'a> {
         let plan = reload::plan(&instance);
         let slots = started.board.scoreboard().worker_capacity();
         let seed = uswgi_proto::scoreboard::monotonic_us() ^ u64::from(std::process::id()) << 32;
+        let out_of_reach = started.jail.as_ref().and_then(|jail| reload::out_of_reach(jail, &instance));
         started.board.describe(&instance, &started.listeners);
         let stats = started.stats.listeners().to_vec();
         Master {
@@ -106,6 +114,9 @@ impl<'a> Master<'a> {
             pidfiles: started.pidfiles,
             handover: started.handover,
             shared: started.shared,
+            program: started.program,
+            out_of_reach,
+            note: String::new(),
             launcher,
             terminal: started.terminal,
             logs: started.logs,

@@ -36,8 +36,11 @@ pub enum PidfileError {
 /// A pidfile of this process.
 #[derive(Debug)]
 pub struct Pidfile {
+    /// As configured.
     path: PathBuf,
     file: File,
+    /// Where it is found; None: nowhere, it lies outside of the jail.
+    here: Option<PathBuf>,
 }
 
 impl Pidfile {
@@ -69,7 +72,7 @@ impl Pidfile {
         let plain = fs::symlink_metadata(path).map_or(true, |m| m.is_file());
         if plain {
             match replace(path, text.as_bytes()) {
-                Ok(file) => return Ok(Pidfile { path: path.into(), file }),
+                Ok(file) => return Ok(Pidfile { path: path.into(), here: Some(path.into()), file }),
                 Err(e) if e.kind() == ErrorKind::PermissionDenied => {}
                 Err(e) => return Err(error(e)),
             }
@@ -77,7 +80,7 @@ impl Pidfile {
         let mut file =
             File::options().write(true).create(true).truncate(true).mode(0o644).open(path).map_err(error)?;
         file.write_all(text.as_bytes()).map_err(error)?;
-        Ok(Pidfile { path: path.into(), file })
+        Ok(Pidfile { path: path.into(), here: Some(path.into()), file })
     }
 
     /// Where it is.
@@ -87,8 +90,20 @@ impl Pidfile {
 
     /// Write it again, whatever has become of it.
     pub fn rewrite(&mut self) -> Result<(), PidfileError> {
-        *self = Pidfile::write(&self.path)?;
+        let path = self.path.clone();
+        match self.here.clone() {
+            Some(here) => *self = Pidfile { path, ..Pidfile::write(&here)? },
+            None => {
+                let _ = self.file.set_len(0);
+                self.fill();
+            }
+        }
         Ok(())
+    }
+
+    /// The master goes into a jail: where the path leads from inside.
+    pub fn enter(&mut self, inside: impl Fn(&Path) -> Option<PathBuf>) {
+        self.here = inside(&self.path);
     }
 
     /// Make it, empty, while there are the rights to; [`Pidfile::fill`] follows.
@@ -109,13 +124,17 @@ impl Pidfile {
         }
     }
 
-    /// Remove it; where that is not permitted, empty it. Another instance's file is left alone.
+    /// Remove it; where that is not permitted or possible, empty it. Another instance's file is left alone.
     pub fn remove(self) {
-        let same = match (self.file.metadata(), fs::symlink_metadata(&self.path)) {
+        let Some(here) = &self.here else {
+            let _ = self.file.set_len(0);
+            return;
+        };
+        let same = match (self.file.metadata(), fs::symlink_metadata(here)) {
             (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
             _ => false,
         };
-        if same && fs::remove_file(&self.path).is_err() {
+        if same && fs::remove_file(here).is_err() {
             let _ = self.file.set_len(0);
         }
     }
@@ -164,6 +183,25 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
         p.remove();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn one_outside_of_the_jail_is_emptied_and_written_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pid");
+        let mut p = Pidfile::write(&path).unwrap();
+        p.enter(|_| None);
+        fs::write(&path, "").unwrap();
+        p.rewrite().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+        p.remove();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+        let mut p = Pidfile::write(&path).unwrap();
+        let moved = dir.path().join("moved");
+        fs::rename(&path, &moved).unwrap();
+        p.enter(|_| Some(moved.clone()));
+        p.remove();
+        assert!(!moved.exists());
     }
 
     #[test]

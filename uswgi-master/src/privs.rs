@@ -1,6 +1,7 @@
 //! Users, groups, umask: looked up before anything is touched, dropped once and for good.
 #![forbid(unsafe_code)]
 
+use crate::jail::Names;
 use nix::unistd::{self, Gid, Group, Uid, User};
 use std::ffi::CString;
 use uswgi_conf::instance::Instance;
@@ -52,6 +53,8 @@ pub struct Target {
     /// Name of the user, for its supplementary groups and for messages.
     name: Option<String>,
     extra: Vec<Gid>,
+    /// Its supplementary groups, where they were looked up already: the lookup is another one in a jail.
+    groups: Option<Vec<Gid>>,
 }
 
 /// A user by name or number.
@@ -85,10 +88,18 @@ pub fn owner(option: &'static str, text: &str) -> Result<(Option<Uid>, Option<Gi
 }
 
 /// Look up whom to become. A user without a group gets its own primary group, and a number without a
-/// name the group of the same number: never root's.
-pub fn target(instance: &Instance) -> Result<Target, PrivsError> {
-    let mut target = Target { uid: None, gid: None, name: None, extra: Vec::new() };
-    if let Some(name) = &instance.uid {
+/// name the group of the same number: never root's. Names of the jail come first, then those of this system.
+pub fn target(instance: &Instance, jail: Option<&Names>) -> Result<Target, PrivsError> {
+    let mut target = Target { uid: None, gid: None, name: None, extra: Vec::new(), groups: None };
+    let group = |option, name: &str| match jail.and_then(|names| names.group(name)) {
+        Some(gid) => Ok(gid),
+        None => group(option, name),
+    };
+    let jailed = instance.uid.as_ref().and_then(|name| Some((jail?, jail?.user(name)?)));
+    if let Some((names, (name, uid, gid))) = jailed {
+        target.groups = Some(names.groups_of(&name));
+        (target.uid, target.gid, target.name) = (Some(uid), Some(gid), Some(name));
+    } else if let Some(name) = &instance.uid {
         let (uid, found) = user("uid", name)?;
         target.uid = Some(uid);
         target.gid = Some(Gid::from_raw(uid.as_raw()));
@@ -119,6 +130,10 @@ pub fn target(instance: &Instance) -> Result<Target, PrivsError> {
     for name in &instance.add_gid {
         target.extra.push(group("add-gid", name)?);
     }
+    if let (Some(_), None, Some(name), Some(gid)) = (jail, &target.groups, &target.name, target.gid) {
+        let name = CString::new(name.as_str()).unwrap_or_default();
+        target.groups = Some(unistd::getgrouplist(&name, gid).map_err(target.refused("getgrouplist"))?);
+    }
     Ok(target)
 }
 
@@ -129,7 +144,7 @@ pub fn immediately(instance: &Instance) -> Result<(), PrivsError> {
         return Ok(());
     }
     let only = Instance { uid: uid.clone(), gid: gid.clone(), add_gid: Vec::new(), ..instance.clone() };
-    target(&only)?.become_it()
+    target(&only, None)?.become_it()
 }
 
 impl Target {
@@ -149,6 +164,11 @@ impl Target {
 
     fn take_groups(&self, gid: Gid) -> Result<(), PrivsError> {
         match self.name.as_ref().and_then(|n| CString::new(n.as_str()).ok()) {
+            Some(_) if let Some(groups) = &self.groups => {
+                let mut all = vec![gid];
+                all.extend(groups.iter().filter(|g| **g != gid));
+                unistd::setgroups(&all).map_err(self.refused("setgroups"))?;
+            }
             Some(name) => unistd::initgroups(&name, gid).map_err(self.refused("initgroups"))?,
             None => unistd::setgroups(&[gid]).map_err(self.refused("setgroups"))?,
         }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 use uswgi_conf::instance::{Address, Busyness, CheaperAlgorithm, Dynamic, Instance, OnTerm};
+use uswgi_conf::jail::Jail;
 use uswgi_proto::scoreboard::Scoreboard;
 
 /// How long a reload waits for a process to become ready.
@@ -104,10 +105,21 @@ pub fn unchanged(old: &Instance, new: &Instance) -> Vec<&'static str> {
         ("no-new-privs", old.no_new_privs != new.no_new_privs),
         ("daemonize", (&old.daemonize, &old.daemonize2) != (&new.daemonize, &new.daemonize2)),
         ("logto", (&old.logto, &old.logto2) != (&new.logto, &new.logto2)),
+        ("chroot", old.chroot != new.chroot),
         ("locks", old.shared.locks != new.shared.locks),
         ("cache2", old.shared.caches != new.shared.caches),
     ];
     differs.into_iter().filter(|&(_, d)| d).map(|(name, _)| name).collect()
+}
+
+/// Why an instance in a jail cannot read its configuration again, if it cannot.
+pub fn out_of_reach(jail: &Jail, i: &Instance) -> Option<String> {
+    let file = i.files.iter().find(|file| jail.inside(file).is_none())?;
+    Some(format!(
+        "the configuration stays as it is: {} lies outside of the jail {}; the application is loaded again (a restart reads it, or keep it in the jail)",
+        file.display(),
+        jail.written.display()
+    ))
 }
 
 /// Bind what the new settings need and no generation has yet. Nothing is left of a refused one.

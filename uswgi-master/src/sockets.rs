@@ -44,6 +44,8 @@ pub struct Listener {
     pub fd: OwnedFd,
     /// Path and inode of a unix socket that we made.
     made: Option<(PathBuf, u64, u64)>,
+    /// Its path is out of reach: it lies outside of the jail.
+    outside: bool,
 }
 
 /// When a socket is bound.
@@ -102,6 +104,7 @@ pub fn bind(socket: &Socket, instance: &Instance) -> Result<Listener, SocketErro
         address: socket.address.clone(),
         fd,
         made,
+        outside: false,
     };
     let ready = if listening { Ok(()) } else { so::listen(&listener.fd, backlog) };
     if let Err(e) = ready {
@@ -252,13 +255,29 @@ impl Listener {
 
     /// Whether clients still find it: the file of a unix socket may have been removed by somebody.
     pub fn reachable(&self) -> bool {
-        self.made.as_ref().is_none_or(|(path, dev, inode)| {
-            std::fs::symlink_metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (*dev, *inode))
-        })
+        self.outside
+            || self.made.as_ref().is_none_or(|(path, dev, inode)| {
+                std::fs::symlink_metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (*dev, *inode))
+            })
+    }
+
+    /// The master goes into a jail: where the path leads from inside.
+    pub fn enter(&mut self, inside: impl Fn(&Path) -> Option<PathBuf>) {
+        let Some((path, ..)) = &mut self.made else { return };
+        match inside(path) {
+            Some(moved) => *path = moved,
+            None => self.outside = true,
+        }
     }
 
     /// Remove the file of a unix socket that we made, if it still is that one.
     pub fn vacuum(&self) {
+        if self.outside {
+            let name = &self.name;
+            return crate::log::line(format_args!(
+                "cannot remove socket {name}: it lies outside of the jail; the next start replaces it"
+            ));
+        }
         if let Some((path, dev, inode)) = &self.made
             && let Ok(meta) = std::fs::symlink_metadata(path)
             && (meta.dev(), meta.ino()) == (*dev, *inode)

@@ -24,7 +24,8 @@ use uswgi_proto::step::Step;
 /// Path of the launcher to use instead of the installed one; for tests.
 pub const LAUNCHER_OVERRIDE: &str = "USWGI_WORKER";
 
-const LAUNCHER: &str = "uswgi-worker";
+/// Name of the launcher.
+pub(crate) const LAUNCHER: &str = "uswgi-worker";
 
 /// Variables that are about the master alone: a worker must not answer systemd for it.
 const MASTER_ONLY: [&str; 6] =
@@ -69,8 +70,22 @@ pub struct Inherited<'a> {
     pub handover: [BorrowedFd<'a>; 2],
     /// Descriptor for log lines, and how it is written (see `env::LOG`).
     pub log: Option<(&'static str, BorrowedFd<'a>)>,
+    /// The launcher.
+    pub program: &'a Path,
     /// stdout and stderr; None: ours.
     pub output: Option<BorrowedFd<'a>>,
+}
+
+/// Whether it is a program.
+pub(crate) fn usable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+/// Where a launcher may be: in this directory, or on PATH.
+pub(crate) fn candidates(beside: &Path) -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs = std::iter::once(beside.to_path_buf()).chain(std::env::split_paths(&path));
+    dirs.map(|dir| dir.join(LAUNCHER)).collect()
 }
 
 /// The launcher: named by the environment, beside this program, or on PATH.
@@ -78,15 +93,9 @@ pub fn launcher() -> Result<PathBuf, SpawnError> {
     if let Some(path) = std::env::var_os(LAUNCHER_OVERRIDE).filter(|p| !p.is_empty()) {
         return Ok(path.into());
     }
-    let usable = |p: &PathBuf| p.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
     let beside =
         std::env::current_exe().ok().and_then(|p| p.parent().map(Path::to_path_buf)).unwrap_or_default();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::iter::once(beside.clone())
-        .chain(std::env::split_paths(&path))
-        .map(|dir| dir.join(LAUNCHER))
-        .find(usable)
-        .ok_or(SpawnError::NoLauncher { beside })
+    candidates(&beside).into_iter().find(|p| usable(p)).ok_or(SpawnError::NoLauncher { beside })
 }
 
 /// The settings document of a process.
@@ -216,7 +225,7 @@ fn within_hard_limit(resource: Resource, value: u64) -> u64 {
 
 /// Start a process; returns its pid.
 pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>) -> Result<i32, SpawnError> {
-    let program = launcher()?;
+    let program = inherited.program;
     let document =
         memfd_create(c"uswgi-settings", MFdFlags::MFD_CLOEXEC).map_err(|e| SpawnError::Settings(e.into()))?;
     let mut document = File::from(document);
@@ -228,7 +237,9 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
     descriptors.extend(inherited.handover);
     descriptors.push(inherited.shared);
     descriptors.extend(inherited.log.map(|(_, fd)| fd));
-    let mut arguments = vec![CString::new(LAUNCHER)?];
+    let path = CString::new(program.as_os_str().as_bytes())?;
+    // With its path: where there is no /proc it knows by that where it is installed.
+    let mut arguments = vec![path.clone()];
     if let Some(home) = &i.home {
         arguments.push(CString::new("--home")?);
         arguments.push(CString::new(home.as_os_str().as_bytes())?);
@@ -239,7 +250,6 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
             .filter(|&(_, value)| value != 0)
             .map(|(resource, value)| (resource, within_hard_limit(resource, value)))
             .collect();
-    let path = CString::new(program.as_os_str().as_bytes())?;
     exec::spawn(&exec::Command {
         program: &path,
         arguments: &arguments,
@@ -248,5 +258,5 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
         output: inherited.output,
         limits: &limits,
     })
-    .map_err(|source| SpawnError::Exec { program, source })
+    .map_err(|source| SpawnError::Exec { program: program.into(), source })
 }

@@ -6,8 +6,10 @@
 use crate::board::Board;
 use crate::events::Events;
 use crate::fifo::{Fifo, FifoError};
+use crate::jail::{self, JailError, Names};
 use crate::log::LogError;
-use crate::logs::Logs;
+use crate::logs::{Files, Logs};
+use crate::notify;
 use crate::pidfile::{Pidfile, PidfileError};
 use crate::privs::{self, PrivsError};
 use crate::shared::Memory;
@@ -18,8 +20,10 @@ use crate::steer;
 use crate::steps;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use uswgi_conf::instance::Instance;
+use uswgi_conf::jail::Jail;
 use uswgi_proto::scoreboard::ScoreboardError;
 
 /// Why an instance does not start. One sentence: what, where, what to do.
@@ -34,6 +38,17 @@ pub enum StartError {
     /// User or group.
     #[error(transparent)]
     Privs(#[from] PrivsError),
+    /// Jail.
+    #[error(transparent)]
+    Jail(#[from] JailError),
+    /// Something of the above, where paths are those of the jail.
+    #[error("{source} (paths are those inside of the jail {root})")]
+    Inside {
+        /// As configured.
+        root: PathBuf,
+        /// What it is.
+        source: Box<StartError>,
+    },
     /// Log file or detaching.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -73,6 +88,10 @@ pub struct Started {
     pub listeners: Vec<Rc<Listener>>,
     /// Files to remove at the end.
     pub pidfiles: Vec<Pidfile>,
+    /// The jail that we are in.
+    pub jail: Option<Jail>,
+    /// Starts processes of the application.
+    pub program: PathBuf,
     /// Locks and caches, for the whole life of the instance.
     pub shared: Memory,
     /// Hand-over pair: sending and receiving end, for the whole life of the instance.
@@ -98,16 +117,24 @@ struct Made {
     pidfiles: Vec<Pidfile>,
     stats: stats::Server,
     fifo: Fifo,
+    /// Log files, where they are opened before the rest.
+    logs: Option<Files>,
+    /// We are in the jail.
+    inside: Option<PathBuf>,
 }
 
 /// Everything up to the first process. `detached`: output goes to a log file already.
 pub fn start(instance: &mut Instance, detached: bool) -> Result<Started, StartError> {
     let mut made = Made::default();
-    start_with(instance, detached, &mut made).inspect_err(|_| {
+    start_with(instance, detached, &mut made).map_err(|e| {
         made.listeners.iter().flatten().for_each(Listener::vacuum);
         std::mem::take(&mut made.pidfiles).into_iter().for_each(Pidfile::remove);
         made.stats.vacuum();
         made.fifo.vacuum();
+        match made.inside.take() {
+            Some(root) if !matches!(e, StartError::Jail(_)) => StartError::Inside { root, source: e.into() },
+            _ => e,
+        }
     })
 }
 
@@ -117,16 +144,29 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
     let phases = instance.tasks.phases.clone();
     privs::immediately(instance)?;
     // Look everything up before anything is touched.
-    let target = privs::target(instance)?;
+    let jail = jail::find(instance)?;
+    let names = jail.as_ref().map(Names::read);
+    let target = privs::target(instance, names.as_ref())?;
     if let Some(owner) = &instance.chown_socket {
         privs::owner("chown-socket", owner)?;
     }
-    spawn::launcher()?;
-    for path in [&instance.pidfile, &instance.pidfile2, &instance.safe_pidfile, &instance.safe_pidfile2]
-        .into_iter()
-        .flatten()
-    {
+    let mut program = spawn::launcher()?;
+    if let Some(jail) = &jail {
+        jail::check(jail, &program)?;
+    }
+    // With chown-socket uWSGI goes into the jail when the sockets are there.
+    let late = jail.is_some() && instance.chown_socket.is_some();
+    let early = [Some(&instance.pidfile), Some(&instance.pidfile2).filter(|_| jail.is_none() || late)];
+    let inner = [
+        Some(&instance.pidfile2).filter(|_| !late),
+        Some(&instance.safe_pidfile),
+        Some(&instance.safe_pidfile2),
+    ];
+    for path in early.into_iter().flatten().flatten() {
         Pidfile::check(path)?;
+    }
+    for path in inner.into_iter().flatten().flatten() {
+        Pidfile::check(&jail.as_ref().map_or(path.clone(), |jail| jail.outside(path)))?;
     }
     check_daemons(instance, &target)?;
     let events = Events::new().map_err(system("event sources"))?;
@@ -140,22 +180,47 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
     let shared = Memory::create(&instance.shared)?;
 
     steps::run_here(&phases.jail, instance)?;
+    // What uWSGI opens before it goes into a jail: its pidfile and its log.
+    if let Some(path) = instance.pidfile.as_ref().filter(|_| jail.is_some()) {
+        made.pidfiles.push(Pidfile::write(path)?);
+    }
+    let mut place = Some(place);
+    let mut steer = None;
+    if let Some(jail) = &jail {
+        made.logs = Some(Files::open(instance, detached, late, &target)?);
+        // Its name is needed for a moment only, and nobody has to make room for it inside.
+        steer = place.take().map(|place| server(&target, place)).transpose()?;
+        if !late {
+            program = enter(jail, &program, made)?;
+        }
+    }
     bind(instance, When::BeforeDrop, made)?;
     target.for_a_moment(|| -> Result<(), StartError> {
         bind(instance, When::AfterDrop, made)?;
         if let Some(path) = &instance.pidfile2 {
             made.pidfiles.push(Pidfile::write(path)?);
         }
+        Ok(())
+    })?;
+    if let Some(jail) = jail.as_ref().filter(|_| late) {
+        program = enter(jail, &program, made)?;
+    }
+    target.for_a_moment(|| -> Result<(), StartError> {
         made.stats = stats::Server::bind(instance)?;
         made.fifo = Fifo::open(&instance.master_fifo)?;
         Ok(())
     })?;
-    if let Some(path) = &instance.pidfile {
+    if let Some(path) = instance.pidfile.as_ref().filter(|_| jail.is_none()) {
         made.pidfiles.push(Pidfile::write(path)?);
     }
-    let (mut logs, terminal) = Logs::open(instance, detached, &target)?;
-    // As the user that it becomes: who may connect follows from the owner.
-    let steer = target.for_a_moment(|| Ok::<_, StartError>(steer::Server::bind(place)))?;
+    let files = made.logs.take().map_or_else(|| Files::open(instance, detached, false, &target), Ok)?;
+    let (mut logs, terminal) = Logs::open(instance, files, detached, &target)?;
+    if let Some(jail) = &jail {
+        crate::log::line(format_args!("in the jail {}: paths are seen from inside", jail.written.display()));
+    }
+    if let Some(place) = place {
+        steer = Some(server(&target, place)?);
+    }
     // The file is root's, its text is written when the instance serves.
     if let Some(path) = &instance.safe_pidfile {
         made.pidfiles.push(Pidfile::reserve(path)?);
@@ -181,15 +246,35 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
         board,
         listeners,
         pidfiles: std::mem::take(&mut made.pidfiles),
+        jail,
+        program,
         shared,
         handover: [send, receive],
         step_env: instance.env[env..].to_vec(),
         stats: std::mem::take(&mut made.stats),
-        steer,
+        steer: steer.unwrap_or_default(),
         fifo: std::mem::take(&mut made.fifo),
         logs,
         terminal,
     })
+}
+
+/// The socket for requests, as the user that we become: who may connect follows from the owner.
+fn server(target: &privs::Target, place: OwnedFd) -> Result<steer::Server, StartError> {
+    target.for_a_moment(|| Ok(steer::Server::bind(place)))
+}
+
+/// Go into the jail, with all that was made outside; the launcher as it is inside.
+fn enter(jail: &Jail, program: &Path, made: &mut Made) -> Result<PathBuf, StartError> {
+    let inside = |path: &Path| jail::inside(jail, path);
+    let moved = inside(program);
+    made.listeners.iter_mut().flatten().for_each(|l| l.enter(inside));
+    made.pidfiles.iter_mut().for_each(|p| p.enter(inside));
+    made.logs.iter_mut().for_each(|files| files.enter(inside));
+    notify::keep();
+    jail::enter(jail)?;
+    made.inside = Some(jail.written.clone());
+    Ok(jail::launcher(jail, program, moved)?)
 }
 
 /// Users of daemons: known, and within reach after the drop.

@@ -3,6 +3,7 @@
 
 use super::{Engine, Halt};
 use crate::diag::{Diagnostic, shown};
+use crate::jail;
 use crate::place::{Place, Source};
 use crate::read::magic::{Magic, Replaced};
 use crate::read::{Document, ini, json, source, xml, yaml};
@@ -158,12 +159,13 @@ impl Engine<'_> {
             }
             Halt::from(d)
         };
-        let link = path.symlink_metadata().map_err(unreadable)?.file_type().is_symlink();
+        let there = jail::seen(path);
+        let link = there.symlink_metadata().map_err(unreadable)?.file_type().is_symlink();
         let full = if link {
             let cwd = system::cwd();
             if file.starts_with(b"/") { file.to_vec() } else { [&cwd, &b"/"[..], file].concat() }
         } else {
-            std::fs::canonicalize(path).map_err(unreadable)?.into_os_string().into_vec()
+            jail::real(path).map_err(unreadable)?.into_os_string().into_vec()
         };
         let slash = full.iter().rposition(|&b| b == b'/').unwrap_or(0);
         let (dir, base) = (&full[..=slash], &full[slash + 1..]);
@@ -178,7 +180,7 @@ impl Engine<'_> {
         for (digit, part) in (b'0'..=b'9').zip(&parts) {
             self.magic.set(digit, *part);
         }
-        self.magic.set(b'i', path.metadata().map(|m| m.ino().to_string()).unwrap_or_default());
+        self.magic.set(b'i', there.metadata().map(|m| m.ino().to_string()).unwrap_or_default());
         self.magic.set(b'j', format!("{:08X}", hash(&full)));
         Ok(())
     }

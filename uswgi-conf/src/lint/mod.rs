@@ -4,6 +4,7 @@
 //! * `text`: what the bytes of a file hide from its reader.
 //! * `values`: values that do not mean what they seem to.
 //! * `conflicts`: options that contradict or endanger each other.
+//! * `jail`: what has to be inside of `chroot`, and what stays outside.
 //! * `system`: paths and users of this machine.
 //! * `builds`: files that uWSGI's own builds read differently.
 //! * `codes`: every code with its explanation.
@@ -14,6 +15,7 @@ mod builds;
 pub mod codes;
 mod conflicts;
 pub mod fix;
+mod jail;
 mod system;
 mod text;
 mod values;
@@ -104,6 +106,7 @@ pub fn lint(file: &[u8], env: &[(Vec<u8>, Vec<u8>)], options: Options) -> Report
             let context = Context { expansion: &expansion, instance: &resolved.instance };
             values::check(&context, &mut diagnostics);
             conflicts::check(&context, &mut diagnostics);
+            jail::check(&context, options.system, &mut diagnostics);
             if options.system {
                 system::check(&context, &mut diagnostics);
             }

@@ -20,7 +20,11 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
     };
     let base = i.chdir.clone().unwrap_or_default();
     let below = |path: &Path| -> PathBuf { base.join(path) };
-    let missing = |path: &Path| known(path) && !path.exists();
+    // Most paths are those of the jail, where there is one; what is opened before it is entered is not.
+    let jail = super::jail::of(i);
+    let at = |path: &Path| jail.as_ref().map_or(path.to_path_buf(), |jail| jail.outside(path));
+    let missing_here = |path: &Path| known(path) && !path.exists();
+    let missing = |path: &Path| known(path) && std::fs::symlink_metadata(at(path)).is_err();
     if let Some(dir) = i.chdir.as_deref().filter(|d| missing(d)) {
         say(
             Severity::Warning,
@@ -30,7 +34,7 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
             "create it, or correct the path",
         );
     }
-    let base_is_there = base.as_os_str().is_empty() || base.exists();
+    let base_is_there = base.as_os_str().is_empty() || at(&base).exists();
     for app in &i.apps {
         if let AppSource::File(file) = &app.source {
             let file = file.split(':').next().unwrap_or_default();
@@ -49,8 +53,8 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
     }
     let home = c.last(&["home", "virtualenv", "venv", "pyhome"]);
     if let Some(path) = i.home.as_deref().filter(|p| known(p)) {
-        let python = path.join("bin/python");
-        if !path.exists() {
+        let there = |name: &str| std::fs::symlink_metadata(at(path).join(name)).is_ok();
+        if !at(path).exists() {
             say(
                 Severity::Warning,
                 "path",
@@ -58,7 +62,7 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
                 format!("there is no {}", path.display()),
                 "create the virtual environment with python3 -m venv",
             );
-        } else if !python.exists() && !path.join("bin/python3").exists() {
+        } else if !there("bin/python") && !there("bin/python3") {
             say(
                 Severity::Warning,
                 "no-venv",
@@ -75,9 +79,13 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
         ("logto", i.logto.clone()),
         ("daemonize", i.daemonize.clone()),
     ];
+    let late = i.chown_socket.is_some();
+    let outer =
+        |name: &str| matches!(name, "pidfile" | "logto" | "daemonize") || (late && name != "safe-pidfile");
+    let gone = |name: &str, dir: &Path| if outer(name) { missing_here(dir) } else { missing(dir) };
     for (name, path) in parents {
         if let Some(dir) =
-            path.as_deref().and_then(Path::parent).filter(|d| !d.as_os_str().is_empty() && missing(d))
+            path.as_deref().and_then(Path::parent).filter(|d| !d.as_os_str().is_empty() && gone(name, d))
         {
             say(
                 Severity::Warning,
@@ -90,7 +98,7 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
     }
     for socket in &i.sockets {
         if let crate::instance::Address::Unix(path) = &socket.address
-            && let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty() && missing(d))
+            && let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty() && gone("socket", d))
         {
             let a = c
                 .all(&["socket", "uwsgi-socket", "http-socket", "http"])
@@ -134,7 +142,13 @@ fn users(c: &Context<'_>, say: &mut impl FnMut(Severity, &'static str, Option<&A
     let named = |text: &String| !text.bytes().all(|b| b.is_ascii_digit()) && known(Path::new(text));
     let user = i.uid.as_ref().filter(|u| named(u));
     let found = user.map(|u| User::from_name(u).ok().flatten());
-    if let (Some(name), Some(None)) = (user, &found) {
+    let in_jail = |file: &str, name: &str| {
+        let text = super::jail::of(i).and_then(|jail| std::fs::read_to_string(jail.root.join(file)).ok());
+        text.is_some_and(|text| text.lines().any(|line| line.split(':').next() == Some(name)))
+    };
+    if let (Some(name), Some(None)) = (user, &found)
+        && !in_jail("etc/passwd", name)
+    {
         say(
             Severity::Warning,
             "no-user",
@@ -145,6 +159,7 @@ fn users(c: &Context<'_>, say: &mut impl FnMut(Severity, &'static str, Option<&A
     }
     if let Some(name) = i.gid.as_ref().filter(|g| named(g))
         && Group::from_name(name).ok().flatten().is_none()
+        && !in_jail("etc/group", name)
     {
         say(
             Severity::Warning,
@@ -156,6 +171,10 @@ fn users(c: &Context<'_>, say: &mut impl FnMut(Severity, &'static str, Option<&A
     }
     let Some(Some(user)) = found else { return };
     let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+    if i.chroot.is_some() {
+        // Its files belong to the users of the jail.
+        return;
+    }
     let home = i.home.as_deref().filter(|h| h.exists());
     if let Some(bad) = home.and_then(|h| unreachable(h, uid, gid, 0o5)) {
         let a = c.last(&["home", "virtualenv", "venv", "pyhome"]);

@@ -179,3 +179,36 @@ fn a_file_that_cannot_be_read_is_told_from_one_with_errors() {
         assert!(said.as_ref().is_some_and(|s| s.contains(help)), "{text:?}: {said:?}");
     }
 }
+
+#[test]
+fn a_jail_is_looked_into_and_what_stays_outside_is_named() {
+    let root = std::env::temp_dir().join(format!("uswgi-lint-jail-{}", std::process::id()));
+    for name in ["etc", "run", "srv", "venv/bin"] {
+        std::fs::create_dir_all(root.join(name)).unwrap();
+    }
+    std::fs::write(root.join("etc/passwd"), "only-here:x:4242:4242::/:/bin/false\n").unwrap();
+    // It leads somewhere from inside only.
+    std::os::unix::fs::symlink("/opt/python/bin/python3", root.join("venv/bin/python3")).unwrap();
+    let jail = root.display();
+    let good = format!(
+        "[uwsgi]\nchroot = {jail}\nuid = only-here\ngid = root\nharakiri = 9\nchdir = /srv\nhome = /venv\nmodule = app\nsocket = /run/a.sock\n"
+    );
+    let found = |text: &str| -> Vec<(&'static str, u32)> {
+        report(text, true).diagnostics.iter().map(|d| (d.code, d.origin.line)).collect()
+    };
+    assert_eq!(found(&good), [("jail-config", 2), ("jail-incomplete", 2), ("jail-incomplete", 2)]);
+    let more = "vacuum = true\npidfile = /run/a.pid\nlogto = /var/a.log\nlog-maxsize = 5\nhome = /no/venv\n";
+    let said = found(&format!("{good}{more}"));
+    for want in [("jail-leftover", 11), ("jail-leftover", 12), ("path", 14)] {
+        assert!(said.contains(&want), "{want:?} in {said:?}");
+    }
+    // The socket is made inside, so it can be removed; with chown-socket uWSGI makes it outside.
+    assert!(!said.contains(&("jail-leftover", 9)), "{said:?}");
+    assert!(found(&format!("{good}vacuum = true\nchown-socket = root\n")).contains(&("jail-leftover", 9)));
+    let below =
+        good.replace("a.sock\n", "a.sock\nvacuum = true\n") + &format!("pidfile = {jail}/run/a.pid\n");
+    assert!(!found(&below).iter().any(|(c, _)| *c == "jail-leftover"));
+    assert!(found(&good.replace("uid = only-here\n", "")).contains(&("jail-root", 2)));
+    assert!(found(&good.replace(&jail.to_string(), "/no/such/jail")).contains(&("path", 2)));
+    std::fs::remove_dir_all(&root).unwrap();
+}

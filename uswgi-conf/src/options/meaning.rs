@@ -99,7 +99,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("master-as-root", Noticed("the master gives up root with the workers; its sockets stay open over every reload"), "", "Keeps the master root."),
     m("immediate-uid", Supported, "", "User to become before anything else is done: before the sockets and pidfiles are made."),
     m("immediate-gid", Supported, "", "Group to become before anything else is done."),
-    m("chroot", Refused("set RootDirectory= in the unit, or use a container: Python, the virtual environment and uswgi must all be inside"), "", "Directory that becomes the root."),
+    m("chroot", Supported, "", "Directory that becomes the root, as a jail, before privileges are dropped; Python, the app and uswgi-worker are looked for inside."),
     // Programs beside the instance.
     m("attach-daemon", Supported, "", "Command that runs as long as the instance: started again when it ends, and anew by a reload. Repeatable."),
     m("attach-control-daemon", Supported, "", "As attach-daemon; its end ends the instance."),
@@ -112,7 +112,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("cron2", Supported, "", "A job by keys: minute, hour, day, month, week, unique, harakiri, then the command. Repeatable."),
     m("cron-harakiri", Supported, "0: never", "Seconds after which a command of cron is killed."),
     m("exec-asap hook-asap", Supported, "", "Runs before anything else; a failure ends the start. Repeatable."),
-    m("exec-pre-jail exec-in-jail hook-pre-jail hook-in-jail", Supported, "", "Runs before the sockets are made (there is no jail); a failure ends the start. Repeatable."),
+    m("exec-pre-jail exec-in-jail hook-pre-jail hook-in-jail", Supported, "", "Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable."),
     m("exec-post-jail hook-post-jail", Refused("uWSGI runs it inside a new namespace only, which is not there: use exec-as-root or hook-as-root"), "", "Runs after the jail was made."),
     m("exec-as-root hook-as-root", Supported, "", "Runs as root, before privileges are dropped; a failure ends the start. Repeatable."),
     m("exec-as-user hook-as-user", Supported, "", "Runs after privileges were dropped; a failure ends the start. Repeatable."),

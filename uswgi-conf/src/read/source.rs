@@ -1,6 +1,7 @@
 //! Opening what a configuration names: files, standard input, `fd://`, and, where they are allowed,
 //! `exec://` and `http://`. Bounded in size and, for pipes, in time. It knows no syntax.
 
+use crate::jail;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -96,7 +97,7 @@ pub fn read(name: &[u8], allow: Allow) -> Result<Vec<u8>, SourceError> {
             let file = std::fs::OpenOptions::new()
                 .read(true)
                 .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC)
-                .open(Path::new(std::ffi::OsStr::from_bytes(name)))
+                .open(jail::seen(Path::new(std::ffi::OsStr::from_bytes(name))))
                 .map_err(io)?;
             patiently(file, &shown)
         }

@@ -162,6 +162,8 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
         tasks,
         immediate: d.immediate,
         no_new_privs: d.no_new_privs,
+        chroot: d.chroot,
+        files: Vec::new(),
         shared: d.shared,
         options: expansion.entries.iter().map(|e| (text(&e.key), e.value.as_deref().map(text))).collect(),
     };

@@ -28,6 +28,8 @@ pub struct FileSpec {
 pub struct LogFile {
     spec: FileSpec,
     file: File,
+    /// Its path is out of reach: it lies outside of the jail.
+    outside: bool,
 }
 
 fn open(spec: &FileSpec) -> io::Result<File> {
@@ -57,7 +59,7 @@ fn same(a: &Metadata, b: &Metadata) -> bool {
 impl LogFile {
     /// Open it, and make it when it is not there.
     pub fn open(spec: FileSpec) -> io::Result<LogFile> {
-        Ok(LogFile { file: open(&spec)?, spec })
+        Ok(LogFile { file: open(&spec)?, spec, outside: false })
     }
 
     /// Where it is.
@@ -101,8 +103,24 @@ impl LogFile {
             && self.file.metadata().is_ok_and(|m| m.is_file() && m.len() >= self.spec.max_size)
     }
 
+    /// The master goes into a jail: where the path leads from inside.
+    pub fn enter(&mut self, inside: impl Fn(&Path) -> Option<PathBuf>) {
+        match inside(&self.spec.path) {
+            Some(moved) => self.spec.path = moved,
+            None => self.outside = true,
+        }
+    }
+
+    fn reach(&self) -> io::Result<()> {
+        match self.outside {
+            true => Err(io::Error::other("it lies outside of the jail (logrotate can use copytruncate)")),
+            false => Ok(()),
+        }
+    }
+
     /// Open what its name leads to now.
     pub fn reopen(&mut self) -> io::Result<()> {
+        self.reach()?;
         self.file = open(&self.spec)?;
         Ok(())
     }
@@ -110,6 +128,7 @@ impl LogFile {
     /// Move it away and begin a new one; where the old one is now. None: its name led to another file
     /// already, which is open now.
     pub fn rotate(&mut self, now: i64) -> io::Result<Option<PathBuf>> {
+        self.reach()?;
         let here =
             fs::metadata(&self.spec.path).is_ok_and(|m| self.file.metadata().is_ok_and(|f| same(&m, &f)));
         if !here {
@@ -197,6 +216,18 @@ mod tests {
         assert_eq!(fs::metadata(log.path()).unwrap().mode() & 0o777, 0o604);
         log.truncate().unwrap();
         assert_eq!(fs::metadata(log.path()).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn one_outside_of_the_jail_is_never_looked_for_inside() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = LogFile::open(spec(dir.path())).unwrap();
+        log.enter(|_| None);
+        fs::rename(log.path(), dir.path().join("old")).unwrap();
+        assert!(log.rotate(1).is_err() && log.reopen().unwrap_err().to_string().contains("copytruncate"));
+        assert!(!log.path().exists());
+        log.file().write_all(b"on").unwrap();
+        assert_eq!(fs::read(dir.path().join("old")).unwrap(), b"on");
     }
 
     #[test]

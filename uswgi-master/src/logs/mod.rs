@@ -42,7 +42,7 @@ use collector::Collector;
 use file::{FileSpec, LogFile};
 use output::Output;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use uswgi_conf::instance::Instance;
 use uswgi_proto::control::ToWorker;
 use uswgi_proto::logs::sink;
@@ -72,13 +72,47 @@ fn spec(i: &Instance, path: &Path, target: &Target) -> FileSpec {
     }
 }
 
+/// Log files that are open before they are written to.
+#[derive(Default)]
+pub struct Files {
+    log: Option<LogFile>,
+    /// `logto2` is among them.
+    second: bool,
+}
+
+impl Files {
+    /// Open `logto`, or that of a detached master; `second`: `logto2` too, as the target.
+    pub fn open(i: &Instance, detached: bool, second: bool, target: &Target) -> Result<Files, LogError> {
+        let first = if detached { i.daemonize.as_ref().or(i.daemonize2.as_ref()) } else { i.logto.as_ref() };
+        let log = first.map(|path| open(i, path, target)).transpose()?;
+        let mut files = Files { log, second: false };
+        if second {
+            files.open_second(i, target)?;
+        }
+        Ok(files)
+    }
+
+    fn open_second(&mut self, i: &Instance, target: &Target) -> Result<(), LogError> {
+        if let (Some(path), false) = (&i.logto2, std::mem::replace(&mut self.second, true)) {
+            self.log = Some(target.for_a_moment(|| open(i, path, target))?);
+        }
+        Ok(())
+    }
+
+    /// The master goes into a jail: where paths lead from inside.
+    pub fn enter(&mut self, inside: impl Fn(&Path) -> Option<PathBuf>) {
+        if let Some(log) = &mut self.log {
+            log.enter(inside);
+        }
+    }
+}
+
 fn open(i: &Instance, path: &Path, target: &Target) -> Result<LogFile, LogError> {
     let failed = |source| LogError::Open { path: path.into(), source };
     let file = LogFile::open(spec(i, path, target)).map_err(failed)?;
     if i.log.truncate {
         file.truncate().map_err(failed)?;
     }
-    log::redirect(file.file())?;
     Ok(file)
 }
 
@@ -102,14 +136,19 @@ fn collect(
 }
 
 impl Logs {
-    /// Open the log, as root where the configuration says so. Gives the stderr of before when a file took its
-    /// place, for a start that fails yet.
-    pub fn open(i: &Instance, detached: bool, target: &Target) -> Result<(Logs, Option<OwnedFd>), LogError> {
+    /// Open the log that is not open yet, as root where the configuration says so, and write to it from now on. Gives
+    /// the stderr of before when a file took its place, for a start that fails yet.
+    pub fn open(
+        i: &Instance,
+        mut files: Files,
+        detached: bool,
+        target: &Target,
+    ) -> Result<(Logs, Option<OwnedFd>), LogError> {
         let stderr = std::io::stderr().as_fd().try_clone_to_owned().ok();
-        let first = if detached { i.daemonize.as_ref().or(i.daemonize2.as_ref()) } else { i.logto.as_ref() };
-        let mut file = first.map(|path| open(i, path, target)).transpose()?;
-        if let Some(path) = &i.logto2 {
-            file = Some(target.for_a_moment(|| open(i, path, target))?);
+        files.open_second(i, target)?;
+        let file = files.log;
+        if let Some(file) = &file {
+            log::redirect(file.file())?;
         }
         let elsewhere = file.is_some() || !i.log.messages.loggers.is_empty();
         let terminal = stderr.as_ref().filter(|_| elsewhere && !detached).and_then(|fd| fd.try_clone().ok());

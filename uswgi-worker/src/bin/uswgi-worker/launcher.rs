@@ -90,7 +90,9 @@ fn parse(args: Vec<OsString>) -> Parsed {
 }
 
 fn own_directory() -> Option<PathBuf> {
-    env::current_exe().ok()?.parent().map(Path::to_path_buf)
+    // A jail may be without /proc; the master starts us by our path.
+    let named = || env::args_os().next().map(PathBuf::from).filter(|p| p.is_absolute());
+    env::current_exe().ok().or_else(named)?.parent().map(Path::to_path_buf)
 }
 
 fn say(text: &str) {
