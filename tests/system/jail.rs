@@ -261,6 +261,12 @@ fn a_jail_that_cannot_be_is_refused_and_leaves_nothing() {
     assert!(failure.text.contains(&format!("mknod -m 666 {null} c 1 3")), "{}", failure.text);
     assert_eq!((failure.code, failure.left.len()), (Some(1), 0), "{failure:?}");
 
+    let (site, jail) = self::site();
+    let failure = site.option("reload-on-rss", 500).refused();
+    let proc = format!("mount -t proc proc {}/proc", jail.display());
+    assert!(failure.text.contains(&proc) && failure.text.contains("reload-on-rss"), "{}", failure.text);
+    assert_eq!((failure.code, failure.left.len()), (Some(1), 0), "{failure:?}");
+
     // A path that only exists outside is said to be one of inside.
     let (site, _) = self::site();
     let failure = site.option("socket", "/no/such/dir/a.sock").refused();

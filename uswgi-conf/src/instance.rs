@@ -345,3 +345,19 @@ pub struct Instance {
     /// Every option in order, for `uwsgi.opt`.
     pub options: Vec<(String, Option<String>)>,
 }
+
+impl Instance {
+    /// The option for which /proc has to be there, if one is set.
+    pub fn measures_memory(&self) -> Option<&'static str> {
+        let set = [
+            ("reload-on-rss", self.reload_on_rss != 0),
+            ("reload-on-as", self.reload_on_as != 0),
+            ("evil-reload-on-rss", self.evil_reload_on_rss != 0),
+            ("evil-reload-on-as", self.evil_reload_on_as != 0),
+            ("cheaper-rss-limit-soft", self.dynamic.rss_soft != 0),
+            ("cheaper-rss-limit-hard", self.dynamic.rss_hard != 0),
+            ("memory-report", self.memory_report),
+        ];
+        set.into_iter().find(|(_, on)| *on).map(|(name, _)| name)
+    }
+}

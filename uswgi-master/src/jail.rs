@@ -54,6 +54,18 @@ pub enum JailError {
         /// Where it should be, as seen from outside.
         place: String,
     },
+    /// Memory cannot be measured in it.
+    #[error(
+        "chroot = {root}: {option} measures memory, and there is no /proc in the jail; mount it there (mount -t proc proc {place}) or remove {option}"
+    )]
+    NoProc {
+        /// As configured.
+        root: PathBuf,
+        /// The option that needs it.
+        option: &'static str,
+        /// Where it should be, as seen from outside.
+        place: String,
+    },
     /// Nobody can start workers in it.
     #[error(
         "chroot = {root}: there is no {} in the jail, and workers are started from inside; copy {outside} and its module uswgi_worker.abi3.so to {}, or mount their directory there (mount --bind)",
@@ -98,17 +110,23 @@ pub fn inside(jail: &Jail, path: &Path) -> Option<PathBuf> {
 }
 
 /// Whether there is what every jail needs, before anything is made. Links may lead to what is there only inside:
-/// [`launcher`] knows better.
-pub fn check(jail: &Jail, outside: &Path) -> Result<(), JailError> {
+/// [`launcher`] knows better. `measures`: an option that needs /proc.
+pub fn check(jail: &Jail, measures: Option<&'static str>, outside: &Path) -> Result<(), JailError> {
     let there = |p: &Path| std::fs::symlink_metadata(p).is_ok();
     let named = spawn::candidates(outside.parent().unwrap_or(Path::new("/")));
     if inside(jail, outside).is_none() && !named.iter().any(|p| there(&jail.outside(p))) {
         return Err(missing(jail, outside));
     }
-    let null = jail.outside(Path::new("/dev/null"));
-    match there(&null) {
-        true => Ok(()),
-        false => Err(JailError::NoNull { root: jail.written.clone(), place: null.display().to_string() }),
+    let place = |path: &str| jail.outside(Path::new(path));
+    let (null, proc) = (place("/dev/null"), place("/proc"));
+    if !there(&null) {
+        return Err(JailError::NoNull { root: jail.written.clone(), place: null.display().to_string() });
+    }
+    match measures {
+        Some(option) if !there(&place("/proc/self")) => {
+            Err(JailError::NoProc { root: jail.written.clone(), option, place: proc.display().to_string() })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -205,7 +223,7 @@ mod tests {
         let (root, written) = ("/data/jail".into(), "/srv/jail".into());
         let jail = Jail { root, written, start: "/".into() };
         let outside = Path::new("/no/such/place/uswgi-worker");
-        let text = check(&jail, outside).unwrap_err().to_string();
+        let text = check(&jail, None, outside).unwrap_err().to_string();
         assert!(text.contains("/data/jail/no/such/place/uswgi-worker") && text.contains("mount"), "{text}");
         let dir = tempfile::tempdir().unwrap();
         let here = dir.path().join("uswgi-worker");

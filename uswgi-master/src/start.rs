@@ -152,7 +152,7 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
     }
     let mut program = spawn::launcher()?;
     if let Some(jail) = &jail {
-        jail::check(jail, &program)?;
+        jail::check(jail, instance.measures_memory(), &program)?;
     }
     // With chown-socket uWSGI goes into the jail when the sockets are there.
     let late = jail.is_some() && instance.chown_socket.is_some();

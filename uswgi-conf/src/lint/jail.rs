@@ -54,7 +54,7 @@ pub(super) fn check(c: &Context<'_>, system: bool, out: &mut Vec<Diagnostic>) {
         leftovers(c, &outside, &mut say);
     }
     if system {
-        launcher(a, &jail, &mut say);
+        launcher(i, a, &jail, &mut say);
     }
 }
 
@@ -93,6 +93,7 @@ fn leftovers(
 
 /// The directory must be there, with the launcher in it.
 fn launcher(
+    i: &Instance,
     a: &Applied,
     jail: &Jail,
     say: &mut impl FnMut(Severity, &'static str, &Applied, String, String),
@@ -108,6 +109,12 @@ fn launcher(
     if !there(&jail.outside(Path::new("/dev/null"))) {
         let message = format!("there is no /dev/null in {root}: the start is refused");
         let help = format!("mknod -m 666 {root}/dev/null c 1 3, or mount the one of outside there");
+        say(Severity::Warning, "jail-incomplete", a, message, help);
+    }
+    if let Some(option) = i.measures_memory().filter(|_| !there(&jail.outside(Path::new("/proc/self")))) {
+        let message =
+            format!("there is no /proc in {root}, and {option} measures memory: the start is refused");
+        let help = format!("mount -t proc proc {root}/proc");
         say(Severity::Warning, "jail-incomplete", a, message, help);
     }
     let own = std::env::current_exe().ok().and_then(|p| p.parent().map(Path::to_path_buf));

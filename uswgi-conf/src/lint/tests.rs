@@ -196,7 +196,9 @@ fn a_jail_is_looked_into_and_what_stays_outside_is_named() {
     let found = |text: &str| -> Vec<(&'static str, u32)> {
         report(text, true).diagnostics.iter().map(|d| (d.code, d.origin.line)).collect()
     };
+    let incomplete = |text: &str| found(text).iter().filter(|(c, _)| *c == "jail-incomplete").count();
     assert_eq!(found(&good), [("jail-config", 2), ("jail-incomplete", 2), ("jail-incomplete", 2)]);
+    assert_eq!(incomplete(&format!("{good}memory-report = true\n")), 3);
     let more = "vacuum = true\npidfile = /run/a.pid\nlogto = /var/a.log\nlog-maxsize = 5\nhome = /no/venv\n";
     let said = found(&format!("{good}{more}"));
     for want in [("jail-leftover", 11), ("jail-leftover", 12), ("path", 14)] {
