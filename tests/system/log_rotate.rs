@@ -25,9 +25,10 @@ def application(environ, start_response):
     return [b"ok"]
 "#;
 
-const KINDS: [&str; 6] = ["stdout", "stderr", "logged", "ValueError: number", "written", "request"];
+pub(crate) const KINDS: [&str; 6] =
+    ["stdout", "stderr", "logged", "ValueError: number", "written", "request"];
 
-fn site() -> Site {
+pub(crate) fn site() -> Site {
     let site = Site::new();
     let app = site.dir.join("app").display().to_string();
     site.home(&uswgi_tests::paths::pythons()[0].1)
@@ -66,7 +67,7 @@ fn text(dir: &Path) -> String {
 }
 
 /// How often each numbered line stands in the logs; every line that mentions a number is whole.
-fn count(text: &str) -> BTreeMap<String, u32> {
+pub(crate) fn count(text: &str) -> BTreeMap<String, u32> {
     let mut seen = BTreeMap::new();
     for line in text.lines() {
         let Some(kind) = KINDS.iter().find(|k| line.starts_with(&format!("{k} "))) else { continue };
@@ -78,7 +79,7 @@ fn count(text: &str) -> BTreeMap<String, u32> {
 }
 
 /// Ask from several clients, while `meanwhile` disturbs, until it is done; how many requests there were.
-fn under_load(server: &Server, meanwhile: impl FnOnce()) -> u64 {
+pub(crate) fn under_load(server: &Server, meanwhile: impl FnOnce()) -> u64 {
     let next = std::sync::atomic::AtomicU64::new(0);
     let stop = std::sync::atomic::AtomicBool::new(false);
     use std::sync::atomic::Ordering::Relaxed;

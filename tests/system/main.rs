@@ -26,6 +26,7 @@
 //! | lifecycle | start, stop, pidfile, vacuum, limits, daemonize |
 //! | log_format | log-format, log-date, and which requests are logged |
 //! | limits | memory, age, requests, CPUs: who is replaced, who is killed |
+//! | log_reload | a reload that moves the log loses and doubles no line |
 //! | log_rotate | log files: rotation and reopening lose and double no line |
 //! | log_stuck | a stuck reader and a full disk stop no request |
 //! | loggers | the log process: loggers, routes, encoders, log-json |
@@ -82,6 +83,7 @@ mod jail;
 mod lifecycle;
 mod limits;
 mod log_format;
+mod log_reload;
 mod log_rotate;
 mod log_stuck;
 mod loggers;

@@ -147,22 +147,24 @@ impl Logs {
             || !self.drains.is_empty()
     }
 
-    /// Keep of the settings of a running instance what needs a restart; whether something else was wanted.
-    pub fn keep(&mut self, running: &Logs) -> bool {
-        let wanted = self.clone();
-        self.lines.json = running.lines.json;
-        self.collected = running.collected;
-        self.messages = running.messages.clone();
-        self.requests = running.requests.clone();
-        self.filters = running.filters.clone();
-        self.drains = running.drains.clone();
-        self.rsyslog_packet = running.rsyslog_packet;
-        if running.needs_process() {
-            // The log process has them.
-            self.lines.date = running.lines.date.clone();
-            (self.max_size, self.backup) = (running.max_size, running.backup.clone());
-        }
-        *self != wanted
+    /// Whether the outputs that are open for these settings serve the others too. What the master follows without
+    /// new outputs (sizes of its own file, touch files) does not count, unless the log process has it.
+    pub fn same_outputs(&self, other: &Logs) -> bool {
+        let collected = self.needs_process();
+        let outputs = |l: &Logs| Logs {
+            lines: if collected { l.lines.clone() } else { LogLines::default() },
+            collected: l.needs_process(),
+            max_size: if collected { l.max_size } else { 0 },
+            backup: l.backup.clone().filter(|_| collected),
+            mode: l.mode,
+            messages: l.messages.clone(),
+            requests: l.requests.clone(),
+            filters: l.filters.clone(),
+            drains: l.drains.clone(),
+            rsyslog_packet: l.rsyslog_packet,
+            ..Logs::default()
+        };
+        outputs(self) == outputs(other)
     }
 }
 
@@ -171,17 +173,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_running_instance_keeps_its_outputs() {
+    fn new_outputs_are_made_only_where_the_open_ones_do_not_serve() {
         let direct = Logs { max_size: 1, ..Logs::default() };
-        let mut new = Logs { max_size: 2, touch_rotate: vec!["/a".into()], ..Logs::default() };
-        assert!(!new.keep(&direct));
-        assert_eq!(new.max_size, 2, "the master follows");
-        let mut new = Logs { collected: true, max_size: 2, ..Logs::default() };
-        assert!(new.keep(&direct) && !new.needs_process());
+        let sizes = Logs { max_size: 2, touch_rotate: vec!["/a".into()], ..Logs::default() };
+        assert!(direct.same_outputs(&sizes), "the master follows");
+        let date = LogLines { date: Some("%s".into()), ..LogLines::default() };
+        assert!(direct.same_outputs(&Logs { lines: date.clone(), ..Logs::default() }));
         let collected = Logs { collected: true, max_size: 1, ..Logs::default() };
-        let mut new =
-            Logs { max_size: 2, lines: LogLines { json: true, ..LogLines::default() }, ..Logs::default() };
-        assert!(new.keep(&collected));
-        assert_eq!(new, collected);
+        assert!(!direct.same_outputs(&collected) && !collected.same_outputs(&direct));
+        for other in [
+            Logs { max_size: 2, ..collected.clone() },
+            Logs { lines: date, ..collected.clone() },
+            Logs { drains: vec!["x".into()], ..collected.clone() },
+        ] {
+            assert!(!collected.same_outputs(&other), "{other:?}");
+        }
+        let json = LogLines { json: true, ..LogLines::default() };
+        let json = Logs { lines: json, ..Logs::default() };
+        assert!(json.same_outputs(&Logs { collected: true, ..json.clone() }), "it is collected anyway");
     }
 }

@@ -37,7 +37,7 @@ impl Master<'_> {
                 let message = ToWorker::Fork { slot, worker_id, max_requests };
                 let kind = Kind::Worker { slot, worker_id };
                 if let Err(message) = self.register(child, kind, generation).and_then(|theirs| {
-                    let output = self.logs.output_for(child, worker_id)?;
+                    let output = self.logs.of(generation).output_for(child, worker_id)?;
                     let fds: Vec<_> = [&theirs].into_iter().chain(&output).map(|fd| fd.as_fd()).collect();
                     self.processes
                         .send(template, &message, &fds)
@@ -81,6 +81,7 @@ impl Master<'_> {
             Action::Commit { generation } => self.commit(generation),
             Action::Abandon { generation } => {
                 self.reading.take_if(|r| r.generation == generation);
+                self.logs.abandon(generation);
                 self.drop_unused();
             }
             Action::ReloadEnded { outcome, reason } => {
@@ -127,7 +128,7 @@ impl Master<'_> {
     ) -> Result<i32, String> {
         let theirs = self.register(child, kind, generation)?;
         let worker = if let Kind::Worker { worker_id, .. } = kind { worker_id } else { 0 };
-        let output = self.logs.output_for(child, worker)?;
+        let output = self.logs.of(generation).output_for(child, worker)?;
         let setup = self.generations.get(&generation).ok_or("its settings are gone")?;
         let settings = spawn::settings_for(&setup.instance, kind, generation, max_requests);
         let inherited = Inherited {
@@ -136,7 +137,7 @@ impl Master<'_> {
             scoreboard: self.board.fd(),
             shared: self.shared.fd(),
             handover: [self.handover[0].as_fd(), self.handover[1].as_fd()],
-            log: self.logs.for_child(),
+            log: self.logs.of(generation).for_child(),
             program: &self.program,
             output: output.as_ref().map(|fd| fd.as_fd()),
         };
@@ -182,14 +183,16 @@ impl Master<'_> {
     ) -> Result<crate::supervisor::Plan, String> {
         instance.env.splice(0..0, self.step_env.iter().cloned());
         let held: Vec<Setup> = self.generations.values().cloned().collect();
-        let mut setup = reload::prepare(instance, self.board.scoreboard(), &held)?;
+        let setup = reload::prepare(instance, self.board.scoreboard(), &held)?;
         drop(held);
         if let Some(current) = self.generations.get(&self.supervisor.current_generation()) {
             for name in reload::unchanged(&current.instance, &setup.instance) {
                 log::line(format_args!("{name} has changed in the configuration; that needs a restart"));
             }
-            if setup.instance.log.keep(&current.instance.log) {
-                log::line("logger has changed in the configuration; that needs a restart");
+            let instances = (&current.instance, &setup.instance);
+            if let Err(e) = self.logs.prepare(instances, generation, self.board.scoreboard()) {
+                setup.vacuum();
+                return Err(e);
             }
         }
         let plan = reload::plan(&setup.instance);
@@ -210,6 +213,7 @@ impl Master<'_> {
             self.stats.serve(&setup.stats, setup.instance.stats_http, &self.events);
             self.fifo.rename(&setup.instance.master_fifo, &self.events);
             self.touch.rename(&setup.instance, &self.events);
+            self.logs.succeed(generation);
             self.logs.configure(&setup.instance);
             self.harakiri_limit = crate::master::harakiri_limit(&setup.instance);
             let pidfiles: Vec<PathBuf> = reload::pidfiles(&setup.instance).cloned().collect();

@@ -1,7 +1,8 @@
-//! Looks at the workers for the supervisor, and brings it what an operator asks for. It must never decide.
+//! Looks at the workers, for the supervisor and for who asks, and brings the supervisor what an operator asks for. It must never decide.
 #![forbid(unsafe_code)]
 
 use crate::events::Woken;
+use crate::log;
 use crate::master::Master;
 use crate::supervisor::{ChildId, Event, Memory, Numbers, Stage};
 use std::collections::BTreeMap;
@@ -71,6 +72,35 @@ impl Master<'_> {
             }
         }
         self.watched = wanted;
+    }
+
+    /// One line about the instance.
+    pub(crate) fn status(&self) -> String {
+        let ready =
+            self.supervisor.children().values().filter(|c| c.stage == Stage::Ready && c.slot().is_some());
+        let (wanted, generation) = (self.supervisor.workers_wanted(), self.supervisor.serving_generation());
+        let does = if self.supervisor.paused() { "are paused" } else { "accept" };
+        format!("generation {generation}, {} of {wanted} workers {does} on {}", ready.count(), self.sockets())
+    }
+
+    /// USR1: a line about the instance and one about every process.
+    pub(crate) fn report(&self) {
+        log::line(self.status());
+        for child in self.supervisor.children().values() {
+            let pid = child.pid.map_or("no pid yet".into(), |pid| format!("pid {pid}"));
+            let stage = format!("{:?}", child.stage).to_lowercase();
+            let generation = child.generation;
+            match (child.worker_id(), child.slot()) {
+                (Some(id), Some(slot)) => {
+                    let done = self.board.scoreboard().totals(slot);
+                    log::line(format_args!(
+                        "worker {id}: {pid}, {stage}, generation {generation}, {} requests, {} exceptions, {} harakiri, {} respawns",
+                        done.requests, done.exceptions, done.harakiri, child.respawns
+                    ));
+                }
+                _ => log::line(format_args!("template: {pid}, {stage}, generation {generation}")),
+            }
+        }
     }
 }
 

@@ -269,7 +269,7 @@ impl<'a> Master<'a> {
         if signal == nix::libc::SIGCHLD {
             while let Some(reaped) = self.processes.reap_one(heard, |pid| self.tasks.before_reap(pid)) {
                 let Reaped::Other(pid, how) = reaped else { continue };
-                let mut known = self.logs.reaped(pid);
+                let mut known = self.logs.reaped(pid, how);
                 self.with_tasks(|tasks, i, events| known |= tasks.reaped(pid, how, i, events));
                 if !known {
                     self.board.count_orphan();
@@ -325,7 +325,7 @@ impl<'a> Master<'a> {
         self.generations.get(&self.supervisor.current_generation())
     }
 
-    fn sockets(&self) -> String {
+    pub(crate) fn sockets(&self) -> String {
         let Some(setup) = self.setup() else { return String::new() };
         let named = setup.listeners.iter().zip(&setup.instance.sockets).map(|(l, s)| {
             let protocol = match s.protocol {
@@ -346,35 +346,6 @@ impl<'a> Master<'a> {
             i.threads,
             self.sockets()
         ));
-    }
-
-    /// One line about the instance.
-    pub(crate) fn status(&self) -> String {
-        let ready =
-            self.supervisor.children().values().filter(|c| c.stage == Stage::Ready && c.slot().is_some());
-        let (wanted, generation) = (self.supervisor.workers_wanted(), self.supervisor.serving_generation());
-        let does = if self.supervisor.paused() { "are paused" } else { "accept" };
-        format!("generation {generation}, {} of {wanted} workers {does} on {}", ready.count(), self.sockets())
-    }
-
-    /// USR1: a line about the instance and one about every process.
-    pub(crate) fn report(&self) {
-        log::line(self.status());
-        for child in self.supervisor.children().values() {
-            let pid = child.pid.map_or("no pid yet".into(), |pid| format!("pid {pid}"));
-            let stage = format!("{:?}", child.stage).to_lowercase();
-            let generation = child.generation;
-            match (child.worker_id(), child.slot()) {
-                (Some(id), Some(slot)) => {
-                    let done = self.board.scoreboard().totals(slot);
-                    log::line(format_args!(
-                        "worker {id}: {pid}, {stage}, generation {generation}, {} requests, {} exceptions, {} harakiri, {} respawns",
-                        done.requests, done.exceptions, done.harakiri, child.respawns
-                    ));
-                }
-                _ => log::line(format_args!("template: {pid}, {stage}, generation {generation}")),
-            }
-        }
     }
 
     /// Everything is gone: clean up. A start that failed leaves nothing, with `vacuum` or without.

@@ -104,7 +104,6 @@ pub fn unchanged(old: &Instance, new: &Instance) -> Vec<&'static str> {
         ("max-fd", old.max_fd != new.max_fd),
         ("no-new-privs", old.no_new_privs != new.no_new_privs),
         ("daemonize", (&old.daemonize, &old.daemonize2) != (&new.daemonize, &new.daemonize2)),
-        ("logto", (&old.logto, &old.logto2) != (&new.logto, &new.logto2)),
         ("chroot", old.chroot != new.chroot),
         ("locks", old.shared.locks != new.shared.locks),
         ("cache2", old.shared.caches != new.shared.caches),

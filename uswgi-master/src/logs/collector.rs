@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::chain::Rules;
+use super::file::LogFile;
 use super::output::{Frame, Output, Peer};
 use super::process::{self, Order, Source, Work};
 use crate::log;
@@ -35,7 +36,7 @@ const DATAGRAM: usize = 65_000;
 const RSYSLOG_PACKET: u32 = 1024;
 
 /// Opens a log file: path, size at which it is rotated (0: never), name of the rotated file.
-pub type OpenFile<'a> = &'a dyn Fn(&Path, u64, Option<String>) -> Result<Output, log::LogError>;
+pub type OpenFile<'a> = &'a dyn Fn(&Path, u64, Option<String>) -> Result<LogFile, log::LogError>;
 
 struct Pipe {
     child: Option<ChildId>,
@@ -49,7 +50,12 @@ pub struct Collector {
     control: Option<OwnedFd>,
     pid: Option<Pid>,
     started: Instant,
-    records: (OwnedFd, OwnedFd),
+    /// None at the writing end: others took our place.
+    records: (OwnedFd, Option<OwnedFd>),
+    /// For stdout and stderr of the master.
+    writer: Option<OwnedFd>,
+    /// The master writes to it.
+    ours: bool,
     pipes: Vec<Pipe>,
     /// Kept for a log process that has to be started again.
     outputs: Vec<Output>,
@@ -76,7 +82,7 @@ fn output(
     let limit = logs.rsyslog_packet.unwrap_or(RSYSLOG_PACKET) as usize;
     match &logger.target {
         Target::Stdio => stderr.try_clone_to_owned().map(Output::descriptor).map_err(failed("stderr".into())),
-        Target::File { path, max_size, backup } => file(path, *max_size, backup.clone()),
+        Target::File { path, max_size, backup } => file(path, *max_size, backup.clone()).map(Output::file),
         Target::Fd(number) => {
             sys::adopt(*number).map(Output::descriptor).map_err(failed(format!("the descriptor {number}")))
         }
@@ -108,21 +114,40 @@ impl Collector {
         let records = pipe(RECORDS_SIZE).map_err(failed)?;
         fcntl(&records.1, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed)?;
         let (reader, writer) = pipe(OUTPUT_SIZE).map_err(failed)?;
-        // What the master and programs that it starts print, if they do.
-        log::redirect_to(writer.as_fd())?;
         Ok(Collector {
             logs: logs.clone(),
             control: None,
             pid: None,
             started: Instant::now(),
-            records,
+            records: (records.0, Some(records.1)),
+            writer: Some(writer),
+            ours: false,
             pipes: vec![Pipe { child: None, source: Source::Master, reader }],
             outputs,
             stderr,
         })
     }
 
-    /// Start the log process; from now on lines go to it.
+    /// What the master and programs that it starts print goes to it from now on.
+    pub fn redirect(&mut self) -> Result<(), log::LogError> {
+        self.ours = true;
+        self.writer.as_ref().map_or(Ok(()), |writer| log::redirect_to(writer.as_fd()))
+    }
+
+    /// Lines of the master go to it from now on.
+    pub fn listen(&self) -> io::Result<()> {
+        let records = self.records.1.as_ref().map(OwnedFd::try_clone).transpose()?;
+        log::send_to(records, true);
+        Ok(())
+    }
+
+    /// Others take its place: it goes on until nobody writes to it any more.
+    pub fn leave(&mut self) {
+        (self.ours, self.writer, self.records.1) = (false, None, None);
+        let _ = self.order(Order::Leave, None);
+    }
+
+    /// Start the log process.
     pub fn start(&mut self, board: &Scoreboard) -> io::Result<()> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = so::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
@@ -130,7 +155,9 @@ impl Collector {
         match sys::fork_single_threaded()? {
             sys::Side::Parent(pid) => {
                 (self.pid, self.control) = (Some(pid), Some(ours));
-                log::send_to(Some(self.records.1.try_clone()?), true);
+                if self.records.1.is_none() {
+                    self.leave();
+                }
                 Ok(())
             }
             sys::Side::Child => {
@@ -161,8 +188,13 @@ impl Collector {
     }
 
     /// Descriptor for records.
-    pub fn records(&self) -> BorrowedFd<'_> {
-        self.records.1.as_fd()
+    pub fn records(&self) -> Option<BorrowedFd<'_>> {
+        self.records.1.as_ref().map(|fd| fd.as_fd())
+    }
+
+    /// A file that is open for an output under this name.
+    pub fn held(&self, name: &Path) -> Option<&LogFile> {
+        self.outputs.iter().filter_map(Output::names).find(|file| file.is_named(name))
     }
 
     fn order(&self, order: Order, fd: Option<BorrowedFd<'_>>) -> nix::Result<()> {
@@ -222,7 +254,7 @@ impl Collector {
                 let _ = file.reopen();
             }
         }
-        match self.start(board) {
+        match self.start(board).and_then(|()| if self.ours { self.listen() } else { Ok(()) }) {
             Ok(()) => log::line("the log process had died and was started again"),
             Err(_) => self.started = Instant::now(),
         }
@@ -230,9 +262,11 @@ impl Collector {
 
     /// Everybody else has ended: let it write what is left, and wait for it.
     fn end(&mut self) {
-        log::send_to(None, false);
-        // What is printed from here on goes where it would without us.
-        let _ = log::redirect_to(self.stderr.as_fd());
+        if self.ours {
+            log::send_to(None, false);
+            // What is printed from here on goes where it would without us.
+            let _ = log::redirect_to(self.stderr.as_fd());
+        }
         let _ = self.order(Order::End, None);
         self.control = None;
         let Some(pid) = self.pid.take() else { return };

@@ -28,6 +28,8 @@ pub struct FileSpec {
 pub struct LogFile {
     spec: FileSpec,
     file: File,
+    /// Its path as it was configured; that of `spec` may be seen from a jail.
+    name: PathBuf,
     /// Its path is out of reach: it lies outside of the jail.
     outside: bool,
 }
@@ -59,12 +61,27 @@ fn same(a: &Metadata, b: &Metadata) -> bool {
 impl LogFile {
     /// Open it, and make it when it is not there.
     pub fn open(spec: FileSpec) -> io::Result<LogFile> {
-        Ok(LogFile { file: open(&spec)?, spec, outside: false })
+        Ok(LogFile { file: open(&spec)?, name: spec.path.clone(), spec, outside: false })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.spec.path
+    }
+
+    /// Whether a configuration means it by this name.
+    pub fn is_named(&self, name: &Path) -> bool {
+        self.name == name
+    }
+
+    /// The same file under other settings: opened by its name where that is possible still, or else as it is open here.
+    pub fn again(&self, spec: FileSpec) -> io::Result<LogFile> {
+        let spec = FileSpec { path: self.spec.path.clone(), ..spec };
+        let (file, name) = (self.file.try_clone()?, self.name.clone());
+        let mut again = LogFile { spec, file, name, outside: self.outside };
+        // The user that opened it first may have had other rights.
+        let _ = again.reopen();
+        Ok(again)
     }
 
     /// The open file.
@@ -228,6 +245,23 @@ mod tests {
         assert!(!log.path().exists());
         log.file().write_all(b"on").unwrap();
         assert_eq!(fs::read(dir.path().join("old")).unwrap(), b"on");
+    }
+
+    #[test]
+    fn one_that_cannot_be_opened_again_goes_on_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = LogFile::open(spec(dir.path())).unwrap();
+        let old = dir.path().join("old");
+        fs::rename(log.path(), &old).unwrap();
+        let name = dir.path().join("a.log");
+        let new = log.again(FileSpec { max_size: 1, ..FileSpec::default() }).unwrap();
+        assert!(new.is_named(&name) && new.is_limited());
+        new.file().write_all(b"new").unwrap();
+        assert_eq!((fs::read(&old).unwrap().len(), fs::read(&name).unwrap().len()), (0, 3));
+        fs::remove_file(&name).unwrap();
+        fs::create_dir(&name).unwrap();
+        log.again(FileSpec::default()).unwrap().file().write_all(b"on").unwrap();
+        assert_eq!(fs::read(&old).unwrap(), b"on");
     }
 
     #[test]

@@ -21,6 +21,7 @@
 //! * [`file`]: one log file.
 //! * [`process`]: the log process; [`lines`], [`chain`], [`encode`], [`output`]: the way of a line in it.
 //! * [`collector`]: the master's end of it.
+//! * `succession`: other logs after a reload.
 //! * here: what the master holds and does.
 #![forbid(unsafe_code)]
 
@@ -31,6 +32,7 @@ pub mod file;
 pub mod lines;
 pub mod output;
 pub mod process;
+mod succession;
 
 use crate::log::{self, LogError};
 use crate::master::Master;
@@ -38,7 +40,7 @@ use crate::privs::Target;
 use crate::supervisor::ChildId;
 use crate::sys;
 use crate::touch::Touch;
-use collector::Collector;
+use collector::{Collector, OpenFile};
 use file::{FileSpec, LogFile};
 use output::Output;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -60,15 +62,28 @@ pub struct Logs {
     pending: bool,
     /// The log process; None: everybody writes directly.
     collector: Option<Collector>,
+    /// The first generation that writes here.
+    since: u64,
+    /// stderr of the start.
+    stderr: Option<OwnedFd>,
+    /// The file of a detached master, for ever.
+    detached: Option<PathBuf>,
+    /// The master writes here.
+    ours: bool,
+    /// Those of a generation that comes.
+    coming: Option<Box<Logs>>,
+    /// Log processes that others took the place of.
+    leaving: Vec<Collector>,
 }
 
-fn spec(i: &Instance, path: &Path, target: &Target) -> FileSpec {
+/// `target`: who gets the file where it belongs to the user that we become.
+fn spec(i: &Instance, path: &Path, target: Option<&Target>) -> FileSpec {
     FileSpec {
         path: path.into(),
         max_size: i.log.max_size,
         backup: i.log.backup.clone(),
         mode: i.log.mode,
-        owner: i.log.chown.then_some((target.uid, target.gid)),
+        owner: target.filter(|_| i.log.chown).map(|target| (target.uid, target.gid)),
     }
 }
 
@@ -109,30 +124,11 @@ impl Files {
 
 fn open(i: &Instance, path: &Path, target: &Target) -> Result<LogFile, LogError> {
     let failed = |source| LogError::Open { path: path.into(), source };
-    let file = LogFile::open(spec(i, path, target)).map_err(failed)?;
+    let file = LogFile::open(spec(i, path, Some(target))).map_err(failed)?;
     if i.log.truncate {
         file.truncate().map_err(failed)?;
     }
     Ok(file)
-}
-
-/// The outputs of the log process, opened with the rights of the moment.
-fn collect(
-    i: &Instance,
-    file: Option<LogFile>,
-    stderr: OwnedFd,
-    target: &Target,
-) -> Result<Collector, LogError> {
-    let failed = |source| LogError::Logger { what: "stderr".into(), source };
-    let default = match file {
-        Some(file) => Output::file(file),
-        None => Output::descriptor(stderr.try_clone().map_err(failed)?),
-    };
-    Collector::open(&i.log, default, stderr, &|path, max_size, backup| {
-        let spec = FileSpec { max_size, backup, ..spec(i, path, target) };
-        let file = LogFile::open(spec).map_err(|source| LogError::Open { path: path.into(), source })?;
-        Ok(Output::file(file))
-    })
 }
 
 impl Logs {
@@ -146,53 +142,86 @@ impl Logs {
     ) -> Result<(Logs, Option<OwnedFd>), LogError> {
         let stderr = std::io::stderr().as_fd().try_clone_to_owned().ok();
         files.open_second(i, target)?;
-        let file = files.log;
-        if let Some(file) = &file {
-            log::redirect(file.file())?;
-        }
-        let elsewhere = file.is_some() || !i.log.messages.loggers.is_empty();
+        let elsewhere = files.log.is_some() || !i.log.messages.loggers.is_empty();
         let terminal = stderr.as_ref().filter(|_| elsewhere && !detached).and_then(|fd| fd.try_clone().ok());
-        let mut logs = Logs {
+        let detached = i.daemonize.clone().or(i.daemonize2.clone()).filter(|_| detached);
+        let mut logs = Logs::new(stderr, detached, 1);
+        logs.fill(i, files.log, &|path, max_size, backup| {
+            let spec = FileSpec { max_size, backup, ..spec(i, path, Some(target)) };
+            LogFile::open(spec).map_err(|source| LogError::Open { path: path.into(), source })
+        })?;
+        logs.take_over()?;
+        logs.configure(i);
+        Ok((logs, terminal))
+    }
+
+    fn new(stderr: Option<OwnedFd>, detached: Option<PathBuf>, since: u64) -> Logs {
+        Logs {
             file: None,
             own: None,
             touch_reopen: Touch::new(&[]),
             touch_rotate: Touch::new(&[]),
             pending: false,
             collector: None,
-        };
-        if let (true, Some(stderr)) = (i.log.needs_process(), stderr) {
-            logs.collector = Some(collect(i, file, stderr, target)?);
-        } else {
-            logs.file = file;
-            logs.own = sink::own(std::io::stderr().as_fd());
-            log::send_to(logs.own.as_ref().and_then(|fd| fd.try_clone().ok()), false);
+            since,
+            stderr,
+            detached,
+            ours: false,
+            coming: None,
+            leaving: Vec::new(),
         }
-        logs.configure(i);
-        Ok((logs, terminal))
+    }
+
+    /// Open the outputs, with the rights of the moment. Nobody writes to them yet.
+    fn fill(&mut self, i: &Instance, file: Option<LogFile>, open: OpenFile<'_>) -> Result<(), LogError> {
+        let failed = |source| LogError::Logger { what: "stderr".into(), source };
+        let copy = |fd: &OwnedFd| fd.try_clone().map_err(failed);
+        if let (true, Some(stderr)) = (i.log.needs_process(), &self.stderr) {
+            let default = match file {
+                Some(file) => Output::file(file),
+                None => Output::descriptor(copy(stderr)?),
+            };
+            self.collector = Some(Collector::open(&i.log, default, copy(stderr)?, open)?);
+        } else {
+            self.file = file;
+            self.own = self.direct().and_then(sink::own);
+        }
+        Ok(())
+    }
+
+    /// Where everybody writes without a log process.
+    fn direct(&self) -> Option<BorrowedFd<'_>> {
+        let stderr = self.stderr.as_ref().map(|fd| fd.as_fd());
+        self.file.as_ref().map(|file| file.file().as_fd()).or(stderr)
+    }
+
+    /// The master writes here from now on; to a log process only what it prints, until that is started.
+    fn take_over(&mut self) -> Result<(), LogError> {
+        self.ours = true;
+        if let Some(collector) = &mut self.collector {
+            return collector.redirect();
+        }
+        let redirected = self.direct().map_or(Ok(()), log::redirect_to);
+        log::send_to(self.own.as_ref().and_then(|fd| fd.try_clone().ok()), false);
+        redirected
     }
 
     /// Start the log process, if there is one, with the rights that the instance keeps.
     pub fn start(&mut self, board: &Scoreboard) -> Result<(), LogError> {
         let failed = |source| LogError::Detach { what: "starting the log process", source };
-        self.collector.as_mut().map_or(Ok(()), |c| c.start(board).map_err(failed))
+        let Some(collector) = &mut self.collector else { return Ok(()) };
+        collector.start(board).and_then(|()| collector.listen()).map_err(failed)
     }
 
     /// stdout and stderr of a new child (worker 0: the template), when they are not ours.
     pub fn output_for(&mut self, child: ChildId, worker: u32) -> Result<Option<OwnedFd>, String> {
-        let failed = |e| format!("its output cannot be collected: {e}");
-        self.collector.as_mut().map(|c| c.pipe_for(child, worker)).transpose().map_err(failed)
-    }
-
-    /// A child has ended.
-    pub fn forget(&mut self, child: ChildId) {
-        if let Some(collector) = &mut self.collector {
-            collector.forget(child);
+        let failed = |e: std::io::Error| format!("its output cannot be collected: {e}");
+        match &mut self.collector {
+            Some(c) => c.pipe_for(child, worker).map(Some).map_err(|e| failed(e.into())),
+            // Ours are those of the generation before.
+            None if !self.ours => self.direct().map(|fd| fd.try_clone_to_owned()).transpose().map_err(failed),
+            None => Ok(None),
         }
-    }
-
-    /// A process was reaped: whether it was the log process.
-    pub fn reaped(&mut self, pid: i32) -> bool {
-        self.collector.as_mut().is_some_and(|c| c.reaped(pid))
     }
 
     /// Follow a configuration that was read again, as far as the log can.
@@ -208,7 +237,7 @@ impl Logs {
     /// How a new process gets its log: the word of the contract, and the descriptor. None: by its stderr.
     pub fn for_child(&self) -> Option<(&'static str, BorrowedFd<'_>)> {
         match &self.collector {
-            Some(collector) => Some(("records", collector.records())),
+            Some(collector) => collector.records().map(|fd| ("records", fd)),
             None => self.own.as_ref().map(|fd| ("own", fd.as_fd())),
         }
     }
@@ -216,7 +245,7 @@ impl Logs {
     /// Whether something has to be looked at every second.
     pub fn needs_looks(&self) -> bool {
         let touches = !self.touch_reopen.is_empty() || !self.touch_rotate.is_empty();
-        let missing = self.collector.as_ref().is_some_and(Collector::is_missing);
+        let missing = self.collector.iter().chain(&self.leaving).any(Collector::is_missing);
         touches || missing || self.pending || self.file.as_ref().is_some_and(LogFile::is_limited)
     }
 }
@@ -268,8 +297,11 @@ impl Master<'_> {
         if let Err(e) = log::redirect(file.file()) {
             log::line(e);
         }
-        let children = self.supervisor.children().keys();
-        let failed = children.filter(|&&child| {
+        let (since, coming) = (self.logs.since, self.logs.coming.as_ref().map(|c| c.since));
+        let children = self.supervisor.children().iter();
+        // Those before and after have logs of their own.
+        let children = children.filter(|(_, c)| c.generation >= since && Some(c.generation) != coming);
+        let failed = children.filter(|&(&child, _)| {
             let sent = self.processes.send(child, &ToWorker::ReopenLogs, &[file.file().as_fd()]);
             // One whose socket is full gets it later; one that has none has ended.
             sent == Err(nix::Error::EAGAIN)
@@ -282,9 +314,7 @@ impl Master<'_> {
         if self.logs.pending {
             self.spread();
         }
-        if let Some(collector) = &mut self.logs.collector {
-            collector.revive(self.board.scoreboard());
-        }
+        self.logs.revive(self.board.scoreboard());
         let reopen = self.logs.touch_reopen.changed().is_some();
         let rotate = self.logs.touch_rotate.changed().is_some();
         let large = self.logs.file.as_ref().is_some_and(LogFile::is_too_large);

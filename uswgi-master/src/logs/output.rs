@@ -215,6 +215,14 @@ impl Output {
         self.sink.lost() + self.lost
     }
 
+    /// The file that it writes to, a FIFO too.
+    pub fn names(&self) -> Option<&LogFile> {
+        match &self.destination {
+            Destination::File(file, _) => Some(file),
+            _ => None,
+        }
+    }
+
     /// The file, if it is one.
     pub fn log_file(&mut self) -> Option<&mut LogFile> {
         match &mut self.destination {

@@ -49,6 +49,8 @@ pub enum Order {
     Reopen,
     /// Rotate all files.
     Rotate,
+    /// Others took its place: read until nobody writes to it any more, and end.
+    Leave,
     /// All others have ended: write what is there, and end. (Without it, when the master has died, workers may
     /// still finish their requests.)
     End,
@@ -227,7 +229,7 @@ impl State<'_> {
             match order {
                 Order::Rotate => self.rotate(i, false),
                 Order::Reopen => self.reopen(i),
-                Order::Read(_) | Order::End => {}
+                Order::Read(_) | Order::Leave | Order::End => {}
             }
         }
     }
@@ -298,7 +300,11 @@ pub fn run(work: Work, board: &Scoreboard) {
     pipes.into_iter().for_each(|(source, fd)| add(&mut slots, source, fd));
     let mut records_open = true;
     let mut end: Option<Instant> = None;
+    let mut leaving = false;
     loop {
+        if leaving && !records_open && slots.iter().all(Option::is_none) {
+            break;
+        }
         let unfinished = slots.iter().flatten().any(|p| p.lines.is_open());
         let timeout = match end {
             Some(at) => {
@@ -328,6 +334,7 @@ pub fn run(work: Work, board: &Scoreboard) {
                 CONTROL => loop {
                     match receive(&control) {
                         Ok(Some((Order::Read(source), Some(fd)))) => add(&mut slots, source, fd),
+                        Ok(Some((Order::Leave, _))) => leaving = true,
                         Ok(Some((Order::End, _))) => end = Some(Instant::now()),
                         Ok(Some((order, _))) => {
                             drain(&records, &mut buffer, |bytes| reader.feed(bytes, |r| state.record(&r)));
@@ -356,6 +363,8 @@ pub fn run(work: Work, board: &Scoreboard) {
                     let Pipe { fd, lines, .. } = pipe;
                     if !drain(fd, &mut buffer, |bytes| lines.feed(bytes, |text| state.put(&what, text))) {
                         lines.finish(|text| state.put(&what, text));
+                        // The master has it open too, so that closing it would leave it in the epoll.
+                        let _ = epoll.delete(&*fd);
                         slots[slot] = None;
                     }
                 }
