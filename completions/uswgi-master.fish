@@ -86,11 +86,11 @@ complete -c uswgi-master -l gid -d 'Group to become, by name or number.' -r -F
 complete -c uswgi-master -l add-gid -d 'Supplementary group to add. Repeatable.' -r -F
 complete -c uswgi-master -l immediate-uid -d 'User to become before anything else is done: before the sockets and pidfiles are made.' -r -F
 complete -c uswgi-master -l immediate-gid -d 'Group to become before anything else is done.' -r -F
-complete -c uswgi-master -l hook-asap -d 'Runs before anything else; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-asap -d 'Runs before anything else, and again with every reload; a failure ends the start or the reload. Repeatable.' -r -F
 complete -c uswgi-master -l hook-pre-jail -d 'Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l hook-in-jail -d 'Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable.' -r -F
-complete -c uswgi-master -l hook-as-root -d 'Runs as root, before privileges are dropped; a failure ends the start. Repeatable.' -r -F
-complete -c uswgi-master -l hook-as-user -d 'Runs after privileges were dropped; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-as-root -d 'Runs as root, before privileges are dropped, and again with every reload of a master that is root still; a failure ends the start or the reload. Repeatable.' -r -F
+complete -c uswgi-master -l hook-as-user -d 'Runs after privileges were dropped, and again with every reload; a failure ends the start or the reload. Repeatable.' -r -F
 complete -c uswgi-master -l hook-as-user-atexit -d 'Runs when the instance has ended; a failure is logged. Repeatable.' -r -F
 complete -c uswgi-master -l hook-pre-app -d 'Runs in the process that loads the app, before it does; a failure ends the start or the reload. Repeatable.' -r -F
 complete -c uswgi-master -l hook-post-app -d 'Runs in the process that loads the app, after it did; a failure ends the start or the reload. Repeatable.' -r -F
@@ -101,11 +101,11 @@ complete -c uswgi-master -l hook-accepting-once -d 'Runs in each worker when it 
 complete -c uswgi-master -l hook-accepting1-once -d 'Runs in the first worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
 complete -c uswgi-master -l hook-master-start -d 'Runs before the first process starts. unix_signal:15 gracefully_kill_them_all makes TERM stop gracefully. Repeatable.' -r -F
 complete -c uswgi-master -l hook-touch -d 'FILE ACTION:ARGUMENTS: as touch-exec, with the actions of the other hooks. Repeatable.' -r -F
-complete -c uswgi-master -l exec-asap -d 'Runs before anything else; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l exec-asap -d 'Runs before anything else, and again with every reload; a failure ends the start or the reload. Repeatable.' -r -F
 complete -c uswgi-master -l exec-pre-jail -d 'Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l exec-in-jail -d 'Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable.' -r -F
-complete -c uswgi-master -l exec-as-root -d 'Runs as root, before privileges are dropped; a failure ends the start. Repeatable.' -r -F
-complete -c uswgi-master -l exec-as-user -d 'Runs after privileges were dropped; a failure ends the start. Repeatable.' -r -F
+complete -c uswgi-master -l exec-as-root -d 'Runs as root, before privileges are dropped, and again with every reload of a master that is root still; a failure ends the start or the reload. Repeatable.' -r -F
+complete -c uswgi-master -l exec-as-user -d 'Runs after privileges were dropped, and again with every reload; a failure ends the start or the reload. Repeatable.' -r -F
 complete -c uswgi-master -l exec-as-user-atexit -d 'Runs when the instance has ended; a failure is logged. Repeatable.' -r -F
 complete -c uswgi-master -l exec-pre-app -d 'Runs in the process that loads the app, before it does; a failure ends the start or the reload. Repeatable.' -r -F
 complete -c uswgi-master -l exec-post-app -d 'Runs in the process that loads the app, after it did; a failure ends the start or the reload. Repeatable.' -r -F

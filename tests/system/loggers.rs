@@ -236,6 +236,21 @@ fn a_reload_changes_the_form_too() {
 }
 
 #[test]
+fn what_a_reload_says_of_the_configuration_is_in_the_log() {
+    for more in ["log-master = true", "threads = 1"] {
+        let mut server = site().start();
+        let ini = server.dir.join("uwsgi.ini");
+        let text = fs::read_to_string(&ini).unwrap() + more;
+        fs::write(&ini, format!("{text}\n")).unwrap();
+        server.reload();
+        fs::write(&ini, format!("{text}\nprocname = x\n")).unwrap();
+        server.reload();
+        server.stop(Signal::SIGTERM);
+        assert!(server.log().contains("procname has no effect here"), "{more}: {}", server.log());
+    }
+}
+
+#[test]
 fn daemonize_and_the_log_process_go_together() {
     let site = site();
     let log = site.dir.join("daemon.log");

@@ -98,7 +98,7 @@ pub struct Job {
 pub struct Phases {
     /// Before anything else.
     pub asap: Vec<Step>,
-    /// Before anything is bound (`pre-jail`, then `in-jail`: there is no jail in between).
+    /// Before anything is bound and before `chroot` (`pre-jail`, then `in-jail`, which uWSGI runs outside too).
     pub jail: Vec<Step>,
     /// As root, before privileges are dropped. Nothing runs when the master is not root.
     pub as_root: Vec<Step>,

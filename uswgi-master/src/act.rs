@@ -149,14 +149,19 @@ impl Master<'_> {
     /// Begin to read the configuration; the answer comes when it comes.
     fn read_again(&mut self, generation: u64) {
         if let Some(why) = self.out_of_reach.clone() {
-            let answer = self.keep(generation);
             log::line(&why);
             self.note = why;
-            return self.queue.push_front(Event::Config(answer));
         }
+        let kept = self.setup().filter(|_| self.out_of_reach.is_some()).map(|s| s.instance.clone());
         let (load, n) = (self.load, self.reads);
         self.reads += 1;
-        match Reading::begin(generation, &self.events, move || load(n)) {
+        let step_env = self.step_env.clone();
+        let load = move || {
+            let mut i = kept.map_or_else(|| load(n), Ok)?;
+            i.env.splice(0..0, step_env);
+            Ok(i)
+        };
+        match Reading::begin(generation, &self.events, load) {
             Ok(reading) => {
                 self.processes.expect(reading.pid());
                 self.reading = Some(reading);
@@ -179,9 +184,8 @@ impl Master<'_> {
     fn take_over(
         &mut self,
         generation: u64,
-        mut instance: uswgi_conf::instance::Instance,
+        instance: uswgi_conf::instance::Instance,
     ) -> Result<crate::supervisor::Plan, String> {
-        instance.env.splice(0..0, self.step_env.iter().cloned());
         let held: Vec<Setup> = self.generations.values().cloned().collect();
         let setup = reload::prepare(instance, self.board.scoreboard(), &held)?;
         drop(held);

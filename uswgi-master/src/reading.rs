@@ -5,12 +5,14 @@
 //! every child that ends, those of a thread too, and because a configuration that loops, crashes or eats
 //! memory then costs the child only. What it has read comes back as JSON through a pipe.
 //!
-//! It must never change anything: it reads, `reload` and `act` decide.
+//! With `lazy-apps` there is no template to run the steps of the start again: this process does, after it has read.
+//!
+//! It must never change anything of the master: it reads, `reload` and `act` decide.
 #![forbid(unsafe_code)]
 
-use crate::ConfigError;
 use crate::events::{Events, Woken};
 use crate::sys;
+use crate::{ConfigError, log, steps};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe2, read};
@@ -23,6 +25,8 @@ use uswgi_conf::instance::Instance;
 
 /// How long it may take.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// How long the steps may take that run after it.
+const STEPS: Duration = Duration::from_secs(300);
 /// Largest configuration, as JSON.
 const MOST: usize = 64 * 1024 * 1024;
 
@@ -38,6 +42,8 @@ pub struct Reading {
     pipe: OwnedFd,
     text: Vec<u8>,
     until: Instant,
+    /// It is read, and steps run.
+    steps: bool,
 }
 
 /// Read it, whatever is in it.
@@ -46,6 +52,19 @@ fn answer(load: impl FnOnce() -> Result<Instance, ConfigError>) -> Answer {
         Ok(read) => read.map_err(|e| e.message),
         Err(_) => Err("reading the configuration has failed (a bug of uswgi-conf)".into()),
     }
+}
+
+/// Run the steps of a reload that no template runs; `begins` is called before the first of them.
+fn run_steps(mut i: Instance, begins: impl FnOnce()) -> Answer {
+    let steps = steps::again(&i);
+    if i.lazy_apps && !steps.iter().all(|(list, _)| list.is_empty()) {
+        begins();
+        for (list, here) in &steps {
+            let ran = if *here { steps::run_here(list, &mut i) } else { steps::run(list, &mut i) };
+            ran.map_err(|e| e.to_string())?;
+        }
+    }
+    Ok(i)
 }
 
 impl Reading {
@@ -61,13 +80,18 @@ impl Reading {
         let master = nix::unistd::getpid();
         match sys::fork_single_threaded().map_err(|e| failed(&e))? {
             sys::Side::Child => {
+                // Its records go through a descriptor that is closed next.
+                log::send_to(None, false);
                 // What the master closes from now on must be closed: no copies of it here.
                 sys::close_all_but(&mut vec![0, 1, 2, writer.as_raw_fd()]);
                 let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
                 // What it runs ends with it.
                 let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
                 if nix::unistd::getppid() == master {
-                    say(writer, &answer(load));
+                    let mut pipe = File::from(writer);
+                    // White space in front of JSON: it is read, now it may take longer.
+                    let read = answer(load).and_then(|i| run_steps(i, || drop(pipe.write_all(b" "))));
+                    say(pipe, &read);
                 }
                 sys::exit_now(0)
             }
@@ -78,7 +102,7 @@ impl Reading {
                     return Err(failed(&e));
                 }
                 let until = Instant::now() + DEADLINE;
-                Ok(Reading { generation, pid, reaped: false, pipe, text: Vec::new(), until })
+                Ok(Reading { generation, pid, reaped: false, pipe, text: Vec::new(), until, steps: false })
             }
         }
     }
@@ -108,13 +132,22 @@ impl Reading {
                 Ok(n) if self.text.len() + n > MOST => {
                     return Some(Err("the configuration is too large".into()));
                 }
-                Ok(n) => self.text.extend_from_slice(&piece[..n]),
+                Ok(n) => {
+                    self.text.extend_from_slice(&piece[..n]);
+                    if !std::mem::replace(&mut self.steps, true) {
+                        self.until = now + STEPS;
+                    }
+                }
                 Err(nix::Error::EINTR) => {}
                 Err(nix::Error::EAGAIN) => break,
                 Err(e) => return Some(Err(format!("the configuration cannot be read again: {e}"))),
             }
         }
         (self.until <= now).then(|| {
+            if self.steps {
+                let seconds = STEPS.as_secs();
+                return Err(format!("the steps before the application took longer than {seconds} s"));
+            }
             let seconds = DEADLINE.as_secs();
             Err(format!("reading the configuration took longer than {seconds} s; what it fetches or runs must be quicker"))
         })
@@ -141,9 +174,8 @@ impl Drop for Reading {
     }
 }
 
-fn say(writer: OwnedFd, answer: &Answer) {
+fn say(mut file: File, answer: &Answer) {
     let text = serde_json::to_vec(answer).unwrap_or_default();
-    let mut file = File::from(writer);
     let _ = file.write_all(&text);
     let _ = std::io::stdout().flush();
 }

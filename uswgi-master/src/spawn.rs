@@ -159,17 +159,18 @@ pub fn settings_for(i: &Instance, kind: Kind, generation: u64, max_requests: u64
     }
 }
 
-/// The steps of a process. A reload runs those of the start that need no root again, as uWSGI does: in the
-/// template, where a failure leaves the old generation as it is.
+/// The steps of a process. A reload runs those of the start again, as uWSGI does: in the template, where a failure
+/// leaves the old generation as it is; without a template before that (see `reading`).
 fn steps_for(i: &Instance, kind: Kind, generation: u64) -> settings::Steps {
     let p = &i.tasks.phases;
     let again = generation > 1 && kind == Kind::Template;
+    let [asap, as_root, as_user, master_start] = crate::steps::again(i).map(|(steps, _)| steps);
     let all = |lists: &[&Vec<Step>]| lists.iter().flat_map(|l| l.iter().cloned()).collect();
     let none = Vec::new();
     let only = |wanted: bool, list| if wanted { list } else { &none };
     settings::Steps {
-        pre_app: all(&[only(again, &p.asap), only(again, &p.as_user), &p.pre_app]),
-        post_app: all(&[&p.post_app, only(again, &p.master_start)]),
+        pre_app: all(&[only(again, &asap), only(again, &as_root), only(again, &as_user), &p.pre_app]),
+        post_app: all(&[&p.post_app, only(again, &master_start)]),
         worker: all(&[&p.post_fork, &p.accepting]),
         first_worker: p.accepting_first.clone(),
     }

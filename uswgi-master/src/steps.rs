@@ -85,6 +85,15 @@ pub(crate) fn run_here(steps: &[Step], i: &mut Instance) -> Result<(), StepError
     ran
 }
 
+/// The steps of the start that a reload runs again, as uWSGI does when it starts itself anew; whether they are relative
+/// to the directory of the start. Those around the jail are not among them: sockets and jail stay. Nor is the end.
+pub(crate) fn again(i: &Instance) -> [(Vec<Step>, bool); 4] {
+    let p = &i.tasks.phases;
+    let root = nix::unistd::Uid::effective().is_root();
+    let as_root = if root { p.as_root.clone() } else { Vec::new() };
+    [(p.asap.clone(), true), (as_root, true), (p.as_user.clone(), true), (p.master_start.clone(), false)]
+}
+
 /// Run the steps of the end: a failure is said, and the next one runs.
 pub(crate) fn run_all(steps: &[Step], i: &mut Instance) {
     for step in steps {
