@@ -122,6 +122,12 @@ fn everything_after_the_pidfile_and_the_log_is_seen_from_inside() {
     for pid in server.family() {
         assert_eq!(fs::read_link(format!("/proc/{pid}/root")).unwrap(), jail, "process {pid}");
         assert_eq!(u64::from(fs::metadata(format!("/proc/{pid}")).unwrap().uid()), USER);
+        // A directory of outside that is open would be a way out.
+        for fd in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
+            let leads = fs::read_link(fd.path()).unwrap_or_default();
+            let out = fs::metadata(fd.path()).is_ok_and(|m| m.is_dir()) && !leads.starts_with(&jail);
+            assert!(!out, "process {pid}: {}", leads.display());
+        }
     }
     let owner = |name: &str| fs::metadata(jail.join("run").join(name)).unwrap().uid();
     assert_eq!(["as-root", "three.pid"].map(owner), [0, 0]);

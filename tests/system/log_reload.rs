@@ -140,3 +140,32 @@ fn a_log_process_that_is_killed_while_it_leaves_is_followed_by_one_that_ends() {
     until("the end of the old log process", || (log_processes(&server) == 1).then_some(()));
     server.stop(Signal::SIGTERM);
 }
+
+#[test]
+fn a_file_that_only_root_can_open_stays_open() {
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "this test has to start as root, as the instance does: sudo make test"
+    );
+    let site = Site::new().app("probe").home(&uswgi_tests::paths::public_venv()).http();
+    let closed = site.dir.join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let log = closed.join("log");
+    let site =
+        site.option("uid", "nobody").option("gid", "nogroup").option("log-format", "request %(uri) end");
+    let site = site.option("logto", log.display());
+    let base = site.text();
+    let mut server = site.start();
+    // Direct, through the log process, in another form, and back.
+    for (n, more) in ["log-master = true", "log-encoder = suffix x", "log-json = true", ""].iter().enumerate()
+    {
+        rewrite(&server, &base, more);
+        assert_eq!(server.ctl(&["reload", "--wait", "--drain"]).status.code(), Some(0), "{more}");
+        server.get(&format!("/hello?{n}")).expect(200);
+        let line = format!("/hello?{n}");
+        until(&line, || fs::read_to_string(&log).unwrap().contains(&line).then_some(()));
+    }
+    server.stop(Signal::SIGTERM);
+    assert!(fs::read_to_string(&log).unwrap().ends_with("uswgi-master: stopped\n"));
+}
