@@ -64,6 +64,8 @@ fn furnish(jail: &Path, script: &Path) {
         }
         text += &format!("mount --bind {0} {1}\n", dir.display(), inside.display());
     }
+    // Another program in the same namespace, by its path.
+    text += "case \"$1\" in /*) exec \"$@\" ;; esac\n";
     text += &format!("exec {} \"$@\"\n", paths::command("uswgi-master").display());
     executable(&script.with_extension("inner"), &text);
     let unshare = paths::tool("unshare");
@@ -213,6 +215,25 @@ fn a_configuration_in_the_jail_is_read_again_from_inside() {
     let logs = uswgi_tests::temp::names(&jail.join("run"));
     assert!(logs.len() == 2 && logs.iter().all(|n| n.starts_with("jail.log")), "{logs:?}");
     assert!(!jail.join("uwsgi.pid").exists(), "a pidfile below the jail is removed");
+}
+
+#[test]
+fn lint_tries_the_application_inside() {
+    let (site, jail) = site();
+    fs::write(site.ini(), site.text()).unwrap();
+    let lint = || {
+        let mut lint = uswgi_tests::process::command(site.dir.join("start"));
+        lint.arg(paths::command("uswgi-conf")).args(["lint", "--check-app"]).arg(site.ini());
+        let out = uswgi_tests::process::run(lint, PATIENCE);
+        String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
+    };
+    let said = lint();
+    assert!(said.contains("findings") && !said.contains("does not load"), "{said}");
+    assert!(said.contains("jail-config") && !said.contains("jail-incomplete"), "{said}");
+    fs::write(jail.join("srv/app.py"), "import nothing_of_this_name\n").unwrap();
+    let said = lint();
+    assert!(said.contains("app does not load"), "{said}");
+    assert!(said.contains("nothing_of_this_name") && said.contains("/srv/app.py"), "{said}");
 }
 
 #[test]

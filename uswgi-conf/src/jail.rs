@@ -1,5 +1,5 @@
 //! Paths of a jail (`chroot`), seen from outside and from inside. Pure but for [`enter`], which a process says
-//! once, after it has gone in: from then on the files of a configuration are found by their names of before.
+//! once, before it goes in: from then on the files of a configuration are found by their names of before.
 
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
@@ -34,16 +34,27 @@ impl Jail {
     }
 }
 
-static ENTERED: OnceLock<Jail> = OnceLock::new();
+/// The jail, and the CPUs that were counted outside: inside there may be nothing to count by.
+static ENTERED: OnceLock<(Jail, usize)> = OnceLock::new();
 
-/// This process lives in the jail from now on.
+/// This process goes into the jail next.
 pub fn enter(jail: Jail) {
-    let _ = ENTERED.set(jail);
+    let cpus = crate::system::cpus();
+    let _ = ENTERED.set((jail, cpus));
+}
+
+fn entered() -> Option<&'static Jail> {
+    ENTERED.get().map(|(jail, _)| jail)
+}
+
+/// The number of CPUs, as it was before.
+pub(crate) fn cpus() -> Option<usize> {
+    ENTERED.get().map(|(_, cpus)| *cpus)
 }
 
 /// The name by which a file of the configuration can be opened now.
 pub(crate) fn seen(path: &Path) -> Cow<'_, Path> {
-    match ENTERED.get().and_then(|jail| jail.inside(path)) {
+    match entered().and_then(|jail| jail.inside(path)) {
         Some(inside) => inside.into(),
         None => path.into(),
     }
@@ -53,13 +64,13 @@ pub(crate) fn seen(path: &Path) -> Cow<'_, Path> {
 pub(crate) fn real(path: &Path) -> std::io::Result<PathBuf> {
     let there = seen(path);
     let real = std::fs::canonicalize(&there)?;
-    let moved = ENTERED.get().filter(|_| matches!(there, Cow::Owned(_)));
+    let moved = entered().filter(|_| matches!(there, Cow::Owned(_)));
     Ok(moved.map_or(real.clone(), |jail| jail.outside(&real)))
 }
 
 /// The directory of the start, when it is not the current one any more.
 pub(crate) fn start() -> Option<&'static Path> {
-    ENTERED.get().map(|jail| jail.start.as_path())
+    entered().map(|jail| jail.start.as_path())
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ pub(crate) fn hostname() -> Vec<u8> {
 
 /// CPUs that this process may use: affinity mask and cgroup quota count.
 pub(crate) fn cpus() -> usize {
+    if let Some(cpus) = crate::jail::cpus() {
+        return cpus;
+    }
     crate::cpus::usable(crate::cpus::mask(), std::path::Path::new("/"))
 }
 

@@ -141,9 +141,9 @@ fn missing(jail: &Jail, outside: &Path) -> JailError {
 /// Go in. The working directory is the jail's root from now on.
 pub fn enter(jail: &Jail) -> Result<(), JailError> {
     let refused = |e: nix::Error| JailError::Refused { root: jail.written.clone(), source: e.into() };
+    uswgi_conf::jail::enter(jail.clone());
     nix::unistd::chroot(&jail.root).map_err(refused)?;
     nix::unistd::chdir("/").map_err(refused)?;
-    uswgi_conf::jail::enter(jail.clone());
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! asked for.
 
 use crate::instance::Instance;
+use crate::jail::Jail;
 use crate::{Command as Loaded, load};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,8 +27,23 @@ fn source(app: &App, callable: &str) -> String {
     if text.contains(':') || callable == "application" { text } else { format!("{text}:{callable}") }
 }
 
+/// The launcher, or `chroot` with the launcher in the jail: an app there sees what is inside alone.
+fn command(jail: Option<&Jail>) -> Result<Command, String> {
+    let outside = launcher();
+    let Some(jail) = jail else { return Ok(Command::new(outside)) };
+    if !nix::unistd::Uid::effective().is_root() {
+        let root = jail.written.display();
+        return Err(format!(
+            "the application lives in the jail {root}, which only root can enter: run this as root"
+        ));
+    }
+    let mut command = Command::new("chroot");
+    command.arg(&jail.root).arg(jail.inside(&outside).unwrap_or(outside));
+    Ok(command)
+}
+
 fn check(instance: &Instance, app: &App) -> Result<(), String> {
-    let mut command = Command::new(launcher());
+    let mut command = command(crate::lint::jail_of(instance).as_ref())?;
     if let Some(home) = &instance.home {
         command.arg("--home").arg(home);
     }

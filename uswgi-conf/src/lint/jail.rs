@@ -8,7 +8,7 @@ use crate::jail::Jail;
 use std::path::{Path, PathBuf};
 
 /// The jail that is configured, as far as it can be looked at.
-pub(super) fn of(i: &Instance) -> Option<Jail> {
+pub(crate) fn of(i: &Instance) -> Option<Jail> {
     let written = std::path::absolute(i.chroot.as_ref()?).ok()?;
     let root = std::fs::canonicalize(&written).unwrap_or_else(|_| written.clone());
     Some(Jail { root, written, start: std::env::current_dir().unwrap_or_default() })

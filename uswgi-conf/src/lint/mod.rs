@@ -16,6 +16,7 @@ pub mod codes;
 mod conflicts;
 pub mod fix;
 mod jail;
+pub(crate) use jail::of as jail_of;
 mod system;
 mod text;
 mod values;
