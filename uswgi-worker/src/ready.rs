@@ -387,7 +387,7 @@ impl Hands {
         let started = monotonic_us();
         conn.name_peer();
         let mut response = std::mem::take(&mut self.response);
-        response.claim = None;
+        response.claims = false;
         prepare(&mut response, &self.engine, &conn, &self.request);
         response.head = Some(Arc::new(found.head));
         if let Some((fd, offset, length)) = found.file {

@@ -3,8 +3,10 @@
 //! Knows no Python objects but [`HeldBytes`] that it passes on. Sends without waiting as long as what waits
 //! fits the write buffer; beyond that it waits, bounded, and its caller must have released the GIL.
 
+mod head;
+mod output;
+
 use crate::engine::Engine;
-use crate::lent::{self, TOGETHER};
 use crate::pending::{HeldBytes, Pending};
 use crate::sys;
 use std::io::{self, Write};
@@ -12,30 +14,12 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use uswgi_proto::scoreboard::monotonic_us;
 
-/// Bytes of output that may wait for a client before the application has to.
-const WRITE_BUFFER: usize = 1 << 20;
+pub(crate) use head::AppHead;
+
 /// A chunk up to this size is copied behind its frame, to be one send.
 const COPY_CHUNK: usize = 32 * 1024;
 /// A body up to this size is copied behind the head: send(2) of one piece is cheaper than of two.
 pub(crate) const COPY_BODY: usize = 4 * 1024;
-/// A piece that comes so soon after the last send may wait for more pieces.
-const QUICKLY_US: u64 = 1_000;
-/// Slowest client that a thread waits for, bytes a second, after the first half minute.
-const SLOWEST: u64 = 256;
-
-/// What the application said in `start_response`.
-#[derive(Default)]
-pub(crate) struct AppHead {
-    pub(crate) status: u16,
-    /// `CODE reason`.
-    pub(crate) status_text: Vec<u8>,
-    /// `Name: value\r\n` lines.
-    pub(crate) lines: Vec<u8>,
-    pub(crate) count: u32,
-    pub(crate) content_length: Option<u64>,
-    pub(crate) has_date: bool,
-    pub(crate) close: bool,
-}
 
 /// One answer. Reused from request to request.
 #[derive(Default)]
@@ -51,8 +35,8 @@ pub(crate) struct Response {
     /// Headers for every answer, as lines.
     extra: Vec<u8>,
     pub(crate) timeout_ms: i32,
-    /// With harakiri: the first byte has to be claimed in this thread's cell.
-    pub(crate) claim: Option<(Arc<Engine>, usize)>,
+    /// There is a deadline: the first byte has to be claimed in the thread's cell.
+    pub(crate) claims: bool,
 
     pub(crate) head: Option<Arc<AppHead>>,
     pub(crate) head_sent: bool,
@@ -74,8 +58,8 @@ pub(crate) struct Response {
     /// Bytes beyond the announced length were dropped.
     pub(crate) excess: bool,
     waited_us: u64,
-    /// Whose output the native thread sends while the application is at work.
-    lender: Option<(Arc<Engine>, usize)>,
+    /// The thread whose answer it is; the native thread sends its output while the application is at work.
+    of: Option<(Arc<Engine>, usize)>,
     /// It was lent something; `pending` is empty then.
     is_lent: bool,
     /// When a piece was sent last, `monotonic_us`.
@@ -83,14 +67,9 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// For the requests of one thread, `of`. `extra`: lines for every answer; `claim`: see there.
-    pub(crate) fn new(
-        extra: Vec<u8>,
-        timeout_ms: i32,
-        claim: Option<(Arc<Engine>, usize)>,
-        of: (Arc<Engine>, usize),
-    ) -> Response {
-        Response { extra, timeout_ms, claim, lender: Some(of), ..Response::default() }
+    /// For the requests of one thread, `of`. `extra`: lines for every answer; `claims`: see there.
+    pub(crate) fn new(extra: Vec<u8>, timeout_ms: i32, claims: bool, of: (Arc<Engine>, usize)) -> Response {
+        Response { extra, timeout_ms, claims, of: Some(of), ..Response::default() }
     }
 
     /// Forget the last answer, keep the memory.
@@ -109,75 +88,6 @@ impl Response {
         self.waited_us = 0;
         self.ended = false;
         self.sent_us = 0;
-    }
-
-    fn build_head(&mut self, whole_body: Option<u64>) {
-        let Some(head) = &self.head else { return };
-        let out = &mut self.out;
-        out.clear();
-        if self.http {
-            out.extend_from_slice(b"HTTP/1.1 ");
-        } else {
-            out.extend_from_slice(&self.protocol);
-            out.push(b' ');
-        }
-        out.extend_from_slice(&head.status_text);
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(&head.lines);
-        out.extend_from_slice(&self.extra);
-        let no_length = matches!(head.status, 204 | 304) || head.status < 200;
-        self.bodiless = self.head_only || no_length;
-        self.left = head.content_length;
-        if head.content_length.is_none()
-            && !no_length
-            && let Some(n) = whole_body
-        {
-            self.left = Some(n);
-            // Writing to a Vec cannot fail.
-            let _ = write!(out, "Content-Length: {n}\r\n");
-        }
-        if self.http {
-            if !head.has_date {
-                push_date(out);
-            }
-            if self.left.is_none() && !self.bodiless {
-                if self.minor >= 1 {
-                    self.chunked = true;
-                    out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
-                } else {
-                    self.keep_alive = false;
-                }
-            }
-            if head.close {
-                self.keep_alive = false;
-            }
-            if !self.keep_alive {
-                out.extend_from_slice(b"Connection: close\r\n");
-            } else if self.minor == 0 {
-                out.extend_from_slice(b"Connection: keep-alive\r\n");
-            }
-        }
-        out.extend_from_slice(b"\r\n");
-        self.head_bytes = out.len() as u64;
-    }
-
-    /// Claim the answer before its first byte; false: it is not ours any more.
-    fn begin(&mut self, whole_body: Option<u64>) -> bool {
-        if self.head_sent {
-            return self.failed.is_none();
-        }
-        if let Some((engine, thread)) = &self.claim
-            && !engine.threads[*thread].claim()
-        {
-            self.failed = Some(io::ErrorKind::TimedOut.into());
-            self.head_sent = true;
-            // The 504 is out (harakiri.rs); the books say so.
-            self.head = Some(Arc::new(AppHead { status: 504, ..AppHead::default() }));
-            return false;
-        }
-        self.build_head(whole_body);
-        self.head_sent = true;
-        true
     }
 
     /// Send a piece of the body. With `whole` it is all of it. `held` is the object of `data`, for large ones.
@@ -344,141 +254,6 @@ impl Response {
         sys::shutdown(self.fd, libc::SHUT_RDWR);
     }
 
-    /// Send, or keep what the socket does not take.
-    fn put(&mut self, a: &[u8], b: &[u8], held: Option<HeldBytes>) {
-        if self.failed.is_some() || (a.is_empty() && b.is_empty()) {
-            return;
-        }
-        let mut sent = 0;
-        if self.pending.is_empty() {
-            match sys::send2(self.fd, a, b) {
-                Ok(n) => sent = n,
-                Err(e) if sys::would_block(&e) => {}
-                Err(e) => {
-                    self.failed = Some(e);
-                    return;
-                }
-            }
-            if sent == a.len() + b.len() {
-                return;
-            }
-        }
-        let mut pushed = self.pending.push(&a[sent.min(a.len())..]);
-        let from = sent.saturating_sub(a.len());
-        match held {
-            Some(held) => self.pending.push_held(held, from),
-            None => pushed = pushed.and_then(|()| self.pending.push(&b[from..])),
-        }
-        match pushed {
-            Ok(()) => self.flush(),
-            Err(e) => self.failed = Some(e),
-        }
-    }
-
-    /// Send the last bytes, behind what was put together before; `taken_back`: there may be something.
-    fn put_last(&mut self, out: &[u8], taken_back: bool) {
-        if !out.is_empty() {
-            self.put(out, b"", None);
-        } else if taken_back && self.failed.is_none() {
-            self.flush();
-        }
-    }
-
-    /// Take a small piece that follows another at once, to be sent with the next ones; false: it has to be sent now.
-    /// Needs no system call, so the GIL can be kept.
-    pub(crate) fn gather(&mut self, data: &[u8]) -> bool {
-        let Some((engine, thread)) = &self.lender else { return false };
-        if !self.head_sent
-            || self.ended
-            || self.bodiless
-            || self.failed.is_some()
-            || !self.pending.is_empty()
-            || data.is_empty()
-            || data.len() > TOGETHER / 2
-            || self.left.is_some_and(|left| left < data.len() as u64)
-            || monotonic_us() > self.sent_us + QUICKLY_US
-            || !lent::is_possible()
-        {
-            return false;
-        }
-        let mut room = [0; 18];
-        let parts = match self.chunked {
-            true => [lent::chunk_head(data.len(), &mut room), data, b"\r\n"],
-            false => [b"", data, b""],
-        };
-        if !engine.threads[*thread].lent.add(self.fd, parts) {
-            return false;
-        }
-        self.is_lent = true;
-        engine.send_lent();
-        self.body_bytes += data.len() as u64;
-        if let Some(left) = &mut self.left {
-            *left -= data.len() as u64;
-        }
-        true
-    }
-
-    /// Let the native thread go on with what the socket did not take.
-    fn lend(&mut self) {
-        if let Some((engine, thread)) = &self.lender
-            && !self.pending.is_empty()
-            && self.failed.is_none()
-            && lent::is_possible()
-        {
-            engine.threads[*thread].lent.give(self.fd, std::mem::take(&mut self.pending));
-            self.is_lent = true;
-            engine.send_lent();
-        }
-    }
-
-    /// From here on nobody else sends; whether something was lent. In a child that the application forked it is left
-    /// to the parent.
-    fn take_back(&mut self) -> bool {
-        let was_lent = std::mem::take(&mut self.is_lent) && lent::is_possible();
-        if was_lent && let Some((engine, thread)) = &self.lender {
-            match engine.threads[*thread].lent.take_back() {
-                Ok(pending) => self.pending = pending,
-                Err(e) => self.failed = Some(e),
-            }
-        }
-        was_lent
-    }
-
-    /// Wait while more waits than the write buffer holds.
-    fn drain(&mut self) {
-        while self.failed.is_none() && self.pending.memory() > WRITE_BUFFER {
-            self.wait();
-        }
-    }
-
-    fn flush(&mut self) {
-        if let Err(e) = self.pending.flush(self.fd) {
-            self.failed = Some(e);
-        }
-    }
-
-    /// Wait until the client takes more, but not for ever.
-    fn wait(&mut self) {
-        let before = monotonic_us();
-        let unsent = sys::unsent(self.fd);
-        match sys::wait_for(self.fd, libc::POLLOUT, self.timeout_ms) {
-            Ok(true) => self.flush(),
-            // The socket says that it takes more only when a good part of its buffer is free; a slow client that
-            // gets on makes what it holds less.
-            Ok(false) if sys::unsent(self.fd) < unsent => {}
-            Ok(false) => self.failed = Some(io::ErrorKind::TimedOut.into()),
-            // A signal: the caller looks at it when it has the GIL again.
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => self.failed = Some(e),
-        }
-        self.waited_us += monotonic_us() - before;
-        let seconds = self.waited_us / 1_000_000;
-        let sent = self.body_bytes.saturating_sub(self.pending.memory() as u64 + sys::unsent(self.fd));
-        if seconds > 30 && sent / seconds < SLOWEST {
-            self.failed = Some(io::ErrorKind::TimedOut.into());
-        }
-    }
-
     /// Whether a body would be dropped anyway (HEAD, 204, 304).
     pub(crate) fn wants_no_body(&self) -> bool {
         self.head_sent && self.bodiless
@@ -488,10 +263,4 @@ impl Response {
     pub(crate) fn status(&self) -> u16 {
         self.head.as_ref().map_or(500, |h| h.status)
     }
-}
-
-fn push_date(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"Date: ");
-    crate::dates::http_date_now(out);
-    out.extend_from_slice(b"\r\n");
 }

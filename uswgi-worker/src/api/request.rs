@@ -95,7 +95,7 @@ fn set_user_harakiri(py: Python<'_>, seconds: i64) -> PyResult<()> {
     let engine = &current.engine;
     let (fd, answered) = match lock(&current.answer).as_mut() {
         Some(response) => {
-            response.claim = Some((engine.clone(), current.thread));
+            response.claims = true;
             (response.fd, response.head_sent)
         }
         None => return Ok(()),
