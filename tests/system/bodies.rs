@@ -108,6 +108,31 @@ fn an_unread_body_does_not_spoil_the_answer() {
 }
 
 #[test]
+fn bodies_that_follow_each_other_on_a_connection_are_not_mixed() {
+    if paths::original().is_some() {
+        return;
+    }
+    let server = Site::probe().start();
+    let address = server.http.clone().unwrap();
+    let mut c = uswgi_tests::http::Connection::open(&address).unwrap();
+    // Above 4 KiB the memory of a body changes hands instead of being copied.
+    for size in [5000_u64, 3, 16_384, 0, 65_536, 4096, 200_000, 60_000, 5000] {
+        let got = c.ask(&Request::post_pattern("/digest", size)).unwrap().expect(200).json();
+        assert_eq!(got["sha256"], Body::Pattern(size).sha256(), "{size}");
+    }
+    // The next request has come with the body.
+    let post = |body: &str| {
+        format!("POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let (first, second) = ("x".repeat(6000), "y".repeat(7000));
+    c.send((post(&first) + &post(&second)).as_bytes()).unwrap();
+    for body in [first, second] {
+        let got = c.reply("POST").unwrap().expect(200).json();
+        assert_eq!(got["sha256"], Body::Bytes(body.into_bytes()).sha256());
+    }
+}
+
+#[test]
 fn chunked_bodies_are_decoded() {
     let server = Site::probe().http().start();
     let Door::Http(address) = server.door() else { panic!("no HTTP") };

@@ -46,6 +46,8 @@ pub(crate) struct Ran {
     whole: bool,
     /// Bytes that came behind it.
     leftover: Vec<u8>,
+    /// Memory that held its body.
+    spare: Vec<u8>,
 }
 
 /// What a thread needs to run requests.
@@ -183,24 +185,24 @@ impl Runner {
             _ => 500,
         };
         self.conclude(py, conn, request, &mut response, result, status);
-        let (whole, leftover) = match input {
-            Ok(None) => (true, Vec::new()),
+        let (whole, (leftover, spare)) = match input {
+            Ok(None) => (true, Default::default()),
             Ok(Some(input)) => match input.get().detach(py, conn.raw()) {
-                Some(state) => (state.is_whole(), state.leftover()),
-                None => (false, Vec::new()),
+                Some(state) => (state.is_whole(), state.leave()),
+                None => (false, Default::default()),
             },
-            Err(_) => (false, Vec::new()),
+            Err(_) => (false, Default::default()),
         };
         self.response = Some(response);
         let cell = &self.engine.threads[self.thread];
         if (self.engine.settings.harakiri > 0 || self.notes.is_used()) && cell.end() {
             harakiri::clear(py, cell);
         }
-        Ran { started, app, body, whole, leftover }
+        Ran { started, app, body, whole, leftover, spare }
     }
 
     /// Send what is left to send, and close the books.
-    pub(crate) fn finish(&mut self, conn: &mut Conn, request: &Request, ran: Ran) -> After {
+    pub(crate) fn finish(&mut self, conn: &mut Conn, request: &Request, mut ran: Ran) -> After {
         let Some(mut response) = self.response.take() else { return After::Close { unread: false } };
         response.send_staged();
         self.write_books(conn, request, &response, &ran);
@@ -208,6 +210,10 @@ impl Runner {
             Body::Buffered(n) => request.head_length + n,
             _ => request.head_length,
         });
+        if conn.buffer.is_empty() && ran.spare.capacity() > conn.buffer.capacity() {
+            ran.spare.clear();
+            conn.buffer = ran.spare;
+        }
         conn.buffer.extend_from_slice(&ran.leftover);
         conn.served += 1;
         let after = settle(&mut response, ran.whole);

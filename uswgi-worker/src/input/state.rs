@@ -156,12 +156,13 @@ impl State {
         }
     }
 
-    /// Bytes received behind the body.
-    pub(crate) fn leftover(self) -> Vec<u8> {
-        match self.source {
+    /// Bytes received behind the body, and memory that the next request may use.
+    pub(crate) fn leave(self) -> (Vec<u8>, Vec<u8>) {
+        let leftover = match self.source {
             Source::Chunked { raw, .. } => raw,
             _ => Vec::new(),
-        }
+        };
+        (leftover, self.buffer)
     }
 }
 
@@ -177,8 +178,11 @@ fn copied(bytes: &[u8]) -> io::Result<Vec<u8>> {
     Ok(copy)
 }
 
+/// A buffered body from this size on is not copied: the head is, which is shorter.
+const MOVED: usize = 4 * 1024;
+
 /// The state for the body of the request at the start of a connection's buffer; the bytes of the body are
-/// moved out of it, and the head stays.
+/// moved out of it or copied, and the head stays.
 pub(crate) fn state_for(
     conn: &mut Conn,
     head_length: usize,
@@ -186,8 +190,14 @@ pub(crate) fn state_for(
     timeout_ms: i32,
 ) -> io::Result<Option<State>> {
     use crate::connection::Body;
+    let mut at = 0;
     let (buffer, source) = match body {
         Body::None => return Ok(None),
+        Body::Buffered(n) if n >= MOVED && conn.buffer.len() == head_length + n => {
+            at = head_length;
+            let head = copied(&conn.buffer[..head_length])?;
+            (std::mem::replace(&mut conn.buffer, head), Source::Done)
+        }
         Body::Buffered(n) => (copied(&conn.buffer[head_length..head_length + n])?, Source::Done),
         Body::Decoded => (conn.chunks.take().ok_or(io::ErrorKind::NotFound)?.decoded, Source::Done),
         Body::Spooled => {
@@ -215,7 +225,7 @@ pub(crate) fn state_for(
     };
     Ok(Some(State {
         buffer,
-        at: 0,
+        at,
         source,
         fd: conn.raw(),
         timeout_ms,
