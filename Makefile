@@ -20,7 +20,7 @@ help:
 	@echo "make test       prepare what the tests need, build, run every test"
 	@echo "make check      formatting, lints, files made by generators"
 	@echo "make bench      compare with other servers"
-	@echo "make soak       load for SOAK_MINUTES (30) with reloads; fails on a lost request or growing memory"
+	@echo "make soak       kills, stops, reloads and scaling at random under load for SOAK_MINUTES (30); fails on a lost request or growth"
 	@echo "make install    everything to DESTDIR PREFIX (/usr/local); make uninstall removes it"
 	@echo "make wheel      one wheel for every CPython from 3.9 up, in dist/; make sdist its source"
 	@echo "make deny       licences and origins of the dependencies; make msrv builds with the oldest Rust"
@@ -78,7 +78,8 @@ bench: release
 soak: release
 	tests/setup.sh
 	PROPTEST_CASES=5000 $(CARGO) test -q --workspace --exclude uswgi-tests
-	USWGI_TEST_BIN="$(abspath $(TARGET))/release" $(PYTHON) tests/soak.py --minutes $(SOAK_MINUTES)
+	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_MINUTES=$(SOAK_MINUTES) \
+	  $(CARGO) test -q -p uswgi-tests --test system chaos -- --nocapture
 	PROPTEST_CASES=200 tests/valgrind.sh
 	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_ROUNDS=25000 $(CARGO) test -q -p uswgi-tests --test system memory_is_flat
 

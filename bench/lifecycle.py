@@ -25,6 +25,8 @@ import servers
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKERS = 8
 REQUESTS = 200
+# Enough for full collections of Python's garbage collector in every worker.
+LATER = 4000
 
 
 def pss(root):
@@ -122,7 +124,10 @@ def start_and_memory(name, args, folder):
         before = measure.cpu_by_process(turn.server.pid)
         for _ in range(REQUESTS):
             get(turn.url)
-        return {"start": turn.start, "memory": pss(turn.server.pid), "served": worked(turn.server.pid, before)}
+        found = {"start": turn.start, "memory": pss(turn.server.pid), "served": worked(turn.server.pid, before)}
+        for _ in range(LATER - REQUESTS):
+            get(turn.url)
+        return {**found, "later": pss(turn.server.pid)}
 
 
 def reloads(name, args, folder, loadgen):
@@ -160,14 +165,16 @@ def main():
             for name in names:
                 one = start_and_memory(name, args, folder)
                 found[name].append({**one, **reloads(name, args, folder, loadgen)})
-    print("| server | start to first answer, ms | memory (PSS), MiB | processes that served | HUP to the last worker "
+    print(f"| server | start to first answer, ms | memory (PSS) after {REQUESTS} requests, MiB | processes that served "
+          f"| memory after {LATER} | HUP to the last worker "
           f"replaced, ms | the same under load, ms | throughput of {args.window:g} s with that, % | errors |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, rounds in found.items():
         def median(key, scale=1.0):
             values = [r[key] for r in rounds if r.get(key) is not None]
             return f"{statistics.median(values) * scale:.0f}" if values else ""
-        columns = [median("start", 1000), median("memory", 1 / 2**20), median("served"), median("reload", 1000),
+        columns = [median("start", 1000), median("memory", 1 / 2**20), median("served"),
+                   median("later", 1 / 2**20), median("reload", 1000),
                    median("loaded", 1000), median("share", 100), str(sum(r["errors"] for r in rounds))]
         print(f"| {name} | {' | '.join(columns)} |")
 

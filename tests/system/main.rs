@@ -7,6 +7,7 @@
 //! | autoreload | what an editor writes is served, or the reason is in the log |
 //! | bad_input | every mistake in a configuration is one clear message; every mistake on a socket costs nothing |
 //! | bodies | request bodies of every size and way to read them |
+//! | chaos | kills, stops, reloads and scaling at random; the books balance |
 //! | clients | libraries that look for the module uwsgi, as pip installs them |
 //! | ctl | uswgi-ctl and uswgi-conf |
 //! | deploy | the deploy script under load, with good and broken code |
@@ -64,6 +65,7 @@ mod api;
 mod autoreload;
 mod bad_input;
 mod bodies;
+mod chaos;
 mod clients;
 mod ctl;
 mod deploy;
