@@ -36,10 +36,14 @@ pub struct Process {
     status: Option<ExitStatus>,
 }
 
+fn new_mark() -> String {
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 impl Process {
     /// Start it in a group of its own, its output into a file.
     pub fn start(mut command: Command, log: &Path) -> Process {
-        let mark = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mark = new_mark();
         let open = || fs::OpenOptions::new().create(true).append(true).open(log).expect("log file");
         command.env(MARK, &mark).process_group(0).stdout(open()).stderr(open());
         let child = command.spawn().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
@@ -134,21 +138,58 @@ pub fn send(pid: i32, signal: Signal) {
     let _ = kill(Pid::from_raw(pid), signal);
 }
 
+/// Kill everything that is found until nothing is.
+fn end(mut found: impl FnMut() -> Vec<i32>) {
+    // What is stopped in a debugger's way dies of SIGKILL as well.
+    for _ in 0..200 {
+        let family = found();
+        if family.is_empty() {
+            break;
+        }
+        for pid in family {
+            send(pid, Signal::SIGKILL);
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
-        // What is stopped in a debugger's way dies of SIGKILL as well.
-        for _ in 0..200 {
-            let family = self.family();
-            if family.is_empty() {
-                break;
-            }
-            for pid in family {
-                send(pid, Signal::SIGKILL);
-            }
+        end(|| {
             let _ = self.child.try_wait();
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
+            self.family()
+        });
         let _ = self.child.wait();
+    }
+}
+
+/// What commands leave running behind them, a master that went to the background say: it ends with this value.
+pub struct Strays {
+    mark: String,
+}
+
+impl Default for Strays {
+    fn default() -> Self {
+        Strays { mark: new_mark() }
+    }
+}
+
+impl Strays {
+    /// What comes from this command belongs to it.
+    pub fn of(&self, command: &mut Command) {
+        command.env(MARK, &self.mark);
+    }
+
+    /// Pids of those that are alive.
+    pub fn pids(&self) -> Vec<i32> {
+        // No process is in that group.
+        family(&self.mark, -1)
+    }
+}
+
+impl Drop for Strays {
+    fn drop(&mut self) {
+        end(|| self.pids());
     }
 }
 

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 use uswgi_tests::machine::Machine;
+use uswgi_tests::process::Strays;
 use uswgi_tests::wait::PATIENCE;
 use uswgi_tests::{Server, paths, process};
 
@@ -85,6 +86,8 @@ fn all_blocks() -> Vec<Block> {
 
 /// The machine with its instance, which is a new one for each document, and where a block stopped it.
 struct Desk {
+    /// Before the folders: nothing is to run in them when they go.
+    strays: Strays,
     machine: Machine,
     server: Option<Server>,
     document: String,
@@ -92,7 +95,8 @@ struct Desk {
 
 impl Desk {
     fn new() -> Desk {
-        let desk = Desk { machine: Machine::new(), server: None, document: String::new() };
+        let strays = Strays::default();
+        let desk = Desk { strays, machine: Machine::new(), server: None, document: String::new() };
         desk.prepare();
         desk
     }
@@ -132,6 +136,7 @@ impl Desk {
         bash.env("PATH", format!("{}:{path}", paths::bin_dir().display()));
         bash.env("USWGI", paths::root()).env("USWGI_BUILT", paths::bin_dir());
         bash.env("HOME", self.machine.dir.path()).env("GIT_CONFIG_NOSYSTEM", "1").env("COLUMNS", "100");
+        self.strays.of(&mut bash);
         process::run(bash, PATIENCE)
     }
 
@@ -194,6 +199,20 @@ fn every_command_runs_as_it_stands() {
         ran += 1;
     }
     assert!(ran >= 10, "{ran}");
+}
+
+#[test]
+fn a_block_that_fails_leaves_no_master_behind() {
+    let desk = Desk::new();
+    let out = desk.bash(
+        "uswgi-master --http-socket 127.0.0.1:9100 --wsgi-file mysite/wsgi.py --pidfile left.pid --daemonize left.log\nfalse",
+    );
+    assert_eq!(out.status.code(), Some(1), "{out:?}");
+    let text = fs::read_to_string(desk.machine.dir.join("srv/mysite/left.pid")).unwrap();
+    let pid: i32 = text.trim().parse().unwrap();
+    assert!(process::alive(pid) && desk.strays.pids().contains(&pid), "{pid}");
+    drop(desk);
+    assert!(!process::alive(pid), "{pid}");
 }
 
 #[test]
