@@ -164,3 +164,13 @@ fn each_touch_file_has_its_meaning() {
     files.iter().for_each(|f| fs::remove_file(f).unwrap());
     assert!(stays(Duration::from_millis(2500), || server.reloads_done() == 3));
 }
+
+#[test]
+fn who_waits_in_vain_for_a_generation_reads_which_one_is_there() {
+    let server = Site::probe().start();
+    let out = server.ctl(&["wait", "--generation", "7", "--timeout", "0.2"]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(3), "{said}");
+    assert!(said.contains("generation 7 or a later one did not"), "{said}");
+    assert!(said.contains("ready, generation 1"), "{said}");
+}

@@ -1,5 +1,6 @@
 //! Why a verb failed: the sentence for the user and the exit code for scripts.
 
+use std::borrow::Cow;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::instance::TargetError;
 use uswgi_proto::steer::SteerError;
@@ -31,7 +32,7 @@ pub enum CtlError {
     #[error("{what} did not happen within {seconds} s{state}")]
     TimedOut {
         /// What was waited for.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// The limit.
         seconds: f64,
         /// How far it came; starts with a separator where it is not empty.

@@ -9,6 +9,7 @@ use crate::{report, status, steering, top};
 use clap::ArgMatches;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::time::Duration;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::instance::{Instance, pidfd_open, start_time};
@@ -152,9 +153,13 @@ fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError>
     }
 }
 
-pub(crate) fn timed_out(what: &'static str, deadline: Deadline, instance: &Instance) -> CtlError {
+pub(crate) fn timed_out(
+    what: impl Into<Cow<'static, str>>,
+    deadline: Deadline,
+    instance: &Instance,
+) -> CtlError {
     let state = format!("; {}", status::line(&Snapshot::take(instance)));
-    CtlError::TimedOut { what, seconds: deadline.seconds, state }
+    CtlError::TimedOut { what: what.into(), seconds: deadline.seconds, state }
 }
 
 fn stop(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
@@ -202,6 +207,10 @@ fn wait_for(target: &Target, options: &ArgMatches) -> Result<Report, CtlError> {
         };
     }
     let generation: u64 = options.get_one("generation").copied().unwrap_or(0);
+    let what: Cow<'static, str> = match generation {
+        0 => "readiness".into(),
+        n => format!("readiness of generation {n} or a later one").into(),
+    };
     loop {
         // It may not have been started yet, or be between two lives.
         let last = match target.open() {
@@ -212,7 +221,7 @@ fn wait_for(target: &Target, options: &ArgMatches) -> Result<Report, CtlError> {
                 });
                 match waited {
                     Waited::Is(s) => return Ok(Report::done(status::line(&s), facts(&instance))),
-                    Waited::TimedOut => return Err(timed_out("readiness", deadline, &instance)),
+                    Waited::TimedOut => return Err(timed_out(what, deadline, &instance)),
                     Waited::Ended => CtlError::Ended { pid: instance.pid, what: "it was ready" },
                 }
             }
@@ -221,7 +230,7 @@ fn wait_for(target: &Target, options: &ArgMatches) -> Result<Report, CtlError> {
         };
         if deadline.passed() {
             let state = format!("; {last}");
-            return Err(CtlError::TimedOut { what: "readiness", seconds: deadline.seconds, state });
+            return Err(CtlError::TimedOut { what, seconds: deadline.seconds, state });
         }
         std::thread::sleep(wait::INTERVAL);
     }
@@ -287,7 +296,7 @@ fn kill(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
         Waited::Ended => Err(CtlError::Ended { pid: instance.pid, what: "it noticed that the worker had" }),
         Waited::TimedOut => {
             let state = format!("; {sent}; {}", status::line(&Snapshot::take(instance)));
-            Err(CtlError::TimedOut { what, seconds: deadline.seconds, state })
+            Err(CtlError::TimedOut { what: what.into(), seconds: deadline.seconds, state })
         }
     }
 }
