@@ -166,6 +166,36 @@ fn each_touch_file_has_its_meaning() {
 }
 
 #[test]
+fn what_a_new_configuration_is_warned_of_is_told_to_who_waits() {
+    let server = Site::probe().option("umask", "022").start();
+    let warned = |args: &[&str]| -> serde_json::Value {
+        let out = server.ctl(&[&["--json"], args].concat());
+        assert!(out.status.success(), "{out:?}");
+        serde_json::from_slice::<serde_json::Value>(&out.stdout).unwrap()["warnings"].clone()
+    };
+    assert_eq!(warned(&["config"]), serde_json::json!([]));
+    let clean = text(&server);
+    rewrite(&server, &(clean.replace("umask = 022", "umask = 027") + "http-auto-gzip = true\n"));
+    // What needs a restart is wanted as long as it is not there.
+    for _ in 0..2 {
+        let out = server.ctl(&["reload", "--wait"]);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.success(), "{said}");
+        let line = |part| said.lines().any(|l| l.starts_with("warning: ") && l.contains(part));
+        assert!(line("http-auto-gzip has no effect here"), "{said}");
+        assert!(line("umask has changed in the configuration; that needs a restart"), "{said}");
+    }
+    let out = server.ctl(&["config", "umask"]);
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "umask = 022\n", "as it is in force");
+    assert_eq!(warned(&["reload", "--wait"]).as_array().unwrap().len(), 2);
+    assert_eq!(warned(&["config"]).as_array().unwrap().len(), 2);
+    let out = server.ctl(&["--quiet", "reload", "--wait"]);
+    assert!(out.status.success() && out.stderr.is_empty() && out.stdout.is_empty(), "{out:?}");
+    rewrite(&server, &clean);
+    assert_eq!(warned(&["reload", "--wait"]), serde_json::json!([]));
+}
+
+#[test]
 fn who_waits_in_vain_for_a_generation_reads_which_one_is_there() {
     let server = Site::probe().start();
     let out = server.ctl(&["wait", "--generation", "7", "--timeout", "0.2"]);

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::scoreboard::{InstanceState, WorkerState};
-use uswgi_proto::steer::{self, Answer, Reload, Request, STEER_FD};
+use uswgi_proto::steer::{self, Answer, Reload, Request, STEER_FD, STEER_VERSION};
 use uswgi_tests::{Server, Site, process, until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -229,7 +229,7 @@ fn the_dropped_user_owns_the_fifo_and_may_steer() {
     assert!(matches!(ask(&server, Request::Ping), Answer::Pong { .. }));
     let script = format!(
         "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/proc/{}/fd/{STEER_FD}'); \
-         s.sendall(b'{{\"version\":1,\"request\":{{\"verb\":\"ping\"}}}}'); s.shutdown(1); print(s.recv(999))",
+         s.sendall(b'{{\"version\":{STEER_VERSION},\"request\":{{\"verb\":\"ping\"}}}}'); s.shutdown(1); print(s.recv(999))",
         server.pid()
     );
     let mut user = process::command("python3");

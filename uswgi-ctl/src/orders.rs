@@ -9,7 +9,7 @@ use uswgi_proto::scoreboard::WorkerState;
 use uswgi_proto::show::snapshot::Worker;
 use uswgi_proto::show::{Snapshot, usage};
 use uswgi_proto::stacks::{self, Answer as Stacks};
-use uswgi_proto::steer::{self, Answer, Request};
+use uswgi_proto::steer::{self, Answer, Request, Setting};
 
 /// How long the master may take for an answer. It answers at once, or it is stopped.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,9 +31,30 @@ pub fn ask(instance: &Instance, request: &Request, timeout: Duration) -> Result<
 pub fn done(instance: &Instance, request: &Request, timeout: Duration) -> Result<String, CtlError> {
     match ask(instance, request, timeout)? {
         Answer::Done { message } => Ok(message),
-        other => {
-            Err(CtlError::Refused(format!("the master gave another answer than was asked for: {other:?}")))
-        }
+        other => Err(other_answer(&other)),
+    }
+}
+
+fn other_answer(answer: &Answer) -> CtlError {
+    CtlError::Refused(format!("the master gave another answer than was asked for: {answer:?}"))
+}
+
+/// The settings in force.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Generation that has them.
+    pub generation: u64,
+    /// In order.
+    pub settings: Vec<Setting>,
+    /// What was said when they were read.
+    pub warnings: Vec<String>,
+}
+
+/// Ask for the settings in force.
+pub fn config(instance: &Instance, timeout: Duration) -> Result<Config, CtlError> {
+    match ask(instance, &Request::Config, timeout)? {
+        Answer::Config { generation, settings, warnings } => Ok(Config { generation, settings, warnings }),
+        other => Err(other_answer(&other)),
     }
 }
 

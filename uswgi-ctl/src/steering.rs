@@ -1,8 +1,8 @@
 //! The verbs that speak to the master over its steering socket, or to the workers themselves.
 
 use crate::error::CtlError;
-use crate::orders::{self, Standing};
-use crate::report::Report;
+use crate::orders::{self, Config, Standing};
+use crate::report::{self, Report};
 use crate::verbs;
 use crate::wait::{self, Deadline, Waited};
 use clap::ArgMatches;
@@ -13,7 +13,7 @@ use uswgi_proto::instance::Instance;
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::scoreboard::{InstanceState, WorkerState};
 use uswgi_proto::show::Snapshot;
-use uswgi_proto::steer::{Answer, Request};
+use uswgi_proto::steer::Request;
 
 fn facts(instance: &Instance) -> Value {
     json!({ "ok": true, "pid": instance.pid })
@@ -87,10 +87,7 @@ pub fn logs(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlErro
 
 /// `config`.
 pub fn config(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
-    let Answer::Config { generation, settings } = orders::ask(instance, &Request::Config, orders::PATIENCE)?
-    else {
-        return Err(CtlError::Refused("the master gave another answer than was asked for".into()));
-    };
+    let Config { generation, settings, warnings } = orders::config(instance, orders::PATIENCE)?;
     let names: Vec<&String> = options.get_many::<String>("name").into_iter().flatten().collect();
     if let Some(unknown) = names.iter().find(|n| uswgi_conf::options::row(n).is_none()) {
         return Err(CtlError::Usage(format!("there is no option {unknown}")));
@@ -103,8 +100,11 @@ pub fn config(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlEr
     let shown: Vec<_> =
         settings.iter().filter(|s| names.is_empty() || names.iter().any(|n| same(&s.name, n))).collect();
     let text = shown.iter().map(|s| format!("{} = {}\n", s.name, s.value)).collect();
+    if names.is_empty() && !options.get_flag("quiet") && !options.get_flag("json") {
+        warnings.iter().for_each(|w| report::progress(&format!("warning: {w}")));
+    }
     let list: Vec<Value> = shown.iter().map(|s| json!({ "name": s.name, "value": s.value })).collect();
-    let json = json!({ "ok": true, "pid": instance.pid, "generation": generation, "settings": list });
+    let json = json!({ "ok": true, "pid": instance.pid, "generation": generation, "settings": list, "warnings": warnings });
     Ok(Report { text, json, exit: Exit::Ok })
 }
 

@@ -5,7 +5,7 @@ use crate::error::CtlError;
 use crate::report::Report;
 use crate::target::{self, Target};
 use crate::wait::{self, Deadline, Waited};
-use crate::{report, status, steering, top};
+use crate::{orders, report, status, steering, top};
 use clap::ArgMatches;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -146,7 +146,21 @@ fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError>
             let s = result?;
             let note = if s.reason.is_empty() { String::new() } else { format!("\n{}", s.reason.trim_end()) };
             let text = format!("reloaded: {}{note}", status::line(&s));
-            Ok(Report::done(text, facts(instance)))
+            let mut facts = facts(instance);
+            // It is done, whether the master can say more of it or not.
+            match orders::config(instance, orders::PATIENCE.min(deadline.left())) {
+                Ok(config) => {
+                    facts["warnings"] = json!(config.warnings);
+                    if tells {
+                        config.warnings.iter().for_each(|w| report::progress(&format!("warning: {w}")));
+                    }
+                }
+                Err(error) if tells => {
+                    report::progress(&format!("the configuration's warnings are not known: {error}"));
+                }
+                Err(_) => {}
+            }
+            Ok(Report::done(text, facts))
         }
         Waited::Ended => Err(CtlError::Ended { pid: instance.pid, what: "the reload was over" }),
         Waited::TimedOut => Err(timed_out(what, deadline, instance)),

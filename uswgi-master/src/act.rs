@@ -5,7 +5,7 @@ use crate::events::Woken;
 use crate::master::Master;
 use crate::pidfile::Pidfile;
 use crate::processes::control_pair;
-use crate::reading::Reading;
+use crate::reading::{Read, Reading};
 use crate::reload::{self, Setup};
 use crate::spawn::{self, Inherited};
 use crate::supervisor::{Action, ChildId, Event, Kind};
@@ -152,14 +152,18 @@ impl Master<'_> {
             log::line(&why);
             self.note = why;
         }
-        let kept = self.setup().filter(|_| self.out_of_reach.is_some()).map(|s| s.instance.clone());
+        let kept = self.setup().filter(|_| self.out_of_reach.is_some());
+        let kept = kept.map(|s| Read { instance: s.instance.clone(), warnings: s.warnings.clone() });
         let (load, n) = (self.load, self.reads);
         self.reads += 1;
         let step_env = self.step_env.clone();
         let load = move || {
-            let mut i = kept.map_or_else(|| load(n), Ok)?;
-            i.env.splice(0..0, step_env);
-            Ok(i)
+            if let Some(kept) = kept {
+                return Ok(kept);
+            }
+            let mut read = load(n)?;
+            read.instance.env.splice(0..0, step_env);
+            Ok(read)
         };
         match Reading::begin(generation, &self.events, load) {
             Ok(reading) => {
@@ -176,22 +180,20 @@ impl Master<'_> {
         let Some(result) = reading.go_on(Instant::now()) else { return };
         let generation = reading.generation;
         self.reading = None;
-        let answer = result.and_then(|instance| self.take_over(generation, instance));
+        let answer = result.and_then(|read| self.take_over(generation, read));
         self.queue.push_back(Event::Config(answer));
     }
 
     /// Make what the settings need.
-    fn take_over(
-        &mut self,
-        generation: u64,
-        instance: uswgi_conf::instance::Instance,
-    ) -> Result<crate::supervisor::Plan, String> {
+    fn take_over(&mut self, generation: u64, read: Read) -> Result<crate::supervisor::Plan, String> {
         let held: Vec<Setup> = self.generations.values().cloned().collect();
-        let setup = reload::prepare(instance, self.board.scoreboard(), &held)?;
+        let mut setup = reload::prepare(read, self.board.scoreboard(), &held)?;
         drop(held);
         if let Some(current) = self.generations.get(&self.supervisor.current_generation()) {
-            for name in reload::unchanged(&current.instance, &setup.instance) {
-                log::line(format_args!("{name} has changed in the configuration; that needs a restart"));
+            for name in reload::keep(&current.instance, &mut setup.instance) {
+                let said = format!("{name} has changed in the configuration; that needs a restart");
+                log::line(&said);
+                setup.warnings.push(said);
             }
             let instances = (&current.instance, &setup.instance);
             if let Err(e) = self.logs.prepare(instances, generation, self.board.scoreboard()) {

@@ -68,11 +68,11 @@ pub struct ConfigError {
 /// Run an instance until it ends; returns the exit code, or why there was nothing to run. `load` is
 /// called once now and once for every reload.
 pub fn run(load: master::Load<'_>) -> Result<i32, ConfigError> {
-    let instance = load(0)?;
-    Ok(run_instance(instance, load))
+    Ok(run_instance(load(0)?, load))
 }
 
-fn run_instance(mut instance: uswgi_conf::instance::Instance, load: master::Load<'_>) -> i32 {
+fn run_instance(read: reading::Read, load: master::Load<'_>) -> i32 {
+    let reading::Read { mut instance, warnings } = read;
     log::set_style(&instance.log.lines);
     let asap = std::mem::take(&mut instance.tasks.phases.asap);
     let ran = steps::run_here(&asap, &mut instance);
@@ -93,7 +93,9 @@ fn run_instance(mut instance: uswgi_conf::instance::Instance, load: master::Load
         }
     }
     match start::start(&mut instance, launcher.is_some()) {
-        Ok(started) => master::Master::new(instance, started, launcher, load).run(),
+        Ok(started) => {
+            master::Master::new(reading::Read { instance, warnings }, started, launcher, load).run()
+        }
         Err(e) => {
             log::line(&e);
             if let Some(launcher) = launcher {

@@ -4,17 +4,19 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::exit;
-use uswgi_conf::{Command, instance::Instance};
+use uswgi_conf::Command;
+use uswgi_master::reading::Read;
 use uswgi_master::{ConfigError, log};
 
 /// Read the configuration. `n`: how often it was read before; `if-reload` goes by it.
-fn load(args: &[OsString], n: u64) -> Result<Instance, ConfigError> {
+fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
     let count = (n > 0).then(|| ("UWSGI_RELOADS".into(), n.to_string().into()));
     match uswgi_conf::load(args, std::env::vars_os().chain(count)) {
         Ok(Command::Run(loaded)) => {
             print(&loaded.printed);
             loaded.warnings.iter().for_each(log::line);
-            Ok(loaded.instance)
+            let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+            Ok(Read { instance: loaded.instance, warnings })
         }
         Ok(Command::Print { text, exit }) => Err(ConfigError { message: text, exit, error: false }),
         Err(e) => Err(ConfigError { message: e.to_string(), exit: e.exit, error: true }),

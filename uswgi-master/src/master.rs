@@ -11,7 +11,7 @@ use crate::log::{self, Launcher};
 use crate::logs::Logs;
 use crate::pidfile::Pidfile;
 use crate::processes::{Processes, Reaped};
-use crate::reading::Reading;
+use crate::reading::{Read, Reading};
 use crate::reload::{self, Setup};
 use crate::shared::Memory;
 use crate::start::Started;
@@ -33,7 +33,7 @@ const COARSE: Duration = Duration::from_secs(1);
 const BACKSTOP: Duration = Duration::from_secs(3);
 
 /// Reads the configuration, at the start and again for every reload; it gets how often it was read before.
-pub type Load<'a> = &'a dyn Fn(u64) -> Result<Instance, ConfigError>;
+pub type Load<'a> = &'a dyn Fn(u64) -> Result<Read, ConfigError>;
 
 /// A running instance.
 pub struct Master<'a> {
@@ -84,12 +84,8 @@ pub(crate) fn harakiri_limit(i: &Instance) -> Option<Duration> {
 
 impl<'a> Master<'a> {
     /// A master that has started no process yet.
-    pub fn new(
-        instance: Instance,
-        started: Started,
-        launcher: Option<Launcher>,
-        load: Load<'a>,
-    ) -> Master<'a> {
+    pub fn new(read: Read, started: Started, launcher: Option<Launcher>, load: Load<'a>) -> Master<'a> {
+        let Read { instance, warnings } = read;
         let now = Instant::now();
         let plan = reload::plan(&instance);
         let slots = started.board.scoreboard().worker_capacity();
@@ -110,7 +106,10 @@ impl<'a> Master<'a> {
             step_env: started.step_env,
             harakiri_limit: harakiri_limit(&instance),
             watched: None,
-            generations: BTreeMap::from([(1, Setup { instance, listeners: started.listeners, stats })]),
+            generations: BTreeMap::from([(
+                1,
+                Setup { instance, warnings, listeners: started.listeners, stats },
+            )]),
             pidfiles: started.pidfiles,
             handover: started.handover,
             shared: started.shared,

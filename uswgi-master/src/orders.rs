@@ -109,7 +109,8 @@ impl Master<'_> {
         let Some(setup) = self.setup() else { return refused("there are no settings yet") };
         let all = uswgi_conf::show::effective(&setup.instance);
         let settings = all.into_iter().map(|(name, value)| Setting { name: name.into(), value }).collect();
-        Answer::Config { generation: self.supervisor.current_generation(), settings }
+        let warnings = setup.warnings.clone();
+        Answer::Config { generation: self.supervisor.current_generation(), settings, warnings }
     }
 
     fn write_pidfiles(&mut self) -> Result<String, String> {

@@ -16,6 +16,7 @@ use crate::{ConfigError, log, steps};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe2, read};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -30,8 +31,17 @@ const STEPS: Duration = Duration::from_secs(300);
 /// Largest configuration, as JSON.
 const MOST: usize = 64 * 1024 * 1024;
 
+/// A configuration that was read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Read {
+    /// The settings.
+    pub instance: Instance,
+    /// What was said about them, a line each, none of it an error; the log has it already.
+    pub warnings: Vec<String>,
+}
+
 /// What comes through the pipe: the settings, or why there are none.
-type Answer = Result<Instance, String>;
+type Answer = Result<Read, String>;
 
 /// One reading under way.
 pub struct Reading {
@@ -47,7 +57,7 @@ pub struct Reading {
 }
 
 /// Read it, whatever is in it.
-fn answer(load: impl FnOnce() -> Result<Instance, ConfigError>) -> Answer {
+fn answer(load: impl FnOnce() -> Result<Read, ConfigError>) -> Answer {
     match catch_unwind(AssertUnwindSafe(load)) {
         Ok(read) => read.map_err(|e| e.message),
         Err(_) => Err("reading the configuration has failed (a bug of uswgi-conf)".into()),
@@ -55,16 +65,17 @@ fn answer(load: impl FnOnce() -> Result<Instance, ConfigError>) -> Answer {
 }
 
 /// Run the steps of a reload that no template runs; `begins` is called before the first of them.
-fn run_steps(mut i: Instance, begins: impl FnOnce()) -> Answer {
-    let steps = steps::again(&i);
+fn run_steps(mut read: Read, begins: impl FnOnce()) -> Answer {
+    let i = &mut read.instance;
+    let steps = steps::again(i);
     if i.lazy_apps && !steps.iter().all(|(list, _)| list.is_empty()) {
         begins();
         for (list, here) in &steps {
-            let ran = if *here { steps::run_here(list, &mut i) } else { steps::run(list, &mut i) };
+            let ran = if *here { steps::run_here(list, i) } else { steps::run(list, i) };
             ran.map_err(|e| e.to_string())?;
         }
     }
-    Ok(i)
+    Ok(read)
 }
 
 impl Reading {
@@ -72,7 +83,7 @@ impl Reading {
     pub fn begin(
         generation: u64,
         events: &Events,
-        load: impl FnOnce() -> Result<Instance, ConfigError>,
+        load: impl FnOnce() -> Result<Read, ConfigError>,
     ) -> Result<Reading, String> {
         let failed = |e: &dyn std::fmt::Display| format!("the configuration cannot be read again: {e}");
         let (pipe, writer) = pipe2(OFlag::O_CLOEXEC).map_err(|e| failed(&e))?;
@@ -90,7 +101,7 @@ impl Reading {
                 if nix::unistd::getppid() == master {
                     let mut pipe = File::from(writer);
                     // White space in front of JSON: it is read, now it may take longer.
-                    let read = answer(load).and_then(|i| run_steps(i, || drop(pipe.write_all(b" "))));
+                    let read = answer(load).and_then(|read| run_steps(read, || drop(pipe.write_all(b" "))));
                     say(pipe, &read);
                 }
                 sys::exit_now(0)
@@ -123,7 +134,7 @@ impl Reading {
     }
 
     /// Take what has come; Some: that was all of it.
-    pub fn go_on(&mut self, now: Instant) -> Option<Result<Instance, String>> {
+    pub fn go_on(&mut self, now: Instant) -> Option<Answer> {
         let mut piece = [0; 64 * 1024];
         // So much at a time: other events are waiting.
         for _ in 0..16 {
@@ -153,7 +164,7 @@ impl Reading {
         })
     }
 
-    fn result(&self) -> Result<Instance, String> {
+    fn result(&self) -> Answer {
         match serde_json::from_slice::<Answer>(&self.text) {
             Ok(answer) => answer,
             Err(_) if self.text.is_empty() => {

@@ -5,6 +5,7 @@
 
 use crate::board;
 use crate::pidfile::Pidfile;
+use crate::reading::Read;
 use crate::sockets::{self, Listener};
 use crate::stats;
 use crate::supervisor::{Algorithm, Cheaper, Plan, Rules, Sleep};
@@ -23,6 +24,8 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
 pub struct Setup {
     /// Settings.
     pub instance: Instance,
+    /// What was said about them, a line each, for whoever asks.
+    pub warnings: Vec<String>,
     /// Listeners, shared with other generations.
     pub listeners: Vec<Rc<Listener>>,
     /// Listeners of the stats server, shared with other generations.
@@ -94,21 +97,32 @@ fn rules(b: &Busyness) -> Rules {
     }
 }
 
-/// Settings of a running instance that a reload does not change, by name.
-pub fn unchanged(old: &Instance, new: &Instance) -> Vec<&'static str> {
-    let differs = [
-        ("uid", old.uid != new.uid),
-        ("gid", old.gid != new.gid),
-        ("add-gid", old.add_gid != new.add_gid),
-        ("umask", old.umask != new.umask),
-        ("max-fd", old.max_fd != new.max_fd),
-        ("no-new-privs", old.no_new_privs != new.no_new_privs),
-        ("daemonize", (&old.daemonize, &old.daemonize2) != (&new.daemonize, &new.daemonize2)),
-        ("chroot", old.chroot != new.chroot),
-        ("locks", old.shared.locks != new.shared.locks),
-        ("cache2", old.shared.caches != new.shared.caches),
+/// Put back what a running instance cannot change, so that what it says of itself stays true; the names of
+/// the options for which something else was wanted.
+pub fn keep(old: &Instance, new: &mut Instance) -> Vec<&'static str> {
+    fn same<T: Clone + PartialEq>(old: &T, new: &mut T) -> bool {
+        old == new || {
+            new.clone_from(old);
+            false
+        }
+    }
+    let (locks, caches) = (&mut new.shared.locks, &mut new.shared.caches);
+    let kept = [
+        ("uid", same(&old.uid, &mut new.uid)),
+        ("gid", same(&old.gid, &mut new.gid)),
+        ("immediate-uid", same(&old.immediate.0, &mut new.immediate.0)),
+        ("immediate-gid", same(&old.immediate.1, &mut new.immediate.1)),
+        ("add-gid", same(&old.add_gid, &mut new.add_gid)),
+        ("umask", same(&old.umask, &mut new.umask)),
+        ("max-fd", same(&old.max_fd, &mut new.max_fd)),
+        ("no-new-privs", same(&old.no_new_privs, &mut new.no_new_privs)),
+        ("daemonize", same(&old.daemonize, &mut new.daemonize)),
+        ("daemonize2", same(&old.daemonize2, &mut new.daemonize2)),
+        ("chroot", same(&old.chroot, &mut new.chroot)),
+        ("locks", same(&old.shared.locks, locks)),
+        ("cache2", same(&old.shared.caches, caches)),
     ];
-    differs.into_iter().filter(|&(_, d)| d).map(|(name, _)| name).collect()
+    kept.into_iter().filter(|&(_, same)| !same).map(|(name, _)| name).collect()
 }
 
 /// Why an instance in a jail cannot read its configuration again, if it cannot.
@@ -122,7 +136,8 @@ pub fn out_of_reach(jail: &Jail, i: &Instance) -> Option<String> {
 }
 
 /// Bind what the new settings need and no generation has yet. Nothing is left of a refused one.
-pub fn prepare(instance: Instance, board: &Scoreboard, held: &[Setup]) -> Result<Setup, String> {
+pub fn prepare(read: Read, board: &Scoreboard, held: &[Setup]) -> Result<Setup, String> {
+    let Read { instance, warnings } = read;
     let (workers, threads) = (board.worker_capacity(), board.threads_capacity());
     if board::worker_capacity(instance.workers) > workers {
         return Err(format!(
@@ -140,7 +155,7 @@ pub fn prepare(instance: Instance, board: &Scoreboard, held: &[Setup]) -> Result
     for path in pidfiles(&instance) {
         Pidfile::check(path).map_err(|e| e.to_string())?;
     }
-    let mut setup = Setup { instance, listeners: Vec::new(), stats: Vec::new() };
+    let mut setup = Setup { instance, warnings, listeners: Vec::new(), stats: Vec::new() };
     match bind(&mut setup, held) {
         Ok(()) => Ok(setup),
         Err(e) => {

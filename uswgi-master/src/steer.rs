@@ -259,18 +259,15 @@ mod tests {
 
     #[test]
     fn nothing_that_is_said_is_more_than_refused() {
-        for bad in [
-            &b""[..],
-            b"{",
-            b"null",
-            br#"{"version":1}"#,
-            br#"{"version":2,"request":{"verb":"ping"}}"#,
-            b"\xff",
-        ] {
+        let ping =
+            |version: u32| format!(r#"{{"version":{version},"request":{{"verb":"ping"}}}}"#).into_bytes();
+        let alone = format!(r#"{{"version":{STEER_VERSION}}}"#).into_bytes();
+        let other = ping(STEER_VERSION + 1);
+        for bad in [&b""[..], b"{", b"null", &alone, &other, b"\xff"] {
             assert!(understood(bad).is_err(), "{bad:?}");
         }
         assert!(understood(&vec![b' '; MAX_REQUEST + 1]).unwrap_err().contains("longer"));
-        assert!(understood(br#"{"version":1,"request":{"verb":"ping"}}"#).is_ok());
+        assert!(understood(&ping(STEER_VERSION)).is_ok());
     }
 
     #[test]

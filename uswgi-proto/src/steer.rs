@@ -23,7 +23,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// Version of the messages.
-pub const STEER_VERSION: u32 = 1;
+pub const STEER_VERSION: u32 = 2;
 
 /// Descriptor number at which every master keeps the way to its socket.
 pub const STEER_FD: i32 = crate::scoreboard::SCOREBOARD_FD + 1;
@@ -139,6 +139,8 @@ pub enum Answer {
         generation: u64,
         /// In the order in which `uswgi-conf show` prints them.
         settings: Vec<Setting>,
+        /// What was said when they were read, a line each: what has no effect, what needs a restart.
+        warnings: Vec<String>,
     },
 }
 
