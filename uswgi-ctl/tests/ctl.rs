@@ -208,6 +208,10 @@ fn a_configuration_names_the_instance() {
     let ping = || ctl(&["ping", "--ini", ini.to_str().unwrap()]);
     write("pidfile = %d/pid\n");
     expect(&ping(), 0, "ready");
+    for name in ["pidfile2", "safe-pidfile", "safe-pidfile2"] {
+        write(&format!("{name} = %d/pid\n"));
+        expect(&ping(), 0, "ready");
+    }
     write("safe-pidfile = %d/other\n");
     expect(&ping(), 4, "other");
     write("");
