@@ -4,6 +4,7 @@ use nix::sys::signal::Signal;
 use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 use uswgi_proto::steer::{self, Answer, Request};
@@ -203,4 +204,21 @@ fn who_waits_in_vain_for_a_generation_reads_which_one_is_there() {
     assert_eq!(out.status.code(), Some(3), "{said}");
     assert!(said.contains("generation 7 or a later one did not"), "{said}");
     assert!(said.contains("ready, generation 1"), "{said}");
+}
+
+#[test]
+fn a_socket_that_stays_gets_its_new_mode() {
+    let site = Site::probe().option("chmod-socket", "660");
+    let path = site.dir.join("s.sock");
+    let server = site.option("socket", path.display()).start();
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o660);
+    // What was set by hand stays as long as the configuration says nothing else.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    server.reload();
+    assert_eq!(mode(), 0o600);
+    rewrite(&server, &text(&server).replace("chmod-socket = 660", "chmod-socket = 666"));
+    let before = fs::metadata(&path).unwrap().ino();
+    server.reload();
+    assert_eq!((mode(), fs::metadata(&path).unwrap().ino()), (0o666, before));
 }

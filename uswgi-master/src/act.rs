@@ -14,6 +14,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Instant;
+use uswgi_conf::instance::Instance;
 use uswgi_proto::control::ToWorker;
 use uswgi_proto::scoreboard::Outcome;
 
@@ -190,6 +191,8 @@ impl Master<'_> {
         let mut setup = reload::prepare(read, self.board.scoreboard(), &held)?;
         drop(held);
         if let Some(current) = self.generations.get(&self.supervisor.current_generation()) {
+            let dress = |i: &Instance| (i.chmod_socket, i.chown_socket.clone());
+            setup.undressed = dress(&current.instance) != dress(&setup.instance);
             for name in reload::keep(&current.instance, &mut setup.instance) {
                 let said = format!("{name} has changed in the configuration; that needs a restart");
                 log::line(&said);
@@ -207,14 +210,22 @@ impl Master<'_> {
     }
 
     fn keep(&mut self, generation: u64) -> Result<crate::supervisor::Plan, String> {
-        let setup = self.setup().ok_or("the settings in force are gone")?.clone();
+        let mut setup = self.setup().ok_or("the settings in force are gone")?.clone();
+        setup.undressed = false;
         let plan = reload::plan(&setup.instance);
         self.generations.insert(generation, setup);
         Ok(plan)
     }
 
     fn commit(&mut self, generation: u64) {
-        if let Some(setup) = self.generations.get(&generation) {
+        if let Some(setup) = self.generations.get_mut(&generation) {
+            // Not where nothing has changed: somebody may have given it another mode by hand.
+            let dressed =
+                setup.listeners.iter().filter(|_| setup.undressed).map(|l| l.dress(&setup.instance));
+            for what in dressed.filter_map(Result::err) {
+                log::line(&what);
+                setup.warnings.push(what);
+            }
             self.board.describe(&setup.instance, &setup.listeners);
             self.stats.serve(&setup.stats, setup.instance.stats_http, &self.events);
             self.fifo.rename(&setup.instance.master_fifo, &self.events);

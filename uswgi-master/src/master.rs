@@ -108,7 +108,7 @@ impl<'a> Master<'a> {
             watched: None,
             generations: BTreeMap::from([(
                 1,
-                Setup { instance, warnings, listeners: started.listeners, stats },
+                Setup { instance, warnings, listeners: started.listeners, stats, undressed: false },
             )]),
             pidfiles: started.pidfiles,
             handover: started.handover,

@@ -30,6 +30,8 @@ pub struct Setup {
     pub listeners: Vec<Rc<Listener>>,
     /// Listeners of the stats server, shared with other generations.
     pub stats: Vec<Rc<Listener>>,
+    /// Its unix sockets may have the mode and owner of other settings.
+    pub undressed: bool,
 }
 
 impl Setup {
@@ -155,7 +157,7 @@ pub fn prepare(read: Read, board: &Scoreboard, held: &[Setup]) -> Result<Setup, 
     for path in pidfiles(&instance) {
         Pidfile::check(path).map_err(|e| e.to_string())?;
     }
-    let mut setup = Setup { instance, warnings, listeners: Vec::new(), stats: Vec::new() };
+    let mut setup = Setup { instance, warnings, listeners: Vec::new(), stats: Vec::new(), undressed: false };
     match bind(&mut setup, held) {
         Ok(()) => Ok(setup),
         Err(e) => {

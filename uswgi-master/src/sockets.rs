@@ -253,6 +253,15 @@ impl Listener {
         }
     }
 
+    /// Give a unix socket that we made the mode and owner of other settings.
+    pub fn dress(&self, instance: &Instance) -> Result<(), String> {
+        match &self.made {
+            Some((path, ..)) if self.reachable() => dress(path, instance)
+                .map_err(|what| format!("socket {}: {what}; it stays as it was", self.name)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether clients still find it: the file of a unix socket may have been removed by somebody.
     pub fn reachable(&self) -> bool {
         self.outside

@@ -79,6 +79,10 @@ fn a_live_unix_socket_is_refused_and_a_dead_one_replaced() {
     UnixStream::connect(&path).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o606);
     assert!(l.reachable());
+    l.dress(&Instance { chmod_socket: Some(0o660), ..instance() }).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o660);
+    let error = l.dress(&Instance { chown_socket: Some("no-such-user".into()), ..instance() }).unwrap_err();
+    assert!(error.contains("no-such-user") && error.ends_with("; it stays as it was"), "{error}");
     l.vacuum();
     assert!(!path.exists() && !l.reachable());
 }
