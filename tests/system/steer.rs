@@ -266,3 +266,17 @@ fn workers_are_added_retired_and_killed() {
         assert!(message.contains("worker 9"), "{message}");
     }
 }
+
+#[test]
+fn an_order_that_was_given_up_is_not_carried_out_later() {
+    let server = Site::probe().option("workers", 1).start();
+    server.signal(Signal::SIGSTOP);
+    let out = server.ctl(&["scale", "+1", "--timeout", "0.3"]);
+    assert_eq!(out.status.code(), Some(3), "{out:?}");
+    server.signal(Signal::SIGCONT);
+    server.wait_log("a request is not carried out");
+    done(&server, Request::Report);
+    assert_eq!(server.workers().len(), 1);
+    let out = server.ctl(&["scale", "+1", "--wait"]);
+    assert_eq!((out.status.code(), server.worker_pids().len()), (Some(0), 2), "{out:?}");
+}

@@ -10,6 +10,7 @@ use crate::master::Master;
 use crate::{log, sys};
 use nix::fcntl::OFlag;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     self as so, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, getsockopt, sockopt,
 };
@@ -151,6 +152,12 @@ impl Server {
                 break;
             }
         }
+        // Its patience was shorter: it has told its user that nothing happened, and may ask again.
+        if gone(&client.stream) {
+            self.clients.remove(&token);
+            log::line("a request is not carried out: who asked does not wait for the answer any more");
+            return None;
+        }
         let said = std::mem::take(said);
         client.state = State::Waiting;
         client.until = Instant::now() + PATIENCE;
@@ -188,6 +195,13 @@ impl Server {
         // What a unix socket has taken stays readable after the close.
         self.clients.remove(&token);
     }
+}
+
+/// Whether the other side is closed, and not only done with speaking.
+fn gone(stream: &UnixStream) -> bool {
+    let mut fds = [PollFd::new(stream.as_fd(), PollFlags::empty())];
+    let _ = poll(&mut fds, PollTimeout::ZERO);
+    fds[0].revents().is_some_and(|r| r.contains(PollFlags::POLLHUP))
 }
 
 fn without(e: &io::Error) -> Server {
