@@ -146,6 +146,26 @@ fn a_broken_app_leaves_the_old_one_serving_with_lazy_apps() {
 }
 
 #[test]
+fn a_broken_app_leaves_the_old_one_serving_without_need_app() {
+    broken_keeps_serving(site().option("need-app", "false"));
+    broken_keeps_serving(site().option("need-app", "false").option("lazy-apps", "true"));
+}
+
+#[test]
+fn without_need_app_a_broken_start_is_mended_by_a_reload() {
+    let site = site().source("site_app.py", "raise RuntimeError('not yet')\n");
+    let server = site.option("need-app", "false").start();
+    server.get("/version").expect(500);
+    let out = server.ctl(&["reload", "--wait"]);
+    assert_eq!(out.status.code(), Some(1), "{out:?}");
+    assert!(String::from_utf8_lossy(&out.stderr).contains("not yet"), "{out:?}");
+    server.get("/version").expect(500);
+    version(&server, "mended");
+    assert_eq!(server.ctl(&["reload", "--wait"]).status.code(), Some(0));
+    assert_eq!(server.get("/version").expect(200).text(), "mended");
+}
+
+#[test]
 fn a_broken_configuration_leaves_the_old_one_serving() {
     let server = site().start();
     let before = server.worker_pids();

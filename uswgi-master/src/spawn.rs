@@ -123,7 +123,8 @@ pub fn settings_for(i: &Instance, kind: Kind, generation: u64, max_requests: u64
         callable: i.callable.clone(),
         imports: i.imports.clone(),
         pyargv: i.pyargv.clone(),
-        need_app: i.need_app,
+        // A reload never puts errors in the place of an application that works.
+        need_app: i.need_app || generation > 1,
         manage_script_name: i.manage_script_name,
         buffer_size: i.buffer_size,
         max_vars: i.max_vars,
