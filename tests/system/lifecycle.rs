@@ -320,3 +320,25 @@ fn logto_writes_there() {
     server.get("/hello").expect(200);
     until("the line", || wait_file(&log).contains("/hello").then_some(()));
 }
+
+#[test]
+fn logto2_takes_over_after_the_start_and_the_hooks_of_the_wild_hold() {
+    let site = Site::probe();
+    let (log, last) = (site.dir.join("second.log"), site.dir.join("last"));
+    let mut server = site
+        .option("logto2", log.display())
+        .option("die-on-term", "false")
+        .option("hook-master-start", "unix_signal:15 gracefully_kill_them_all")
+        .option("hook-as-user-atexit", format!("write:{} bye", last.display()))
+        .option("workers", 1)
+        .start();
+    let reply = server.door().ask_later(Request::get("/hold?name=a"));
+    until("the line", || wait_file(&log).contains("ready: generation 1").then_some(()));
+    let pid = server.held("a");
+    server.signal(Signal::SIGTERM);
+    until("the stop", || wait_file(&log).contains("stopping").then_some(()));
+    server.let_go("a");
+    assert_eq!(reply.join().unwrap().unwrap().expect(200).text(), format!("held by {pid}"));
+    assert_eq!(server.wait().code(), Some(0));
+    assert_eq!(fs::read_to_string(last).unwrap(), "bye");
+}

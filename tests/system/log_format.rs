@@ -167,6 +167,23 @@ fn each_option_logs_its_requests() {
 }
 
 #[test]
+fn log_ioerror_logs_who_left_and_log_micros_how_long_it_took() {
+    let site = Site::probe().option("disable-logging", "true").option("log-ioerror", "true");
+    let server = site.option("log-micros", "true").start();
+    for door in server.doors() {
+        door.get("/hello").expect(200);
+    }
+    // More than is kept for a slow reader, so it is known within the request.
+    for (n, door) in server.doors().iter().enumerate() {
+        drop(door.sent(&Request::get(&format!("/stream?mb=8&door={n}"))));
+        let log = server.wait_log(&format!("door={n} => generated"));
+        let line = log.lines().find(|l| l.contains(&format!("door={n}"))).unwrap();
+        assert!(line.contains(" micros ("), "{line}");
+        assert!(!log.contains("/hello"), "{log}");
+    }
+}
+
+#[test]
 fn no_value_breaks_a_json_format() {
     let format =
         r#"{"uri":"%(uri)","agent":"%(uagent)","a":"%(var.HTTP_X_A)","status":%(status),"ms":%(msecs)}"#;
