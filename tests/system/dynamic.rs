@@ -175,6 +175,8 @@ fn idle_ends_the_workers_and_every_connection_brings_them_back() {
         server.doors()[n % 2].get("/hello").expect(200);
     }
     asleep(&server);
+    // Whoever sends requests only where it is ready must not keep it asleep for ever.
+    assert_eq!(server.ctl(&["ping"]).status.code(), Some(0));
     // It reloads in its sleep.
     assert_eq!(server.ctl(&["reload", "--wait"]).status.code(), Some(0));
     assert!(server.workers().is_empty());

@@ -19,7 +19,7 @@ pub fn command() -> Command {
         .after_help(exit_codes())
         .args(common().map(|arg| arg.global(true)))
         .subcommands([
-            verb("ping", "Exit 0 when the instance runs and a worker accepts"),
+            verb("ping", "Exit 0 when the instance takes requests"),
             verb("status", "Show what the instance does"),
             verb("workers", "Show a line for every worker, and what its threads do"),
             verb("metrics", "Print all numbers in the OpenMetrics text format"),

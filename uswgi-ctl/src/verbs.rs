@@ -16,7 +16,7 @@ use uswgi_proto::instance::{Instance, pidfd_open, start_time};
 use uswgi_proto::scoreboard::{InstanceState, WorkerState, epoch_seconds};
 use uswgi_proto::show::json::json as as_json;
 use uswgi_proto::show::names::state_name;
-use uswgi_proto::show::{Snapshot, metrics, uwsgi};
+use uswgi_proto::show::{Snapshot, metrics, readiness, uwsgi};
 
 /// A second stop signal counts only when it comes a second or more after the first.
 const SECOND_STOP_AFTER: Duration = Duration::from_millis(1200);
@@ -94,9 +94,7 @@ fn look(
 
 fn ping(instance: &Instance) -> Result<Report, CtlError> {
     let s = Snapshot::take(instance);
-    if s.count(WorkerState::Ready) == 0 || s.state == InstanceState::Paused {
-        return Err(CtlError::Refused(format!("{}: no worker accepts", status::line(&s))));
-    }
+    readiness(&s).map_err(|why| CtlError::Refused(format!("{}: {why}", status::line(&s))))?;
     Ok(Report::done(status::line(&s), facts(instance)))
 }
 

@@ -25,6 +25,8 @@ pub fn readiness(s: &Snapshot) -> Result<(), String> {
         InstanceState::Starting => Err(format!("starting: {ready} of {} workers accept", s.workers_target)),
         InstanceState::Stopping => Err("stopping".into()),
         InstanceState::Paused => Err("paused: workers do not accept".into()),
+        // It sleeps (`cheap`, `idle`): a connection wakes it. Who is kept away until it is ready would keep it asleep.
+        InstanceState::Running | InstanceState::Reloading if s.workers_target == 0 => Ok(()),
         InstanceState::Running | InstanceState::Reloading if ready == 0 => {
             let reason = s.reason.trim().lines().next_back().unwrap_or_default();
             Err(if reason.is_empty() {
@@ -45,6 +47,9 @@ mod tests {
     fn ready_is_who_takes_requests() {
         let mut s = Snapshot::sample();
         s.state = InstanceState::Running;
+        s.workers_target = 0;
+        assert_eq!(readiness(&s), Ok(()), "it sleeps");
+        s.workers_target = 1;
         assert_eq!(readiness(&s), Err("no worker accepts".into()));
         s.reason = "Traceback\nImportError: no\n".into();
         assert_eq!(readiness(&s), Err("no worker accepts: ImportError: no".into()));
