@@ -308,6 +308,38 @@ fn trailers_end_a_chunked_body_and_are_no_headers() {
 }
 
 #[test]
+fn a_whole_chunked_body_has_a_length() {
+    // RFC 9112 section 7.1.3. Django, for one, reads what CONTENT_LENGTH says, and nothing without it.
+    let one = |size: usize| {
+        let data = "x".repeat(size);
+        format!(
+            "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n{size:x}\r\n{data}\r\n0\r\n\r\n"
+        )
+    };
+    let about = |got: &serde_json::Value| {
+        ["READ", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"].map(|k| got[k].to_string())
+    };
+    let whole = |size: &str| [size.to_string(), format!("\"{size}\""), "null".into()];
+    let server = show().option("module", "show").start();
+    let mut c = Connection::open(http(&server)).unwrap();
+    // The second one of the same shape must not see the length of the first.
+    for (size, seen) in [(2, whole("3")), (40_000, whole("40001")), (2, whole("3"))] {
+        c.send(one(size).as_bytes()).unwrap();
+        assert_eq!(about(&c.reply("POST").unwrap().expect(200).json()), seen);
+    }
+    server.wait_log("POST /a");
+    c.send(one(200_000).as_bytes()).unwrap();
+    let got = c.reply("POST").unwrap().expect(200).json();
+    assert_eq!(about(&got), ["200001", "null", "\"chunked\""], "longer than the buffer: nobody knows");
+    c.send(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert_eq!(about(&c.reply("GET").unwrap().expect(200).json()), ["0", "null", "null"]);
+    let server = show().option("module", "show").option("post-buffering", 4096).start();
+    let mut c = Connection::open(http(&server)).unwrap();
+    c.send(one(200_000).as_bytes()).unwrap();
+    assert_eq!(about(&c.reply("POST").unwrap().expect(200).json()), whole("200001"));
+}
+
+#[test]
 fn absolute_form_and_asterisk_reach_the_application() {
     let server = show().option("module", "show").start();
     let mut c = Connection::open(http(&server)).unwrap();

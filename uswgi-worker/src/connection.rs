@@ -229,7 +229,7 @@ pub(crate) struct Request {
     pub(crate) modifier2: u8,
     pub(crate) head_length: usize,
     pub(crate) body: Option<Body>,
-    /// Bytes announced by Content-Length.
+    /// Bytes of the body: as announced by Content-Length, or counted when a chunked one is whole.
     pub(crate) content_length: u64,
     pub(crate) keep_alive: bool,
     pub(crate) loading_vars: u32,
@@ -486,6 +486,7 @@ fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
         Err(e) => return refuse(e.status(), e.to_string()),
     }
     if chunks.decoder.done() {
+        request.content_length = chunks.decoded.len() as u64;
         request.body = Some(Body::Decoded);
         Step::Run
     } else if chunks.decoded.len() >= BODY_BUFFER as usize && settings.post_buffering > 0 {

@@ -47,6 +47,7 @@ fn spool(conn: &mut Conn) -> io::Result<&mut Spool> {
 
 fn whole(conn: &mut Conn, request: &mut Request) -> Step {
     request.body = Some(Body::Spooled);
+    request.content_length = conn.spool.as_ref().map_or(0, |s| s.length);
     match conn.spool.as_mut().map(|s| s.file.rewind()) {
         Some(Err(e)) => failed(&e),
         _ => Step::Run,

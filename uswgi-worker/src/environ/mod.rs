@@ -6,7 +6,7 @@
 
 mod shape;
 
-use crate::connection::{Conn, Request, loads_code};
+use crate::connection::{Body, Conn, Request, loads_code};
 use crate::engine::{Engine, Listening};
 use pyo3::exceptions::PyUnicodeDecodeError;
 use pyo3::ffi;
@@ -58,6 +58,8 @@ struct Own {
     input: Object,
     scheme: Object,
     https: Object,
+    length: Object,
+    coding: Object,
 }
 
 type AsUtf8 = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::Py_ssize_t) -> *const c_char;
@@ -243,7 +245,13 @@ impl Builder {
             scratch: Vec::with_capacity(64),
             trust: engine.trust.clone(),
             shapes: Shapes::default(),
-            own: Own { input: key("wsgi.input"), scheme: key("wsgi.url_scheme"), https: key("https") },
+            own: Own {
+                input: key("wsgi.input"),
+                scheme: key("wsgi.url_scheme"),
+                https: key("https"),
+                length: key("CONTENT_LENGTH"),
+                coding: key("HTTP_TRANSFER_ENCODING"),
+            },
         })
     }
 
@@ -272,10 +280,24 @@ impl Builder {
             })?
         };
         set(py, &dict, &self.own.input, input)?;
+        if conn.http && request.head.chunked {
+            self.undo_chunks(py, &dict, request)?;
+        }
         if is_https(conn, request, &self.trust) {
             set(py, &dict, &self.own.scheme, &self.own.https)?;
         }
         Ok(dict)
+    }
+
+    /// A chunked body that is whole has a length and no coding any more (RFC 9112 section 7.1.3). Applications that
+    /// read as much as CONTENT_LENGTH says, Django's among them, would find nothing otherwise.
+    fn undo_chunks(&self, py: Python<'_>, dict: &Bound<'_, PyDict>, request: &Request) -> PyResult<()> {
+        if !matches!(request.body, Some(Body::Decoded | Body::Spooled)) {
+            return Ok(());
+        }
+        let length = latin1(py, request.content_length.to_string().as_bytes())?;
+        set(py, dict, &self.own.length, &length)?;
+        dict.del_item(&self.own.coding)
     }
 
     /// By a shape, or by `fill` on a copy of the base. `plain`: a shape can hold it.
