@@ -269,6 +269,8 @@ fn http_statuses_stand_where_they_belong() {
             "{:?}",
             &text[..60.min(text.len())]
         );
+        // RFC 9110 section 6.6.1.
+        assert!(reply.header("Date").is_some_and(|d| d.ends_with(" GMT")), "{reply:?}");
     }
 }
 

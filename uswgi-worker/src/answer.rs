@@ -1,4 +1,4 @@
-//! Answers of our own: errors, pings. Pure bytes.
+//! Answers of our own: errors, pings. Bytes only; whoever owns the connection sends them.
 
 /// Reason phrase of a status that this server sends by itself.
 pub(crate) fn reason(status: u16) -> &'static str {
@@ -27,11 +27,14 @@ pub(crate) fn reason(status: u16) -> &'static str {
 /// A whole answer that ends the connection.
 pub(crate) fn error(status: u16) -> Vec<u8> {
     let reason = reason(status);
-    format!(
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{status} {reason}\n",
+    let mut answer = format!("HTTP/1.1 {status} {reason}\r\nDate: ").into_bytes();
+    crate::dates::http_date_now(&mut answer);
+    let rest = format!(
+        "\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{status} {reason}\n",
         reason.len() + 5
-    )
-    .into_bytes()
+    );
+    answer.extend_from_slice(rest.as_bytes());
+    answer
 }
 
 /// The answer to a uwsgi ping (observed on uWSGI 2.0.31: modifier 100, no data, modifier2 1).
