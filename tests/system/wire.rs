@@ -342,6 +342,41 @@ fn a_whole_chunked_body_has_a_length() {
 }
 
 #[test]
+fn an_answer_before_the_end_of_the_body_says_that_the_connection_ends() {
+    let site = Site::probe();
+    let files = site.dir.join("files");
+    std::fs::create_dir(&files).unwrap();
+    std::fs::write(files.join("a.txt"), "a").unwrap();
+    let server = site.option("static-map", format!("/s={}", files.display())).start();
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n";
+    let body = "x".repeat(100_000);
+    for (what, head, rest, ends) in [
+        // The client that waits for 100 learns that its body is not wanted (RFC 9110 section 10.1.1).
+        (
+            "an expectation",
+            "POST /ignore",
+            "Expect: 100-continue\r\nContent-Length: 100000\r\n\r\n".into(),
+            true,
+        ),
+        ("a length", "POST /ignore", "Content-Length: 100000\r\n\r\n".into(), true),
+        ("chunks", "POST /ignore", format!("{chunked}186a1\r\n{body}"), true),
+        ("a file", "GET /s/a.txt", "Content-Length: 100000\r\n\r\n".into(), true),
+        ("a length that is read", "POST /digest", format!("Content-Length: 100000\r\n\r\n{body}"), false),
+        ("chunks that are read", "POST /digest", format!("{chunked}186a0\r\n{body}\r\n0\r\n\r\n"), false),
+        ("a file and chunks", "GET /s/a.txt", format!("{chunked}1\r\nx\r\n0\r\n\r\n"), false),
+    ] {
+        let mut c = Connection::open(http(&server)).unwrap();
+        c.send(format!("{head} HTTP/1.1\r\nHost: a\r\n{rest}").as_bytes()).unwrap();
+        let reply = c.reply(&head[..4]).unwrap().expect(200);
+        assert_eq!(reply.header("Connection"), ends.then_some("close"), "{what}: {reply:?}");
+        match ends {
+            true => c.closed().unwrap(),
+            false => drop(c.ask(&Request::get("/hello")).unwrap().expect(200)),
+        }
+    }
+}
+
+#[test]
 fn absolute_form_and_asterisk_reach_the_application() {
     let server = show().option("module", "show").start();
     let mut c = Connection::open(http(&server)).unwrap();

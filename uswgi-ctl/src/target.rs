@@ -74,8 +74,8 @@ fn pidfile_of(file: &Path) -> Result<PathBuf, CtlError> {
         Some(Jail { root: fs::canonicalize(&root).ok()?, written: root, start: "/".into() })
     });
     // Of those in a jail the name of outside.
-    let inner =
-        [i.pidfile2, i.safe_pidfile, i.safe_pidfile2].map(|p| p.map(|p| jail.as_ref().map_or(p.clone(), |j| j.outside(&p))));
+    let inner = [i.pidfile2, i.safe_pidfile, i.safe_pidfile2]
+        .map(|p| p.map(|p| jail.as_ref().map_or(p.clone(), |j| j.outside(&p))));
     let named: Vec<PathBuf> = std::iter::once(i.pidfile).chain(inner).flatten().collect();
     let found = named.iter().find(|path| path.exists()).or(named.first());
     found.cloned().ok_or_else(|| CtlError::Config(format!("{shown} sets no pidfile; add one, or use --pid")))

@@ -5,7 +5,7 @@
 //! once goes to the native thread.
 
 use crate::app::Apps;
-use crate::connection::{Conn, Received, Refusal, Request, Step, examine};
+use crate::connection::{Body, Conn, Received, Refusal, Request, Step, examine};
 use crate::engine::{Engine, Job, Leaving, Token};
 use crate::harakiri;
 use crate::respond::{After, Runner, prepare, response_for, settle};
@@ -389,6 +389,13 @@ impl Hands {
         let mut response = std::mem::take(&mut self.response);
         response.claims = false;
         prepare(&mut response, &self.engine, &conn, &self.request);
+        // Bytes of body behind the head in the buffer; None: it has not all come.
+        let body = match self.request.body {
+            Some(Body::Buffered(n)) => Some(n),
+            Some(Body::Stream(_) | Body::StreamChunks) => None,
+            Some(Body::None | Body::Spooled | Body::Decoded) | None => Some(0),
+        };
+        response.keep_alive &= body.is_some();
         response.head = Some(Arc::new(found.head));
         if let Some((fd, offset, length)) = found.file {
             response.file(fd, offset, length);
@@ -408,11 +415,6 @@ impl Hands {
                 crate::report::Facts { micros, requests: 0, thread: self.thread, switches: 1, app: None };
             crate::report::request(&self.engine, &conn, &self.request, &response, &facts);
         }
-        let body = match self.request.body {
-            Some(crate::connection::Body::Buffered(n)) => Some(n),
-            Some(crate::connection::Body::None | crate::connection::Body::Spooled) | None => Some(0),
-            _ => None,
-        };
         conn.consume(self.request.head_length + body.unwrap_or(0));
         conn.served += 1;
         let after = settle(&mut response, body.is_some());

@@ -151,7 +151,10 @@ impl Runner {
         let body = request.body.unwrap_or(Body::None);
         let input = match input::state_for(conn, request.head_length, body, response.timeout_ms) {
             Ok(None) => Ok(None),
-            Ok(Some(state)) => Py::new(py, Input::new(state)).map(Some),
+            Ok(Some(state)) => {
+                response.unread = state.unread.clone();
+                Py::new(py, Input::new(state)).map(Some)
+            }
             Err(_) => Err(PyMemoryError::new_err("request body")),
         };
         let shared = self.pair.shared.clone();

@@ -12,6 +12,7 @@ use crate::sys;
 use std::io::{self, Write};
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use uswgi_proto::scoreboard::monotonic_us;
 
 pub(crate) use head::AppHead;
@@ -35,6 +36,8 @@ pub(crate) struct Response {
     /// Headers for every answer, as lines.
     extra: Vec<u8>,
     pub(crate) timeout_ms: i32,
+    /// Whether some of the request is still to come.
+    pub(crate) unread: Option<Arc<AtomicBool>>,
     /// There is a deadline: the first byte has to be claimed in the thread's cell.
     pub(crate) claims: bool,
 
@@ -88,6 +91,7 @@ impl Response {
         self.waited_us = 0;
         self.ended = false;
         self.sent_us = 0;
+        self.unread = None;
     }
 
     /// Send a piece of the body. With `whole` it is all of it. `held` is the object of `data`, for large ones.

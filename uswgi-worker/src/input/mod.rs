@@ -54,6 +54,7 @@ impl Input {
             received: 0,
             waited_us: 0,
             failed: None,
+            unread: None,
         })
     }
 

@@ -6,6 +6,8 @@ use crate::sys;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use uswgi_proto::chunked::Decoder;
 use uswgi_proto::scoreboard::monotonic_us;
 
@@ -38,6 +40,9 @@ pub(crate) struct State {
     pub(crate) waited_us: u64,
     /// Reading failed: the status of the answer when the application leaves it at that.
     pub(crate) failed: Option<u16>,
+    /// Whether some of it is still to come from the client; None: nothing is from the start. The head of the answer says
+    /// with it whether the connection stays.
+    pub(crate) unread: Option<Arc<AtomicBool>>,
 }
 
 impl State {
@@ -82,6 +87,7 @@ impl State {
         }
         let left = left - n as u64;
         self.source = if left == 0 { Source::Done } else { Source::Counted(left) };
+        self.note_unread(left > 0);
         Ok(n)
     }
 
@@ -120,6 +126,12 @@ impl State {
         }
     }
 
+    fn note_unread(&self, unread: bool) {
+        if let Some(note) = &self.unread {
+            note.store(unread, Ordering::Relaxed);
+        }
+    }
+
     fn more_chunks(&mut self) -> io::Result<bool> {
         loop {
             let Source::Chunked { decoder, raw } = &mut self.source else { return Ok(false) };
@@ -128,13 +140,16 @@ impl State {
                 .feed(raw, &mut self.buffer, PIECE)
                 .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
             raw.drain(..used);
+            let done = decoder.done();
+            self.note_unread(!done);
             if self.buffer.len() > before {
                 return Ok(true);
             }
-            if decoder.done() {
+            if done {
                 // What follows belongs to the next request; `leftover` takes it.
                 return Ok(false);
             }
+            let Source::Chunked { raw, .. } = &mut self.source else { return Ok(false) };
             let mut raw = std::mem::take(raw);
             let result = reserve_exactly(&mut raw, PIECE)
                 .and_then(|()| self.receive(|fd| sys::recv_into(fd, &mut raw)));
@@ -223,6 +238,7 @@ pub(crate) fn state_for(
             (chunks.decoded, Source::Chunked { decoder: chunks.decoder, raw })
         }
     };
+    let comes_later = matches!(source, Source::Counted(_) | Source::Chunked { .. });
     Ok(Some(State {
         buffer,
         at,
@@ -233,5 +249,6 @@ pub(crate) fn state_for(
         received: 0,
         waited_us: 0,
         failed: None,
+        unread: comes_later.then(|| Arc::new(AtomicBool::new(true))),
     }))
 }

@@ -3,6 +3,7 @@
 use super::Response;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What the application said in `start_response`.
 #[derive(Default)]
@@ -56,7 +57,8 @@ impl Response {
                     self.keep_alive = false;
                 }
             }
-            if head.close {
+            // Where the body of a request would end nobody looks, so the next one is not found (RFC 9110 section 10.1.1).
+            if head.close || self.unread.as_ref().is_some_and(|u| u.load(Ordering::Relaxed)) {
                 self.keep_alive = false;
             }
             if !self.keep_alive {
