@@ -377,6 +377,30 @@ fn an_answer_before_the_end_of_the_body_says_that_the_connection_ends() {
 }
 
 #[test]
+fn the_length_of_an_answer_is_said_once_and_only_where_there_is_one() {
+    let app = "def application(e, s):\n\
+        \x20   code, *lengths = e['QUERY_STRING'].split(',')\n\
+        \x20   s(code + ' X', [('Content-Length', n) for n in lengths])\n\
+        \x20   return [b'hello'] if code == '200' else []\n";
+    let server =
+        Site::probe().without("module").source("lengths.py", app).option("module", "lengths").start();
+    for (query, status, lengths) in [
+        ("200,5", 200, &["5"][..]),
+        ("200,5,5", 200, &["5"]),
+        ("204,0", 204, &[]),
+        ("204", 204, &[]),
+        ("304,5", 304, &["5"]),
+        // Two readers would see two answers.
+        ("200,5,3", 500, &["26"]),
+    ] {
+        for door in server.doors() {
+            let reply = door.get(&format!("/?{query}")).expect(status);
+            assert_eq!(reply.all("Content-Length"), lengths, "{query} at {door:?}");
+        }
+    }
+}
+
+#[test]
 fn absolute_form_and_asterisk_reach_the_application() {
     let server = show().option("module", "show").start();
     let mut c = Connection::open(http(&server)).unwrap();

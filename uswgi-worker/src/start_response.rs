@@ -288,7 +288,14 @@ fn read_header(head: &mut AppHead, name: &Bound<'_, PyAny>, value: &Bound<'_, Py
         14 if name.eq_ignore_ascii_case(b"content-length") => {
             let text = std::str::from_utf8(value).ok().map(str::trim);
             match text.filter(|t| t.bytes().all(|b| b.is_ascii_digit())).and_then(|t| t.parse().ok()) {
-                Some(n) => head.content_length = Some(n),
+                Some(n) if head.content_length.is_some_and(|first| first != n) => {
+                    return Err(PyValueError::new_err("two different Content-Length headers"));
+                }
+                Some(n) => {
+                    // Once, and none where there is no body at all (RFC 9110 section 8.6).
+                    keep = head.content_length.is_none() && head.status >= 200 && head.status != 204;
+                    head.content_length = Some(n);
+                }
                 None => {
                     let shown = String::from_utf8_lossy(value).into_owned();
                     return Err(PyValueError::new_err(format!("bad Content-Length {shown:?}")));
