@@ -182,6 +182,9 @@ fn what_nginx_apache_and_uwsgi_curl_send() {
         packet::raw(uwsgi(&server), &packed(0, &[("REQUEST_METHOD", "GET"), ("PATH_INFO", "/a")])).unwrap();
     assert!(reply.starts_with(b"HTTP/1.0 200 "), "{}", String::from_utf8_lossy(&reply));
     assert_eq!(json(&reply)["PATH_INFO"], "/a");
+    // No protocol breaks the status line.
+    let odd = packed(0, &[("REQUEST_METHOD", "GET"), ("PATH_INFO", "/a"), ("SERVER_PROTOCOL", "HTTP/\r\nX")]);
+    assert!(packet::raw(uwsgi(&server), &odd).unwrap().starts_with(b"HTTP/1.0 200 "));
     // Lengths as uWSGI reads them: leading digits.
     for (length, read) in [("3x", 3), ("-3", 0), ("x", 0), ("0005", 5)] {
         let mut bytes =

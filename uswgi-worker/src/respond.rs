@@ -90,7 +90,9 @@ pub(crate) fn prepare(response: &mut Response, engine: &Engine, conn: &Conn, req
     } else {
         let protocol = request.known.protocol.of(&conn.buffer);
         response.protocol.clear();
-        let fine = protocol.starts_with(b"HTTP/") && protocol.len() == 8;
+        let fine = protocol.len() == 8
+            && protocol.starts_with(b"HTTP/")
+            && protocol[5..].iter().all(u8::is_ascii_graphic);
         response.protocol.extend_from_slice(if fine { protocol } else { b"HTTP/1.0" });
         response.minor = 0;
         response.keep_alive = false;
