@@ -313,6 +313,23 @@ fn trailers_end_a_chunked_body_and_are_no_headers() {
 }
 
 #[test]
+fn http_over_a_unix_socket_has_the_variables_that_applications_need() {
+    let site = show().option("module", "show");
+    let path = site.dir.join("http.sock");
+    let server = site.option("http-socket", path.display()).start();
+    let mut c = Connection::open(&Address::Unix(path)).unwrap();
+    // The second one takes the way of a known shape. PEP 3333: SERVER_PORT is never empty.
+    for _ in 0..2 {
+        let got = c.ask(&Request::get("/a")).unwrap().expect(200).json();
+        assert_eq!((&got["SERVER_PORT"], &got["REMOTE_ADDR"]), (&"80".into(), &"0.0.0.0".into()));
+        assert!(got["SERVER_NAME"].as_str().is_some_and(|n| !n.is_empty()));
+    }
+    let got = server.get("/a").expect(200).json();
+    assert_eq!(got["REMOTE_ADDR"], "127.0.0.1");
+    assert_ne!(got["REMOTE_PORT"], serde_json::Value::Null);
+}
+
+#[test]
 fn a_whole_chunked_body_has_a_length() {
     // RFC 9112 section 7.1.3. Django, for one, reads what CONTENT_LENGTH says, and nothing without it.
     let one = |size: usize| {

@@ -78,7 +78,7 @@ impl Token {
 pub(crate) struct Listening {
     pub(crate) fd: OwnedFd,
     pub(crate) http: bool,
-    /// Local address for SERVER_NAME and SERVER_PORT; host name and "" for a unix socket.
+    /// Local address for SERVER_NAME and SERVER_PORT; host name and 80 for a unix socket, as on uWSGI.
     pub(crate) server: (String, String),
     accepts: AtomicU32,
     /// Its connections stay for another request, as the last one did.
@@ -158,7 +158,7 @@ impl Engine {
                 let server = match sys::local_address(fd.as_raw_fd()) {
                     Some(a) if a.ip().is_unspecified() => (host.clone(), a.port().to_string()),
                     Some(a) => (a.ip().to_string(), a.port().to_string()),
-                    None => (host.clone(), String::new()),
+                    None => (host.clone(), "80".to_string()),
                 };
                 let http = l.protocol == Protocol::Http;
                 Listening { fd, http, server, accepts: AtomicU32::new(0), stay: AtomicBool::new(http) }

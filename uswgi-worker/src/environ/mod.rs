@@ -452,6 +452,8 @@ fn base(py: Python<'_>, engine: &Engine, listener: &Listening) -> PyResult<Py<Py
     if listener.http {
         dict.set_item("SERVER_NAME", &listener.server.0)?;
         dict.set_item("SERVER_PORT", &listener.server.1)?;
+        // What uWSGI says of a peer on a unix socket, too: applications take it for granted. Over TCP it is replaced.
+        dict.set_item("REMOTE_ADDR", "0.0.0.0")?;
     }
     Ok(dict.unbind())
 }
