@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 use uswgi_tests::http::{self, Connection};
+use uswgi_tests::process::ticks;
 use uswgi_tests::request::{Address, Stream};
 use uswgi_tests::server::Door;
 use uswgi_tests::{Request, Server, Site, packet, until};
@@ -195,6 +196,49 @@ fn endless_heads_and_chunks_are_cut() {
     let grown = resident(pid) - before;
     assert!(grown < 16 << 10, "the worker grew by {grown} KiB");
     assert_eq!(worker(&server), pid);
+}
+
+#[test]
+fn a_body_that_comes_byte_by_byte_has_its_head_parsed_once() {
+    const BYTES: usize = 3000;
+    for spool in [false, true] {
+        let site = Site::probe().option("disable-logging", "true");
+        let server = if spool { site.option("post-buffering", 4096).start() } else { site.start() };
+        let pid = worker(&server);
+        let start = if spool { 70_000 } else { 0 };
+        for kind in ["chunks", "length"] {
+            let used = [0, 60].map(|n| {
+                let length = start + BYTES;
+                let framing = match kind {
+                    "chunks" => format!("Transfer-Encoding: chunked\r\n{}\r\n{length:x}\r\n", large(n)),
+                    _ => format!("Content-Length: {length}\r\n{}\r\n", large(n)),
+                };
+                let mut c = Connection::open(server.http.as_ref().unwrap()).unwrap();
+                c.send(
+                    format!("POST /digest HTTP/1.1\r\nHost: a\r\n{framing}{}", "x".repeat(start)).as_bytes(),
+                )
+                .unwrap();
+                let before = ticks(pid);
+                for _ in 0..BYTES {
+                    c.send(b"x").unwrap();
+                    // The pace of the client is the matter here: bytes that come together are one.
+                    std::thread::park_timeout(Duration::from_micros(100));
+                }
+                if kind == "chunks" {
+                    c.send(b"\r\n0\r\n\r\n").unwrap();
+                }
+                assert_eq!(c.reply("POST").unwrap().expect(200).json()["size"], length);
+                ticks(pid) - before
+            });
+            println!("{kind}, spool {spool}: {used:?} ticks behind a small and a large head");
+            assert!(used[1] <= used[0] * 2 + 10, "{kind}, spool {spool}: {used:?} ticks");
+        }
+    }
+}
+
+/// So many header lines of a thousand bytes.
+fn large(n: usize) -> String {
+    (0..n).map(|i| format!("X-{i}: {}\r\n", "v".repeat(990))).collect()
 }
 
 #[test]

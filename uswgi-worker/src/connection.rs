@@ -21,8 +21,17 @@ const FIRST_BUFFER: usize = 16 * 1024;
 
 /// A chunked body, decoded as far as it came.
 pub(crate) struct Chunks {
+    /// Bytes of the head before them in the connection's buffer.
+    pub(crate) head: usize,
     pub(crate) decoder: Decoder,
     pub(crate) decoded: Vec<u8>,
+}
+
+impl Chunks {
+    /// No more fits in memory.
+    fn is_full(&self) -> bool {
+        self.decoded.len() >= BODY_BUFFER as usize
+    }
 }
 
 /// One connection. Whoever holds the value owns the descriptor and may close it. Passing it on moves a pointer.
@@ -265,7 +274,24 @@ pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerS
     if conn.buffer.len() < conn.needed {
         return Step::More;
     }
+    if let Some(step) = go_on(conn) {
+        return step;
+    }
     if conn.http { examine_http(conn, request, settings) } else { examine_packet(conn, request, settings) }
+}
+
+/// Take in what came of a body that is on its way to memory or disk. None: there is none, or it has come as far as it
+/// goes here, and the head, which was looked at when it began, has to be parsed again. (A client that sends its body byte by
+/// byte must not have the head parsed for each.)
+fn go_on(conn: &mut Conn) -> Option<Step> {
+    if conn.spool.is_some() {
+        return spool::go_on(conn);
+    }
+    let head = conn.chunks.as_ref()?.head;
+    if let Err(step) = take_chunks(conn, head) {
+        return Some(step);
+    }
+    conn.chunks.as_ref().filter(|c| !c.decoder.done() && !c.is_full()).map(|_| Step::More)
 }
 
 fn examine_http(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
@@ -466,35 +492,43 @@ pub(crate) fn no_memory() -> Step {
     refuse(503, "there is no memory for the request (limit-as)")
 }
 
+/// Decode what is in the buffer behind the head, as long as it fits.
+fn take_chunks(conn: &mut Conn, head: usize) -> Result<(), Step> {
+    let Connection { chunks, buffer, .. } = &mut **conn;
+    let Some(chunks) = chunks else { return Ok(()) };
+    let room = (BODY_BUFFER as usize).saturating_sub(chunks.decoded.len());
+    let raw = &buffer[head..];
+    if chunks.decoded.try_reserve(raw.len().min(room)).is_err() {
+        return Err(no_memory());
+    }
+    let used =
+        chunks.decoder.feed(raw, &mut chunks.decoded, room).map_err(|e| refuse(e.status(), e.to_string()))?;
+    buffer.drain(head..head + used);
+    Ok(())
+}
+
 fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
     if conn.spool.is_some() {
         return spool::chunked(conn, request);
     }
-    let Connection { chunks, buffer, .. } = &mut **conn;
-    let chunks = chunks.get_or_insert_with(|| {
-        Box::new(Chunks { decoder: Decoder::new(settings.limit_post), decoded: Vec::new() })
+    let head = request.head_length;
+    conn.chunks.get_or_insert_with(|| {
+        Box::new(Chunks { head, decoder: Decoder::new(settings.limit_post), decoded: Vec::new() })
     });
-    let room = (BODY_BUFFER as usize).saturating_sub(chunks.decoded.len());
-    let raw = &buffer[request.head_length..];
-    if chunks.decoded.try_reserve(raw.len().min(room)).is_err() {
-        return no_memory();
+    if let Err(step) = take_chunks(conn, head) {
+        return step;
     }
-    match chunks.decoder.feed(raw, &mut chunks.decoded, room) {
-        Ok(used) => {
-            buffer.drain(request.head_length..request.head_length + used);
-        }
-        Err(e) => return refuse(e.status(), e.to_string()),
-    }
+    let Some(chunks) = &conn.chunks else { return Step::More };
     if chunks.decoder.done() {
         request.content_length = chunks.decoded.len() as u64;
         request.body = Some(Body::Decoded);
         Step::Run
-    } else if chunks.decoded.len() >= BODY_BUFFER as usize && settings.post_buffering > 0 {
+    } else if !chunks.is_full() {
+        Step::More
+    } else if settings.post_buffering > 0 {
         spool::chunked(conn, request)
-    } else if chunks.decoded.len() >= BODY_BUFFER as usize {
+    } else {
         request.body = Some(Body::StreamChunks);
         Step::Run
-    } else {
-        Step::More
     }
 }

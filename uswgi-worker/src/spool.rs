@@ -1,7 +1,7 @@
 //! `post-buffering`: bodies that are larger than memory should hold go to an unlinked temporary file, and the
 //! application runs when they are whole.
 
-use crate::connection::{Body, Conn, Request, Step, refuse};
+use crate::connection::{Body, Chunks, Conn, Request, Step, refuse};
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,10 +10,14 @@ use std::os::unix::fs::OpenOptionsExt;
 pub(crate) struct Spool {
     pub(crate) file: File,
     pub(crate) length: u64,
+    /// Bytes of the head before it in the connection's buffer.
+    head: usize,
+    /// Its whole length; None: it is chunked.
+    counted: Option<u64>,
 }
 
 impl Spool {
-    fn new() -> io::Result<Spool> {
+    fn new(head: usize, counted: Option<u64>) -> io::Result<Spool> {
         // No name at any time: nothing is left behind whatever happens.
         let file = File::options()
             .read(true)
@@ -21,7 +25,7 @@ impl Spool {
             .mode(0o600)
             .custom_flags(libc::O_TMPFILE | libc::O_CLOEXEC)
             .open(std::env::temp_dir())?;
-        Ok(Spool { file, length: 0 })
+        Ok(Spool { file, length: 0, head, counted })
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -38,9 +42,9 @@ fn failed(e: &io::Error) -> Step {
     )
 }
 
-fn spool(conn: &mut Conn) -> io::Result<&mut Spool> {
+fn spool(conn: &mut Conn, head: usize, counted: Option<u64>) -> io::Result<&mut Spool> {
     if conn.spool.is_none() {
-        conn.spool = Some(Box::new(Spool::new()?));
+        conn.spool = Some(Box::new(Spool::new(head, counted)?));
     }
     conn.spool.as_deref_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
 }
@@ -56,46 +60,73 @@ fn whole(conn: &mut Conn, request: &mut Request) -> Step {
 
 /// A body of known length: what is in the buffer behind the head goes to disk.
 pub(crate) fn counted(conn: &mut Conn, request: &mut Request, length: u64) -> Step {
-    let buffer = std::mem::take(&mut conn.buffer);
-    let body = &buffer[request.head_length..];
-    let result = spool(conn).and_then(|s| {
-        let take = (length - s.length).min(body.len() as u64) as usize;
-        s.append(&body[..take]).map(|()| (take, s.length == length))
-    });
-    conn.buffer = buffer;
-    match result {
-        Ok((taken, done)) => {
-            conn.buffer.drain(request.head_length..request.head_length + taken);
-            conn.needed = 0;
-            if done { whole(conn, request) } else { Step::More }
-        }
-        Err(e) => failed(&e),
+    match keep_counted(conn, request.head_length, length) {
+        Ok(true) => whole(conn, request),
+        Ok(false) => Step::More,
+        Err(step) => step,
     }
 }
 
 /// A chunked body: the decoder goes on where it stopped in memory.
 pub(crate) fn chunked(conn: &mut Conn, request: &mut Request) -> Step {
-    let Some(mut chunks) = conn.chunks.take() else {
-        return refuse(500, "a chunked body lost its decoder");
-    };
-    loop {
-        let written = spool(conn).and_then(|s| s.append(&chunks.decoded));
-        chunks.decoded.clear();
-        if let Err(e) = written {
-            return failed(&e);
-        }
-        let raw = &conn.buffer[request.head_length..];
-        match chunks.decoder.feed(raw, &mut chunks.decoded, 64 * 1024) {
-            Ok(used) => {
-                conn.buffer.drain(request.head_length..request.head_length + used);
-            }
-            Err(e) => return refuse(e.status(), e.to_string()),
-        }
-        if chunks.decoded.is_empty() {
-            break;
-        }
+    match keep_chunks(conn, request.head_length) {
+        Ok(true) => whole(conn, request),
+        Ok(false) => Step::More,
+        Err(step) => step,
     }
+}
+
+/// Keep what came of a body that has begun; None: it is whole.
+pub(crate) fn go_on(conn: &mut Conn) -> Option<Step> {
+    let (head, counted) = conn.spool.as_ref().map(|s| (s.head, s.counted))?;
+    let done = match counted {
+        Some(length) => keep_counted(conn, head, length),
+        None => keep_chunks(conn, head),
+    };
+    match done {
+        Ok(true) => None,
+        Ok(false) => Some(Step::More),
+        Err(step) => Some(step),
+    }
+}
+
+fn keep_counted(conn: &mut Conn, head: usize, length: u64) -> Result<bool, Step> {
+    let buffer = std::mem::take(&mut conn.buffer);
+    let body = &buffer[head..];
+    let result = spool(conn, head, Some(length)).and_then(|s| {
+        let take = (length - s.length).min(body.len() as u64) as usize;
+        s.append(&body[..take]).map(|()| (take, s.length == length))
+    });
+    conn.buffer = buffer;
+    let (taken, done) = result.map_err(|e| failed(&e))?;
+    conn.buffer.drain(head..head + taken);
+    conn.needed = 0;
+    Ok(done)
+}
+
+fn keep_chunks(conn: &mut Conn, head: usize) -> Result<bool, Step> {
+    let Some(mut chunks) = conn.chunks.take() else {
+        return Err(refuse(500, "a chunked body lost its decoder"));
+    };
+    let result = decode_all(conn, &mut chunks, head);
     let done = chunks.decoder.done();
     conn.chunks = Some(chunks);
-    if done { whole(conn, request) } else { Step::More }
+    result.map(|()| done)
+}
+
+fn decode_all(conn: &mut Conn, chunks: &mut Chunks, head: usize) -> Result<(), Step> {
+    loop {
+        let written = spool(conn, head, None).and_then(|s| s.append(&chunks.decoded));
+        chunks.decoded.clear();
+        written.map_err(|e| failed(&e))?;
+        let raw = &conn.buffer[head..];
+        let used = chunks
+            .decoder
+            .feed(raw, &mut chunks.decoded, 64 * 1024)
+            .map_err(|e| refuse(e.status(), e.to_string()))?;
+        conn.buffer.drain(head..head + used);
+        if chunks.decoded.is_empty() {
+            return Ok(());
+        }
+    }
 }
