@@ -36,6 +36,25 @@ fn page(at: &Address, target: &str) -> uswgi_tests::Reply {
 }
 
 #[test]
+fn an_answer_that_nobody_takes_is_a_write_error() {
+    let server = Site::probe().option("socket-timeout", 1).start();
+    let is = |n: u64| {
+        until("the write error", || (status(&server)["totals"]["write_errors"] == n).then_some(()));
+    };
+    let ask = || {
+        let mut stream = server.http.as_ref().unwrap().connect().unwrap();
+        stream.write_all(b"GET /big?mb=30 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        stream.read_exact(&mut [0; 100]).unwrap();
+        stream
+    };
+    // The thread of the request is long free: one client leaves, one takes nothing.
+    drop(ask());
+    is(1);
+    let _silent = ask();
+    is(2);
+}
+
+#[test]
 fn the_backlog_of_a_unix_socket_is_seen_without_the_master_and_warned_of() {
     let server = Site::probe().option("listen", 10).start();
     let held = server.door().ask_later(Request::get("/hold?name=a"));

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use uswgi_proto::control::{ToMaster, ToWorker};
+use uswgi_proto::scoreboard::layout::add;
 use uswgi_proto::scoreboard::monotonic_us;
 
 const WAKE: u64 = u64::MAX;
@@ -270,7 +271,10 @@ impl Native {
                         self.written(key, now);
                     }
                 }
-                Err(_) => drop(self.remove(key)),
+                Err(_) => {
+                    self.remove(key);
+                    self.write_error();
+                }
             },
             Duty::Linger { swallowed } => {
                 let mut sink = Vec::with_capacity(16 * 1024);
@@ -345,6 +349,13 @@ impl Native {
                     return self.read_error();
                 }
             }
+        }
+    }
+
+    /// Count an answer that its client did not take.
+    fn write_error(&self) {
+        if let Some(slot) = self.engine.slot() {
+            add(&slot.write_errors, 1);
         }
     }
 

@@ -347,8 +347,10 @@ pub struct WorkerSlot {
     pub by_class: [AtomicU64; 5],
     /// Requests that could not be read, of which no request thread knows. Writers: as of `by_class`.
     pub read_errors: AtomicU64,
+    /// Answers that were left to the native thread and that the client did not take. Writer: the worker's native thread.
+    pub write_errors: AtomicU64,
     /// Unused.
-    pub _pad: [AtomicU64; 61],
+    pub _pad: [AtomicU64; 60],
     /// Memory for later versions.
     pub _align: [AtomicU64; 10],
 }

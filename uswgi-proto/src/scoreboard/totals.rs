@@ -84,6 +84,7 @@ impl Totals {
         Totals {
             by_class: std::array::from_fn(|i| w.by_class[i].load(Ordering::Relaxed)),
             read_errors: w.read_errors.load(Ordering::Relaxed),
+            write_errors: w.write_errors.load(Ordering::Relaxed),
             ..Totals::default()
         }
     }

@@ -2,6 +2,7 @@
 //! memory. Nothing of it runs while there is nothing to look at.
 
 use super::{ACCEPT_AGAIN_US, Duty, Native, REQUEST_US, SECOND_US, TICK_US};
+use crate::connection::Conn;
 use crate::engine::Job;
 use crate::harakiri::{self, ThreadCell};
 use crate::lent::Found;
@@ -110,21 +111,26 @@ impl Native {
                     continue;
                 }
             }
-            if let Some((conn, Duty::Read)) = self.remove(key)
-                && !conn.buffer.is_empty()
-            {
-                say!("a client did not complete its request in time ({} bytes had come)", conn.buffer.len());
-                self.read_error();
-                if conn.http {
-                    if let Some(slot) = self.engine.slot() {
-                        slot.count_answer(408);
-                    }
-                    let _ = sys::send2(conn.raw(), &answer::error(408), b"");
-                }
+            match self.remove(key) {
+                Some((conn, Duty::Read)) if !conn.buffer.is_empty() => self.too_late(&conn),
+                Some((_, Duty::Write { .. })) => self.write_error(),
+                _ => {}
             }
         }
         self.unmeasured = false;
         self.memory(now);
+    }
+
+    /// A client did not send its request in time.
+    fn too_late(&self, conn: &Conn) {
+        say!("a client did not complete its request in time ({} bytes had come)", conn.buffer.len());
+        self.read_error();
+        if conn.http {
+            if let Some(slot) = self.engine.slot() {
+                slot.count_answer(408);
+            }
+            let _ = sys::send2(conn.raw(), &answer::error(408), b"");
+        }
     }
 
     /// Memory for the scoreboard and the limits.
