@@ -36,6 +36,7 @@
 //! | operating | verbs, exit codes, numbers, messages and options are all in the documents |
 //! | options | where the app comes from, sockets, static files, stats |
 //! | pages | man pages and completions against --help |
+//! | patience | how long a client may take: silence, trickles, and who gets on |
 //! | pep3333 | the clauses of PEP 3333, over HTTP and over uwsgi |
 //! | pieces | answers in many small pieces |
 //! | pid1 | process 1 of a container |
@@ -54,7 +55,7 @@
 //! | tasks | daemons and steps around a real application |
 //! | trust | unsafe blocks, licences, the oldest Rust |
 //! | validator | wsgiref.validate finds nothing |
-//! | wire | the uwsgi protocol and HTTP/1.1: times, limits, framing, variables |
+//! | wire | the uwsgi protocol and HTTP/1.1: limits, framing, variables |
 //! | wheel | sdist, wheel, pip install |
 #![forbid(unsafe_code)]
 // Every panic of a helper here fails a test, as it should.
@@ -94,6 +95,7 @@ mod operate;
 mod operating;
 mod options;
 mod pages;
+mod patience;
 mod pep3333;
 mod pid1;
 mod pieces;

@@ -1,7 +1,6 @@
-//! The wire: what of the uwsgi protocol and of HTTP/1.1 the other modules do not hold. Times, limits, framing, variables.
+//! The wire: what of the uwsgi protocol and of HTTP/1.1 the other modules do not hold. Limits, framing, variables.
 
-use std::io::{Read, Write};
-use std::time::{Duration, Instant};
+use std::io::Write;
 use uswgi_tests::http::Connection;
 use uswgi_tests::request::Address;
 use uswgi_tests::server::Door;
@@ -436,92 +435,6 @@ fn absolute_form_and_asterisk_reach_the_application() {
     c.send(b"GET /a HTTP/1.1\r\nHost: a\r\nX_Forged: 1\r\nX-Real: 2\r\n\r\n").unwrap();
     let got = c.reply("GET").unwrap().expect(200).json();
     assert_eq!((got.get("HTTP_X_FORGED"), &got["HTTP_X_REAL"]), (None, &"2".into()));
-}
-
-/// When the server closes, and what it said before.
-fn closed_after(address: &Address, bytes: &[u8]) -> (Duration, Vec<u8>) {
-    let mut stream = address.connect().unwrap();
-    stream.write_all(bytes).unwrap();
-    let begin = Instant::now();
-    let mut all = Vec::new();
-    let _ = stream.read_to_end(&mut all);
-    (begin.elapsed(), all)
-}
-
-#[test]
-fn every_kind_of_silence_has_an_end() {
-    let server = Site::probe().option("socket-timeout", 1).option("http-keepalive", 1).start();
-    let second = Duration::from_millis(900);
-    for (what, text, said) in [
-        ("nothing", &b""[..], ""),
-        ("half a head", b"GET /hello HTTP/1.1\r\nHo", "HTTP/1.1 408 "),
-        (
-            "half a body",
-            b"POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc",
-            "HTTP/1.1 408 ",
-        ),
-        (
-            "half a chunk",
-            b"POST /digest HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\na",
-            "HTTP/1.1 408 ",
-        ),
-        ("a kept connection", b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 "),
-    ] {
-        let (after, reply) = closed_after(http(&server), text);
-        assert!(after > second && after < Duration::from_secs(20), "{what}: {after:?}");
-        assert!(
-            String::from_utf8_lossy(&reply).starts_with(said),
-            "{what}: {}",
-            String::from_utf8_lossy(&reply)
-        );
-    }
-    for text in [&b""[..], b"\0", b"\0\x10\0\0abc"] {
-        let (after, reply) = closed_after(uwsgi(&server), text);
-        assert!(after > second && after < Duration::from_secs(20) && reply.is_empty(), "{text:?}: {after:?}");
-    }
-    // A client that takes nothing of its answer.
-    let mut stream = http(&server).connect().unwrap();
-    stream.write_all(b"GET /big?mb=30 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-    let pid: i32 = server.get("/pid").expect(200).text().parse().unwrap();
-    let sockets = || {
-        std::fs::read_dir(format!("/proc/{pid}/fd"))
-            .unwrap()
-            .filter(|f| {
-                let link = std::fs::read_link(f.as_ref().unwrap().path()).unwrap_or_default();
-                link.to_string_lossy().starts_with("socket:")
-            })
-            .count()
-    };
-    let with = sockets();
-    uswgi_tests::until("the end of the answer that nobody takes", || (sockets() < with).then_some(()));
-    drop(stream);
-}
-
-#[test]
-fn slow_but_steady_clients_are_served() {
-    // Slower altogether than socket-timeout, never silent for so long.
-    let server = Site::probe().option("socket-timeout", 2).start();
-    let text = b"POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
-    let mut c = Connection::open(http(&server)).unwrap();
-    let begin = Instant::now();
-    for piece in text.chunks(text.len() / 10) {
-        c.send(piece).unwrap();
-        // The pace of the client is the matter here: nothing else could be waited for.
-        uswgi_tests::wait::stays(Duration::from_millis(300), || true);
-    }
-    assert!(begin.elapsed() > Duration::from_secs(2));
-    assert_eq!(c.reply("POST").unwrap().expect(200).json()["size"], 3);
-    // Spooled to disk as well, in pieces that come late.
-    let server = Site::probe().option("socket-timeout", 2).option("post-buffering", 8192).start();
-    let mut c = Connection::open(http(&server)).unwrap();
-    c.send(b"POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n").unwrap();
-    for _ in 0..10 {
-        c.send(&[b'x'; 30_000]).unwrap();
-        uswgi_tests::wait::stays(Duration::from_millis(300), || true);
-        // The only thread is free all the time.
-        server.get("/hello").expect(200);
-    }
-    assert_eq!(c.reply("POST").unwrap().expect(200).json()["size"], 300_000);
 }
 
 #[test]

@@ -85,7 +85,9 @@ pub(crate) struct Connection {
     pub(crate) unsent: u64,
     /// When to give up on it, `monotonic_us`.
     pub(crate) deadline_us: u64,
-    /// When its current request began to arrive, `monotonic_us`; 0: it has not.
+    /// Bytes that its client had to take when the native thread first looked how it gets on; 0: it has not.
+    pub(crate) owed: u64,
+    /// When its current request began to arrive, or `owed` was looked at; `monotonic_us`, 0: not yet.
     pub(crate) since_us: u64,
 }
 
@@ -120,6 +122,7 @@ impl Conn {
             last_received: 0,
             unsent: u64::MAX,
             deadline_us: 0,
+            owed: 0,
             since_us: 0,
         }))
     }

@@ -225,8 +225,11 @@ impl Native {
             Duty::Linger { .. } => now + LINGER_US,
             _ => now + self.patience(),
         };
-        if conn.since_us == 0 {
-            conn.since_us = now;
+        match duty {
+            // What is known of an earlier answer does not count for this one.
+            Duty::Write { .. } => (conn.unsent, conn.owed, conn.since_us) = (u64::MAX, 0, 0),
+            _ if conn.since_us == 0 => conn.since_us = now,
+            _ => {}
         }
         let fd = conn.raw();
         self.count_bound(is_bound(&conn, &duty), true);
@@ -295,7 +298,8 @@ impl Native {
 
     /// The answer is out.
     fn written(&mut self, key: usize, now: u64) {
-        let Some((conn, Duty::Write { keep, unread, .. })) = self.remove(key) else { return };
+        let Some((mut conn, Duty::Write { keep, unread, .. })) = self.remove(key) else { return };
+        conn.since_us = 0;
         if !keep {
             sys::shutdown(conn.raw(), libc::SHUT_WR);
             if unread {

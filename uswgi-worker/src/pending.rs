@@ -91,6 +91,12 @@ impl Pending {
         self.memory
     }
 
+    /// Bytes that are still to be sent.
+    pub(crate) fn left(&self) -> u64 {
+        let file = |piece: &Piece| if let Piece::File { left, .. } = piece { *left } else { 0 };
+        self.memory as u64 + self.pieces.iter().map(file).sum::<u64>()
+    }
+
     /// Append a copy; an error: there is no memory.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {

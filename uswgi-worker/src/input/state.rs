@@ -2,6 +2,7 @@
 //! calls it has released the GIL.
 
 use crate::connection::Conn;
+use crate::response::SLOWEST;
 use crate::sys;
 use std::io;
 use std::mem::MaybeUninit;
@@ -13,8 +14,6 @@ use uswgi_proto::scoreboard::monotonic_us;
 
 /// Received at a time.
 pub(super) const PIECE: usize = 64 * 1024;
-/// Slowest client that a thread waits for, bytes a second, after the first half minute.
-const SLOWEST: u64 = 256;
 
 /// Where the rest of a body comes from.
 pub(crate) enum Source {

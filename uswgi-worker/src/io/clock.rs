@@ -6,6 +6,7 @@ use crate::connection::Conn;
 use crate::engine::Job;
 use crate::harakiri::{self, ThreadCell};
 use crate::lent::Found;
+use crate::response::SLOWEST;
 use crate::{answer, backlog, say, sys};
 use std::sync::atomic::Ordering;
 use uswgi_proto::control::ReplaceReason;
@@ -14,6 +15,12 @@ use uswgi_proto::control::ReplaceReason;
 const TOGETHER_US: u64 = 2_000;
 /// How often a socket that took no more is tried again while its application makes more.
 const FULL_US: u64 = 5_000;
+
+/// Whether so many bytes since then are fewer than a client must move, as it must where a thread waits for it.
+fn too_slow(bytes: u64, since_us: u64, now: u64) -> bool {
+    let seconds = now.saturating_sub(since_us) / SECOND_US;
+    seconds > 30 && bytes / seconds < SLOWEST
+}
 
 impl Native {
     /// Whatever is due by now.
@@ -98,15 +105,24 @@ impl Native {
             .iter()
             .filter(|(_, (c, d))| {
                 c.deadline_us <= now
-                    || (matches!(d, Duty::Read) && c.spool.is_none() && now > c.since_us + REQUEST_US)
+                    || matches!(d, Duty::Read)
+                        && match &c.spool {
+                            Some(spool) => too_slow(spool.length, c.since_us, now),
+                            None => now > c.since_us + REQUEST_US,
+                        }
             })
             .map(|(k, _)| k)
             .collect();
         for key in late {
-            if let Some((conn, Duty::Write { .. })) = self.conns.get_mut(key) {
+            if let Some((conn, Duty::Write { pending, .. })) = self.conns.get_mut(key) {
                 // A slow client that gets on makes what the kernel holds less.
                 let unsent = sys::unsent(conn.raw());
-                if unsent < std::mem::replace(&mut conn.unsent, unsent) {
+                let gets_on = unsent < std::mem::replace(&mut conn.unsent, unsent);
+                let left = pending.left() + unsent;
+                if conn.owed == 0 {
+                    (conn.owed, conn.since_us) = (left, now);
+                }
+                if gets_on && !too_slow(conn.owed.saturating_sub(left), conn.since_us, now) {
                     conn.deadline_us = now + patience;
                     continue;
                 }

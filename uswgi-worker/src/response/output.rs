@@ -11,8 +11,8 @@ use uswgi_proto::scoreboard::monotonic_us;
 const WRITE_BUFFER: usize = 1 << 20;
 /// A piece that comes so soon after the last send may wait for more pieces.
 const QUICKLY_US: u64 = 1_000;
-/// Slowest client that a thread waits for, bytes a second, after the first half minute.
-const SLOWEST: u64 = 256;
+/// Slowest client that is waited for, bytes a second, after the first half minute.
+pub(crate) const SLOWEST: u64 = 256;
 
 impl Response {
     /// Send, or keep what the socket does not take.
