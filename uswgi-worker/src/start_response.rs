@@ -223,7 +223,8 @@ fn is_bad(b: u8) -> bool {
 fn read_head(status: &Bound<'_, PyAny>, headers: &Bound<'_, PyAny>) -> PyResult<AppHead> {
     let mut head = AppHead::default();
     latin1(string(status, "the status")?, |s| {
-        let code = s.get(..3).filter(|c| c.iter().all(u8::is_ascii_digit) && c[0] != b'0');
+        // 1xx is no answer: its client would take the next one on the connection for it.
+        let code = s.get(..3).filter(|c| c.iter().all(u8::is_ascii_digit) && c[0] >= b'2');
         let separated = matches!(s.get(3), None | Some(b' '));
         match code {
             Some(code) if separated && !s.iter().any(|&b| is_bad(b)) => {
@@ -232,7 +233,7 @@ fn read_head(status: &Bound<'_, PyAny>, headers: &Bound<'_, PyAny>) -> PyResult<
                 Ok(())
             }
             _ => Err(PyValueError::new_err(format!(
-                "bad status {:?}: it must be three digits, a space and a reason, on one line (PEP 3333)",
+                "bad status {:?}: it must be three digits from 200 on, a space and a reason, on one line (PEP 3333)",
                 String::from_utf8_lossy(s)
             ))),
         }
@@ -292,8 +293,8 @@ fn read_header(head: &mut AppHead, name: &Bound<'_, PyAny>, value: &Bound<'_, Py
                     return Err(PyValueError::new_err("two different Content-Length headers"));
                 }
                 Some(n) => {
-                    // Once, and none where there is no body at all (RFC 9110 section 8.6).
-                    keep = head.content_length.is_none() && head.status >= 200 && head.status != 204;
+                    // Once, and not with 204 (RFC 9110 section 8.6).
+                    keep = head.content_length.is_none() && head.status != 204;
                     head.content_length = Some(n);
                 }
                 None => {
