@@ -40,6 +40,21 @@ fn a_server_in_front_says_the_scheme() {
 }
 
 #[test]
+fn of_two_schemes_the_nearest_servers_counts() {
+    // A server in front that adds its field to the one of the client.
+    for door in Site::probe().start().doors() {
+        for name in ["X-Forwarded-Proto", "X-Forwarded-SSL"] {
+            let (yes, no) = if name.ends_with("SSL") { ("on", "off") } else { ("https", "http") };
+            for (values, expected) in [([yes, no], "http"), ([no, yes], "https")] {
+                let request = Request::get("/environ").header(name, values[0]).header(name, values[1]);
+                let seen = door.ask(&request).expect(200).json();
+                assert_eq!(seen["strings"]["wsgi.url_scheme"], expected, "{name} {values:?} at {door:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn who_is_not_on_the_list_says_nothing() {
     let site = Site::probe()
         .option("log-x-forwarded-for", "true")

@@ -340,7 +340,10 @@ fn examine_http(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
             17 => (&mut known.forwarded_proto, "x-forwarded-proto"),
             _ => continue,
         };
-        if slot.0.is_empty() && name.of(&conn.buffer).eq_ignore_ascii_case(slot.1.as_bytes()) {
+        // Of two schemes the nearest server's counts: it comes behind what a client may have sent.
+        let says_scheme = matches!(name.len(), 15 | 17) && slot.1 != "x-forwarded-for";
+        if (slot.0.is_empty() || says_scheme) && name.of(&conn.buffer).eq_ignore_ascii_case(slot.1.as_bytes())
+        {
             *slot.0 = value;
         }
     }
