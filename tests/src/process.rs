@@ -4,12 +4,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::wait::{until, until_within};
+use crate::wait::{PATIENCE, until, until_within};
 
 const MARK: &str = "USWGI_TEST_MARK";
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -99,12 +99,9 @@ fn family(mark: &str, group: i32) -> Vec<i32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
-        let Some((state, pgrp)) = state_and_group(pid) else { continue };
-        if state == 'Z' || state == 'X' {
-            continue;
-        }
+        let Some((task, pgrp)) = running(pid) else { continue };
         let marked = || {
-            let environ = fs::read(entry.path().join("environ")).unwrap_or_default();
+            let environ = fs::read(task.join("environ")).unwrap_or_default();
             environ.windows(wanted.len()).any(|w| w == wanted.as_bytes())
         };
         if pgrp == group || marked() {
@@ -114,16 +111,30 @@ fn family(mark: &str, group: i32) -> Vec<i32> {
     found
 }
 
-fn state_and_group(pid: i32) -> Option<(char, i32)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+/// State and process group in a `stat` of proc(5).
+fn state_and_group(stat: &Path) -> Option<(char, i32)> {
+    let stat = fs::read_to_string(stat).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
     Some((state, fields.nth(1)?.parse().ok()?))
 }
 
-/// Whether a process is alive (a zombie is not).
+/// A thread of a process that has not ended, as its folder in proc(5), and the process group. The first thread of a
+/// process that was killed may be a zombie while another one still waits for a processor, and as long as that one
+/// has not ended, every descriptor is open: a port is taken, a socket answers.
+fn running(pid: i32) -> Option<(PathBuf, i32)> {
+    let of = |task: PathBuf| {
+        let (state, group) = state_and_group(&task.join("stat"))?;
+        (state != 'Z' && state != 'X').then_some((task, group))
+    };
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let tasks = process.join("task");
+    of(process).or_else(|| fs::read_dir(tasks).ok()?.flatten().find_map(|entry| of(entry.path())))
+}
+
+/// Whether a process is alive, or any thread of it (a zombie is not).
 pub fn alive(pid: i32) -> bool {
-    state_and_group(pid).is_some_and(|(state, _)| state != 'Z' && state != 'X')
+    running(pid).is_some()
 }
 
 /// CPU time that a process has used, user and system, in clock ticks; 0 when it is gone.
@@ -138,14 +149,19 @@ pub fn send(pid: i32, signal: Signal) {
     let _ = kill(Pid::from_raw(pid), signal);
 }
 
-/// Kill everything that is found until nothing is.
-fn end(mut found: impl FnMut() -> Vec<i32>) {
-    // What is stopped in a debugger's way dies of SIGKILL as well.
-    for _ in 0..200 {
+/// Kill everything that is found until nothing is; false: something cannot be killed.
+fn end(mut found: impl FnMut() -> Vec<i32>) -> bool {
+    let begin = Instant::now();
+    loop {
         let family = found();
         if family.is_empty() {
-            break;
+            return true;
         }
+        if begin.elapsed() > PATIENCE {
+            eprintln!("killed, and still there: {family:?}");
+            return false;
+        }
+        // What is stopped in a debugger's way dies of SIGKILL as well.
         for pid in family {
             send(pid, Signal::SIGKILL);
         }
@@ -155,11 +171,13 @@ fn end(mut found: impl FnMut() -> Vec<i32>) {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        end(|| {
+        let ended = end(|| {
             let _ = self.child.try_wait();
             self.family()
         });
-        let _ = self.child.wait();
+        if ended {
+            let _ = self.child.wait();
+        }
     }
 }
 
@@ -222,4 +240,44 @@ pub fn run(mut command: Command, limit: Duration) -> Output {
         panic!("{shown} did not end within {limit:?}");
     }
     waiter.join().expect("waiting thread").unwrap_or_else(|e| panic!("{shown}: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::temp::TempDir;
+    use crate::wait::stays;
+    use crate::{paths, server};
+
+    const FIRST_THREAD_ENDS: &str = "
+import ctypes, os, sys, threading, time
+def rest():
+    open(sys.argv[1] + '/began', 'w').write('yes')
+    while not os.path.exists(sys.argv[1] + '/go'):
+        time.sleep(0.01)
+    os._exit(0)
+threading.Thread(target=rest).start()
+ctypes.CDLL(None).pthread_exit(None)
+";
+
+    #[test]
+    fn a_process_is_there_until_its_last_thread_has_ended() {
+        let dir = TempDir::new();
+        let mut python = command(paths::tool("python3"));
+        python.args(["-c", FIRST_THREAD_ENDS]).arg(dir.path());
+        let mut process = Process::start(python, &dir.join("log"));
+        let pid = process.pid();
+        server::wait_file(&dir.join("began"));
+        let stat = format!("/proc/{pid}/stat");
+        until("the end of its first thread", || {
+            state_and_group(Path::new(&stat)).filter(|(state, _)| *state == 'Z')
+        });
+        assert!(stays(Duration::from_millis(50), || alive(pid)));
+        assert_eq!(process.family(), [pid]);
+        // By its environment too, which the first thread has no more.
+        assert_eq!(family(&process.mark, -1), [pid]);
+        fs::write(dir.join("go"), "").expect("file that lets it go");
+        process.wait_gone(PATIENCE);
+        assert!(process.wait().success() && !alive(pid));
+    }
 }
