@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::paths;
 use crate::wait::{PATIENCE, until, until_within};
 
 const MARK: &str = "USWGI_TEST_MARK";
@@ -223,6 +224,15 @@ pub fn good(command: Command, limit: Duration) -> String {
     text
 }
 
+/// Copy a program to where it will be executed. By another process: a file that this one has open for writing may be
+/// open in a child too that some other test is just starting, and cannot be executed until that has executed its own.
+#[track_caller]
+pub fn install(from: &Path, to: &Path) {
+    let mut install = command(paths::tool("install"));
+    install.args(["-m", "755"]).args([from, to]);
+    good(install, PATIENCE);
+}
+
 /// Run a command to its end, within a limit; panics when it takes longer.
 pub fn run(mut command: Command, limit: Duration) -> Output {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -245,9 +255,9 @@ pub fn run(mut command: Command, limit: Duration) -> Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server;
     use crate::temp::TempDir;
     use crate::wait::stays;
-    use crate::{paths, server};
 
     const FIRST_THREAD_ENDS: &str = "
 import ctypes, os, sys, threading, time

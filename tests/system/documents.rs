@@ -105,7 +105,7 @@ impl Desk {
     fn prepare(&self) {
         let dir = &self.machine.dir;
         let site = dir.join("srv/mysite");
-        fs::copy(paths::root().join("examples/deploy/deploy.sh"), site.join("deploy.sh")).unwrap();
+        process::install(&paths::root().join("examples/deploy/deploy.sh"), &site.join("deploy.sh"));
         let ini = "[uwsgi]\nchdir = %d\nmodule = mysite.wsgi\nhome = %dvenv\nhttp-socket = 127.0.0.1:8000\npidfile = /run/mysite/uwsgi.pid\nworkers = 2\n";
         fs::write(site.join("uwsgi.ini"), self.machine.paths_in(ini)).unwrap();
         fs::write(site.join("requirements.txt"), "").unwrap();

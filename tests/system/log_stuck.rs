@@ -3,11 +3,11 @@
 use nix::sys::stat::Mode;
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use uswgi_tests::{Server, Site, paths, until};
+use uswgi_tests::{Server, Site, paths, process, until};
 
 /// Enough for any pipe.
 const REQUESTS: u32 = 1500;
@@ -19,8 +19,9 @@ fn into_fifo(site: Site) -> (Site, PathBuf) {
     let script = site.dir.join("start");
     let master = paths::command("uswgi-master");
     let text = format!("#!/bin/sh\nexec '{}' \"$@\" 1<>'{}' 2>&1\n", master.display(), fifo.display());
-    fs::write(&script, text).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let draft = site.dir.join("start.sh");
+    fs::write(&draft, text).unwrap();
+    process::install(&draft, &script);
     (site.program(script), fifo)
 }
 

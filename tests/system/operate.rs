@@ -7,6 +7,7 @@ use std::process::Output;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::WorkerState;
 use uswgi_tests::pty::Terminal;
+use uswgi_tests::wait::PATIENCE;
 use uswgi_tests::{Request, Server, Site, paths, process, until};
 
 #[track_caller]
@@ -238,11 +239,11 @@ fn another_user_is_refused_as_such() {
     assert!(nix::unistd::geteuid().is_root(), "this test has to start as root: sudo make test");
     let server = Site::probe().start();
     let program = server.dir.join("uswgi-ctl");
-    std::fs::copy(paths::command("uswgi-ctl"), &program).unwrap();
+    process::install(&paths::command("uswgi-ctl"), &program);
     for verb in [&["status"][..], &["reload"], &["stop"], &["top"], &["stack", "1"], &["config"]] {
         let mut command = process::command(&program);
         command.uid(65534).gid(65534).args(verb).arg("--pidfile").arg(server.dir.join("uwsgi.pid"));
-        expect(&process::run(command, uswgi_tests::wait::PATIENCE), Exit::NotPermitted, "no permission");
+        expect(&process::run(command, PATIENCE), Exit::NotPermitted, "no permission");
     }
     // What it may not see is not in its list, and silence would look as if something were broken.
     let mut command = process::command(&program);

@@ -132,9 +132,7 @@ fn home_wins_over_the_virtualenv_of_the_master() {
     make.args(["-m", "venv", "--without-pip"]).arg(&venv);
     good(make);
     for name in ["uswgi-master", "uswgi-worker", "libuswgi_worker.so"] {
-        fs::hard_link(paths::command(name), venv.join("bin").join(name))
-            .or_else(|_| fs::copy(paths::command(name), venv.join("bin").join(name)).map(drop))
-            .unwrap();
+        process::install(&paths::command(name), &venv.join("bin").join(name));
     }
     let prefix = |site: Site| {
         let server = site.program(venv.join("bin/uswgi-master")).start();
