@@ -1,7 +1,9 @@
 //! Where the commands, the virtualenvs and free ports are.
 
-use std::collections::HashSet;
-use std::net::TcpListener;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket, sockopt};
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -88,17 +90,49 @@ pub fn tool(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is not installed; run tests/setup.sh (make test does)"))
 }
 
-/// A TCP port that nobody uses, outside the range from which the kernel takes its own.
+/// A TCP port that nobody uses, outside the range from which the kernel takes its own. It stays ours until this process
+/// ends: a name in the abstract namespace keeps it from other runs of the tests.
 pub fn free_port() -> u16 {
-    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+    static GIVEN: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
     let mut given = GIVEN.lock().unwrap_or_else(|e| e.into_inner());
-    let given = given.get_or_insert_with(HashSet::new);
     let mut port = 10_000 + (std::process::id() as u16 % 97) * 200;
     loop {
         port = if port >= 32_000 { 10_000 } else { port + 1 };
-        if !given.contains(&port) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            given.insert(port);
+        let name = SocketAddr::from_abstract_name(format!("uswgi-test-port-{port}")).expect("short name");
+        let Ok(claim) = UnixListener::bind_addr(&name) else { continue };
+        if is_free(port) {
+            given.push(claim);
             return port;
         }
+    }
+}
+
+/// Whether a server could have this port. It is not listened on: a process that another thread forks at this moment
+/// has a copy of the socket until it executes its program, and a listening copy would keep the server away.
+fn is_free(port: u16) -> bool {
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("socket");
+    setsockopt(&socket, sockopt::ReuseAddr, &true).expect("SO_REUSEADDR");
+    bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, port)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_port_is_given_once_and_a_server_can_have_it() {
+        let (a, b) = (free_port(), free_port());
+        assert_ne!(a, b);
+        // As if a child had inherited the socket that was tried.
+        let tried = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        setsockopt(&tried, sockopt::ReuseAddr, &true).unwrap();
+        bind(tried.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, a)).unwrap();
+        let server = TcpListener::bind(("127.0.0.1", a)).unwrap();
+        assert!(!is_free(a) && is_free(b));
+        drop(server);
+        assert!(is_free(a));
+        let name = SocketAddr::from_abstract_name(format!("uswgi-test-port-{a}")).unwrap();
+        assert!(UnixListener::bind_addr(&name).is_err(), "another run does not get it");
     }
 }
