@@ -1,6 +1,7 @@
 //! Temporary folders: short enough for unix sockets, readable for other users, gone after the test unless it failed.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,9 +16,16 @@ pub struct TempDir {
 impl TempDir {
     /// A new empty folder, mode 0755.
     pub fn new() -> TempDir {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("uswgi-t{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).expect("temporary folder");
+        // One that a failed run has kept may have the number of this process.
+        let path = loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("uswgi-t{}-{number}", std::process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => break path,
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => panic!("temporary folder {}: {e}", path.display()),
+            }
+        };
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("mode of the temporary folder");
         TempDir { path }
     }
