@@ -1,8 +1,10 @@
 //! What a worker may take, and when it is replaced for it.
 
+use std::path::Path;
 use std::time::Duration;
-use uswgi_tests::wait::stays;
-use uswgi_tests::{Load, Request, Server, Site, until};
+use uswgi_tests::process::{self, Process};
+use uswgi_tests::wait::{PATIENCE, stays};
+use uswgi_tests::{Load, Request, Server, Site, paths, until};
 
 /// Grows for good by so many MiB, resident or reserved only; tells limits and CPUs.
 const APP: &str = "import json, mmap, os, resource\nfrom probe import application as probe\nkept = []\n\
@@ -51,6 +53,48 @@ fn evil_reload_on_as_kills_who_reserves_too_much() {
     server.wait_log("is above evil-reload-on-as");
     other_pid(&server, pid);
     server.get("/hello").expect(200);
+}
+
+/// A program that does nothing but keep a processor busy.
+fn hog(processor: &str, dir: &Path) -> Process {
+    let mut hog = process::command(paths::tool("taskset"));
+    hog.args(["-c", processor, "nice", "-n", "-20", "sh", "-c", ": >\"$1\"; while :; do :; done", "hog"]);
+    let began = dir.join("hog");
+    hog.arg(&began);
+    let hog = Process::start(hog, &dir.join("hog.log"));
+    until("the hog", || began.exists().then_some(()));
+    hog
+}
+
+#[test]
+fn a_connection_for_which_a_killed_worker_was_woken_is_answered() {
+    let server = site().option("workers", 2).option("evil-reload-on-as", 3000).start();
+    // The kernel wakes the same one again while both are idle. It is made slow to notice anything, its death too.
+    let victim: i32 = server.get("/pid").expect(200).text().parse().unwrap();
+    let all = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).unwrap();
+    let processor =
+        (0..nix::sched::CpuSet::count()).find(|&i| all.is_set(i) == Ok(true)).unwrap().to_string();
+    let pid = victim.to_string();
+    // It may be gone already; then there is nothing to see, and nothing to fail.
+    let schedule = |words: &[&str]| {
+        let mut command = process::command(paths::tool(words[0]));
+        command.args(&words[1..]).arg(&pid);
+        process::run(command, PATIENCE);
+    };
+    let _ = server.door().try_ask(&Request::get("/reserve?3500"));
+    schedule(&["taskset", "-a", "-c", "-p", &processor]);
+    schedule(&["chrt", "-a", "-i", "-p", "0"]);
+    let hog = hog(&processor, server.dir.path());
+    // The successor does not wait for the death.
+    until("a successor", || {
+        let now = server.worker_pids();
+        (now.len() == 2 && !now.contains(&victim)).then_some(())
+    });
+    let mut client = uswgi_tests::http::Connection::open(server.http.as_ref().unwrap()).unwrap();
+    client.send_request(&Request::get("/hello")).unwrap();
+    drop(hog);
+    schedule(&["chrt", "-a", "-o", "-p", "0"]);
+    client.reply("GET").expect("an answer").expect(200);
 }
 
 #[test]

@@ -99,7 +99,8 @@ pub enum ToWorker {
         /// Idle persistent connections go to other workers (reload) instead of being closed (stop).
         hand_over: bool,
     },
-    /// Stop (false) or start again (true) to accept.
+    /// Stop (false) or start again (true) to accept. One that accepts already looks whether a connection waits of
+    /// which only a worker knew that was killed.
     Accept {
         /// Whether to accept.
         on: bool,

@@ -230,19 +230,24 @@ impl Engine {
         }
     }
 
-    /// Start to take connections.
+    /// Start to take connections. What is in the epoll already is added anew: the kernel looks at a socket that is
+    /// added, and EPOLLEXCLUSIVE may have told of a connection only a worker that was killed before it took it.
     pub(crate) fn accept_on(&self) -> io::Result<()> {
         // Level-triggered EPOLLEXCLUSIVE: edge-triggered loses connections, EPOLLONESHOT is not allowed.
         let events = libc::EPOLLIN | libc::EPOLLEXCLUSIVE;
-        let again = |r: io::Result<()>| match r {
-            Err(e) if e.raw_os_error() == Some(libc::EEXIST) => Ok(()),
-            other => other,
+        let anew = |fd, token: Token| {
+            self.ready.delete(fd);
+            match self.ready.add(fd, events, token.encode()) {
+                // A thread that has just accepted adds it too.
+                Err(e) if e.raw_os_error() == Some(libc::EEXIST) => Ok(()),
+                other => other,
+            }
         };
         for (i, l) in self.listeners.iter().enumerate() {
-            again(self.ready.add(l.fd.as_raw_fd(), events, Token::Listener(i).encode()))?;
+            anew(l.fd.as_raw_fd(), Token::Listener(i))?;
         }
         if let Some((_, receive)) = &self.handover {
-            again(self.ready.add(receive.as_raw_fd(), events, Token::HandOver.encode()))?;
+            anew(receive.as_raw_fd(), Token::HandOver)?;
         }
         self.note_accepting(true);
         Ok(())

@@ -51,6 +51,8 @@ pub struct Supervisor {
     pub(super) now: Instant,
     pub(super) out: Vec<Action>,
     next_child: ChildId,
+    /// Workers with a lower number were there, or asked for, when one was killed.
+    look_below: ChildId,
     random: u64,
 }
 
@@ -73,6 +75,7 @@ impl Supervisor {
             now,
             out: Vec::new(),
             next_child: 1,
+            look_below: 0,
             random: seed | 1,
         }
     }
@@ -282,8 +285,28 @@ impl Supervisor {
         let Some(gone) = self.forget(child) else { return };
         match gone.kind {
             Kind::Template => self.template_ended(child, gone, how),
-            Kind::Worker { .. } => self.worker_ended(gone, &how.to_string(), Some(how)),
+            Kind::Worker { .. } => {
+                if gone.stage != Stage::Retiring || how != Ended::Code(0) {
+                    self.look_again();
+                }
+                self.worker_ended(gone, &how.to_string(), Some(how));
+            }
         }
+    }
+
+    /// A worker did not leave by itself. It may have been the one that the kernel has woken for a connection, of which
+    /// nobody else knows then: the others look. Who begins to accept later does so anyway.
+    fn look_again(&mut self) {
+        self.look_below = self.next_child;
+        if !self.paused {
+            let ready: Vec<ChildId> = self.workers(Stage::Ready).collect();
+            self.out.extend(ready.into_iter().map(|child| Action::Accept { child, on: true }));
+        }
+    }
+
+    /// Whether a worker that is ready now may have begun to accept before the last one was killed.
+    pub(super) fn missed_a_look(&self, child: ChildId) -> bool {
+        child < self.look_below
     }
 
     /// A process that never ran: the exec or the fork failed, or it ended before its hello.

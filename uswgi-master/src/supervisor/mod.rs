@@ -299,7 +299,7 @@ pub enum Action {
         /// Others serve on and take its idle connections.
         hand_over: bool,
     },
-    /// Tell a worker to accept, or not to.
+    /// Tell a worker to accept, or not to. One that accepts already looks whether a connection waits.
     Accept {
         /// Which.
         child: ChildId,

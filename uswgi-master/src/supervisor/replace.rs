@@ -200,8 +200,8 @@ impl Supervisor {
         for other in others {
             self.retire(other, true);
         }
-        if self.paused {
-            self.out.push(Action::Accept { child, on: false });
+        if self.paused || self.missed_a_look(child) {
+            self.out.push(Action::Accept { child, on: !self.paused });
         }
     }
 

@@ -16,6 +16,37 @@ fn a_worker_that_served_is_replaced_at_once() {
 }
 
 #[test]
+fn when_a_worker_was_killed_the_others_look_for_the_connection_that_it_was_woken_for() {
+    let mut sim = Sim::running(plan(3));
+    sim.pass(Duration::from_secs(5));
+    sim.good = false;
+    let (dead, a, b) = (sim.worker(1), sim.worker(2), sim.worker(3));
+    let looks = |sim: &Sim, child| sim.count(|a| *a == Action::Accept { child, on: true });
+    // The master's own kill: the successor comes before the death, and may accept before it is known to.
+    sim.feed(Event::Stuck { child: dead });
+    let successor = sim.worker(1);
+    assert_ne!(successor, dead);
+    assert_eq!((looks(&sim, a), looks(&sim, b), looks(&sim, successor)), (1, 1, 0));
+    sim.feed(Event::Ready { child: successor });
+    assert_eq!(looks(&sim, successor), 1);
+    // One that comes afterwards looks when it begins.
+    sim.die(a, Ended::Code(1));
+    let later = sim.worker(2);
+    sim.feed(Event::Ready { child: later });
+    assert_eq!((looks(&sim, b), looks(&sim, successor), looks(&sim, later)), (2, 2, 0));
+    // Who leaves when told to has passed on what it knew; while the instance pauses nobody looks.
+    sim.feed(Event::Retire { worker_id: 3 });
+    sim.feed(Event::Ready { child: sim.worker(3) });
+    sim.die(b, Ended::Code(0));
+    assert_eq!(looks(&sim, later), 0);
+    sim.feed(Event::Pause);
+    sim.die(successor, Ended::Signal(9));
+    assert_eq!(looks(&sim, later), 0);
+    sim.feed(Event::Pause);
+    assert_eq!(looks(&sim, later), 1);
+}
+
+#[test]
 fn one_that_dies_at_once_waits_1_2_4_seconds_and_never_more_than_30() {
     let mut sim = Sim::running(plan(1));
     // Five times it is only somebody who kills workers.
