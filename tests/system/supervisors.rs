@@ -33,6 +33,24 @@ fn systemd_is_told() {
 }
 
 #[test]
+fn who_hears_that_it_is_ready_finds_it_ready() {
+    let site = Site::probe();
+    let path = site.dir.join("hold/notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    // A full queue holds the master at the very moment at which it tells that it is ready.
+    let full = UnixDatagram::unbound().unwrap();
+    full.connect(&path).unwrap();
+    full.set_nonblocking(true).unwrap();
+    while full.send(b"full").is_ok() {}
+    let mut server = uswgi_tests::Server::begin(site.env("NOTIFY_SOCKET", path.display()));
+    server.wait_log("ready: generation 1");
+    let ping = server.ctl(&["ping"]);
+    drop(socket);
+    assert_eq!(ping.status.code(), Some(0), "{ping:?}");
+    server.stop(Signal::SIGTERM);
+}
+
+#[test]
 fn the_watchdog_is_fed_as_long_as_a_worker_answers() {
     let site = Site::probe().option("workers", 2);
     let path = site.dir.join("hold/notify");
