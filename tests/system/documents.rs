@@ -147,20 +147,6 @@ impl Desk {
     }
 }
 
-/// What the commands have started detached does not outlive a test that fails before they stop it.
-impl Drop for Desk {
-    fn drop(&mut self) {
-        let dir = &self.machine.dir;
-        for pidfile in [dir.join("srv/mysite/hello.pid"), dir.join("run/mysite/other.pid")] {
-            if pidfile.exists() {
-                let mut stop = process::command(paths::command("uswgi-ctl"));
-                stop.args(["stop", "--now", "--wait", "--pidfile"]).arg(pidfile);
-                process::run(stop, PATIENCE);
-            }
-        }
-    }
-}
-
 /// Lines of a console: the commands, and what they print.
 fn console(text: &str) -> (String, Vec<String>) {
     let (mut commands, mut expected) = (String::new(), Vec::new());
