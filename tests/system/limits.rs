@@ -69,8 +69,21 @@ fn hog(processor: &str, dir: &Path) -> Process {
 #[test]
 fn a_connection_for_which_a_killed_worker_was_woken_is_answered() {
     let server = site().option("workers", 2).option("evil-reload-on-as", 3000).start();
-    // The kernel wakes the same one again while both are idle. It is made slow to notice anything, its death too.
-    let victim: i32 = server.get("/pid").expect(200).text().parse().unwrap();
+    // Once both know that connections do not stay, the kernel wakes the same one again while both are idle.
+    for _ in 0..4 {
+        server.get("/pid").expect(200);
+    }
+    let workers = server.worker_pids();
+    let _ = server.door().try_ask(&Request::get("/reserve?3500"));
+    // Who has reserved it, or is gone for it already.
+    let is_large = |pid: &i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let size =
+            status.lines().find_map(|l| l.strip_prefix("VmSize:")?.trim().strip_suffix(" kB")?.parse().ok());
+        size.is_none_or(|kib: u64| kib > 3000 * 1024)
+    };
+    let victim = workers.into_iter().find(is_large).expect("one that has grown");
+    // It is made slow to notice anything, its death too.
     let all = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).unwrap();
     let processor =
         (0..nix::sched::CpuSet::count()).find(|&i| all.is_set(i) == Ok(true)).unwrap().to_string();
@@ -81,7 +94,6 @@ fn a_connection_for_which_a_killed_worker_was_woken_is_answered() {
         command.args(&words[1..]).arg(&pid);
         process::run(command, PATIENCE);
     };
-    let _ = server.door().try_ask(&Request::get("/reserve?3500"));
     schedule(&["taskset", "-a", "-c", "-p", &processor]);
     schedule(&["chrt", "-a", "-i", "-p", "0"]);
     let hog = hog(&processor, server.dir.path());
