@@ -8,11 +8,12 @@ mod clock;
 mod leave;
 
 use crate::asked::Asked;
-use crate::connection::{Conn, Received, Request, Step, examine};
+use crate::connection::{Conn, Received};
 use crate::control::Received as Message;
 use crate::engine::{Engine, Job, Leaving};
 use crate::pending::Pending;
 use crate::ready::answer_without_app;
+use crate::request::{Request, Step, examine};
 use crate::sys::{self, Epoll, Event};
 use crate::{handover, say};
 use slab::Slab;
@@ -59,7 +60,7 @@ pub(crate) fn accept_failed(engine: &Engine, error: &io::Error) {
 
 /// What to answer when there is no memory for a request.
 pub(crate) fn no_memory(error: &io::Error) -> Option<Step> {
-    (error.kind() == io::ErrorKind::OutOfMemory).then(crate::connection::no_memory)
+    (error.kind() == io::ErrorKind::OutOfMemory).then(crate::request::no_memory)
 }
 
 /// A connection that is between two requests while the worker leaves: to another worker, or closed.

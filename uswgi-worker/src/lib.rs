@@ -5,7 +5,7 @@
 //!
 //! * [`start`]: contract with the master, role, import of the app; [`template`] forks workers.
 //! * [`engine`], [`parking`]: what the threads of one worker share; [`ready`]: the loop of a Python thread.
-//! * [`connection`]: bytes in, a whole request out; [`environ`], [`input`]: what the app gets.
+//! * [`connection`]: bytes in; [`request`]: a whole request out; [`environ`], [`input`]: what the app gets.
 //! * [`response`], [`start_response`], [`respond`]: what the app gives; [`lent`]: what is sent while it gives more;
 //!   [`answer`]: answers of our own.
 //! * [`io`]: the native thread: slow peers, timers, the control socket, leaving. Never takes the GIL.
@@ -42,6 +42,7 @@ mod pending;
 mod py;
 mod ready;
 mod report;
+mod request;
 mod respond;
 mod response;
 mod spool;

@@ -2,10 +2,11 @@
 //! empty value is `-`.
 
 use crate::api::current;
-use crate::connection::{Conn, Request};
+use crate::connection::Conn;
 use crate::dates;
 use crate::engine::Engine;
 use crate::report::{self, Facts};
+use crate::request::Request;
 use crate::response::Response;
 use crate::sys;
 use std::sync::atomic::Ordering;

@@ -5,9 +5,10 @@
 //! once goes to the native thread.
 
 use crate::app::Apps;
-use crate::connection::{Body, Conn, Received, Refusal, Request, Step, examine};
+use crate::connection::{Conn, Received};
 use crate::engine::{Engine, Job, Leaving, Token};
 use crate::harakiri;
+use crate::request::{Body, Refusal, Request, Step, examine};
 use crate::respond::{After, Runner, prepare, response_for, settle};
 use crate::response::Response;
 use crate::{answer, autoreload, handover, io, log, py as python, say, static_files, sys};

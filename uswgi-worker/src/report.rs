@@ -1,10 +1,11 @@
 //! The request log: one line a request, in the form that uWSGI prints by default.
 //! Everything that came from the network is escaped.
 
-use crate::connection::{Conn, Request};
+use crate::connection::Conn;
 use crate::engine::Engine;
 use crate::log::{self, escaped};
 use crate::log_format::{self, Over};
+use crate::request::Request;
 use crate::response::Response;
 use crate::{dates, log_json, sys};
 use std::cell::RefCell;

@@ -1,7 +1,8 @@
 //! `post-buffering`: bodies that are larger than memory should hold go to an unlinked temporary file, and the
 //! application runs when they are whole.
 
-use crate::connection::{Body, Chunks, Conn, Request, Step, refuse};
+use crate::connection::{Chunks, Conn};
+use crate::request::{Body, Request, Step, refuse};
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;

@@ -5,8 +5,9 @@
 
 #![forbid(unsafe_code)]
 
-use crate::connection::{Conn, Request};
+use crate::connection::Conn;
 use crate::dates::{coarse_seconds, push_http_date};
+use crate::request::Request;
 use crate::response::AppHead;
 use crate::{answer, say, sys};
 use std::ffi::OsStr;

@@ -6,8 +6,9 @@
 
 mod shape;
 
-use crate::connection::{Body, Conn, Request, loads_code};
+use crate::connection::Conn;
 use crate::engine::{Engine, Listening};
+use crate::request::{Body, Request, loads_code};
 use pyo3::exceptions::PyUnicodeDecodeError;
 use pyo3::ffi;
 use pyo3::prelude::*;

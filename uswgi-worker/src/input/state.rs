@@ -200,10 +200,10 @@ const MOVED: usize = 4 * 1024;
 pub(crate) fn state_for(
     conn: &mut Conn,
     head_length: usize,
-    body: crate::connection::Body,
+    body: crate::request::Body,
     timeout_ms: i32,
 ) -> io::Result<Option<State>> {
-    use crate::connection::Body;
+    use crate::request::Body;
     let mut at = 0;
     let (buffer, source) = match body {
         Body::None => return Ok(None),
