@@ -164,6 +164,8 @@ mod tests {
                         &[c; 48][..1 + i % 48],
                     );
                     i += 1;
+                    // A request takes its time too: a writer without a pause leaves its readers hardly a moment.
+                    (0..i % 500).for_each(|_| std::hint::spin_loop());
                 }
             })
         };
