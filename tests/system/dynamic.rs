@@ -90,6 +90,15 @@ fn cheaper_with_lazy_apps_under_load_with_reloads_loses_nothing() {
     load_and_reload(cheaper(3, 1).option("lazy-apps", "true"));
 }
 
+/// The only worker is busy: four connections bring a second one, which serves them.
+fn one_comes_for_those_who_wait(server: &Server) {
+    let waiting: Vec<_> = (0..4).map(|_| server.door().ask_later(Request::get("/hello"))).collect();
+    ready(server, 2);
+    for reply in waiting {
+        reply.join().unwrap().unwrap().expect(200);
+    }
+}
+
 #[test]
 fn the_backlog_algorithm_sees_who_waits() {
     let server = cheaper(2, 1).option("cheaper-algo", "backlog").start();
@@ -97,11 +106,7 @@ fn the_backlog_algorithm_sees_who_waits() {
     let held = server.door().ask_later(Request::get("/hold?name=a"));
     server.held("a");
     assert!(stays(Duration::from_secs(3), || server.worker_pids().len() == 1), "nobody waits");
-    let waiting: Vec<_> = (0..4).map(|_| server.door().ask_later(Request::get("/hello"))).collect();
-    ready(&server, 2);
-    for reply in waiting {
-        reply.join().unwrap().unwrap().expect(200);
-    }
+    one_comes_for_those_who_wait(&server);
     server.let_go("a");
     held.join().unwrap().unwrap().expect(200);
     ready(&server, 1);
@@ -146,11 +151,7 @@ fn busyness_has_emergency_workers_for_connections_that_wait() {
     ready(&server, 1);
     let held = server.door().ask_later(Request::get("/hold?name=a"));
     server.held("a");
-    let waiting: Vec<_> = (0..4).map(|_| server.door().ask_later(Request::get("/hello"))).collect();
-    ready(&server, 2);
-    for reply in waiting {
-        reply.join().unwrap().unwrap().expect(200);
-    }
+    one_comes_for_those_who_wait(&server);
     server.let_go("a");
     held.join().unwrap().unwrap().expect(200);
 }

@@ -98,7 +98,7 @@ impl CheaperAlgorithm {
 }
 
 /// The rules of `cheaper-algo = busyness`. No number is 0.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Busyness {
     /// Per cent of a cycle above which more workers come.
     pub max: u32,

@@ -8,11 +8,11 @@ use crate::pidfile::Pidfile;
 use crate::reading::Read;
 use crate::sockets::{self, Listener};
 use crate::stats;
-use crate::supervisor::{Algorithm, Cheaper, Plan, Rules, Sleep};
+use crate::supervisor::{Algorithm, Cheaper, Plan, Sleep};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
-use uswgi_conf::instance::{Address, Busyness, CheaperAlgorithm, Dynamic, Instance, OnTerm};
+use uswgi_conf::instance::{Address, CheaperAlgorithm, Dynamic, Instance, OnTerm};
 use uswgi_conf::jail::Jail;
 use uswgi_proto::scoreboard::Scoreboard;
 
@@ -77,26 +77,12 @@ fn cheaper(d: &Dynamic, workers: u32) -> Option<Cheaper> {
         algorithm: match d.algorithm {
             CheaperAlgorithm::Spare => Algorithm::Spare,
             CheaperAlgorithm::Backlog => Algorithm::Backlog,
-            CheaperAlgorithm::Busyness => Algorithm::Busyness(rules(&d.busyness)),
+            CheaperAlgorithm::Busyness => Algorithm::Busyness(d.busyness),
             CheaperAlgorithm::Manual => Algorithm::Manual,
         },
         rss_soft: d.rss_soft,
         rss_hard: d.rss_hard,
     })
-}
-
-fn rules(b: &Busyness) -> Rules {
-    Rules {
-        max: b.max,
-        min: b.min,
-        multiplier: b.multiplier,
-        penalty: b.penalty,
-        verbose: b.verbose,
-        alert: b.alert,
-        backlog_multiplier: b.backlog_multiplier,
-        backlog_step: b.backlog_step,
-        nonzero: b.nonzero,
-    }
 }
 
 /// Put back what a running instance cannot change, so that what it says of itself stays true; the names of

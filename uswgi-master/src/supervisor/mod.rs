@@ -42,7 +42,7 @@ mod stop;
 mod tests;
 pub mod touched;
 
-pub use cheaper::{Algorithm, Cheaper, Rules};
+pub use cheaper::{Algorithm, Cheaper};
 pub use child::{Child, ChildId, Kind, Stage};
 pub use idle::Sleep;
 pub use machine::{Phase, Supervisor};

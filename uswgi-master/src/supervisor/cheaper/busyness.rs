@@ -11,38 +11,16 @@
 //! * Workers that came in an emergency go after fewer idle periods.
 
 use super::{Cheaper, Cycle, Verdict};
+use uswgi_conf::instance::Busyness;
 
 /// Periods between the bounds, in a row, after which idle ones are counted from the beginning.
 const UNSURE: u32 = 3;
-
-/// How the algorithm is configured. No number is 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
-    /// Per cent of a period above which more workers come.
-    pub max: u32,
-    /// Per cent below which a period is idle.
-    pub min: u32,
-    /// Idle periods after which a worker goes.
-    pub multiplier: u32,
-    /// Added to that each time a worker was given up too early.
-    pub penalty: u32,
-    /// Every period is told.
-    pub verbose: bool,
-    /// Connections that wait above which emergency workers come.
-    pub alert: u32,
-    /// Idle periods after which an emergency worker goes.
-    pub backlog_multiplier: u32,
-    /// Emergency workers that come at a time.
-    pub backlog_step: u32,
-    /// Cycles in a row in which somebody waits after which emergency workers come.
-    pub nonzero: u32,
-}
 
 /// What is remembered.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
     /// Whose memory it is: other rules begin anew.
-    rules: Option<Rules>,
+    rules: Option<Busyness>,
     /// Cycles of the period so far, and the sum of their loads.
     cycles: u32,
     load: u64,
@@ -62,7 +40,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn judge(&mut self, c: &Cheaper, rules: &Rules, seen: Cycle) -> Verdict {
+    pub(super) fn judge(&mut self, c: &Cheaper, rules: &Busyness, seen: Cycle) -> Verdict {
         if self.rules != Some(*rules) {
             *self = State { rules: Some(*rules), ..State::default() };
         }
@@ -94,7 +72,7 @@ impl State {
     }
 
     /// A period has ended; its load is in thousandths.
-    fn period(&mut self, c: &Cheaper, rules: &Rules, seen: Cycle, load: u64) -> Verdict {
+    fn period(&mut self, c: &Cheaper, rules: &Busyness, seen: Cycle, load: u64) -> Verdict {
         let period = c.overload.max(1);
         let wanted = match self.emergency {
             0 => rules.multiplier.saturating_add(self.extra),
@@ -156,7 +134,7 @@ impl State {
     }
 
     /// How many come because connections pile up, or nobody comes for one.
-    fn emergency(&mut self, rules: &Rules, seen: Cycle) -> u32 {
+    fn emergency(&mut self, rules: &Busyness, seen: Cycle) -> u32 {
         self.waiting = if seen.waiting > 0 { self.waiting.saturating_add(1) } else { 0 };
         let long = self.waiting > rules.nonzero;
         if seen.waiting <= rules.alert && !long {

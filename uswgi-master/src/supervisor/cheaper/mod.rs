@@ -9,8 +9,9 @@
 mod busyness;
 mod meter;
 
-pub use busyness::Rules;
 pub(super) use meter::Meter;
+
+use uswgi_conf::instance::Busyness;
 
 /// Which algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,7 +22,7 @@ pub enum Algorithm {
     /// More when more than `overload` connections wait at the sockets; fewer when fewer do.
     Backlog,
     /// By the share of time that workers spend in requests, averaged over `overload` cycles.
-    Busyness(Rules),
+    Busyness(Busyness),
     /// As an operator says.
     Manual,
 }

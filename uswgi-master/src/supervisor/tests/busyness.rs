@@ -1,8 +1,8 @@
 //! Every rule of the algorithm `busyness`, a cycle at a time.
 
-use crate::supervisor::cheaper::{Algorithm, Cheaper, Cycle, Gauge, Rules, Verdict};
+use crate::supervisor::cheaper::{Algorithm, Cheaper, Cycle, Gauge, Verdict};
 
-const RULES: Rules = Rules {
+const RULES: Busyness = Busyness {
     max: 50,
     min: 25,
     multiplier: 3,
@@ -13,6 +13,7 @@ const RULES: Rules = Rules {
     backlog_step: 2,
     nonzero: 4,
 };
+use uswgi_conf::instance::Busyness;
 
 /// Workers that come and go as the verdicts say.
 struct Sim {
@@ -26,7 +27,7 @@ struct Sim {
 }
 
 impl Sim {
-    fn new(workers: u32, overload: u32, rules: Rules) -> Sim {
+    fn new(workers: u32, overload: u32, rules: Busyness) -> Sim {
         let c = Cheaper {
             min: 1,
             initial: 1,
@@ -174,7 +175,7 @@ fn an_alarm_at_the_end_of_a_busy_period_brings_the_larger_number() {
     s.c.step = 4;
     assert_eq!(s.cycles(&[100]), [7]);
     // An alarm in an idle period: more come, none goes.
-    let mut s = Sim::new(3, 1, Rules { multiplier: 1, ..RULES });
+    let mut s = Sim::new(3, 1, Busyness { multiplier: 1, ..RULES });
     s.waiting = 40;
     assert_eq!(s.cycles(&[0]), [5]);
 }
@@ -190,11 +191,11 @@ fn memory_stops_both_ways_to_more_workers() {
 
 #[test]
 fn it_speaks_only_when_asked_and_forgets_with_other_rules() {
-    let mut s = Sim::new(2, 1, Rules { verbose: false, ..RULES });
+    let mut s = Sim::new(2, 1, Busyness { verbose: false, ..RULES });
     s.cycles(&[0, 0, 0, 90, 90, 40]);
     assert!(s.said.is_empty(), "{:?}", s.said);
     let mut s = Sim::new(2, 1, RULES);
     s.cycles(&[0, 0]);
-    s.c.algorithm = Algorithm::Busyness(Rules { max: 60, ..RULES });
+    s.c.algorithm = Algorithm::Busyness(Busyness { max: 60, ..RULES });
     assert_eq!(s.cycles(&[0, 0, 0]), [2, 2, 1], "another configuration counts anew");
 }

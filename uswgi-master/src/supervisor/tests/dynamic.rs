@@ -2,11 +2,11 @@
 
 use super::sim::{Sim, plan};
 use crate::supervisor::{
-    Action, Algorithm, Cheaper, ChildId, Ended, Event, Memory, Numbers, Phase, Plan, Rules, ScaleTo, Sleep,
-    Stage,
+    Action, Algorithm, Cheaper, ChildId, Ended, Event, Memory, Numbers, Phase, Plan, ScaleTo, Sleep, Stage,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
+use uswgi_conf::instance::Busyness;
 use uswgi_proto::scoreboard::InstanceState;
 
 fn cheaper(workers: u32, min: u32) -> Plan {
@@ -99,7 +99,7 @@ fn a_worker_on_its_way_is_no_reason_for_another_one() {
 }
 
 fn busyness(workers: u32, min: u32) -> Plan {
-    let rules = Rules {
+    let rules = Busyness {
         max: 50,
         min: 25,
         multiplier: 2,

@@ -2,10 +2,11 @@
 
 use super::sim::{Sim, plan};
 use crate::supervisor::{
-    Action, Algorithm, Cheaper, ChildId, Ended, Event, Numbers, Plan, Rules, ScaleTo, Sleep, Stage,
+    Action, Algorithm, Cheaper, ChildId, Ended, Event, Numbers, Plan, ScaleTo, Sleep, Stage,
 };
 use proptest::prelude::*;
 use std::time::Duration;
+use uswgi_conf::instance::Busyness;
 use uswgi_proto::control::ReplaceReason;
 
 /// Something that happens; numbers choose among what is there.
@@ -227,7 +228,7 @@ fn cheaper() -> impl Strategy<Value = Option<Cheaper>> {
 fn busyness() -> impl Strategy<Value = Algorithm> {
     let numbers = (1u32..100, 1u32..100, 1u32..4, 1u32..3, 1u32..3, 1u32..3);
     numbers.prop_map(|(max, min, multiplier, penalty, alert, nonzero)| {
-        Algorithm::Busyness(Rules {
+        Algorithm::Busyness(Busyness {
             max,
             min,
             multiplier,
