@@ -5,6 +5,7 @@
 //! * [`packet`], [`http`], [`chunked`]: pure parsers from bytes to a typed request,
 //!   whose results are offsets ([`span`]) in the connection's buffer.
 //! * [`files`]: what to answer when a file is asked for, and what the `static-*` options say.
+//! * [`rate`]: the slowest client that anybody waits for.
 //! * [`trust`]: whose `X-Forwarded-*` is believed.
 //! * [`settings`]: the JSON document that a master gives to a worker.
 //! * [`shared`]: what the locks and caches of an instance are.
@@ -32,6 +33,7 @@ pub mod http;
 pub mod instance;
 pub mod logs;
 pub mod packet;
+pub mod rate;
 pub mod scale;
 pub mod scoreboard;
 pub mod settings;

@@ -16,7 +16,6 @@ use std::sync::atomic::AtomicBool;
 use uswgi_proto::scoreboard::monotonic_us;
 
 pub(crate) use head::AppHead;
-pub(crate) use output::SLOWEST;
 
 /// A chunk up to this size is copied behind its frame, to be one send.
 const COPY_CHUNK: usize = 32 * 1024;

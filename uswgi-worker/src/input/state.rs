@@ -2,7 +2,6 @@
 //! calls it has released the GIL.
 
 use crate::connection::Conn;
-use crate::response::SLOWEST;
 use crate::sys;
 use std::io;
 use std::mem::MaybeUninit;
@@ -10,6 +9,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use uswgi_proto::chunked::Decoder;
+use uswgi_proto::rate::is_too_slow;
 use uswgi_proto::scoreboard::monotonic_us;
 
 /// Received at a time.
@@ -69,8 +69,7 @@ impl State {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             self.waited_us += monotonic_us() - before;
-            let seconds = self.waited_us / 1_000_000;
-            if seconds > 30 && self.received / seconds < SLOWEST {
+            if is_too_slow(self.received, self.waited_us) {
                 return Err(io::ErrorKind::TimedOut.into());
             }
         }

@@ -6,21 +6,15 @@ use crate::connection::Conn;
 use crate::engine::Job;
 use crate::harakiri::{self, ThreadCell};
 use crate::lent::Found;
-use crate::response::SLOWEST;
 use crate::{answer, backlog, say, sys};
 use std::sync::atomic::Ordering;
 use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::rate::is_too_slow;
 
 /// How long pieces of an answer may wait for others.
 const TOGETHER_US: u64 = 2_000;
 /// How often a socket that took no more is tried again while its application makes more.
 const FULL_US: u64 = 5_000;
-
-/// Whether so many bytes since then are fewer than a client must move, as it must where a thread waits for it.
-fn too_slow(bytes: u64, since_us: u64, now: u64) -> bool {
-    let seconds = now.saturating_sub(since_us) / SECOND_US;
-    seconds > 30 && bytes / seconds < SLOWEST
-}
 
 impl Native {
     /// Whatever is due by now.
@@ -107,7 +101,7 @@ impl Native {
                 c.deadline_us <= now
                     || matches!(d, Duty::Read)
                         && match &c.spool {
-                            Some(spool) => too_slow(spool.length, c.since_us, now),
+                            Some(spool) => is_too_slow(spool.length, now.saturating_sub(c.since_us)),
                             None => now > c.since_us + REQUEST_US,
                         }
             })
@@ -122,7 +116,8 @@ impl Native {
                 if conn.owed == 0 {
                     (conn.owed, conn.since_us) = (left, now);
                 }
-                if gets_on && !too_slow(conn.owed.saturating_sub(left), conn.since_us, now) {
+                if gets_on && !is_too_slow(conn.owed.saturating_sub(left), now.saturating_sub(conn.since_us))
+                {
                     conn.deadline_us = now + patience;
                     continue;
                 }

@@ -5,14 +5,13 @@ use crate::lent::{self, TOGETHER};
 use crate::pending::HeldBytes;
 use crate::sys;
 use std::io;
+use uswgi_proto::rate::is_too_slow;
 use uswgi_proto::scoreboard::monotonic_us;
 
 /// Bytes of output that may wait for a client before the application has to.
 const WRITE_BUFFER: usize = 1 << 20;
 /// A piece that comes so soon after the last send may wait for more pieces.
 const QUICKLY_US: u64 = 1_000;
-/// Slowest client that is waited for, bytes a second, after the first half minute.
-pub(crate) const SLOWEST: u64 = 256;
 
 impl Response {
     /// Send, or keep what the socket does not take.
@@ -143,9 +142,8 @@ impl Response {
             Err(e) => self.failed = Some(e),
         }
         self.waited_us += monotonic_us() - before;
-        let seconds = self.waited_us / 1_000_000;
         let sent = self.body_bytes.saturating_sub(self.pending.memory() as u64 + sys::unsent(self.fd));
-        if seconds > 30 && sent / seconds < SLOWEST {
+        if is_too_slow(sent, self.waited_us) {
             self.failed = Some(io::ErrorKind::TimedOut.into());
         }
     }
