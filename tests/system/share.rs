@@ -55,3 +55,23 @@ fn what_the_template_imported_is_not_written_to_by_collections_in_workers() {
         "nothing is shared: nothing is frozen"
     );
 }
+
+#[test]
+fn the_collector_is_patient_during_the_import_and_as_the_application_wants_it_after_it() {
+    let app = "import gc\n{own}DURING = gc.get_threshold()\n\
+               def application(environ, start_response):\n    start_response('200 OK', [])\n    \
+               return [repr((DURING[0], *gc.get_threshold(), gc.isenabled())).encode()]\n";
+    let ask = |own: &str, lazy: bool| -> String {
+        let site = Site::probe().source("collected.py", &app.replace("{own}", own)).without("module");
+        site.option("module", "collected").option("lazy-apps", lazy).start().get("/").expect(200).text()
+    };
+    let question = ["-c", "import gc; print(str(gc.get_threshold())[1:-1], end='')"];
+    let python =
+        std::process::Command::new(uswgi_tests::paths::venv().join("bin/python")).args(question).output();
+    let usual = String::from_utf8(python.unwrap().stdout).unwrap();
+    for lazy in [false, true] {
+        assert_eq!(ask("", lazy), format!("(10000, {usual}, True)"));
+        assert_eq!(ask("gc.set_threshold(900, 5, 4)\n", lazy), "(900, 900, 5, 4, True)");
+        assert_eq!(ask("gc.disable()\n", lazy), format!("(10000, {usual}, False)"));
+    }
+}

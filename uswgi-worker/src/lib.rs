@@ -3,7 +3,7 @@
 //! An abi3 extension module. The launcher (`src/bin/uswgi-worker`) execs the right interpreter, which loads this
 //! module and calls [`main`]. Rooms, in the order of a request's way:
 //!
-//! * [`start`]: contract with the master, role, import of the app; [`template`] forks workers.
+//! * [`start`]: contract with the master, role, import of the app ([`app`], [`collector`]); [`template`] forks workers.
 //! * [`engine`], [`parking`]: what the threads of one worker share; [`ready`]: the loop of a Python thread.
 //! * [`connection`]: bytes in; [`request`]: a whole request out; [`environ`], [`input`]: what the app gets.
 //! * [`response`], [`start_response`], [`respond`]: what the app gives; [`lent`]: what is sent while it gives more;
@@ -22,6 +22,7 @@ mod app;
 mod asked;
 mod autoreload;
 mod backlog;
+mod collector;
 mod connection;
 mod control;
 mod dates;

@@ -5,7 +5,7 @@ use crate::app::Apps;
 use crate::control::Control;
 use crate::engine::Engine;
 use crate::template::{self, Left};
-use crate::{api, log, py as python, ready, say, steps, sys, title};
+use crate::{api, collector, log, py as python, ready, say, steps, sys, title};
 use pyo3::prelude::*;
 use std::env;
 use std::fs::File;
@@ -182,7 +182,8 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     }
     python::buffer_lines(py);
     let before = Instant::now();
-    let apps = match Apps::load(py, &inherited.settings) {
+    let loaded = collector::patiently(py, || Apps::load(py, &inherited.settings));
+    let apps = match loaded {
         Ok(apps) => apps,
         Err(error) => {
             match &inherited.control {

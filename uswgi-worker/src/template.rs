@@ -4,7 +4,7 @@
 
 use crate::control::{Control, Received};
 use crate::py::{self, Side};
-use crate::{respond, say};
+use crate::{collector, respond, say};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -60,14 +60,11 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
     }
 }
 
-/// Make once, in pages that the workers share, what each of them would make for itself; then move every object into
-/// the collector's permanent generation, as CPython's documentation of `gc.freeze` advises before forks: a full
-/// collection in a worker would write to all of them, and the pages would be shared no more.
+/// Make once, in pages that the workers share, what each of them would make for itself, and keep those shared.
 fn make_common(py: Python<'_>) -> PyResult<()> {
     PyModule::import(py, "threading")?;
     respond::make_types(py)?;
-    PyModule::import(py, "gc")?.call_method0("freeze")?;
-    Ok(())
+    collector::freeze(py)
 }
 
 /// What comes with a fork: the worker's control socket, and its stdout and stderr where it has its own.
