@@ -17,15 +17,15 @@ unsafe extern "C" {
 pub(crate) enum Side {
     /// The process that forked, with the raw wait status of the intermediate.
     Parent(i32),
-    /// The new process, whose parent will be the subreaper.
-    Child,
+    /// The new process, whose parent will be the subreaper as soon as the intermediate (a pid) has ended.
+    Child { intermediate: i32 },
 }
 
 /// Fork twice, so that the new process belongs to the subreaper, while Python's fork hooks run
 /// exactly once: two `os.fork()` would run the application's hooks, which start threads, twice.
 ///
-/// `born` runs in the new process before those hooks, with the pid of the intermediate. It must not touch Python.
-pub(crate) fn fork_twice(_: Python<'_>, born: impl FnOnce(i32)) -> std::io::Result<Side> {
+/// `born` runs in the new process before those hooks. It must not touch Python.
+pub(crate) fn fork_twice(_: Python<'_>, born: impl FnOnce()) -> std::io::Result<Side> {
     // waitpid below must see the intermediate: an application that ignores SIGCHLD would eat it.
     let childless = sys::set_aside(libc::SIGCHLD);
     // SAFETY: the GIL is held (the token proves it); the calls come in the order that CPython's own
@@ -40,14 +40,14 @@ pub(crate) fn fork_twice(_: Python<'_>, born: impl FnOnce(i32)) -> std::io::Resu
                 Err(e)
             }
             Ok(0) => {
-                let me = std::process::id() as i32;
+                let intermediate = std::process::id() as i32;
                 match sys::fork() {
                     Ok(0) => {
                         childless.restore();
                         uswgi_shared::locks::forked();
-                        born(me);
+                        born();
                         PyOS_AfterFork_Child();
-                        Ok(Side::Child)
+                        Ok(Side::Child { intermediate })
                     }
                     Ok(_) => sys::exit_now(0),
                     Err(e) => sys::exit_now(e.raw_os_error().unwrap_or(1) & 0x7f),

@@ -85,13 +85,15 @@ fn fork(
     let failed = |message: String| control.send(&ToMaster::ForkFailed { worker_id, message });
     let own = Control::new(socket);
     // Before the application's fork hooks: of one that dies in them the master knows how it ended.
-    let born = |intermediate| {
+    let born = || {
         crate::sys::parent_death_signal(0);
-        wait_for_new_parent(intermediate);
         own.hello(Role::Worker);
     };
     match py::fork_twice(py, born) {
-        Ok(Side::Child) => Some(Identity { slot, worker_id, max_requests, control: own }),
+        Ok(Side::Child { intermediate }) => {
+            wait_for_new_parent(intermediate);
+            Some(Identity { slot, worker_id, max_requests, control: own })
+        }
         Ok(Side::Parent(0)) => None,
         Ok(Side::Parent(status)) => {
             let errno = nix::Error::from_raw((status >> 8) & 0x7f);
@@ -105,7 +107,8 @@ fn fork(
     }
 }
 
-/// Until the intermediate has ended, the master is not yet the parent, and its waitid would say ECHILD.
+/// The application finds the master as its parent. The intermediate has mostly ended by now; a worker that dies before
+/// it does is the master's to reap then, as any orphan.
 fn wait_for_new_parent(intermediate: i32) {
     let still = || nix::unistd::getppid().as_raw() == intermediate;
     if !still() {
