@@ -44,6 +44,18 @@ fn other_threads_are_spared() {
 }
 
 #[test]
+fn a_request_beside_one_that_cannot_be_interrupted_has_all_its_time() {
+    let site = Site::probe().option("harakiri", 6).option("harakiri-graceful-timeout", 1);
+    let server = site.option("threads", 2).option("reload-mercy", 30).start();
+    let door = server.door();
+    let worker = server.worker_pids();
+    door.get("/swallow?s=300").expect(504);
+    // It begins while the worker hopes for the first one, and ends after the master's backstop would have ended it.
+    assert_eq!(door.get("/sleep?s=5.7").expect(200).text(), "slept");
+    assert_ne!(server.worker_pids(), worker, "the worker has been replaced meanwhile");
+}
+
+#[test]
 fn a_request_that_cannot_be_interrupted_costs_its_worker() {
     for target in ["/swallow?s=300", "/stuck"] {
         let server = site().option("reload-mercy", 2).start();

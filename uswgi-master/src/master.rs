@@ -311,9 +311,7 @@ impl<'a> Master<'a> {
         let Some(limit) = self.harakiri_limit else { return };
         let serving = self.supervisor.children().iter().filter_map(|(&id, c)| Some((id, c.stage, c.slot()?)));
         let stuck: Vec<ChildId> = serving
-            .filter(|&(_, stage, slot)| {
-                matches!(stage, Stage::Ready | Stage::Retiring) && self.board.overdue(slot, limit)
-            })
+            .filter(|&(_, stage, slot)| stage == Stage::Ready && self.board.overdue(slot, limit))
             .map(|(id, ..)| id)
             .collect();
         self.queue.extend(stuck.into_iter().map(|child| Event::Stuck { child }));

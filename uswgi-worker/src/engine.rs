@@ -454,9 +454,11 @@ impl Engine {
         }
     }
 
-    /// Ask the master for a successor, once.
+    /// Ask the master for a successor, once. That a thread is lost is said in any case: the master then knows that this
+    /// worker watches its requests.
     pub(crate) fn ask_replacement(&self, reason: ReplaceReason) {
-        if !self.replace_asked.swap(true, Ordering::AcqRel)
+        let asked = self.replace_asked.swap(true, Ordering::AcqRel);
+        if (!asked || reason == ReplaceReason::Harakiri)
             && let Some(control) = &self.control
         {
             control.send(&ToMaster::Replace { reason });

@@ -10,6 +10,7 @@ use super::seat::Seat;
 use super::{Action, Ended, Event, Plan};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use uswgi_proto::control::ReplaceReason;
 use uswgi_proto::scoreboard::InstanceState;
 
 /// What the instance is doing.
@@ -123,7 +124,8 @@ impl Supervisor {
                 if let Some(c) = self.children.get_mut(&child)
                     && c.stage == Stage::Ready
                     && c.worker_id().is_some()
-                    && c.replace.is_none()
+                    && (c.replace.is_none()
+                        || (reason == ReplaceReason::Harakiri && c.replace != Some(reason)))
                 {
                     c.replace = Some(reason);
                     let line = format!("{} is to be replaced: {}", c.name(), reason_text(reason));
@@ -263,7 +265,9 @@ impl Supervisor {
 
     fn stuck(&mut self, child: ChildId) {
         let Some(c) = self.children.get_mut(&child) else { return };
-        if c.stage == Stage::Killed || c.pid.is_none() {
+        // One that has asked for a successor watches its requests: those of its other threads have their time, and so
+        // they have in one that leaves; the mercy ends both.
+        if c.stage != Stage::Ready || c.pid.is_none() || c.replace == Some(ReplaceReason::Harakiri) {
             return;
         }
         c.stage = Stage::Killed;

@@ -3,6 +3,7 @@
 use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Ended, Event, Stage};
 use std::time::Duration;
+use uswgi_proto::control::ReplaceReason;
 
 #[test]
 fn a_worker_that_served_is_replaced_at_once() {
@@ -177,6 +178,26 @@ fn a_stuck_worker_is_killed_and_replaced() {
     assert_ne!(sim.worker(2), child);
     assert_eq!(sim.ready_workers(), 2);
     assert_eq!(sim.s.workers(Stage::Killed).count(), 0);
+}
+
+#[test]
+fn a_worker_that_asked_for_a_successor_is_not_stuck() {
+    let mut sim = Sim::running(plan(2));
+    sim.pass(Duration::from_secs(60));
+    let child = sim.worker(2);
+    sim.slow_hello = true;
+    // What it asked for before does not hide it.
+    for reason in [ReplaceReason::MaxRequests, ReplaceReason::Harakiri] {
+        sim.feed(Event::Replace { child, reason });
+    }
+    sim.feed(Event::Stuck { child });
+    assert_eq!(sim.s.children()[&child].stage, Stage::Ready);
+    sim.good = false;
+    let leaving = sim.worker(1);
+    sim.feed(Event::Stop);
+    assert_eq!(sim.s.children()[&leaving].stage, Stage::Retiring);
+    sim.feed(Event::Stuck { child: leaving });
+    assert_eq!(sim.count(|a| matches!(a, Action::Kill { .. })), 0, "the mercy ends them");
 }
 
 #[test]
