@@ -214,6 +214,12 @@ fn mounts_are_chosen_by_path_or_by_script_name() {
             assert_eq!(got, [app, script, rest], "{path} at {door:?}");
         }
     }
+    // A server in front that has taken the mount point off the path.
+    let got = seen(&server, 0, &[("SCRIPT_NAME", "/a"), ("PATH_INFO", "/x")]);
+    assert_eq!(
+        (&got["APP"], &got["SCRIPT_NAME"], &got["PATH_INFO"]),
+        (&"first".into(), &"/a".into(), &"/x".into())
+    );
     // Without it, SCRIPT_NAME says which.
     let server = mounts(show()).start();
     for (script, app) in [("/a", "first"), ("/a/b", "second"), ("", "default"), ("/none", "default")] {
@@ -221,6 +227,25 @@ fn mounts_are_chosen_by_path_or_by_script_name() {
         assert_eq!((&got["APP"], &got["PATH_INFO"]), (&app.into(), &"/x".into()), "{script}");
     }
     assert_eq!(server.get("/a/x").expect(200).json()["APP"], "default");
+}
+
+#[test]
+fn what_no_application_owns_goes_to_the_default_one_unless_there_is_none() {
+    let site = || {
+        let site = show().option("mount", "/a=show:first").option("mount", "/a/b=show:second");
+        site.option("manage-script-name", "true")
+    };
+    let server = site().start();
+    for door in server.doors() {
+        let got = door.get("/other").expect(200).json();
+        let got = ["APP", "SCRIPT_NAME", "PATH_INFO"].map(|k| got[k].as_str().unwrap().to_string());
+        assert_eq!(got, ["first", "", "/other"], "at {door:?}");
+    }
+    let server = site().option("no-default-app", "true").start();
+    for door in server.doors() {
+        door.get("/other").expect(500);
+        assert_eq!(door.get("/a/b").expect(200).json()["APP"], "second");
+    }
 }
 
 #[test]

@@ -208,6 +208,8 @@ pub struct Instance {
     pub lazy_apps: bool,
     /// Choose the app by mount prefix.
     pub manage_script_name: bool,
+    /// What no application owns goes to the default one: the one that is mounted nowhere, or the first.
+    pub default_app: bool,
 
     /// Workers wanted.
     pub workers: u32,

@@ -73,6 +73,7 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
     some("need-app", Some(i.need_app.to_string()));
     some("lazy-apps", Some(i.lazy_apps.to_string()));
     some("manage-script-name", Some(i.manage_script_name.to_string()));
+    some("no-default-app", (!i.default_app).then(|| "true".into()));
     some("processes", Some(i.workers.to_string()));
     some("threads", Some(i.threads.to_string()));
     some("worker-reload-mercy", Some(i.mercy.to_string()));

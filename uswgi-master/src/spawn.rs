@@ -126,6 +126,7 @@ pub fn settings_for(i: &Instance, kind: Kind, generation: u64, max_requests: u64
         // A reload never puts errors in the place of an application that works.
         need_app: i.need_app || generation > 1,
         manage_script_name: i.manage_script_name,
+        default_app: i.default_app,
         buffer_size: i.buffer_size,
         max_vars: i.max_vars,
         limit_post: i.limit_post,

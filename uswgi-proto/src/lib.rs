@@ -32,6 +32,7 @@ pub mod files;
 pub mod http;
 pub mod instance;
 pub mod logs;
+pub mod mounts;
 pub mod packet;
 pub mod rate;
 pub mod scale;

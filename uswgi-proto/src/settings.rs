@@ -117,6 +117,7 @@ impl WorkerSettings {
             pyargv: Vec::new(),
             need_app: true,
             manage_script_name: false,
+            default_app: true,
             buffer_size: 65535,
             max_vars: 256,
             limit_post: 0,
@@ -222,6 +223,8 @@ pub struct WorkerSettings {
     pub need_app: bool,
     /// Choose the app by the longest mount prefix of PATH_INFO and set SCRIPT_NAME.
     pub manage_script_name: bool,
+    /// What no application owns goes to the default one (not with `no-default-app`).
+    pub default_app: bool,
 
     /// Largest request head in bytes.
     pub buffer_size: u32,

@@ -6,20 +6,16 @@ use crate::steps;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule};
+use uswgi_proto::mounts::Mounts;
 use uswgi_proto::settings::{App, AppSource, WorkerSettings};
-
-/// A loaded application.
-pub(crate) struct Mounted {
-    /// `""` or `/prefix`.
-    pub(crate) mountpoint: Vec<u8>,
-    pub(crate) callable: Py<PyAny>,
-}
 
 /// All applications of this process.
 #[derive(Default)]
 pub(crate) struct Apps {
-    /// Longest mount point first; the default application, with the empty one, last.
-    pub(crate) mounted: Vec<Mounted>,
+    /// In the order of the configuration, then those of the dictionary `applications`.
+    pub(crate) callables: Vec<Py<PyAny>>,
+    /// Which of them a request is for.
+    pub(crate) mounts: Mounts,
 }
 
 /// Why nothing could be loaded: a text for people, the traceback in it.
@@ -34,39 +30,26 @@ impl Apps {
         }
         steps::run(py, &settings.steps.pre_app).map_err(LoadError)?;
         prepare(py, settings).map_err(|e| LoadError(traceback(py, &e)))?;
-        let mut apps = Apps::default();
+        let (mut callables, mut points) = (Vec::new(), Vec::new());
         for app in &settings.apps {
             let callable = load_one(py, app, &settings.callable).map_err(|e| failure(py, app, &e))?;
-            apps.mounted.push(Mounted { mountpoint: app.mountpoint.clone().into_bytes(), callable });
+            callables.push(callable);
+            points.push(app.mountpoint.clone().into_bytes());
         }
         for (point, callable) in
             crate::api::hooks::applications(py).map_err(|e| LoadError(traceback(py, &e)))?
         {
             // "" and "/" are the default application.
-            let mountpoint = point.trim_end_matches('/').as_bytes().to_vec();
-            apps.mounted.push(Mounted { mountpoint, callable });
+            callables.push(callable);
+            points.push(point.trim_end_matches('/').as_bytes().to_vec());
         }
-        // Stable: the first of two with the same mount point wins.
-        apps.mounted.sort_by_key(|m| std::cmp::Reverse(m.mountpoint.len()));
+        let mounts = Mounts::new(points, settings.manage_script_name, settings.default_app);
         steps::run(py, &settings.steps.post_app).map_err(LoadError)?;
         if let Some(dir) = &settings.chdir2 {
             std::env::set_current_dir(dir)
                 .map_err(|e| LoadError(format!("cannot change to chdir2 = {dir}: {e}")))?;
         }
-        Ok(apps)
-    }
-
-    /// The default application.
-    pub(crate) fn default_app(&self) -> Option<&Mounted> {
-        self.mounted.last().filter(|m| m.mountpoint.is_empty())
-    }
-
-    /// The application with the longest mount point that `path` is at or below.
-    pub(crate) fn for_path(&self, path: &[u8]) -> Option<&Mounted> {
-        self.mounted.iter().find(|m| {
-            path.strip_prefix(&m.mountpoint[..])
-                .is_some_and(|rest| rest.is_empty() || rest[0] == b'/' || m.mountpoint.is_empty())
-        })
+        Ok(Apps { callables, mounts })
     }
 }
 

@@ -7,7 +7,7 @@ mod body;
 
 use crate::answer;
 use crate::api::current::{self, Notes};
-use crate::app::{Apps, Mounted};
+use crate::app::Apps;
 use crate::connection::Conn;
 use crate::engine::{Engine, Leaving, lock};
 use crate::environ::{Builder, call2};
@@ -25,6 +25,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use uswgi_proto::mounts::Chosen;
 use uswgi_proto::scoreboard::layout::{add, bucket_of, class_of};
 use uswgi_proto::scoreboard::{ThreadState, monotonic_us};
 
@@ -166,11 +167,11 @@ impl Runner {
         let path = if conn.http { &request.path[..] } else { request.known.path.of(&conn.buffer) };
         let script = request.known.script.of(&conn.buffer);
         let apps = self.apps.clone();
-        let chosen = choose(&apps, self.engine.settings.manage_script_name, path, script);
+        let chosen = apps.mounts.choose(path, script);
         let result = match (chosen, &input) {
             (_, Err(e)) => Err(e.clone_ref(py)),
-            (Some((index, app)), Ok(input)) => {
-                self.call(py, conn, request, app, input.as_ref(), &shared).map(|()| Some(index))
+            (Some(chosen), Ok(input)) => {
+                self.call(py, conn, request, chosen, input.as_ref(), &shared).map(|()| Some(chosen.app))
             }
             (None, _) => Ok(None),
         };
@@ -184,7 +185,7 @@ impl Runner {
             }
             py.detach(std::thread::yield_now);
         };
-        let app = chosen.map(|(i, _)| i);
+        let app = chosen.map(|c| c.app);
         let status = match (&result, &input) {
             // The body was at fault, and the application left it at that.
             (Err(_), Ok(Some(input))) => input.get().refusal().unwrap_or(500),
@@ -259,7 +260,7 @@ impl Runner {
         py: Python<'_>,
         conn: &Conn,
         request: &Request,
-        app: &Mounted,
+        chosen: Chosen,
         input: Option<&Py<Input>>,
         shared: &Shared,
     ) -> PyResult<()> {
@@ -268,9 +269,9 @@ impl Runner {
             None => self.no_body.clone_ref(py),
         };
         let environ = self.builder.build(py, conn, request, &body)?;
-        self.mount(&environ, conn, request, app)?;
+        self.mount(&environ, conn, request, chosen.mounted)?;
         let start_response = self.pair.start_response.bind(py).as_any();
-        let result = call2(app.callable.bind(py), environ.as_any(), start_response)?;
+        let result = call2(self.apps.callables[chosen.app].bind(py), environ.as_any(), start_response)?;
         let sent = self.send(py, &result, shared);
         // PEP 3333: always, also when the client left or the iteration raised.
         let closed = if result.is_exact_instance_of::<PyList>() || result.is_exact_instance_of::<PyTuple>() {
@@ -285,20 +286,21 @@ impl Runner {
         sent.and(closed)
     }
 
-    /// SCRIPT_NAME and PATH_INFO as the application behind a mount point sees them.
+    /// SCRIPT_NAME and PATH_INFO as the application behind a mount point sees them, which is that many bytes long.
     fn mount(
         &self,
         environ: &Bound<'_, PyDict>,
         conn: &Conn,
         request: &Request,
-        app: &Mounted,
+        mounted: usize,
     ) -> PyResult<()> {
         let script = request.known.script.of(&conn.buffer);
         let path = if conn.http { &request.path[..] } else { request.known.path.of(&conn.buffer) };
         let latin1 = |b: &[u8]| b.iter().map(|&c| c as char).collect::<String>();
-        if self.engine.settings.manage_script_name && !app.mountpoint.is_empty() {
-            environ.set_item("SCRIPT_NAME", latin1(&app.mountpoint))?;
-            environ.set_item("PATH_INFO", latin1(&path[app.mountpoint.len()..]))?;
+        if mounted > 0 {
+            let (point, rest) = path.split_at(mounted);
+            environ.set_item("SCRIPT_NAME", latin1(point))?;
+            environ.set_item("PATH_INFO", latin1(rest))?;
         } else if request.modifier1 == 30 && !script.is_empty() {
             // modifier1 30: the server in front left SCRIPT_NAME in PATH_INFO.
             if let Some(rest) = path.strip_prefix(script) {
@@ -429,18 +431,4 @@ fn plain_error(py: Python<'_>, response: &mut Response, status: u16) {
     response.keep_alive = false;
     let body = text + "\n";
     py.detach(|| response.body(body.as_bytes(), true, None));
-}
-
-/// Which application serves a path: by the longest mount point, or as uWSGI by SCRIPT_NAME alone.
-fn choose<'a>(apps: &'a Apps, by_path: bool, path: &[u8], script: &[u8]) -> Option<(usize, &'a Mounted)> {
-    if apps.mounted.len() == 1 && apps.mounted[0].mountpoint.is_empty() {
-        return Some((0, &apps.mounted[0]));
-    }
-    let found = if by_path {
-        apps.for_path(path)
-    } else {
-        apps.mounted.iter().find(|m| m.mountpoint == script).or_else(|| apps.default_app())
-    }?;
-    let index = apps.mounted.iter().position(|m| std::ptr::eq(m, found))?;
-    Some((index, found))
 }

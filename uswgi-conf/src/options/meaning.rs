@@ -140,7 +140,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("import pyimport py-import python-import", Supported, "", "Module to import before the app. Repeatable."),
     m("pyargv", Supported, "", "sys.argv after the program name, separated by spaces."),
     m("need-app", Supported, "true", "Fails the start when the app does not load; false: serves errors instead, until a reload brings an app that does."),
-    m("no-default-app", Harmless("a path that no mounted app owns gets an error as long as there is no default app"), "", "Never falls back to the default app."),
+    m("no-default-app", Supported, "", "What no application owns is answered with 500, and not by the default application."),
     m("lazy-apps", Supported, "false", "Loads the app in every worker instead of once before the fork."),
     m("lazy", Supported, "false", "As lazy-apps."),
     m("enable-threads", Harmless("Python threads always run"), "", "Starts Python's thread support."),

@@ -92,6 +92,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
         need_app: d.need_app.unwrap_or(true),
         lazy_apps: d.lazy_apps,
         manage_script_name: d.manage_script_name,
+        default_app: !d.no_default_app,
         workers: d.workers.unwrap_or(1),
         threads: d.threads.unwrap_or(1),
         dynamic: d.dynamic,
