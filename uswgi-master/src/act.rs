@@ -22,11 +22,11 @@ impl Master<'_> {
     /// Do it. Answers go to the queue of events.
     pub(crate) fn perform(&mut self, action: Action) {
         match action {
-            Action::Launch { child, kind, generation, max_requests } => {
+            Action::Launch { child, kind, generation, max_requests, need_app } => {
                 if kind != Kind::Template {
                     self.with_tasks(|tasks, i, events| tasks.begin(i, events));
                 }
-                let event = match self.launch(child, kind, generation, max_requests) {
+                let event = match self.launch(child, kind, generation, max_requests, need_app) {
                     Ok(pid) => Event::Launched { child, pid },
                     Err(message) => Event::LaunchFailed { child, message },
                 };
@@ -126,12 +126,13 @@ impl Master<'_> {
         kind: Kind,
         generation: u64,
         max_requests: u64,
+        need_app: bool,
     ) -> Result<i32, String> {
         let theirs = self.register(child, kind, generation)?;
         let worker = if let Kind::Worker { worker_id, .. } = kind { worker_id } else { 0 };
         let output = self.logs.of(generation).output_for(child, worker)?;
         let setup = self.generations.get(&generation).ok_or("its settings are gone")?;
-        let settings = spawn::settings_for(&setup.instance, kind, generation, max_requests);
+        let settings = spawn::settings_for(&setup.instance, kind, generation, max_requests, need_app);
         let inherited = Inherited {
             listeners: &setup.listeners,
             control: theirs.as_fd(),

@@ -54,6 +54,7 @@ pub fn plan(i: &Instance) -> Plan {
         max_requests_delta: i.max_requests_delta,
         max_lifetime: (i.max_worker_lifetime != 0).then(|| seconds(i.max_worker_lifetime)),
         max_lifetime_delta: seconds(i.max_worker_lifetime_delta),
+        need_app: i.need_app,
         term_reloads: i.on_term == OnTerm::Reload,
         load_timeout: LOAD_TIMEOUT,
         cheaper: cheaper(&i.dynamic, i.workers.max(1)),

@@ -99,7 +99,13 @@ pub fn launcher() -> Result<PathBuf, SpawnError> {
 }
 
 /// The settings document of a process.
-pub fn settings_for(i: &Instance, kind: Kind, generation: u64, max_requests: u64) -> WorkerSettings {
+pub fn settings_for(
+    i: &Instance,
+    kind: Kind,
+    generation: u64,
+    max_requests: u64,
+    need_app: bool,
+) -> WorkerSettings {
     let (role, slot, worker_id) = match kind {
         Kind::Template => (Role::Template, 0, 0),
         Kind::Worker { slot, worker_id } => (Role::Worker, slot, worker_id),
@@ -123,8 +129,7 @@ pub fn settings_for(i: &Instance, kind: Kind, generation: u64, max_requests: u64
         callable: i.callable.clone(),
         imports: i.imports.clone(),
         pyargv: i.pyargv.clone(),
-        // A reload never puts errors in the place of an application that works.
-        need_app: i.need_app || generation > 1,
+        need_app,
         manage_script_name: i.manage_script_name,
         default_app: i.default_app,
         buffer_size: i.buffer_size,

@@ -8,7 +8,7 @@ use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; the hello carries it.
-pub const CONTROL_VERSION: u32 = 1;
+pub const CONTROL_VERSION: u32 = 2;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
@@ -48,8 +48,14 @@ pub enum ToMaster {
     },
     /// Template: the app is imported. Worker: it accepts connections.
     Ready,
-    /// The application does not load.
+    /// The application does not load, and this process ends.
     LoadFailed {
+        /// Traceback or message, for people.
+        message: String,
+    },
+    /// There is no application, and this process goes on without one (`need-app = false`): [`ToMaster::Ready`] follows.
+    /// A worker that the template forks does not say so, as it has what the template has.
+    NoApp {
         /// Traceback or message, for people.
         message: String,
     },

@@ -219,7 +219,7 @@ pub struct WorkerSettings {
     pub imports: Vec<String>,
     /// `sys.argv` after the program name (`pyargv`).
     pub pyargv: Vec<String>,
-    /// False: a worker whose app does not load serves 500 (`need-app = false`).
+    /// False: a process whose app does not load says so and goes on, and its workers answer 500 (`need-app = false`).
     pub need_app: bool,
     /// Choose the app by the longest mount prefix of PATH_INFO and set SCRIPT_NAME.
     pub manage_script_name: bool,

@@ -58,7 +58,8 @@ fn failure(py: Python<'_>, app: &App, error: &PyErr) -> LoadError {
         AppSource::Module(m) => format!("module = {m}"),
         AppSource::File(f) => format!("wsgi-file = {f}"),
     };
-    LoadError(format!("{}cannot load the application ({what})", traceback(py, error)))
+    // The exception last: that line tells most, and is shown alone where there is room for one.
+    LoadError(format!("cannot load the application ({what})\n{}", traceback(py, error).trim_end()))
 }
 
 fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {

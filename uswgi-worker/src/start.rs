@@ -153,6 +153,23 @@ fn bind_to_cpus(settings: &WorkerSettings) {
     }
 }
 
+/// Imports the application and tells the master when there is none; None where there has to be one.
+fn load(py: Python<'_>, inherited: &Inherited) -> Option<Apps> {
+    let need = inherited.settings.need_app;
+    let (apps, why) = match collector::patiently(py, || Apps::load(py, &inherited.settings)) {
+        Ok(apps) if apps.callables.is_empty() => (Some(apps), "none is named in the configuration".to_string()),
+        Ok(apps) => return Some(apps),
+        Err(error) => ((!need).then(Apps::default), error.0),
+    };
+    let message = fitting(&why).to_string();
+    match &inherited.control {
+        Some(control) if apps.is_some() => control.send(&ToMaster::NoApp { message }),
+        Some(control) => control.send(&ToMaster::LoadFailed { message }),
+        None => say!("{why}"),
+    }
+    apps
+}
+
 fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     for signal in WORKER_NOTICE {
         sys::take_notice_only(signal);
@@ -182,22 +199,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     }
     python::buffer_lines(py);
     let before = Instant::now();
-    let loaded = collector::patiently(py, || Apps::load(py, &inherited.settings));
-    let apps = match loaded {
-        Ok(apps) => apps,
-        Err(error) => {
-            match &inherited.control {
-                Some(control) if inherited.settings.need_app => {
-                    control.send(&ToMaster::LoadFailed { message: fitting(&error.0).to_string() });
-                }
-                _ => say!("{}", error.0),
-            }
-            if inherited.settings.need_app {
-                return Exit::AppFailed;
-            }
-            Apps::default()
-        }
-    };
+    let Some(apps) = load(py, &inherited) else { return Exit::AppFailed };
     if role == Role::Check {
         return Exit::Ok;
     }

@@ -62,6 +62,8 @@ pub struct Child {
     pub(super) no_mercy: bool,
     /// It said that the app does not load.
     pub(super) load_failed: Option<String>,
+    /// It goes on without an app, or was forked from such a template.
+    pub no_app: bool,
 }
 
 impl Child {

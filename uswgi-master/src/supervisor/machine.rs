@@ -48,6 +48,8 @@ pub struct Supervisor {
     pub(super) seats: Vec<Seat>,
     pub(super) scale: Scale,
     pub(super) activity: Activity,
+    /// Why the last process that goes on without an app has none.
+    pub(super) no_app: String,
     pub(super) slots: u32,
     pub(super) now: Instant,
     pub(super) out: Vec<Action>,
@@ -66,6 +68,7 @@ impl Supervisor {
             seats: Vec::new(),
             scale: Scale::of(&plan, now),
             activity: Activity::new(now),
+            no_app: String::new(),
             current: Generation::new(1, plan),
             reload: None,
             reload_again: false,
@@ -120,6 +123,7 @@ impl Supervisor {
             }
             Event::Ready { child } => self.ready(child),
             Event::LoadFailed { child, message } => self.load_failed(child, message),
+            Event::NoApp { child, message } => self.goes_on_without(child, message),
             Event::Replace { child, reason } => {
                 if let Some(c) = self.children.get_mut(&child)
                     && c.stage == Stage::Ready
@@ -226,6 +230,7 @@ impl Supervisor {
             asked: false,
             no_mercy: false,
             load_failed: None,
+            no_app: false,
         };
         self.children.insert(id, child);
         id

@@ -10,6 +10,7 @@
 //! * `scale`: how many workers there are to be, and which go when it is fewer.
 //! * `cheaper`, `idle`: when that number changes by itself.
 //! * `reload`: a new generation, from HUP to its outcome.
+//! * `application`: who may go on without one (`need-app = false`).
 //! * `orders`: what an operator asks for beyond signals.
 //! * `stop`: leaving, and a start that fails.
 //! * [`daemons`], [`cron`], [`touched`]: programs beside the instance; state machines of their own.
@@ -25,6 +26,7 @@
 
 #![forbid(unsafe_code)]
 
+mod application;
 mod cheaper;
 mod child;
 mod clock;
@@ -74,6 +76,8 @@ pub struct Plan {
     pub max_lifetime: Option<Duration>,
     /// Added for each worker number above 1.
     pub max_lifetime_delta: Duration,
+    /// False: the start goes on without an app that loads.
+    pub need_app: bool,
     /// TERM means reload (`die-on-term = false`).
     pub term_reloads: bool,
     /// How long a process may take from its start until it is ready.
@@ -175,8 +179,15 @@ pub enum Event {
         /// Which.
         child: ChildId,
     },
-    /// The app does not load.
+    /// The app does not load, and the process ends.
     LoadFailed {
+        /// Which.
+        child: ChildId,
+        /// Traceback or message.
+        message: String,
+    },
+    /// There is no app, and the process would go on without one.
+    NoApp {
         /// Which.
         child: ChildId,
         /// Traceback or message.
@@ -276,6 +287,8 @@ pub enum Action {
         generation: u64,
         /// Its `max-requests`, the random part included.
         max_requests: u64,
+        /// It ends when the app does not load; otherwise it may go on without one.
+        need_app: bool,
     },
     /// Ask a template for a worker.
     Fork {

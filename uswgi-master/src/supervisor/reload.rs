@@ -24,11 +24,14 @@ pub(super) struct Generation {
     pub(super) template_backoff: Backoff,
     /// A template of this generation was ready once: the next one imports what is on disk then.
     pub(super) loaded: bool,
+    /// A process of this generation had the app when it was ready.
+    pub(super) had_app: bool,
 }
 
 impl Generation {
     pub(super) fn new(number: u64, plan: Plan) -> Generation {
-        Generation { number, plan, template: None, template_backoff: Backoff::default(), loaded: false }
+        let template_backoff = Backoff::default();
+        Generation { number, plan, template: None, template_backoff, loaded: false, had_app: false }
     }
 }
 
@@ -100,8 +103,7 @@ impl Supervisor {
                 if let Some(next) = self.reload.as_mut().and_then(|r| r.next.as_mut()) {
                     next.template = Some(child);
                 }
-                let kind = super::Kind::Template;
-                self.out.push(Action::Launch { child, kind, generation: number, max_requests: 0 });
+                self.launch(child, super::Kind::Template, number, 0);
             }
         }
     }
@@ -122,12 +124,11 @@ impl Supervisor {
     }
 
     pub(super) fn template_ready(&mut self, child: ChildId) {
-        let took = self.children.get(&child).map(|c| self.now.saturating_duration_since(c.started));
-        let line = match took {
-            Some(took) => format!("the application was loaded in {:.1} s", took.as_secs_f64()),
-            None => return,
-        };
-        self.log(line);
+        let Some(c) = self.children.get(&child) else { return };
+        if !c.no_app {
+            let took = self.now.saturating_duration_since(c.started);
+            self.log(format!("the application was loaded in {:.1} s", took.as_secs_f64()));
+        }
         let waits = self.reload.as_ref().is_some_and(|r| !r.replacing);
         if let Some(next) = self.reload.as_mut().and_then(|r| r.next.as_mut())
             && next.template == Some(child)

@@ -151,17 +151,16 @@ impl Supervisor {
         seat.starts += 1;
         let kind = Kind::Worker { slot, worker_id };
         let child = self.new_child(kind, generation, respawns);
-        if !lazy {
-            // Nothing is loaded any more: a template that does not answer soon hangs.
-            let end = self.now + FORK_TIMEOUT;
-            self.children.entry(child).and_modify(|c| c.kill_at = Some(end));
-        }
-        self.out.push(match template {
-            Some(template) if !lazy => {
-                Action::Fork { template, child, slot, worker_id, generation, max_requests }
+        match template.filter(|_| !lazy) {
+            Some(template) => {
+                // Nothing is loaded any more: a template that does not answer soon hangs.
+                let end = self.now + FORK_TIMEOUT;
+                let no_app = self.children.get(&template).is_some_and(|t| t.no_app);
+                self.children.entry(child).and_modify(|c| (c.kill_at, c.no_app) = (Some(end), no_app));
+                self.out.push(Action::Fork { template, child, slot, worker_id, generation, max_requests });
             }
-            _ => Action::Launch { child, kind, generation, max_requests },
-        });
+            None => self.launch(child, kind, generation, max_requests),
+        }
         if why != Restart::None {
             self.out.push(Action::Restarted { slot, worker_id, why, end });
         }
@@ -177,7 +176,7 @@ impl Supervisor {
         }
         let child = self.new_child(Kind::Template, generation, 0);
         self.target_mut().template = Some(child);
-        self.out.push(Action::Launch { child, kind: Kind::Template, generation, max_requests: 0 });
+        self.launch(child, Kind::Template, generation, 0);
     }
 
     /// A template has the app, or a worker accepts.
@@ -190,7 +189,9 @@ impl Supervisor {
         c.stage = Stage::Ready;
         c.ready = Some(now);
         c.kill_at = None;
-        let Some(worker_id) = c.worker_id() else { return self.template_ready(child) };
+        let worker_id = c.worker_id();
+        self.note_app(child);
+        let Some(worker_id) = worker_id else { return self.template_ready(child) };
         let plan = self.plan_of(child);
         let lifetime = plan.max_lifetime.map(|l| l + plan.max_lifetime_delta * (worker_id - 1));
         if let Some(c) = self.children.get_mut(&child) {

@@ -16,6 +16,7 @@ enum Step {
     Die(usize, bool),
     EndRetired(usize),
     LoadFailed(usize),
+    WithoutApp(usize),
     Replace(usize),
     Close(usize),
     Reload,
@@ -39,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (any::<usize>(), any::<bool>()).prop_map(|(i, s)| Step::Die(i, s)),
         4 => any::<usize>().prop_map(Step::EndRetired),
         1 => any::<usize>().prop_map(Step::LoadFailed),
+        2 => any::<usize>().prop_map(Step::WithoutApp),
         2 => any::<usize>().prop_map(Step::Replace),
         1 => any::<usize>().prop_map(Step::Close),
         2 => Just(Step::Reload),
@@ -94,6 +96,11 @@ impl Sim {
             Step::LoadFailed(i) => {
                 if let Some(child) = pick(self.staged(Stage::Starting), i) {
                     self.feed(Event::LoadFailed { child, message: "no".into() });
+                }
+            }
+            Step::WithoutApp(i) => {
+                if let Some(child) = pick(self.staged(Stage::Starting), i) {
+                    self.without_app(child);
                 }
             }
             Step::Replace(i) => {
@@ -204,9 +211,10 @@ impl Sim {
 }
 
 fn plans() -> impl Strategy<Value = Plan> {
-    let first = (1u32..6, any::<bool>(), 1u32..3, any::<bool>());
-    (first, cheaper(), sleep()).prop_map(|((workers, lazy, surplus, aging), cheaper, sleep)| Plan {
+    let first = (1u32..6, any::<bool>(), 1u32..3, any::<bool>(), any::<bool>());
+    (first, cheaper(), sleep()).prop_map(|((workers, lazy, surplus, aging, need_app), cheaper, sleep)| Plan {
         lazy,
+        need_app,
         surplus,
         max_lifetime: aging.then(|| Duration::from_secs(45)),
         cheaper: cheaper.filter(|c| c.initial <= workers && c.min < workers),
@@ -312,6 +320,21 @@ proptest! {
             sim.take(step, &plan);
             let wanted = sim.s.workers_wanted() as usize;
             prop_assert!(sim.ready_workers() >= before.min(wanted), "{before} before, {wanted} wanted");
+        }
+    }
+
+    #[test]
+    fn an_app_that_works_is_never_replaced_by_none(
+        plan in plans(),
+        slow in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..120),
+    ) {
+        let mut sim = Sim::running(plan.clone());
+        sim.good = false;
+        sim.slow_hello = slow;
+        for step in &steps {
+            sim.take(step, &plan);
+            prop_assert_eq!(sim.s.no_app(), None);
         }
     }
 

@@ -13,6 +13,8 @@ pub(super) struct Proc {
     pub(super) retired: Option<Instant>,
     pub(super) closed: bool,
     pub(super) max_requests: u64,
+    /// It ends when the app does not load, or goes on without; None: it was forked and loads nothing.
+    pub(super) need_app: Option<bool>,
     /// Nobody knows its pid before.
     pub(super) hello: Option<i32>,
 }
@@ -49,6 +51,7 @@ pub(super) fn plan(workers: u32) -> Plan {
         max_requests_delta: 0,
         max_lifetime: None,
         max_lifetime_delta: Duration::ZERO,
+        need_app: true,
         term_reloads: false,
         load_timeout: Duration::from_secs(300),
         cheaper: None,
@@ -108,7 +111,8 @@ impl Sim {
     }
 
     fn start(&mut self, child: ChildId, kind: Kind, generation: u64, max_requests: u64) -> i32 {
-        let p = Proc { kind, generation, retired: None, closed: false, max_requests, hello: None };
+        let (retired, closed, need_app, hello) = (None, false, None, None);
+        let p = Proc { kind, generation, retired, closed, max_requests, need_app, hello };
         assert!(self.procs.insert(child, p).is_none(), "{child} started twice");
         self.next_pid += 1;
         self.next_pid
@@ -116,8 +120,9 @@ impl Sim {
 
     fn carry_out(&mut self, action: &Action, queue: &mut VecDeque<Event>) {
         match *action {
-            Action::Launch { child, kind, generation, max_requests } => {
+            Action::Launch { child, kind, generation, max_requests, need_app } => {
                 let pid = self.start(child, kind, generation, max_requests);
+                self.procs.entry(child).and_modify(|p| p.need_app = Some(need_app));
                 queue.push_front(Event::Launched { child, pid });
                 if self.good {
                     queue.push_back(Event::Ready { child });
@@ -188,6 +193,16 @@ impl Sim {
         }
         if self.procs.contains_key(&child) {
             self.feed(Event::Ready { child });
+        }
+    }
+
+    /// There is no app for it: it ends or goes on without, as it was told.
+    pub(super) fn without_app(&mut self, child: ChildId) {
+        let message = "Traceback\nImportError: no".to_string();
+        match self.procs[&child].need_app {
+            Some(true) => self.feed(Event::LoadFailed { child, message }),
+            Some(false) => self.feed(Event::NoApp { child, message }),
+            None => {}
         }
     }
 
