@@ -32,6 +32,7 @@
 //! | log_stuck | a stuck reader and a full disk stop no request |
 //! | loggers | the log process: loggers, routes, encoders, log-json |
 //! | logging | the request line |
+//! | need_app | need-app = false: no application, and everybody knows; it never replaces one |
 //! | operate | every verb of uswgi-ctl on a running instance, also while its master stands still |
 //! | operating | verbs, exit codes, numbers, messages and options are all in the documents |
 //! | options | where the app comes from, sockets, static files, stats |
@@ -91,6 +92,7 @@ mod log_rotate;
 mod log_stuck;
 mod loggers;
 mod logging;
+mod need_app;
 mod operate;
 mod operating;
 mod options;

@@ -11,13 +11,19 @@ use uswgi_proto::show::snapshot::{Snapshot, Worker};
 pub fn line(s: &Snapshot) -> String {
     let ready = s.count(WorkerState::Ready);
     format!(
-        "pid {}: {}, {ready} of {} workers ready, generation {}{}",
+        "pid {}: {}, {ready} of {} workers ready, generation {}{}{}",
         s.pid,
         state_name(s.state),
         s.workers_target,
         s.generation,
+        no_app(s),
         stands_still(s)
     )
+}
+
+/// That there is no application; empty where there is one.
+pub fn no_app(s: &Snapshot) -> String {
+    uswgi_proto::show::no_app(s).map(|told| format!("; {told}")).unwrap_or_default()
 }
 
 /// Why nothing that is said to the master comes to anything now; empty where it listens.
@@ -45,6 +51,9 @@ pub fn page(s: &Snapshot, now: u64) -> String {
     let ready = s.count(WorkerState::Ready);
     row("workers", format!("{ready} of {} ready{others}, {} threads each", s.workers_target, s.threads));
     row("generation", s.generation.to_string());
+    if let Some(told) = uswgi_proto::show::no_app(s) {
+        row("application", format!("{told} (need-app = false)"));
+    }
     if s.reloads_done > 0 {
         let (ago, took) = (duration(now.saturating_sub(s.last_reload_at)), milliseconds(s.last_reload_us));
         row("last reload", format!("{}, {ago} ago, took {took} ms", outcome_name(s.outcome)));
@@ -96,6 +105,9 @@ pub fn page(s: &Snapshot, now: u64) -> String {
         let queue =
             format!("queue {} of {}, highest {}{full}", socket.queue, socket.max_queue, socket.highest);
         row("socket", format!("{} ({}), {queue}", socket.name, socket.protocol));
+    }
+    if !s.no_app.is_empty() {
+        let _ = writeln!(out, "\nno application:\n{}", s.no_app.trim_end());
     }
     if !s.reason.is_empty() && s.outcome != Outcome::Ok {
         let _ = writeln!(out, "\nlast failure:\n{}", s.reason.trim_end());

@@ -15,6 +15,7 @@ use std::time::Duration;
 use uswgi_conf::instance::Instance;
 use uswgi_proto::instance::start_time;
 use uswgi_proto::scoreboard::layout::{RESTARTS, SOCKETS, ThreadSlot, Totals, add};
+use uswgi_proto::scoreboard::text::Text;
 use uswgi_proto::scoreboard::{
     Outcome, Restart, SCOREBOARD_FD, Scoreboard, ScoreboardError, ThreadState, WorkerState, epoch_seconds,
     monotonic_us,
@@ -29,6 +30,8 @@ pub struct Board {
     /// Sums of the processes that have gone, and why they were replaced, by worker number.
     carried: HashMap<u32, Totals>,
     restarts: HashMap<u32, [u64; RESTARTS]>,
+    /// As it stands there: it is written only where it changes.
+    no_app: String,
 }
 
 /// Worker slots that an instance gets: room for a reload that doubles the workers.
@@ -53,7 +56,11 @@ impl Board {
         h.uid.store(nix::unistd::Uid::effective().as_raw(), Relaxed);
         h.master_start_time.store(start_time(std::process::id() as i32).unwrap_or(0), Relaxed);
         h.started_at.store(epoch_seconds(), Relaxed);
-        Ok(Board { board, fd, carried: HashMap::new(), restarts: HashMap::new() })
+        Ok(Board::of(board, fd))
+    }
+
+    fn of(board: Scoreboard, fd: OwnedFd) -> Board {
+        Board { board, fd, carried: HashMap::new(), restarts: HashMap::new(), no_app: String::new() }
     }
 
     /// The memory.
@@ -117,6 +124,7 @@ impl Board {
         w.threads.store(0, Relaxed);
         w.stacks_pipe.store(0, Relaxed);
         w.accepting.store(0, Relaxed);
+        w.no_app.store(0, Relaxed);
         for thread in 0..self.board.threads_capacity() {
             let Some(t) = self.board.thread(slot, thread) else { break };
             t.state.store(ThreadState::None as u32, Relaxed);
@@ -161,8 +169,13 @@ impl Board {
     }
 
     /// Show what the supervisor knows.
-    pub fn sync(&self, supervisor: &Supervisor) {
+    pub fn sync(&mut self, supervisor: &Supervisor) {
         let h = self.board.header();
+        let no_app = supervisor.no_app().unwrap_or_default();
+        if self.no_app != no_app {
+            self.no_app = no_app.into();
+            write_end(&h.no_app, no_app);
+        }
         h.generation.store(supervisor.serving_generation(), Relaxed);
         h.workers_target.store(supervisor.workers_wanted(), Relaxed);
         h.workers_highest.store(supervisor.highest_worker(), Relaxed);
@@ -180,6 +193,7 @@ impl Board {
                         Stage::Killed => WorkerState::Killed,
                     };
                     w.pid.store(child.pid.unwrap_or(0), Relaxed);
+                    w.no_app.store(child.no_app.into(), Relaxed);
                     w.state.store(state as u32, Release);
                 }
             }
@@ -216,12 +230,7 @@ impl Board {
 
     /// Why something failed: the end of the text, which tells most.
     pub fn reason(&self, reason: &str) {
-        let limit = 240 * 8;
-        let mut start = reason.len().saturating_sub(limit);
-        while !reason.is_char_boundary(start) {
-            start += 1;
-        }
-        self.board.header().reason.write(&reason.as_bytes()[start..]);
+        write_end(&self.board.header().reason, reason);
     }
 
     /// A worker ended without being asked to.
@@ -276,13 +285,22 @@ impl Board {
     }
 }
 
+/// The end of a message that has no room.
+fn write_end<const WORDS: usize>(to: &Text<WORDS>, message: &str) {
+    let mut start = message.len().saturating_sub(WORDS * 8);
+    while !message.is_char_boundary(start) {
+        start += 1;
+    }
+    to.write(&message.as_bytes()[start..]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn board() -> Board {
         let (board, fd) = Scoreboard::create(4, 2).unwrap();
-        Board { board, fd, carried: HashMap::new(), restarts: HashMap::new() }
+        Board::of(board, fd)
     }
 
     #[test]

@@ -76,11 +76,20 @@ impl Master<'_> {
 
     /// One line about the instance.
     pub(crate) fn status(&self) -> String {
-        let ready =
-            self.supervisor.children().values().filter(|c| c.stage == Stage::Ready && c.slot().is_some());
+        let workers = self.supervisor.children().values().filter(|c| c.slot().is_some());
+        let ready: Vec<_> = workers.filter(|c| c.stage == Stage::Ready).collect();
         let (wanted, generation) = (self.supervisor.workers_wanted(), self.supervisor.serving_generation());
         let does = if self.supervisor.paused() { "are paused" } else { "accept" };
-        format!("generation {generation}, {} of {wanted} workers {does} on {}", ready.count(), self.sockets())
+        let sockets = self.sockets();
+        let line =
+            format!("generation {generation}, {} of {wanted} workers {does} on {sockets}", ready.len());
+        match self.supervisor.no_app() {
+            Some(_) => {
+                let without = ready.iter().filter(|c| c.no_app).count();
+                format!("{line}; {}", uswgi_proto::show::no_app_in(without, ready.len()))
+            }
+            None => line,
+        }
     }
 
     /// USR1: a line about the instance and one about every process.

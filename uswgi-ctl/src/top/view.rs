@@ -3,7 +3,7 @@
 use super::rows::{COLUMNS, WIDTHS, columns};
 use super::state::{Mode, Top};
 use crate::report::printable;
-use crate::status::{bytes, duration, milliseconds, stands_still};
+use crate::status::{bytes, duration, milliseconds, no_app, stands_still};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -50,12 +50,13 @@ fn header(top: &Top, now: u64) -> Vec<Line<'static>> {
     let memory: u64 = s.workers.iter().map(|w| w.rss).fold(0, u64::wrapping_add);
     let mut lines = vec![
         Line::from(format!(
-            "uswgi {} pid {}: {}, up {up}, {ready} of {} workers ready, generation {}{reload}{}",
+            "uswgi {} pid {}: {}, up {up}, {ready} of {} workers ready, generation {}{reload}{}{}",
             printable(&s.version),
             s.pid,
             state_name(s.state),
             s.workers_target,
             s.generation,
+            no_app(s),
             stands_still(s),
         )),
         Line::from(format!(

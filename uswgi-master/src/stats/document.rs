@@ -19,10 +19,12 @@ pub fn metrics(master: &Master<'_>) -> String {
     snapshot(master).map_or(String::new(), |s| openmetrics::openmetrics(&s, &facts(master)))
 }
 
-/// Whether the instance takes requests; otherwise why not.
-pub fn readiness(master: &Master<'_>) -> Result<(), String> {
+/// Whether the instance takes requests, and what is to be known then; otherwise why not.
+pub fn readiness(master: &Master<'_>) -> Result<String, String> {
     let reader = reader(master).ok_or("the scoreboard cannot be read")?;
-    show::readiness(&Snapshot::read(std::process::id() as i32, &reader))
+    let s = Snapshot::read(std::process::id() as i32, &reader);
+    show::readiness(&s)?;
+    Ok(show::no_app(&s).map_or("ready".into(), |told| format!("ready; {told}")))
 }
 
 fn reader(master: &Master<'_>) -> Option<Reader> {

@@ -264,7 +264,7 @@ impl Master<'_> {
             // Who reads this is answered by the master itself: it lives.
             http::Page::Health => (200, http::TEXT, "ok\n".into()),
             http::Page::Ready => match document::readiness(self) {
-                Ok(()) => (200, http::TEXT, "ready\n".into()),
+                Ok(told) => (200, http::TEXT, told + "\n"),
                 Err(reason) => (503, http::TEXT, reason + "\n"),
             },
         };

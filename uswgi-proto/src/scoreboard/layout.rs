@@ -237,6 +237,8 @@ pub struct Header {
     pub requests: AtomicU64,
     /// Log lines that nobody took: a stuck reader, a full disk. Writers: all processes, by atomic addition.
     pub log_lines_lost: AtomicU64,
+    /// Why there is no application (`need-app = false`): the end of the message; empty: there is one.
+    pub no_app: Text<100>,
 }
 
 /// A listening socket. Writer: the master; the fields about its queue are of whoever looked last, the
@@ -349,8 +351,12 @@ pub struct WorkerSlot {
     pub read_errors: AtomicU64,
     /// Answers that were left to the native thread and that the client did not take. Writer: the worker's native thread.
     pub write_errors: AtomicU64,
+    /// 1 where it goes on without an application (`need-app = false`).
+    pub no_app: AtomicU32,
     /// Unused.
-    pub _pad: [AtomicU64; 60],
+    pub _unused: AtomicU32,
+    /// Unused.
+    pub _pad: [AtomicU64; 59],
     /// Memory for later versions.
     pub _align: [AtomicU64; 10],
 }

@@ -93,7 +93,7 @@ fn exporter_workers(out: &mut String, rows: &[Row<'_>], facts: &Facts) {
     }
     type Count = fn(&Row<'_>, &Facts) -> usize;
     let counts: [(&str, &str, Count); 2] = [
-        ("apps", "Number of apps", |r, f| if r.worker.is_some() { f.apps.len() } else { 0 }),
+        ("apps", "Number of apps", |r, f| r.apps(f).len()),
         ("cores", "Number of cores", |r, _| r.worker.map_or(0, |w| w.threads.len())),
     ];
     for (name, help, get) in counts {
@@ -114,8 +114,8 @@ fn exporter_workers(out: &mut String, rows: &[Row<'_>], facts: &Facts) {
         let family = name.strip_suffix("_total");
         let kind = if family.is_some() { "counter" } else { "gauge" };
         theirs(out, &format!("worker_app_{}", family.unwrap_or(name)), kind, help);
-        for r in rows.iter().filter(|r| r.worker.is_some()) {
-            for (i, app) in facts.apps.iter().enumerate() {
+        for r in rows {
+            for (i, app) in r.apps(facts).iter().enumerate() {
                 // Counters are kept for each worker, not for each application: they stand at the first one.
                 let value = if i == 0 || kind == "gauge" { get(r) } else { 0 };
                 let (mountpoint, chdir) = (label(&app.mountpoint), label(&app.chdir));
@@ -189,6 +189,7 @@ fn ours(out: &mut String, s: &Snapshot) {
         ("generation", "Generation that serves", s.generation),
         ("start_time_seconds", "When the instance started, since the epoch", s.started_at),
         ("workers_target", "Workers wanted", u64::from(s.workers_target)),
+        ("workers_without_app", "Workers without an application: they answer 500", s.without_app().0 as u64),
         ("threads_busy", "Threads in a request", s.busy_threads() as u64),
         ("threads", "Threads for requests", s.workers.iter().map(|w| w.threads.len() as u64).sum()),
         ("last_reload_ok", "1 unless the last reload failed", {

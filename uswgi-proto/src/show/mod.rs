@@ -18,7 +18,22 @@ pub use snapshot::Snapshot;
 
 use crate::scoreboard::{InstanceState, WorkerState};
 
-/// Whether the instance takes requests now; otherwise why not, in a sentence.
+/// That there is no application (`need-app = false`), in a sentence; None where there is one.
+pub fn no_app(s: &Snapshot) -> Option<String> {
+    let (without, all) = s.without_app();
+    (without > 0 || !s.no_app.is_empty()).then(|| no_app_in(without, all))
+}
+
+/// The sentence of [`no_app`] for so many workers of these; with none there is only the template that has none.
+pub fn no_app_in(without: usize, all: usize) -> String {
+    match without {
+        0 => "no application is loaded".into(),
+        _ => format!("{without} of {all} workers have no application and answer 500"),
+    }
+}
+
+/// Whether the instance takes requests now; otherwise why not, in a sentence. One without an application takes them and
+/// answers 500: whoever sets `need-app = false` asks for that ([`no_app`] tells it).
 pub fn readiness(s: &Snapshot) -> Result<(), String> {
     let ready = s.count(WorkerState::Ready);
     match s.state {
@@ -42,6 +57,23 @@ pub fn readiness(s: &Snapshot) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_no_application_is_ready_and_says_so() {
+        let mut s = Snapshot::sample();
+        s.state = InstanceState::Running;
+        assert_eq!(no_app(&s), None);
+        s.no_app = "ImportError: no".into();
+        assert_eq!(no_app(&s), Some("no application is loaded".into()), "it sleeps");
+        let mut worker = Snapshot::sample_worker(WorkerState::Ready, 1);
+        s.workers = vec![worker.clone(), worker.clone()];
+        worker.no_app = true;
+        s.workers.push(worker.clone());
+        worker.state = WorkerState::Retiring;
+        s.workers.push(worker);
+        assert_eq!(no_app(&s), Some("1 of 3 workers have no application and answer 500".into()));
+        assert_eq!(readiness(&s), Ok(()));
+    }
 
     #[test]
     fn ready_is_who_takes_requests() {

@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub last_reload_us: u64,
     /// Why the last reload or start of a worker failed.
     pub reason: String,
+    /// Why there is no application; empty where there is one.
+    pub no_app: String,
     /// Workers wanted.
     pub workers_target: u32,
     /// Highest worker number there is a place for.
@@ -102,6 +104,8 @@ pub struct Worker {
     pub state: WorkerState,
     /// Whether it accepts at this moment.
     pub accepting: bool,
+    /// Whether it goes on without an application.
+    pub no_app: bool,
     /// Generation it serves.
     pub generation: u64,
     /// Predecessors with the same number.
@@ -250,6 +254,7 @@ impl Snapshot {
             last_reload_at: h.last_reload_at.load(Relaxed),
             last_reload_us: h.last_reload_us.load(Relaxed),
             reason: h.reason.read().unwrap_or_default(),
+            no_app: h.no_app.read().unwrap_or_default(),
             workers_target: h.workers_target.load(Relaxed).min(board.worker_capacity()),
             // There are no more numbers than slots, whatever stands there.
             workers_highest: h.workers_highest.load(Relaxed).min(board.worker_capacity()),
@@ -269,6 +274,13 @@ impl Snapshot {
     /// Workers in a state.
     pub fn count(&self, state: WorkerState) -> usize {
         self.workers.iter().filter(|w| w.state == state).count()
+    }
+
+    /// Workers that go on, or come, without an application, and all that do so or have one.
+    pub fn without_app(&self) -> (usize, usize) {
+        let stays = |w: &&Worker| matches!(w.state, WorkerState::Starting | WorkerState::Ready);
+        let staying = self.workers.iter().filter(stays);
+        (staying.clone().filter(|w| w.no_app).count(), staying.count())
     }
 
     /// Threads in a request, over all workers.
@@ -319,6 +331,7 @@ fn worker(board: &Reader, slot: u32) -> Option<Worker> {
         pid: w.pid.load(Relaxed),
         state,
         accepting: w.accepting.load(Relaxed) != 0,
+        no_app: w.no_app.load(Relaxed) != 0,
         generation: w.generation.load(Relaxed),
         respawns: w.respawns.load(Relaxed),
         last_spawn: w.last_spawn.load(Relaxed),

@@ -87,6 +87,11 @@ impl Row<'_> {
         self.worker.map_or(Totals::default(), |w| w.total)
     }
 
+    /// What it has loaded.
+    pub fn apps<'f>(&self, facts: &'f Facts) -> &'f [App] {
+        if self.worker.is_some_and(|w| !w.no_app) { &facts.apps } else { &[] }
+    }
+
     /// Processes of this number so far.
     pub fn spawned(&self) -> u32 {
         self.worker.map_or(0, |w| w.respawns.saturating_add(1))
@@ -214,7 +219,7 @@ fn worker(row: &Row<'_>, facts: &Facts) -> Value {
         "respawn_count": row.spawned(),
         "tx": all.tx,
         "avg_rt": row.average_us(),
-        "apps": facts.apps.iter().enumerate().filter(|_| w.is_some()).map(|(i, app)| {
+        "apps": row.apps(facts).iter().enumerate().map(|(i, app)| {
             // Counters are kept for each worker, not for each application: they stand at the first one.
             let (requests, exceptions) = if i == 0 { (all.requests, all.exceptions) } else { (0, 0) };
             json!({
@@ -335,6 +340,9 @@ mod tests {
         assert_eq!(w["cores"][1]["in_request"], 1);
         assert_eq!(w["cores"][1]["vars"][1], "PATH_INFO=/hold");
         assert_eq!(w["apps"][0]["requests"], 5);
+        let mut without = busy();
+        without.workers[0].no_app = true;
+        assert_eq!(document(&without, &facts())["workers"][1]["apps"], json!([]));
         let none = document(&busy(), &Facts { no_cores: true, ..facts() });
         assert_eq!(none["workers"][1].get("cores"), None);
     }
