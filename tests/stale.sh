@@ -20,6 +20,11 @@ done < <(git ls-files '*.md' | while read -r f; do
     grep -oE '\]\([^)]+\)' "$f" 2>/dev/null | sed -e 's/^](//' -e 's/)$//' | grep -vE '^(https?|mailto):' | sed "s|^|$f:|" || true
 done)
 
+# The module does not link libpython, so nothing in it can run under `cargo test`: a test there proves nothing.
+if git grep -nE '#\[(cfg\(test\)|test)\]' -- uswgi-worker/src ':!uswgi-worker/src/bin' >&2; then
+    say "tests in uswgi-worker/src never run; put what is pure into uswgi-proto, the rest into tests/system"
+fi
+
 # Rust files stay readable.
 while read -r lines file; do
     case "$file" in

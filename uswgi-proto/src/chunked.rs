@@ -1,4 +1,4 @@
-//! The chunked transfer coding of request bodies (RFC 9112 section 7.1).
+//! The chunked transfer coding (RFC 9112 section 7.1) of request bodies, and the heads of chunks that we send.
 //!
 //! A state machine over bytes that may be cut anywhere. It must not read past the end of its body,
 //! must not hold data, and bounds everything that is not data: a client may not make us work for
@@ -217,6 +217,21 @@ fn is_token(byte: u8) -> bool {
     crate::http::is_token(byte)
 }
 
+/// What stands in front of a chunk that is sent: its size in hexadecimal, and the end of that line.
+#[inline]
+pub fn head(mut size: usize, room: &mut [u8; 18]) -> &[u8] {
+    let mut at = room.len() - 2;
+    room[at..].copy_from_slice(b"\r\n");
+    loop {
+        at -= 1;
+        room[at] = b"0123456789abcdef"[size & 15];
+        size >>= 4;
+        if size == 0 {
+            return &room[at..];
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,5 +307,12 @@ mod tests {
         assert_eq!(d.feed(&body[5..], &mut out, 3).unwrap(), body.len() - 5);
         assert!(d.done() && out == b"hello");
         assert_eq!(d.feed(b"more", &mut out, 9).unwrap(), 0);
+    }
+
+    #[test]
+    fn heads_are_hexadecimal() {
+        for size in [0, 1, 9, 10, 15, 16, 255, 256, 4095, 65536, usize::MAX] {
+            assert_eq!(head(size, &mut [0; 18]), format!("{size:x}\r\n").as_bytes());
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! * [`packet`], [`http`], [`chunked`]: pure parsers from bytes to a typed request,
 //!   whose results are offsets ([`span`]) in the connection's buffer.
 //! * [`files`]: what to answer when a file is asked for, and what the `static-*` options say.
+//! * [`lent`]: who sends of an answer that is being made.
 //! * [`rate`]: the slowest client that anybody waits for.
 //! * [`trust`]: whose `X-Forwarded-*` is believed.
 //! * [`settings`]: the JSON document that a master gives to a worker.
@@ -17,6 +18,7 @@
 //! * [`stacks`]: asking a worker where its Python threads stand.
 //! * [`signals`], [`exit`]: what each signal and each exit code means.
 //! * [`logs`]: what log lines are made of.
+//! * [`sources`]: which source files an application has, and which of them have changed.
 //! * [`step`]: what `exec-*` and `hook-*` options do, in whichever process runs them.
 //! * [`instance`]: from a pidfile to the process and its scoreboard.
 //! * [`steer`]: requests to a running master, and how to send one.
@@ -31,6 +33,7 @@ pub mod exit;
 pub mod files;
 pub mod http;
 pub mod instance;
+pub mod lent;
 pub mod logs;
 pub mod mounts;
 pub mod packet;
@@ -42,6 +45,7 @@ pub mod shared;
 pub mod show;
 pub mod signals;
 pub mod sock_diag;
+pub mod sources;
 pub mod span;
 pub mod stacks;
 pub mod steer;

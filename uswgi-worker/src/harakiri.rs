@@ -7,7 +7,7 @@
 //! owner cannot close the descriptor under the other's hands.
 
 use crate::engine::{Engine, lock};
-use crate::lent::Lent;
+use crate::pending::Pending;
 use crate::sys::{self, ThreadId};
 use crate::{answer, log, say, stacks};
 use pyo3::create_exception;
@@ -17,6 +17,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::lent::Lent;
 use uswgi_proto::scoreboard::layout::add;
 
 create_exception!(
@@ -67,7 +68,7 @@ pub(crate) struct ThreadCell {
     native: Mutex<Option<ThreadId>>,
     flight: Mutex<Flight>,
     /// Output of its request that the native thread sends.
-    pub(crate) lent: Lent,
+    pub(crate) lent: Lent<Pending>,
 }
 
 /// Signal whose Python handler breaks the main thread out of system calls, locks and waits. Zero: there

@@ -6,7 +6,7 @@
 //! * [`start`]: contract with the master, role, import of the app ([`app`], [`collector`]); [`template`] forks workers.
 //! * [`engine`], [`parking`]: what the threads of one worker share; [`ready`]: the loop of a Python thread.
 //! * [`connection`]: bytes in; [`request`]: a whole request out; [`environ`], [`input`]: what the app gets.
-//! * [`response`], [`start_response`], [`respond`]: what the app gives; [`lent`]: what is sent while it gives more;
+//! * [`response`], [`start_response`], [`respond`]: what the app gives; [`pending`]: what waits for its socket;
 //!   [`answer`]: answers of our own.
 //! * [`io`]: the native thread: slow peers, timers, the control socket, leaving. Never takes the GIL.
 //! * [`handover`]: connections to other workers; [`harakiri`], [`stacks`]: requests that take too long.
@@ -34,7 +34,6 @@ mod handover;
 mod harakiri;
 mod input;
 mod io;
-mod lent;
 mod log;
 mod log_format;
 mod log_json;

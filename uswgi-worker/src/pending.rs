@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use uswgi_proto::lent::Queue;
 
 /// Objects whose reference is dropped by the next thread that holds the GIL.
 static DEAD: Mutex<Vec<usize>> = Mutex::new(Vec::new());
@@ -175,5 +176,24 @@ impl Pending {
             }
         }
         Ok(total)
+    }
+}
+
+/// It can be lent.
+impl Queue for Pending {
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn memory(&self) -> usize {
+        self.memory()
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.push(bytes)
+    }
+
+    fn flush(&mut self, socket: RawFd) -> io::Result<u64> {
+        self.flush(socket)
     }
 }

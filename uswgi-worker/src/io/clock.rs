@@ -5,10 +5,10 @@ use super::{ACCEPT_AGAIN_US, Duty, Native, REQUEST_US, SECOND_US, TICK_US};
 use crate::connection::Conn;
 use crate::engine::Job;
 use crate::harakiri::{self, ThreadCell};
-use crate::lent::Found;
 use crate::{answer, backlog, say, sys};
 use std::sync::atomic::Ordering;
 use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::lent::Found;
 use uswgi_proto::rate::is_too_slow;
 
 /// How long pieces of an answer may wait for others.

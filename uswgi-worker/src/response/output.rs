@@ -1,10 +1,11 @@
 //! What an answer gives to its socket, to the native thread, or keeps. Knows nothing of heads and framing.
 
 use super::Response;
-use crate::lent::{self, TOGETHER};
 use crate::pending::HeldBytes;
 use crate::sys;
 use std::io;
+use uswgi_proto::chunked;
+use uswgi_proto::lent::TOGETHER;
 use uswgi_proto::rate::is_too_slow;
 use uswgi_proto::scoreboard::monotonic_us;
 
@@ -12,6 +13,11 @@ use uswgi_proto::scoreboard::monotonic_us;
 const WRITE_BUFFER: usize = 1 << 20;
 /// A piece that comes so soon after the last send may wait for more pieces.
 const QUICKLY_US: u64 = 1_000;
+
+/// Whether this process may lend: a child that the application forked has no native thread.
+fn may_lend() -> bool {
+    !sys::is_forked_child()
+}
 
 impl Response {
     /// Send, or keep what the socket does not take.
@@ -67,13 +73,13 @@ impl Response {
             || data.len() > TOGETHER / 2
             || self.left.is_some_and(|left| left < data.len() as u64)
             || monotonic_us() > self.sent_us + QUICKLY_US
-            || !lent::is_possible()
+            || !may_lend()
         {
             return false;
         }
         let mut room = [0; 18];
         let parts = match self.chunked {
-            true => [lent::chunk_head(data.len(), &mut room), data, b"\r\n"],
+            true => [chunked::head(data.len(), &mut room), data, b"\r\n"],
             false => [b"", data, b""],
         };
         if !engine.threads[*thread].lent.add(self.fd, parts) {
@@ -93,7 +99,7 @@ impl Response {
         if let Some((engine, thread)) = &self.of
             && !self.pending.is_empty()
             && self.failed.is_none()
-            && lent::is_possible()
+            && may_lend()
         {
             engine.threads[*thread].lent.give(self.fd, std::mem::take(&mut self.pending));
             self.is_lent = true;
@@ -104,7 +110,7 @@ impl Response {
     /// From here on nobody else sends; whether something was lent. In a child that the application forked it is left
     /// to the parent.
     pub(super) fn take_back(&mut self) -> bool {
-        let was_lent = std::mem::take(&mut self.is_lent) && lent::is_possible();
+        let was_lent = std::mem::take(&mut self.is_lent) && may_lend();
         if was_lent && let Some((engine, thread)) = &self.of {
             match engine.threads[*thread].lent.take_back() {
                 Ok(pending) => self.pending = pending,

@@ -6,24 +6,35 @@
 //! sends anything itself, and before its request ends. Both hold the lock while they do so: the descriptor of a
 //! request that has lent nothing is never touched from here.
 
-use crate::engine::lock;
-use crate::pending::Pending;
-use crate::sys;
+#![forbid(unsafe_code)]
+
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes that are put together at most.
-pub(crate) const TOGETHER: usize = 32 * 1024;
+pub const TOGETHER: usize = 32 * 1024;
+
+/// Output that a socket did not take yet.
+pub trait Queue: Default {
+    /// Whether nothing is left.
+    fn is_empty(&self) -> bool;
+    /// Bytes of memory in it.
+    fn memory(&self) -> usize;
+    /// Append a copy; an error: there is no memory.
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Send what the socket takes without a wait; bytes sent. That it takes no more is no error.
+    fn flush(&mut self, socket: RawFd) -> io::Result<u64>;
+}
 
 /// What a thread has lent.
 #[derive(Default)]
-pub(crate) struct Lent(Mutex<Output>);
+pub struct Lent<Q>(Mutex<Output<Q>>);
 
 #[derive(Default)]
-struct Output {
+struct Output<Q> {
     fd: RawFd,
-    pending: Pending,
+    pending: Q,
     /// Sending it failed: for the request's thread to find.
     failed: Option<io::Error>,
     /// Something was added since the native thread looked.
@@ -32,7 +43,7 @@ struct Output {
 
 /// What the native thread found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Found {
+pub enum Found {
     /// Nothing was lent since the last look.
     Nothing,
     /// The socket takes no more now.
@@ -41,9 +52,16 @@ pub(crate) enum Found {
     Pieces,
 }
 
-impl Lent {
+impl<Q> Lent<Q> {
+    /// A poisoned lock only means that another thread panicked between two consistent states.
+    fn lock(&self) -> MutexGuard<'_, Output<Q>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<Q: Queue> Lent<Q> {
     /// Add the parts of a small piece; false: it has to be sent. Never waits.
-    pub(crate) fn add(&self, fd: RawFd, parts: [&[u8]; 3]) -> bool {
+    pub fn add(&self, fd: RawFd, parts: [&[u8]; 3]) -> bool {
         let Ok(mut output) = self.0.try_lock() else { return false };
         let size: usize = parts.iter().map(|p| p.len()).sum();
         if output.failed.is_some() || output.pending.memory() + size > TOGETHER {
@@ -60,13 +78,13 @@ impl Lent {
     }
 
     /// Lend what waits for the socket.
-    pub(crate) fn give(&self, fd: RawFd, pending: Pending) {
-        *lock(&self.0) = Output { fd, pending, failed: None, fresh: true };
+    pub fn give(&self, fd: RawFd, pending: Q) {
+        *self.lock() = Output { fd, pending, failed: None, fresh: true };
     }
 
     /// What is left of it, or why it could not be sent. May wait for a send in progress, which does not wait itself.
-    pub(crate) fn take_back(&self) -> Result<Pending, io::Error> {
-        let mut output = lock(&self.0);
+    pub fn take_back(&self) -> Result<Q, io::Error> {
+        let mut output = self.lock();
         let pending = std::mem::take(&mut output.pending);
         match output.failed.take() {
             None => Ok(pending),
@@ -75,8 +93,8 @@ impl Lent {
     }
 
     /// Send what the socket takes. Native thread only.
-    pub(crate) fn send(&self) -> Found {
-        let mut output = lock(&self.0);
+    pub fn send(&self) -> Found {
+        let mut output = self.lock();
         let found = if std::mem::take(&mut output.fresh) { Found::Pieces } else { Found::Nothing };
         if output.failed.is_some() || output.pending.is_empty() {
             return found;
@@ -86,7 +104,7 @@ impl Lent {
             Ok(_) if output.pending.is_empty() => Found::Pieces,
             Ok(_) => Found::Full,
             Err(e) => {
-                output.pending = Pending::default();
+                output.pending = Q::default();
                 output.failed = Some(e);
                 Found::Nothing
             }
@@ -94,21 +112,21 @@ impl Lent {
     }
 
     /// Whether there is anything that the native thread has to look at.
-    pub(crate) fn is_waiting(&self) -> bool {
-        let output = lock(&self.0);
+    pub fn is_waiting(&self) -> bool {
+        let output = self.lock();
         output.fresh || (output.failed.is_none() && !output.pending.is_empty())
     }
 
     /// Takes everything back when its thread panics, before the descriptor is closed.
-    pub(crate) fn guard(&self) -> Guard<'_> {
+    pub fn guard(&self) -> Guard<'_, Q> {
         Guard(self)
     }
 }
 
 /// See [`Lent::guard`].
-pub(crate) struct Guard<'a>(&'a Lent);
+pub struct Guard<'a, Q: Queue>(&'a Lent<Q>);
 
-impl Drop for Guard<'_> {
+impl<Q: Queue> Drop for Guard<'_, Q> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             drop(self.0.take_back());
@@ -116,43 +134,49 @@ impl Drop for Guard<'_> {
     }
 }
 
-/// The frame of a chunk: its size in hexadecimal, and the end of that line.
-pub(crate) fn chunk_head(mut size: usize, room: &mut [u8; 18]) -> &[u8] {
-    let mut at = room.len() - 2;
-    room[at..].copy_from_slice(b"\r\n");
-    loop {
-        at -= 1;
-        room[at] = b"0123456789abcdef"[size & 15];
-        size >>= 4;
-        if size == 0 {
-            return &room[at..];
-        }
-    }
-}
-
-/// Whether a process may lend at all: a child that the application forked has no native thread.
-pub(crate) fn is_possible() -> bool {
-    !sys::is_forked_child()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::socket::{MsgFlags, send};
     use std::io::Read;
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
-    #[test]
-    fn chunk_heads_are_hexadecimal() {
-        for size in [0, 1, 9, 10, 15, 16, 255, 256, 4095, 65536, usize::MAX] {
-            assert_eq!(chunk_head(size, &mut [0; 18]), format!("{size:x}\r\n").as_bytes());
+    /// Bytes as they are.
+    #[derive(Default)]
+    struct Bytes(Vec<u8>);
+
+    impl Queue for Bytes {
+        fn is_empty(&self) -> bool {
+            self.0.is_empty()
+        }
+
+        fn memory(&self) -> usize {
+            self.0.len()
+        }
+
+        fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+
+        fn flush(&mut self, socket: RawFd) -> io::Result<u64> {
+            let mut total = 0;
+            while !self.is_empty() {
+                match send(socket, &self.0, MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT) {
+                    Ok(n) => total += self.0.drain(..n).len() as u64,
+                    Err(nix::Error::EAGAIN) => break,
+                    Err(e) => return Err(e.into()),
+                }
+            }
+            Ok(total)
         }
     }
 
     #[test]
     fn what_is_lent_is_sent_once_and_in_order() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let lent = Lent::default();
+        let lent = Lent::<Bytes>::default();
         assert!(
             lent.add(ours.as_raw_fd(), [b"one", b" ", b""]) && lent.add(ours.as_raw_fd(), [b"two", b"", b""])
         );
@@ -172,7 +196,7 @@ mod tests {
     #[test]
     fn no_more_than_a_buffer_is_put_together() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
-        let lent = Lent::default();
+        let lent = Lent::<Bytes>::default();
         assert!(lent.add(ours.as_raw_fd(), [b"", &[b'x'; TOGETHER], b""]));
         assert!(!lent.add(ours.as_raw_fd(), [b"y", b"", b""]));
         assert_eq!(lent.take_back().unwrap().memory(), TOGETHER);
@@ -181,11 +205,8 @@ mod tests {
     #[test]
     fn a_full_socket_keeps_the_rest_and_a_dead_one_tells() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let lent = Lent::default();
-        let mut pending = Pending::default();
-        pending.push(&vec![b'z'; 4 << 20]).unwrap();
-        lent.give(ours.as_raw_fd(), pending);
+        let lent = Lent::<Bytes>::default();
+        lent.give(ours.as_raw_fd(), Bytes(vec![b'z'; 4 << 20]));
         assert_eq!((lent.send(), lent.send(), lent.is_waiting()), (Found::Full, Found::Full, true));
         drop(theirs);
         assert_eq!((lent.send(), lent.is_waiting()), (Found::Nothing, false));
