@@ -46,6 +46,7 @@
 //! | reload | nothing lost, nothing broken goes live |
 //! | repeated | what is remembered for speed never shows in another request |
 //! | reread | the configuration read again, touch files |
+//! | s6 | a master and a worker alone under a real s6 |
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
 //! | stats | the scoreboard and the stats server, as monitoring reads them |
@@ -106,6 +107,7 @@ mod pythons;
 mod reload;
 mod repeated;
 mod reread;
+mod s6;
 mod share;
 mod static_files;
 mod stats;
