@@ -157,7 +157,9 @@ fn bind_to_cpus(settings: &WorkerSettings) {
 fn load(py: Python<'_>, inherited: &Inherited) -> Option<Apps> {
     let need = inherited.settings.need_app;
     let (apps, why) = match collector::patiently(py, || Apps::load(py, &inherited.settings)) {
-        Ok(apps) if apps.callables.is_empty() => (Some(apps), "none is named in the configuration".to_string()),
+        Ok(apps) if apps.callables.is_empty() => {
+            (Some(apps), "none is named in the configuration".to_string())
+        }
         Ok(apps) => return Some(apps),
         Err(error) => ((!need).then(Apps::default), error.0),
     };
