@@ -71,7 +71,7 @@ complete -c uswgi-master -l max-requests-delta -d 'Spreads max-requests over the
 complete -c uswgi-master -l min-worker-lifetime -d 'Seconds a worker lives before a limit may replace it.' -r -F
 complete -c uswgi-master -l max-worker-lifetime -d 'Seconds after which a worker is replaced.' -r -F
 complete -c uswgi-master -l max-worker-lifetime-delta -d 'Added to max-worker-lifetime for each worker number.' -r -F
-complete -c uswgi-master -l socket-timeout -d 'Seconds a client may make no progress.' -r -F
+complete -c uswgi-master -l socket-timeout -d 'Seconds a client may make no progress; HTTP clients only without http-timeout.' -r -F
 complete -c uswgi-master -l locks -d 'Locks for uwsgi.lock(N) beside lock 0, which is always there.' -r -F
 complete -c uswgi-master -l cache -d 'Items of a cache named `default`; the older form of cache2.' -r -F
 complete -c uswgi-master -l cache-blocksize -d 'Bytes of a block of the cache that `cache` makes.' -r -F
@@ -219,7 +219,7 @@ complete -c uswgi-master -l cheaper-busyness-backlog-nonzero -d 'Seconds for whi
 complete -c uswgi-master -l http -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
 complete -c uswgi-master -l httprouter -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
 complete -c uswgi-master -l http-timeout -d 'Seconds an HTTP client may make no progress.' -r -F
-complete -c uswgi-master -l http-keepalive -d 'Seconds an idle HTTP connection is kept.' -r -F
+complete -c uswgi-master -l http-keepalive -d 'Seconds an idle HTTP connection is kept; 1 stands for http-timeout (60 without it), 0 keeps none.' -r -F
 complete -c uswgi-master -l wsgi-file -d 'The app: path of a Python file.' -r -F
 complete -c uswgi-master -l file -d 'The app: path of a Python file.' -r -F
 complete -c uswgi-master -l module -d 'The app: pkg.mod, pkg.mod:callable or pkg.mod:factory().' -r -F
@@ -260,6 +260,7 @@ complete -c uswgi-master -l help -d 'Prints the options and ends.'
 complete -c uswgi-master -l usage -d 'Prints the options and ends.'
 complete -c uswgi-master -l cache-no-expire -d 'Items of the cache that `cache` makes never expire.'
 complete -c uswgi-master -l disable-logging -d 'Writes no line for each request.'
+complete -c uswgi-master -l no-defer-accept -d 'Accepts on uwsgi sockets before the first byte has come, as HTTP sockets always do.'
 complete -c uswgi-master -l so-send-timeout -d 'As socket-timeout.'
 complete -c uswgi-master -l socket-send-timeout -d 'As socket-timeout.'
 complete -c uswgi-master -l so-write-timeout -d 'As socket-timeout.'

@@ -28,7 +28,7 @@ fn closed_after(address: &Address, bytes: &[u8]) -> (Duration, Vec<u8>) {
 
 #[test]
 fn every_kind_of_silence_has_an_end() {
-    let server = Site::probe().option("socket-timeout", 1).option("http-keepalive", 1).start();
+    let server = Site::probe().option("socket-timeout", 1).option("http-keepalive", 2).start();
     let second = Duration::from_millis(900);
     for (what, text, said) in [
         ("nothing", &b""[..], ""),
@@ -73,6 +73,44 @@ fn every_kind_of_silence_has_an_end() {
     let with = sockets();
     uswgi_tests::until("the end of the answer that nobody takes", || (sockets() < with).then_some(()));
     drop(stream);
+}
+
+#[test]
+fn each_protocol_has_its_own_time() {
+    let server = Site::probe().option("socket-timeout", 60).option("http-timeout", 1).start();
+    let mut packet = uwsgi(&server).connect().unwrap();
+    // Three bytes of a ping.
+    packet.write_all(&[100, 0, 0]).unwrap();
+    let (after, _) = closed_after(http(&server), b"GET /hello HTTP/1.1\r\nHo");
+    assert!(after < Duration::from_secs(20), "{after:?}");
+    packet.write_all(&[0]).unwrap();
+    let mut pong = [0; 4];
+    packet.read_exact(&mut pong).unwrap();
+    assert_eq!(pong, [100, 0, 0, 1]);
+}
+
+#[test]
+fn who_says_nothing_does_not_wait_in_the_kernel() {
+    // There a silent connection takes a place in the queue of the socket, and nobody looks at the clock for 7 s.
+    let site = Site::new()
+        .app("probe")
+        .home(&uswgi_tests::paths::pythons()[0].1)
+        .http()
+        .tcp()
+        .option("socket-timeout", 1);
+    let server = site.option("no-defer-accept", true).start();
+    for address in [http(&server), uwsgi(&server)] {
+        let (after, _) = closed_after(address, b"");
+        assert!(after < Duration::from_secs(6), "{address:?}: {after:?}");
+    }
+}
+
+#[test]
+fn without_keepalive_no_connection_is_kept() {
+    let server = Site::probe().option("http-keepalive", 0).start();
+    let (_, reply) = closed_after(http(&server), b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    let reply = String::from_utf8_lossy(&reply);
+    assert!(reply.starts_with("HTTP/1.1 200 ") && reply.contains("\r\nConnection: close\r\n"), "{reply}");
 }
 
 #[test]

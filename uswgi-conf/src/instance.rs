@@ -171,6 +171,8 @@ pub struct Instance {
     pub sockets: Vec<Socket>,
     /// Backlog of every socket (`listen`).
     pub listen: u32,
+    /// The kernel keeps a connection on a uwsgi TCP socket to itself until its first byte has come, for some seconds.
+    pub defer_accept: bool,
     /// Mode of unix sockets, e.g. 0o660; None: as the umask says.
     pub chmod_socket: Option<u32>,
     /// `user[:group]` of unix sockets.
@@ -268,6 +270,8 @@ pub struct Instance {
     pub post_buffering: u64,
     /// Seconds without progress.
     pub socket_timeout: u32,
+    /// The same for HTTP clients (`http-timeout`).
+    pub http_timeout: u32,
     /// Seconds an idle persistent connection is kept.
     pub keepalive_timeout: u32,
     /// Served without Python.

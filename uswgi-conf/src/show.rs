@@ -73,6 +73,7 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
     some("need-app", Some(i.need_app.to_string()));
     some("lazy-apps", Some(i.lazy_apps.to_string()));
     some("manage-script-name", Some(i.manage_script_name.to_string()));
+    some("no-defer-accept", (!i.defer_accept).then(|| "true".into()));
     some("no-default-app", (!i.default_app).then(|| "true".into()));
     some("processes", Some(i.workers.to_string()));
     some("threads", Some(i.threads.to_string()));
@@ -119,6 +120,7 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
     some("limit-post", Some(i.limit_post.to_string()));
     some("post-buffering", Some(i.post_buffering.to_string()));
     some("socket-timeout", Some(i.socket_timeout.to_string()));
+    some("http-timeout", Some(i.http_timeout.to_string()));
     some("http-keepalive", Some(i.keepalive_timeout.to_string()));
     for m in &i.static_maps {
         let name = if m.keep_prefix { "static-map2" } else { "static-map" };
@@ -199,7 +201,8 @@ fn sources(name: &str) -> &'static [&'static str] {
         "socket" => &["socket", "uwsgi-socket"],
         "http-socket" => &["http-socket", "http11-socket", "http", "httprouter", "socket"],
         "worker-reload-mercy" => &["worker-reload-mercy", "reload-mercy"],
-        "socket-timeout" => &["socket-timeout", "http-timeout", "so-send-timeout"],
+        "socket-timeout" => &["socket-timeout", "so-send-timeout"],
+        "http-timeout" => &["http-timeout", "socket-timeout", "so-send-timeout"],
         "static-map" => &["static-map", "check-static"],
         "touch-workers-reload" => &["touch-workers-reload", "touch-chain-reload"],
         "logto" => &["logto", "logger"],

@@ -160,6 +160,7 @@ fn bind(setup: &mut Setup, held: &[Setup]) -> Result<(), String> {
         let listener = match same(all, &socket.address) {
             Some(listener) => {
                 listener.listen(setup.instance.listen);
+                listener.defer(socket.protocol, &setup.instance);
                 listener
             }
             None => sockets::bind(socket, &setup.instance).map(Rc::new).map_err(|e| e.to_string())?,

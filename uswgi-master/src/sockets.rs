@@ -14,9 +14,12 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use uswgi_conf::instance::{Address, Instance, Origin, Socket};
+use uswgi_proto::settings::Protocol;
 use uswgi_proto::sock_diag::{self, Queue};
 
-/// Seconds for which the kernel keeps a TCP connection without data from waking a worker.
+/// Seconds for which the kernel keeps a connection without data from a worker: those of servers in front of us, which
+/// speak at once. Connections of strangers are accepted: waiting in the kernel for their first byte they would fill the
+/// queue of the socket, and keep others out (observed: `listen` silent clients lock an HTTP socket for 8 s).
 const DEFER: i32 = 4;
 
 /// A socket that cannot be.
@@ -106,6 +109,7 @@ pub fn bind(socket: &Socket, instance: &Instance) -> Result<Listener, SocketErro
         made,
         outside: false,
     };
+    listener.defer(socket.protocol, instance);
     let ready = if listening { Ok(()) } else { so::listen(&listener.fd, backlog) };
     if let Err(e) = ready {
         let error = fail(format!("cannot listen: {e}; is it a stream socket?"));
@@ -149,8 +153,6 @@ fn bind_tcp(host: &str, port: u16) -> Result<OwnedFd, String> {
         nix::Error::EADDRNOTAVAIL => format!("{host} is no address of this machine"),
         e => format!("cannot be bound: {e}"),
     })?;
-    // A kernel without it wakes a worker a little early; nothing else changes.
-    let _ = sys::defer_accept(fd.as_fd(), DEFER);
     Ok(fd)
 }
 
@@ -246,6 +248,15 @@ fn inherit(number: i32) -> Result<OwnedFd, String> {
 }
 
 impl Listener {
+    /// Let connections wait in the kernel for their first byte, or not: what a generation wants of its uwsgi sockets.
+    pub fn defer(&self, protocol: Protocol, instance: &Instance) {
+        if let Address::Tcp { .. } = self.address {
+            let seconds = if protocol == Protocol::Uwsgi && instance.defer_accept { DEFER } else { 0 };
+            // A kernel without it wakes a worker a little early; nothing else changes.
+            let _ = sys::defer_accept(self.fd.as_fd(), seconds);
+        }
+    }
+
     /// Change the length of the queue.
     pub fn listen(&self, backlog: u32) {
         if let Ok(backlog) = Backlog::new(backlog.min(i32::MAX as u32) as i32) {

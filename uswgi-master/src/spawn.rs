@@ -137,6 +137,7 @@ pub fn settings_for(
         limit_post: i.limit_post,
         post_buffering: i.post_buffering,
         socket_timeout: i.socket_timeout,
+        http_timeout: i.http_timeout,
         keepalive_timeout: i.keepalive_timeout,
         harakiri: i.harakiri,
         harakiri_grace: i.harakiri_grace,

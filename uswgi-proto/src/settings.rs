@@ -96,6 +96,11 @@ pub struct StaticMap {
 }
 
 impl WorkerSettings {
+    /// Seconds in which a client has to make progress.
+    pub fn patience(&self, http: bool) -> u32 {
+        if http { self.http_timeout } else { self.socket_timeout }
+    }
+
     /// Settings of a worker that no configuration describes: every default of an instance, no application, no
     /// listeners.
     pub fn alone(role: Role) -> WorkerSettings {
@@ -123,6 +128,7 @@ impl WorkerSettings {
             limit_post: 0,
             post_buffering: 0,
             socket_timeout: 4,
+            http_timeout: 4,
             keepalive_timeout: 5,
             harakiri: 0,
             harakiri_grace: 2,
@@ -234,9 +240,11 @@ pub struct WorkerSettings {
     pub limit_post: u64,
     /// Bodies above this many bytes go to a temporary file before the app runs; 0: they are streamed.
     pub post_buffering: u64,
-    /// Seconds a read or write may make no progress (`socket-timeout`, `http-timeout`).
+    /// Seconds in which a uwsgi client has to make progress (`socket-timeout`).
     pub socket_timeout: u32,
-    /// Seconds an idle persistent connection is kept.
+    /// The same for HTTP clients (`http-timeout`).
+    pub http_timeout: u32,
+    /// Seconds an idle persistent connection is kept; 0: none is persistent.
     pub keepalive_timeout: u32,
     /// Seconds a request may run; 0: for ever.
     pub harakiri: u32,

@@ -300,7 +300,7 @@ impl Engine {
     /// or the epoll refuses it.
     pub(crate) fn park(&self, mut conn: Conn, now_us: u64) -> Option<Conn> {
         let seconds =
-            if conn.served > 0 { self.settings.keepalive_timeout } else { self.settings.socket_timeout };
+            if conn.served > 0 { self.settings.keepalive_timeout } else { self.settings.patience(conn.http) };
         conn.deadline_us = now_us + u64::from(seconds) * 1_000_000;
         let data = self.parking.place(&mut conn);
         let (fd, registered) = (conn.raw(), conn.registered);

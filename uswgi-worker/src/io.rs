@@ -213,8 +213,9 @@ impl Native {
         }
     }
 
-    fn patience(&self) -> u64 {
-        u64::from(self.engine.settings.socket_timeout.max(1)) * SECOND_US
+    /// Microseconds in which a client has to make progress.
+    fn patience(&self, http: bool) -> u64 {
+        u64::from(self.engine.settings.patience(http)) * SECOND_US
     }
 
     fn add(&mut self, mut conn: Conn, duty: Duty, now: u64) {
@@ -224,7 +225,7 @@ impl Native {
         };
         conn.deadline_us = match duty {
             Duty::Linger { .. } => now + LINGER_US,
-            _ => now + self.patience(),
+            _ => now + self.patience(conn.http),
         };
         match duty {
             // What is known of an earlier answer does not count for this one.
@@ -258,7 +259,8 @@ impl Native {
     }
 
     fn event(&mut self, key: usize, _events: u32, now: u64) {
-        let patience = self.patience();
+        let Some(http) = self.conns.get(key).map(|(conn, _)| conn.http) else { return };
+        let patience = self.patience(http);
         let Some((conn, duty)) = self.conns.get_mut(key) else { return };
         match duty {
             Duty::Read => {

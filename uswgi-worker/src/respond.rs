@@ -74,14 +74,15 @@ pub(crate) fn response_for(engine: &Arc<Engine>, thread: usize) -> Response {
         lines.extend_from_slice(header.as_bytes());
         lines.extend_from_slice(b"\r\n");
     }
-    let timeout_ms = (engine.settings.socket_timeout.max(1) * 1000).min(i32::MAX as u32) as i32;
-    Response::new(lines, timeout_ms, engine.settings.harakiri > 0, (engine.clone(), thread))
+    Response::new(lines, engine.settings.harakiri > 0, (engine.clone(), thread))
 }
 
 /// Set up a response for a request.
 pub(crate) fn prepare(response: &mut Response, engine: &Engine, conn: &Conn, request: &Request) {
     response.reset();
     response.fd = conn.raw();
+    response.timeout_ms =
+        engine.settings.patience(conn.http).saturating_mul(1000).min(i32::MAX as u32) as i32;
     response.http = conn.http;
     response.head_only = request.known.method.of(&conn.buffer) == b"HEAD";
     if conn.http {

@@ -71,8 +71,8 @@ pub(crate) struct Response {
 
 impl Response {
     /// For the requests of one thread, `of`. `extra`: lines for every answer; `claims`: see there.
-    pub(crate) fn new(extra: Vec<u8>, timeout_ms: i32, claims: bool, of: (Arc<Engine>, usize)) -> Response {
-        Response { extra, timeout_ms, claims, of: Some(of), ..Response::default() }
+    pub(crate) fn new(extra: Vec<u8>, claims: bool, of: (Arc<Engine>, usize)) -> Response {
+        Response { extra, claims, of: Some(of), ..Response::default() }
     }
 
     /// Forget the last answer, keep the memory.

@@ -19,6 +19,9 @@ const SOCKET_TIMEOUT: u32 = 30;
 /// Seconds an idle HTTP connection is kept: long enough for the next request of a page, short enough
 /// that idle clients cost nothing.
 const KEEPALIVE: u32 = 5;
+
+/// uWSGI's default of http-timeout, in seconds (observed on 2.0.31).
+const ROUTER_TIMEOUT: u32 = 60;
 /// Seconds a worker lives at least before a limit replaces it.
 const MIN_LIFETIME: u32 = 10;
 /// Backlog of a socket.
@@ -69,10 +72,10 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
     let mut static_maps = d.check_static;
     d.static_maps.sort_by_key(|m| m.keep_prefix);
     static_maps.append(&mut d.static_maps);
-    let timeout = [d.socket_timeout, d.http_timeout].into_iter().flatten().filter(|n| *n > 0).max();
     let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
     let instance = Instance {
         sockets,
+        defer_accept: !d.no_defer_accept,
         listen: d.listen.filter(|n| *n > 0).unwrap_or(LISTEN),
         chmod_socket: d.chmod_socket,
         chown_socket: d.chown_socket,
@@ -120,8 +123,14 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
         max_vars: d.max_vars.unwrap_or(MAX_VARS),
         limit_post: d.limit_post,
         post_buffering: d.post_buffering,
-        socket_timeout: timeout.unwrap_or(SOCKET_TIMEOUT),
-        keepalive_timeout: d.keepalive.filter(|n| *n > 0).unwrap_or(KEEPALIVE),
+        socket_timeout: d.socket_timeout.unwrap_or(SOCKET_TIMEOUT),
+        http_timeout: d.http_timeout.or(d.socket_timeout).unwrap_or(SOCKET_TIMEOUT),
+        keepalive_timeout: match d.keepalive {
+            None => KEEPALIVE,
+            // A switch, as on uWSGI: for as long as its HTTP router waits for a client.
+            Some(1) => d.http_timeout.unwrap_or(ROUTER_TIMEOUT),
+            Some(n) => n,
+        },
         static_maps,
         static_rules: d.static_rules,
         add_headers: d.add_headers,

@@ -24,6 +24,17 @@ pub(super) fn socket(d: &mut Draft, a: &Applied, protocol: Protocol) {
     }
 }
 
+/// Seconds for which a client is waited for. 0 stands for nothing here: it is said, and the default stays.
+pub(super) fn wait(d: &mut Draft, a: &Applied) -> Option<u32> {
+    let seconds = d.said.number32(a)?;
+    if seconds == 0 {
+        let message = format!("{} has no effect: nobody answers in no time", written(a));
+        d.said.warning(a, "no-effect", message).help =
+            Some("write a number of seconds, or remove the line".into());
+    }
+    (seconds > 0).then_some(seconds)
+}
+
 pub(super) fn stats(d: &mut Draft, a: &Applied) {
     let Some(name) = d.said.text(a) else { return };
     match address::parse(&name) {

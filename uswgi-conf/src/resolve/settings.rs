@@ -46,6 +46,7 @@ pub(super) struct Draft {
     pub(super) lazy_apps: bool,
     pub(super) manage_script_name: bool,
     pub(super) no_default_app: bool,
+    pub(super) no_defer_accept: bool,
     pub(super) workers: Option<u32>,
     pub(super) threads: Option<u32>,
     pub(super) dynamic: Dynamic,
@@ -162,6 +163,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "lazy-apps" | "lazy" => d.lazy_apps = on,
         "manage-script-name" => d.manage_script_name = on,
         "no-default-app" => d.no_default_app = on,
+        "no-defer-accept" => d.no_defer_accept = on,
         "processes" | "workers" => workers(d, a),
         "threads" => threads(d, a),
         "cpu-affinity" => d.cpu_affinity = said.number32(a).unwrap_or(0),
@@ -197,10 +199,10 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         | "socket-send-timeout"
         | "so-write-timeout"
         | "socket-write-timeout" => {
-            d.socket_timeout =
-                said.number32(a).max(d.socket_timeout.filter(|_| a.fact.name != "socket-timeout"));
+            let before = d.socket_timeout.filter(|_| a.fact.name != "socket-timeout");
+            d.socket_timeout = wait(d, a).max(before);
         }
-        "http-timeout" => d.http_timeout = said.number32(a),
+        "http-timeout" => d.http_timeout = wait(d, a),
         "http-keepalive" => d.keepalive = said.number32(a),
         "add-header" => header(d, a),
         "pidfile" => d.pidfile = path(said),

@@ -376,3 +376,22 @@ fn busyness_that_contradicts_itself_is_said() {
         assert!(said.iter().any(|s| s.contains(part)), "{options:?}: {said:?}");
     }
 }
+
+#[test]
+fn each_protocol_has_its_time() {
+    let times = |more: &[&str]| {
+        let i = instance(more);
+        (i.socket_timeout, i.http_timeout, i.keepalive_timeout)
+    };
+    assert_eq!(times(&[]), (30, 30, 5));
+    assert_eq!(times(&["--socket-timeout", "10"]), (10, 10, 5));
+    assert_eq!(times(&["--http-timeout", "3"]), (30, 3, 5));
+    assert_eq!(times(&["--socket-timeout", "10", "--http-timeout", "3"]), (10, 3, 5));
+    // A switch, off and on, or seconds.
+    assert_eq!(times(&["--http-keepalive=0"]), (30, 30, 0));
+    assert_eq!(times(&["--http-keepalive"]), (30, 30, 60));
+    assert_eq!(times(&["--http-keepalive=1", "--http-timeout", "7"]), (30, 7, 7));
+    assert_eq!(times(&["--http-keepalive=20", "--http-timeout", "7"]), (30, 7, 20));
+    let (zero, said) = load_args(&base(&["--socket-timeout", "0"])).unwrap();
+    assert!(zero.socket_timeout == 30 && said.iter().any(|w| w.contains("socket-timeout")), "{said:?}");
+}

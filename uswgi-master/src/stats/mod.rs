@@ -63,10 +63,7 @@ pub fn bind(address: &Address, instance: &Instance) -> Result<Listener, StatsErr
     };
     let socket =
         Socket { name, address: address.clone(), protocol: Protocol::Http, origin: Origin::default() };
-    let listener = sockets::bind(&socket, &ours)?;
-    // Clients say nothing: waiting for their data would delay them.
-    let _ = sys::defer_accept(listener.fd.as_fd(), 0);
-    Ok(listener)
+    Ok(sockets::bind(&socket, &ours)?)
 }
 
 /// Listeners and clients.

@@ -93,7 +93,7 @@ impl Native {
                 self.engine.submit(Job::Read(conn));
             }
         }
-        let patience = self.patience();
+        let patience = [self.patience(false), self.patience(true)];
         let late: Vec<usize> = self
             .conns
             .iter()
@@ -118,7 +118,7 @@ impl Native {
                 }
                 if gets_on && !is_too_slow(conn.owed.saturating_sub(left), now.saturating_sub(conn.since_us))
                 {
-                    conn.deadline_us = now + patience;
+                    conn.deadline_us = now + patience[usize::from(conn.http)];
                     continue;
                 }
             }
