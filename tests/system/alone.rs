@@ -35,6 +35,18 @@ fn check_tells_whether_an_application_loads() {
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(said.contains(part) && (app != "broken" || said.contains("Traceback")), "{app}: {out:?}");
     }
+    // It ends the process in its own way.
+    for (module, text, part) in [
+        ("ends", "import os; os._exit(0)", "code 0"),
+        ("fails", "import os; os._exit(7)", "code 7"),
+        ("crashes", "import os; os.kill(os.getpid(), 9)", "signal 9"),
+        ("leaves", "import sys; sys.exit(0)", "SystemExit"),
+    ] {
+        fs::write(dir.join(module).with_extension("py"), text).unwrap();
+        let out = check(module);
+        assert_eq!(out.status.code(), Some(Exit::AppFailed.code()), "{text}: {out:?}");
+        assert!(String::from_utf8_lossy(&out.stderr).contains(part), "{text}: {out:?}");
+    }
     assert_eq!(worker(&["--serve", "fine"]).status.code(), Some(Exit::Usage.code()), "no sockets");
 }
 

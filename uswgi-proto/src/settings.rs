@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 /// Version of this document. Changes with every incompatible change of the structs below.
 pub const SETTINGS_VERSION: u32 = 2;
 
+/// What a [`Role::Check`] ends with when the application loads. Only the launcher sees it: 0 is also how an application
+/// ends that leaves while it is imported.
+pub const CHECK_PASSED: i32 = 25;
+
 /// Environment variables of the launcher's contract. Descriptors are numbers in decimal.
 pub mod env {
     /// Descriptor of the settings document.
@@ -42,7 +46,7 @@ pub enum Role {
     Template,
     /// Imports the app and serves.
     Worker,
-    /// Imports the app and ends: with `Exit::Ok`, or `Exit::AppFailed` and the traceback on stderr.
+    /// Imports the app and ends: with [`CHECK_PASSED`], or `Exit::AppFailed` and the traceback on stderr.
     Check,
 }
 

@@ -17,7 +17,7 @@ use uswgi_proto::affinity::cpus_of;
 use uswgi_proto::control::{ToMaster, fitting};
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::Scoreboard;
-use uswgi_proto::settings::{Role, SETTINGS_VERSION, WorkerSettings, env as contract};
+use uswgi_proto::settings::{CHECK_PASSED, Role, SETTINGS_VERSION, WorkerSettings, env as contract};
 use uswgi_proto::signals::WORKER_NOTICE;
 use uswgi_shared::Shared;
 
@@ -121,15 +121,19 @@ pub(crate) fn run(py: Python<'_>) -> i32 {
     let code = match inherit() {
         Ok(inherited) => {
             forget_contract(py);
-            live(py, inherited)
+            let check = inherited.settings.role == Role::Check;
+            match live(py, inherited) {
+                Exit::Ok if check => CHECK_PASSED,
+                exit => exit.code(),
+            }
         }
         Err(e) => {
             say!("{e}");
-            Exit::Usage
+            Exit::Usage.code()
         }
     };
     python::flush(py);
-    code.code()
+    code
 }
 
 /// `cpu-affinity`. This thread is the only one so far; those to come inherit it.
@@ -196,8 +200,11 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
         say!("the module uwsgi cannot be made: {}", python::traceback(py, &e));
         return Exit::Failed;
     }
-    if role == Role::Worker {
-        bind_to_cpus(&inherited.settings);
+    match role {
+        Role::Worker => bind_to_cpus(&inherited.settings),
+        // The launcher waits for what comes out, and may be told to end.
+        Role::Check => sys::parent_death_signal(libc::SIGTERM),
+        Role::Template => {}
     }
     python::buffer_lines(py);
     let before = Instant::now();

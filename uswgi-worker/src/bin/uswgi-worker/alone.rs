@@ -43,6 +43,11 @@ impl Alone {
         Ok(())
     }
 
+    /// Whether this is `--check`.
+    pub(crate) fn checks(&self) -> bool {
+        matches!(self.app, Some((Role::Check, _)))
+    }
+
     /// The settings document in a descriptor that survives exec; None when a master gives it.
     pub(crate) fn settings(&self) -> Result<Option<OwnedFd>, String> {
         let Some((role, app)) = &self.app else { return Ok(None) };

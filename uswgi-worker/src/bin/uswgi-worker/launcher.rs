@@ -8,11 +8,11 @@ use crate::{bootstrap, find};
 use std::env;
 use std::ffi::OsString;
 use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 use uswgi_proto::exit::Exit;
-use uswgi_proto::settings::env as contract;
+use uswgi_proto::settings::{CHECK_PASSED, env as contract};
 
 const HELP: &str = "\
 uswgi-worker runs one WSGI application on sockets that it inherits.
@@ -157,15 +157,46 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     if let Some(fd) = &settings {
         command.env(contract::SETTINGS_FD, fd.as_raw_fd().to_string());
     }
-    let error = command
+    command
         // The absolute path of the venv's own python: anything else loses its prefix.
         .arg0(&python)
         .arg("-c")
         .arg(bootstrap::TEXT)
         .env(contract::MODULE_PATH, &module)
         // An inherited PYTHONHOME belongs to another interpreter ("No module named encodings").
-        .env_remove("PYTHONHOME")
-        .exec();
+        .env_remove("PYTHONHOME");
+    if args.alone.checks() {
+        return match command.status() {
+            Ok(status) => checked(status),
+            Err(e) => {
+                complain(format_args!("cannot run {}: {e}", python.display()));
+                Exit::NoInterpreter.into()
+            }
+        };
+    }
+    let error = command.exec();
     complain(format_args!("cannot run {}: {error}", python.display()));
     Exit::NoInterpreter.into()
+}
+
+/// What a check ends with, after the interpreter that tried. One that ends in another way than the module of this
+/// package does was ended by the application.
+fn checked(status: ExitStatus) -> ExitCode {
+    let own = [Exit::Failed, Exit::Usage, Exit::AppFailed, Exit::NoInterpreter];
+    match status.code() {
+        Some(CHECK_PASSED) => return Exit::Ok.into(),
+        Some(code) => {
+            if let Some(exit) = own.into_iter().find(|e| e.code() == code) {
+                return exit.into();
+            }
+            complain(format_args!(
+                "the application ended the process with code {code} while it was imported"
+            ));
+        }
+        None => complain(format_args!(
+            "signal {} ended the process while the application was imported",
+            status.signal().unwrap_or_default()
+        )),
+    }
+    Exit::AppFailed.into()
 }
