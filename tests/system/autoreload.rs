@@ -68,3 +68,14 @@ fn edits_are_served_and_broken_ones_change_nothing() {
 fn edits_are_served_with_lazy_apps_and_threads() {
     edits(Site::probe().option("lazy-apps", "true").option("threads", 2));
 }
+
+#[test]
+fn the_repair_of_an_application_that_never_loaded_is_seen() {
+    let broken =
+        Site::probe().source("site_app.py", "VERSION = \n").without("module").option("module", "site_app");
+    let server = broken.option("need-app", false).option("py-autoreload", 1).start();
+    server.get("/").expect(500);
+    write(&server, "part.py", "VERSION = 'repaired'\n");
+    write(&server, "site_app.py", APP);
+    until("the repair", || (server.get("/version").text() == "repaired").then_some(()));
+}

@@ -24,6 +24,8 @@ pub struct Loaded {
     pub ignored: BTreeSet<PathBuf>,
     /// What lies below these folders is not the application's own.
     pub prefixes: Vec<PathBuf>,
+    /// More folders of the application: those where modules are looked for while none of its own could be loaded.
+    pub roots: Vec<PathBuf>,
 }
 
 /// The source of a module whose `__file__` this is.
@@ -37,9 +39,13 @@ impl Loaded {
     /// those directories.
     pub fn watched(self) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
         let own = |p: &PathBuf| p.is_absolute() && !self.prefixes.iter().any(|prefix| p.starts_with(prefix));
+        let roots = self.roots.iter().filter(|p| own(p));
         let own_files = self.files.iter().filter(|p| own(p));
-        let directories: BTreeSet<PathBuf> =
-            own_files.filter_map(|p| p.parent()).map(Path::to_path_buf).collect();
+        let directories: BTreeSet<PathBuf> = own_files
+            .filter_map(|p| p.parent())
+            .chain(roots.map(PathBuf::as_path))
+            .map(Path::to_path_buf)
+            .collect();
         let mut found: BTreeSet<PathBuf> = self.files.clone();
         for directory in &directories {
             let Ok(entries) = std::fs::read_dir(directory) else { continue };
@@ -106,7 +112,7 @@ mod tests {
         [&a, &c, &d].iter().for_each(|p| set(p, 100));
         let watch = |files: &[&PathBuf]| {
             let files = files.iter().map(|p| (*p).clone()).collect();
-            Loaded { files, ignored: BTreeSet::new(), prefixes: vec![lib.clone()] }.watched()
+            Loaded { files, prefixes: vec![lib.clone()], ..Loaded::default() }.watched()
         };
         let mut seen = Seen::default();
         let mut step = |files: &[&PathBuf]| seen.changed(watch(files)).map(|(p, _)| p);
@@ -130,5 +136,19 @@ mod tests {
     fn compiled_files_stand_for_their_source() {
         assert_eq!(source("/x/a.pyc"), Path::new("/x/a.py"));
         assert_eq!(source("/x/a.so"), Path::new("/x/a.so"));
+    }
+
+    #[test]
+    fn a_root_is_watched_though_nothing_of_it_is_loaded() {
+        let dir = tempfile::tempdir().unwrap();
+        let (own, lib) = (dir.path().join("own"), dir.path().join("lib"));
+        fs::create_dir_all(&own).unwrap();
+        fs::create_dir_all(&lib).unwrap();
+        set(&own.join("broken.py"), 1);
+        set(&lib.join("other.py"), 1);
+        let (files, _) =
+            Loaded { prefixes: vec![lib.clone()], roots: vec![own.clone(), lib], ..Loaded::default() }
+                .watched();
+        assert_eq!(files, BTreeSet::from([own.join("broken.py")]));
     }
 }

@@ -14,7 +14,7 @@ use uswgi_proto::sources::{Loaded, Seen, source};
 
 /// What is loaded now. Modules are asked for `__file__` in their dictionary only: their own `__getattr__`
 /// is not called.
-fn loaded(py: Python<'_>, ignore: &[String]) -> PyResult<Loaded> {
+fn loaded(py: Python<'_>, ignore: &[String], no_app: bool) -> PyResult<Loaded> {
     let sys = PyModule::import(py, "sys")?;
     let mut all = Loaded::default();
     for name in ["prefix", "base_prefix", "exec_prefix", "base_exec_prefix"] {
@@ -28,19 +28,35 @@ fn loaded(py: Python<'_>, ignore: &[String]) -> PyResult<Loaded> {
         let ignored = name.extract::<String>().is_ok_and(|n| ignore.contains(&n));
         if ignored { &mut all.ignored } else { &mut all.files }.insert(source(&file));
     }
+    if no_app {
+        // Python forgets a module whose import fails, and with it where it is.
+        let here = std::env::current_dir().unwrap_or_default();
+        let path: Vec<std::path::PathBuf> = sys.getattr("path")?.extract()?;
+        all.roots = path.into_iter().map(|entry| here.join(entry)).collect();
+    }
     Ok(all)
 }
 
-/// Start to look, if the settings want it.
-pub(crate) fn start(engine: &Arc<Engine>) {
+/// Start to look, if the settings want it; what is there now is no change. `no_app`: none could be loaded (`need-app =
+/// false`), and the repair is waited for.
+pub(crate) fn start(py: Python<'_>, engine: &Arc<Engine>, no_app: bool) {
     let every = engine.settings.autoreload;
     if every == 0 || engine.control.is_none() {
         return;
     }
+    let mut seen = Seen::default();
+    look(py, engine, &mut seen, no_app);
     let shared = engine.clone();
     let body = move || {
         sys::block_signals();
-        look(&shared, Duration::from_secs(every.into()));
+        loop {
+            std::thread::sleep(Duration::from_secs(every.into()));
+            // While Python ends, its lock is not to be had any more.
+            if shared.is_leaving() {
+                return;
+            }
+            Python::attach(|py| look(py, &shared, &mut seen, no_app));
+        }
     };
     let started =
         std::thread::Builder::new().name("uswgi-autoreload".into()).stack_size(512 * 1024).spawn(body);
@@ -49,19 +65,12 @@ pub(crate) fn start(engine: &Arc<Engine>) {
     }
 }
 
-fn look(engine: &Engine, every: Duration) {
-    let mut seen = Seen::default();
-    loop {
-        // While Python ends, its lock is not to be had any more.
-        if engine.is_leaving() {
-            return;
-        }
-        let all = Python::attach(|py| loaded(py, &engine.settings.autoreload_ignore));
-        let changed = all.ok().and_then(|all| seen.changed(all.watched()));
-        if let (Some((path, modified_us)), Some(control)) = (changed, &engine.control) {
-            let path = path.to_string_lossy().into_owned();
-            control.send(&ToMaster::SourceChanged { path, modified_us });
-        }
-        std::thread::sleep(every);
+fn look(py: Python<'_>, engine: &Engine, seen: &mut Seen, no_app: bool) {
+    let Ok(all) = loaded(py, &engine.settings.autoreload_ignore, no_app) else { return };
+    // Others may run while the disk is asked.
+    let changed = py.detach(|| seen.changed(all.watched()));
+    if let (Some((path, modified_us)), Some(control)) = (changed, &engine.control) {
+        let path = path.to_string_lossy().into_owned();
+        control.send(&ToMaster::SourceChanged { path, modified_us });
     }
 }

@@ -46,9 +46,10 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
     sys::notice_forks();
     let native = io::start(engine)?;
     let ready = || {
+        // Who sees us serve may change a file.
+        autoreload::start(py, engine, apps.callables.is_empty());
         if let Some(control) = &engine.control {
             control.send(&ToMaster::Ready);
-            autoreload::start(engine);
         }
     };
     if engine.threads.len() == 1 {
