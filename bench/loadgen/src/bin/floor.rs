@@ -4,6 +4,9 @@
 //!
 //! `page-us=N` computes for N microseconds of CPU before each answer, over a megabyte of memory as an application
 //! would, and adds the time up in the file `spent`, as `django_app.py` does.
+//!
+//! `workers=N` are N processes with one listener, and persistent connections are dealt out one by one: a process that
+//! has taken one goes to the end of the kernel's list of waiters.
 
 #![forbid(unsafe_code)]
 
@@ -13,9 +16,10 @@ use nix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpListener;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixListener;
+use std::process::{Child, Command, Stdio};
 
 const BACKLOG: i32 = 1024;
 /// Connections accepted in a row, as uswgi does.
@@ -38,17 +42,21 @@ struct Args {
     workers: usize,
     page_us: u64,
     spent: String,
+    /// The listener is stdin.
+    inherited: bool,
 }
 
 impl Args {
     fn parse() -> io::Result<Args> {
-        let mut a = Args { to: String::new(), keep: false, workers: 1, page_us: 0, spent: String::new() };
+        let (to, spent) = (String::new(), String::new());
+        let mut a = Args { to, keep: false, workers: 1, page_us: 0, spent, inherited: false };
         for arg in std::env::args().skip(1) {
             let bad = || io::Error::new(ErrorKind::InvalidInput, format!("{arg}: not known"));
             let (name, value) = arg.split_once('=').ok_or_else(bad)?;
             match name {
                 "to" => a.to = value.into(),
                 "protocol" => a.keep = value == "http",
+                "listener" => a.inherited = value == "inherited",
                 "workers" => a.workers = value.parse().map_err(|_| bad())?,
                 "page-us" => a.page_us = value.parse().map_err(|_| bad())?,
                 "spent" => a.spent = value.into(),
@@ -59,7 +67,7 @@ impl Args {
     }
 }
 
-trait Connection: Read + Write + AsFd + Send {
+trait Connection: Read + Write + AsFd {
     fn never_wait(&self) -> io::Result<()>;
 }
 
@@ -77,12 +85,13 @@ impl Connection for std::os::unix::net::UnixStream {
 }
 
 fn run(args: &Args) -> io::Result<()> {
+    let inherited = || io::stdin().as_fd().try_clone_to_owned();
     if args.to.starts_with('/') {
-        let listener = UnixListener::bind(&args.to)?;
+        let listener = if args.inherited { inherited()?.into() } else { UnixListener::bind(&args.to)? };
         listener.set_nonblocking(true)?;
         serve_all(args, &listener, || listener.accept().map(|(s, _)| s))
     } else {
-        let listener = TcpListener::bind(&args.to)?;
+        let listener = if args.inherited { inherited()?.into() } else { TcpListener::bind(&args.to)? };
         listener.set_nonblocking(true)?;
         serve_all(args, &listener, || listener.accept().map(|(s, _)| s))
     }
@@ -90,28 +99,42 @@ fn run(args: &Args) -> io::Result<()> {
 
 fn serve_all<C: Connection>(
     args: &Args,
-    listener: &(impl AsFd + Sync),
-    accept: impl Fn() -> io::Result<C> + Sync,
+    listener: &impl AsFd,
+    accept: impl Fn() -> io::Result<C>,
 ) -> io::Result<()> {
+    if args.inherited {
+        return serve(args, listener, accept);
+    }
     // The library listens with a shorter queue; listening again makes it longer.
     listen(&listener, Backlog::new(BACKLOG)?)?;
-    std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..args.workers).map(|_| scope.spawn(|| serve(args, listener, &accept))).collect();
-        threads
-            .into_iter()
-            .try_for_each(|t| t.join().unwrap_or_else(|_| Err(io::Error::other("a thread died"))))
-    })
+    if args.workers == 1 {
+        return serve(args, listener, accept);
+    }
+    let start = |_| -> io::Result<Child> {
+        let listener: OwnedFd = listener.as_fd().try_clone_to_owned()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .args(std::env::args_os().skip(1))
+            .arg("listener=inherited")
+            .stdin(Stdio::from(listener))
+            .spawn()
+    };
+    let workers = (0..args.workers).map(start).collect::<io::Result<Vec<_>>>()?;
+    for mut worker in workers {
+        worker.wait()?;
+    }
+    Err(io::Error::other("a worker ended"))
 }
 
-/// One thread stands for one worker.
 fn serve<C: Connection>(
     args: &Args,
     listener: &impl AsFd,
     accept: impl Fn() -> io::Result<C>,
 ) -> io::Result<()> {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE, LISTENER))?;
+    let waiting = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE, LISTENER);
+    epoll.add(listener, waiting)?;
+    let accepts = if args.keep && args.inherited { 1 } else { MORE_ACCEPTS };
     let mut page = Page::new(args)?;
     let mut buffer = vec![0; 65536];
     let mut open: Vec<Option<C>> = Vec::new();
@@ -124,7 +147,7 @@ fn serve<C: Connection>(
         };
         for event in &events[..ready] {
             if event.data() == LISTENER {
-                for _ in 0..MORE_ACCEPTS {
+                for _ in 0..accepts {
                     let mut connection = match accept() {
                         Ok(connection) => connection,
                         Err(e) if e.kind() == ErrorKind::WouldBlock => break,
@@ -134,6 +157,11 @@ fn serve<C: Connection>(
                         connection.never_wait()?;
                         let key = open.iter().position(Option::is_none).unwrap_or(open.len());
                         epoll.add(&connection, EpollEvent::new(EpollFlags::EPOLLIN, key as u64))?;
+                        if args.inherited {
+                            epoll.delete(listener)?;
+                            epoll.add(listener, waiting)?;
+                            std::thread::yield_now();
+                        }
                         match open.get_mut(key) {
                             Some(place) => *place = Some(connection),
                             None => open.push(Some(connection)),
