@@ -2,6 +2,11 @@
 
 use nix::sys::signal::Signal;
 use std::fs;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+use uswgi_proto::scoreboard::WorkerSlot;
+use uswgi_tests::http::Connection;
 use uswgi_tests::load::Seen;
 use uswgi_tests::server::WorkerSeen;
 use uswgi_tests::{Load, Request, Server, Site, paths, until};
@@ -86,6 +91,34 @@ fn a_reload_cuts_no_kept_connection() {
     for c in &mut connections {
         assert_eq!(c.ask(&Request::get("/version")).expect("an idle connection survives").text(), "two");
     }
+}
+
+#[test]
+fn half_a_chunk_holds_up_neither_a_reload_nor_the_connections_behind_it() {
+    let server = site().option("workers", 1).option("socket-timeout", 5).start();
+    let address = server.http.clone().unwrap();
+    let board = |of: fn(&WorkerSlot) -> &AtomicU64| -> u64 {
+        let board = server.instance().expect("an instance").board;
+        (0..board.worker_capacity()).filter_map(|i| board.worker(i)).map(|w| of(w).load(Relaxed)).sum()
+    };
+    let mut stuck = Connection::open(&address).unwrap();
+    stuck.send(b"POST /digest HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab").unwrap();
+    let begin = Instant::now();
+    until("the worker to wait for the chunk", || (board(|w| &w.bound) == 1).then_some(()));
+    let mut behind = Connection::open(&address).unwrap();
+    behind.send(b"GET /version HTTP/1.1\r\nHo").unwrap();
+    // Accepted and answered after the one behind: the worker has that one too.
+    assert_eq!(server.get("/version").expect(200).text(), "one");
+    version(&server, "two");
+    server.reload();
+    until("the connection behind to be passed on", || (board(|w| &w.handed_over) > 0).then_some(()));
+    behind.send(b"st: a\r\n\r\n").unwrap();
+    assert_eq!(behind.reply("GET").unwrap().expect(200).text(), "two");
+    // Without the bytes that are still to come: after socket-timeout, not after the minute that a whole request may take.
+    assert_eq!(stuck.reply("POST").unwrap().status, 408);
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(18), "{took:?}");
+    until("the end of the old worker", || (server.workers().len() == 1).then_some(()));
 }
 
 #[test]

@@ -54,10 +54,15 @@ fn decode(message: &[u8], fd: OwnedFd, engine: &Engine) -> Option<Conn> {
     Some(conn)
 }
 
+/// Whether a message can hold what is known of a connection.
+pub(crate) fn fits(conn: &Conn) -> bool {
+    conn.buffer.len() <= LARGEST && conn.chunks.is_none() && conn.spool.is_none()
+}
+
 /// Give a connection away. Comes back when there is nobody to give it to, or the queue is full.
 pub(crate) fn give(engine: &Engine, conn: Conn) -> Option<Conn> {
     let Some((send, _)) = &engine.handover else { return Some(conn) };
-    if conn.buffer.len() > LARGEST || conn.chunks.is_some() || conn.spool.is_some() {
+    if !fits(&conn) {
         return Some(conn);
     }
     // It must not fire here any more while the other worker has it.

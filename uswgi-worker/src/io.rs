@@ -218,15 +218,22 @@ impl Native {
         u64::from(self.engine.settings.patience(http)) * SECOND_US
     }
 
-    fn add(&mut self, mut conn: Conn, duty: Duty, now: u64) {
+    /// Take a connection in, with time to make progress.
+    fn add(&mut self, conn: Conn, duty: Duty, now: u64) {
+        let patience = match duty {
+            Duty::Linger { .. } => LINGER_US,
+            _ => self.patience(conn.http),
+        };
+        self.hold(conn, duty, now, now + patience);
+    }
+
+    /// Take a connection in that has time until `deadline_us`.
+    fn hold(&mut self, mut conn: Conn, duty: Duty, now: u64, deadline_us: u64) {
         let events = match duty {
             Duty::Write { .. } => libc::EPOLLOUT,
             _ => libc::EPOLLIN | libc::EPOLLRDHUP,
         };
-        conn.deadline_us = match duty {
-            Duty::Linger { .. } => now + LINGER_US,
-            _ => now + self.patience(conn.http),
-        };
+        conn.deadline_us = deadline_us;
         match duty {
             // What is known of an earlier answer does not count for this one.
             Duty::Write { .. } => (conn.unsent, conn.owed, conn.since_us) = (u64::MAX, 0, 0),

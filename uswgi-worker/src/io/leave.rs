@@ -60,15 +60,15 @@ impl Native {
         }
     }
 
-    /// Connections whose request is not whole go on in another worker. A full queue is tried again.
+    /// Connections whose request is not whole go on in another worker, but for those that no message can hold: they
+    /// stay, and their time runs on. A full queue is tried again.
     fn hand_over_readers(&mut self, now: u64) {
-        for key in self.duties(|d| matches!(d, Duty::Read)) {
-            if let Some((conn, _)) = self.remove(key)
-                && let Some(conn) = handover::give(&self.engine, conn)
-            {
-                self.add(conn, Duty::Read, now);
-                return;
-            }
+        for key in self.duties(|c, d| matches!(d, Duty::Read) && handover::fits(c)) {
+            let Some((conn, duty)) = self.remove(key) else { continue };
+            let deadline_us = conn.deadline_us;
+            let Some(conn) = handover::give(&self.engine, conn) else { continue };
+            self.hold(conn, duty, now, deadline_us);
+            return;
         }
     }
 
@@ -80,7 +80,7 @@ impl Native {
         if self.engine.threads_left.load(Ordering::SeqCst) {
             // Nobody is left to run them. (The threads leave only when there was nothing; what came since is
             // between two requests.)
-            let reading = self.duties(|d| matches!(d, Duty::Read));
+            let reading = self.duties(|_, d| matches!(d, Duty::Read));
             reading.into_iter().for_each(|key| drop(self.remove(key)));
             while self.engine.any_whole() {
                 drop(self.engine.take_whole());
@@ -104,8 +104,8 @@ impl Native {
         self.finished && quiet && self.engine.threads_left.load(Ordering::SeqCst)
     }
 
-    fn duties(&self, which: impl Fn(&Duty) -> bool) -> Vec<usize> {
-        self.conns.iter().filter(|(_, (_, d))| which(d)).map(|(k, _)| k).collect()
+    fn duties(&self, which: impl Fn(&Conn, &Duty) -> bool) -> Vec<usize> {
+        self.conns.iter().filter(|(_, (c, d))| which(c, d)).map(|(k, _)| k).collect()
     }
 
     /// Every thread is in a request: hand over what could be served.
