@@ -1,13 +1,15 @@
 //! Defects that a review found, one test each: what a client, an application or a moment can do to a worker.
 
 use nix::sys::signal::Signal;
+use nix::sys::socket::{setsockopt, sockopt};
 use std::fs;
+use std::io::{Read, Write};
 use std::time::Duration;
 use uswgi_tests::http::Connection;
 use uswgi_tests::process::{alive, ticks};
-use uswgi_tests::request::Address;
+use uswgi_tests::request::{Address, Stream};
 use uswgi_tests::wait::stays;
-use uswgi_tests::{Request, Server, Site, until};
+use uswgi_tests::{Request, Server, Site, packet, until};
 
 /// One application with a path for everything that is tried here.
 const APP: &str = r#"
@@ -55,6 +57,9 @@ def application(environ, start_response):
     if path == '/big':
         start_response('200 OK', [])
         return [b'x' * 20_000_000]
+    if path == '/middle':
+        start_response('200 OK', [])
+        return [b'x' * 200_000]
     if path == '/late':
         return Late(start_response('200 OK', []))
     start_response('200 OK', [])
@@ -251,4 +256,71 @@ fn an_orphan_ends_although_a_thread_of_its_application_does_not() {
     let worker = server.worker_pids()[0];
     server.signal(Signal::SIGKILL);
     until("the end of the worker", || (!alive(worker)).then_some(()));
+}
+
+/// Read to the end, sending `stray` after every piece: the whole answer, and whether its end was a reset.
+fn read_and_send(stream: &mut dyn Stream, stray: &[u8]) -> (Vec<u8>, std::io::Result<()>) {
+    let (mut all, mut piece) = (Vec::new(), vec![0; 16 * 1024]);
+    loop {
+        match stream.read(&mut piece) {
+            Ok(0) => return (all, Ok(())),
+            Ok(n) => all.extend_from_slice(&piece[..n]),
+            Err(e) => return (all, Err(e)),
+        }
+        // The server may have closed: what it sent before counts.
+        let _ = stream.write_all(stray);
+    }
+}
+
+/// A socket that takes little at a time.
+fn narrow(address: &Address) -> Box<dyn Stream> {
+    let stream = address.connect().unwrap();
+    setsockopt(&stream.fd(), sockopt::RcvBuf, &4096).unwrap();
+    stream
+}
+
+#[test]
+fn an_answer_is_whole_whatever_its_client_sends_meanwhile() {
+    let server = site().without("socket").tcp().start();
+    let close = "Host: x\r\nConnection: close\r\n\r\n";
+    let packet = packet::packet(&packet::vars(&Request::get("/big")));
+    let (http, uwsgi) = (address(&server), server.uwsgi.clone().unwrap());
+    let next = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (what, at, request, stray, length) in [
+        ("close", &http, format!("GET /big HTTP/1.1\r\n{close}").as_bytes(), &b"\r\n"[..], 20_000_000),
+        ("HTTP/1.0", &http, b"GET /big HTTP/1.0\r\n\r\n", next, 20_000_000),
+        ("uwsgi", &uwsgi, &packet, b"x", 20_000_000),
+        ("taken at once", &http, format!("GET /middle HTTP/1.1\r\n{close}").as_bytes(), b"\r\n", 200_000),
+    ] {
+        let mut stream = if length < 1_000_000 { narrow(at) } else { at.connect().unwrap() };
+        stream.write_all(request).unwrap();
+        let (all, end) = read_and_send(&mut *stream, stray);
+        let head = all.windows(4).position(|w| w == b"\r\n\r\n").expect("a head") + 4;
+        assert_eq!(all.len() - head, length, "{what}: {end:?}");
+        end.unwrap_or_else(|e| panic!("{what}: {e}"));
+    }
+}
+
+#[test]
+fn an_error_with_requests_behind_it_is_no_reset() {
+    let server = Site::probe().start();
+    let mut stream = address(&server).connect().unwrap();
+    let next = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n".repeat(3000);
+    stream.write_all(&[b"GET /raise_before HTTP/1.1\r\nHost: x\r\n\r\n", &next[..]].concat()).unwrap();
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).unwrap();
+    assert!(reply.starts_with(b"HTTP/1.1 500 "), "{}", String::from_utf8_lossy(&reply));
+}
+
+#[test]
+fn who_takes_an_answer_late_gets_it_whole() {
+    let server = site().option("socket-timeout", 30).start();
+    let mut stream = narrow(&address(&server));
+    stream.write_all(b"GET /middle HTTP/1.0\r\n\r\n").unwrap();
+    server.wait_log("GET /middle");
+    // Longer than a client has for its close once it has everything: the delay is the client's, and the matter here.
+    stays(Duration::from_millis(3500), || true);
+    let (all, end) = read_and_send(&mut *stream, b"\r\n");
+    assert!(all.len() > 200_000, "{} bytes, {end:?}", all.len());
+    end.unwrap();
 }

@@ -6,6 +6,7 @@
 //!   whose results are offsets ([`span`]) in the connection's buffer.
 //! * [`files`]: what to answer when a file is asked for, and what the `static-*` options say.
 //! * [`lent`]: who sends of an answer that is being made.
+//! * [`ending`]: when a connection that ends waits for its client.
 //! * [`rate`]: the slowest client that anybody waits for.
 //! * [`trust`]: whose `X-Forwarded-*` is believed.
 //! * [`settings`]: the JSON document that a master gives to a worker.
@@ -29,6 +30,7 @@
 pub mod affinity;
 pub mod chunked;
 pub mod control;
+pub mod ending;
 pub mod exit;
 pub mod files;
 pub mod http;

@@ -6,6 +6,7 @@
 
 mod clock;
 mod leave;
+mod linger;
 
 use crate::asked::Asked;
 use crate::connection::{Conn, Received};
@@ -16,6 +17,7 @@ use crate::ready::answer_without_app;
 use crate::request::{Request, Step, examine};
 use crate::sys::{self, Epoll, Event};
 use crate::{handover, say};
+pub(crate) use linger::lingers;
 use slab::Slab;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -36,15 +38,11 @@ const TICK_US: u64 = 10_000;
 const SECOND_US: u64 = 1_000_000;
 /// A buffered request has to be whole within this time.
 const REQUEST_US: u64 = 60 * SECOND_US;
-/// A half-closed connection is given this long to end.
-const LINGER_US: u64 = 2 * SECOND_US;
 /// An orphaned worker ends after this time, whatever it does.
 pub(crate) const ORPHAN_SECONDS: u32 = 5;
 const ORPHAN_US: u64 = ORPHAN_SECONDS as u64 * SECOND_US;
 /// Bytes received from one connection before others get their turn.
 const AT_ONCE: usize = 256 * 1024;
-/// Bytes swallowed from a connection whose answer is out.
-const LINGER_BYTES: u64 = 16 << 20;
 
 /// When listeners may be taken up again after the descriptors ran out, `monotonic_us`; 0: they are in use.
 static ACCEPT_AGAIN_US: AtomicU64 = AtomicU64::new(0);
@@ -206,10 +204,7 @@ impl Native {
             Job::Write { conn, pending, keep, unread } => {
                 self.add(conn, Duty::Write { pending, keep, unread }, now)
             }
-            Job::Linger(conn) => {
-                sys::shutdown(conn.raw(), libc::SHUT_WR);
-                self.add(conn, Duty::Linger { swallowed: 0 }, now);
-            }
+            Job::Linger(conn) => self.linger(conn, now),
         }
     }
 
@@ -221,7 +216,7 @@ impl Native {
     /// Take a connection in, with time to make progress.
     fn add(&mut self, conn: Conn, duty: Duty, now: u64) {
         let patience = match duty {
-            Duty::Linger { .. } => LINGER_US,
+            Duty::Linger { .. } => linger::PATIENCE_US,
             _ => self.patience(conn.http),
         };
         self.hold(conn, duty, now, now + patience);
@@ -236,7 +231,9 @@ impl Native {
         conn.deadline_us = deadline_us;
         match duty {
             // What is known of an earlier answer does not count for this one.
-            Duty::Write { .. } => (conn.unsent, conn.owed, conn.since_us) = (u64::MAX, 0, 0),
+            Duty::Write { .. } | Duty::Linger { .. } => {
+                (conn.unsent, conn.owed, conn.since_us) = (u64::MAX, 0, 0)
+            }
             _ if conn.since_us == 0 => conn.since_us = now,
             _ => {}
         }
@@ -290,16 +287,7 @@ impl Native {
                 }
             },
             Duty::Linger { swallowed } => {
-                let mut sink = Vec::with_capacity(16 * 1024);
-                let over = match sys::recv_into(conn.raw(), &mut sink) {
-                    Ok(0) => true,
-                    Ok(n) => {
-                        *swallowed += n as u64;
-                        *swallowed > LINGER_BYTES
-                    }
-                    Err(e) => !sys::would_block(&e),
-                };
-                if over {
+                if linger::is_over(conn, swallowed) {
                     self.remove(key);
                 }
             }
@@ -311,9 +299,8 @@ impl Native {
         let Some((mut conn, Duty::Write { keep, unread, .. })) = self.remove(key) else { return };
         conn.since_us = 0;
         if !keep {
-            sys::shutdown(conn.raw(), libc::SHUT_WR);
-            if unread {
-                self.add(conn, Duty::Linger { swallowed: 0 }, now);
+            if lingers(&conn, unread, u64::MAX) {
+                self.linger(conn, now);
             }
             return;
         }

@@ -362,11 +362,11 @@ impl Hands {
             listener.note_stay(matches!(after, After::Keep | After::Write { keep: true, .. }));
         }
         match after {
-            After::Close { unread: false } => self.recycle(conn),
-            After::Close { unread: true } => {
+            After::Close { unread, sent } if io::lingers(&conn, unread, sent) => {
                 self.engine.submit(Job::Linger(conn));
                 None
             }
+            After::Close { .. } => self.recycle(conn),
             After::Write { pending, keep, unread } => {
                 self.engine.submit(Job::Write { conn, pending, keep, unread });
                 None

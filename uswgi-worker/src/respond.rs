@@ -31,8 +31,8 @@ use uswgi_proto::scoreboard::{ThreadState, monotonic_us};
 
 /// What becomes of the connection.
 pub(crate) enum After {
-    /// Close it; with `unread`, swallow first what the client still sends.
-    Close { unread: bool },
+    /// Close it, so that its client gets the `sent` bytes of the answer; `unread`: it may still send a part of its request.
+    Close { unread: bool, sent: u64 },
     /// It can take another request.
     Keep,
     /// There is output left.
@@ -211,7 +211,7 @@ impl Runner {
 
     /// Send what is left to send, and close the books.
     pub(crate) fn finish(&mut self, conn: &mut Conn, request: &Request, mut ran: Ran) -> After {
-        let Some(mut response) = self.response.take() else { return After::Close { unread: false } };
+        let Some(mut response) = self.response.take() else { return After::Close { unread: false, sent: 0 } };
         response.send_staged();
         self.write_books(conn, request, &response, &ran);
         conn.consume(match ran.body {
@@ -395,12 +395,15 @@ pub(crate) fn settle(response: &mut Response, body_whole: bool) -> After {
     let keep = response.keep_alive && body_whole && response.failed.is_none();
     if response.failed.is_some() {
         response.pending = Pending::default();
-        return After::Close { unread: !body_whole };
+        return After::Close { unread: !body_whole, sent: 0 };
     }
     if !response.pending.is_empty() {
         return After::Write { pending: std::mem::take(&mut response.pending), keep, unread: !body_whole };
     }
-    if keep { After::Keep } else { After::Close { unread: !body_whole } }
+    if keep {
+        return After::Keep;
+    }
+    After::Close { unread: !body_whole, sent: response.head_bytes + response.body_bytes }
 }
 
 /// The application forked, and its child came back from the call: it must not serve in its parent's place.

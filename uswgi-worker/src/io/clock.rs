@@ -1,6 +1,7 @@
 //! What the native thread does because time has passed: the progress of busy threads, pieces that were lent, time-outs,
 //! memory. Nothing of it runs while there is nothing to look at.
 
+use super::linger::gets_on;
 use super::{ACCEPT_AGAIN_US, Duty, Native, REQUEST_US, SECOND_US, TICK_US};
 use crate::connection::Conn;
 use crate::engine::Job;
@@ -108,19 +109,11 @@ impl Native {
             .map(|(k, _)| k)
             .collect();
         for key in late {
-            if let Some((conn, Duty::Write { pending, .. })) = self.conns.get_mut(key) {
-                // A slow client that gets on makes what the kernel holds less.
-                let unsent = sys::unsent(conn.raw());
-                let gets_on = unsent < std::mem::replace(&mut conn.unsent, unsent);
-                let left = pending.left() + unsent;
-                if conn.owed == 0 {
-                    (conn.owed, conn.since_us) = (left, now);
-                }
-                if gets_on && !is_too_slow(conn.owed.saturating_sub(left), now.saturating_sub(conn.since_us))
-                {
-                    conn.deadline_us = now + patience[usize::from(conn.http)];
-                    continue;
-                }
+            if let Some((conn, duty)) = self.conns.get_mut(key)
+                && gets_on(conn, duty, now)
+            {
+                conn.deadline_us = now + patience[usize::from(conn.http)];
+                continue;
             }
             match self.remove(key) {
                 Some((conn, Duty::Read)) if !conn.buffer.is_empty() => self.too_late(&conn),
