@@ -1,9 +1,11 @@
 //! Request bodies: every size, every way to read them, and no memory for what is only passed through.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use uswgi_tests::request::Body;
 use uswgi_tests::server::Door;
-use uswgi_tests::{Request, Site, paths};
+use uswgi_tests::wait::PATIENCE;
+use uswgi_tests::{Request, Site, paths, process};
 
 #[test]
 fn wsgi_input_reads_as_a_file_does() {
@@ -188,4 +190,42 @@ fn post_buffering_gives_the_same_bytes() {
             assert_eq!(got["sha256"], request.body.unwrap().sha256(), "{size} at {door:?}");
         }
     }
+}
+
+/// Makes a library that a program loads before others; in it no file system has `O_TMPFILE`, as with overlayfs of older kernels.
+fn without_unnamed_files(dir: &Path) -> PathBuf {
+    let (source, library) = (dir.join("none.c"), dir.join("none.so"));
+    let text = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <errno.h>\n#include <fcntl.h>\n#include <stdarg.h>\n\
+        int open64(const char *path, int flags, ...) {\n\
+        \x20   va_list more; va_start(more, flags); int mode = va_arg(more, int); va_end(more);\n\
+        \x20   if ((flags & O_TMPFILE) == O_TMPFILE) { errno = EOPNOTSUPP; return -1; }\n\
+        \x20   int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, \"open64\");\n\
+        \x20   return real(path, flags, mode);\n}\n";
+    fs::write(&source, text).unwrap();
+    let mut cc = process::command("cc");
+    cc.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl");
+    let made = process::run(cc, PATIENCE);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    library
+}
+
+#[test]
+fn post_buffering_needs_nothing_special_of_the_file_system() {
+    if paths::original().is_some() {
+        return;
+    }
+    let site = Site::probe().option("post-buffering", 8192);
+    let bodies = site.dir.join("bodies");
+    fs::create_dir(&bodies).unwrap();
+    let library = without_unnamed_files(site.dir.path());
+    let server = site.env("LD_PRELOAD", library.display()).env("TMPDIR", bodies.display()).start();
+    let worker = server.worker_pids()[0];
+    let maps = fs::read_to_string(format!("/proc/{worker}/maps")).unwrap();
+    assert!(maps.contains("none.so"), "the worker is not made to do without O_TMPFILE");
+    for door in server.doors() {
+        let request = Request::post_pattern("/digest", 1 << 20);
+        let got = door.ask(&request).expect(200).json();
+        assert_eq!(got["sha256"], request.body.unwrap().sha256(), "at {door:?}");
+    }
+    assert_eq!(fs::read_dir(&bodies).unwrap().count(), 0, "nothing is left");
 }

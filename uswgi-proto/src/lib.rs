@@ -21,6 +21,7 @@
 //! * [`logs`]: what log lines are made of.
 //! * [`sources`]: which source files an application has, and which of them have changed.
 //! * [`step`]: what `exec-*` and `hook-*` options do, in whichever process runs them.
+//! * [`unnamed`]: temporary files that nobody finds.
 //! * [`instance`]: from a pidfile to the process and its scoreboard.
 //! * [`steer`]: requests to a running master, and how to send one.
 //!
@@ -54,3 +55,4 @@ pub mod steer;
 pub mod step;
 mod tcp_info;
 pub mod trust;
+pub mod unnamed;

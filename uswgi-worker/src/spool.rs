@@ -5,7 +5,7 @@ use crate::connection::{Chunks, Conn};
 use crate::request::{Body, Request, Step, refuse};
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use uswgi_proto::unnamed;
 
 /// A body on its way to disk.
 pub(crate) struct Spool {
@@ -19,13 +19,7 @@ pub(crate) struct Spool {
 
 impl Spool {
     fn new(head: usize, counted: Option<u64>) -> io::Result<Spool> {
-        // No name at any time: nothing is left behind whatever happens.
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .mode(0o600)
-            .custom_flags(libc::O_TMPFILE | libc::O_CLOEXEC)
-            .open(std::env::temp_dir())?;
+        let file = unnamed::file(&std::env::temp_dir())?;
         Ok(Spool { file, length: 0, head, counted })
     }
 
