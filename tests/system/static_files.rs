@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use uswgi_tests::http::Connection;
 use uswgi_tests::server::Door;
-use uswgi_tests::{Reply, Request, Server, Site, paths};
+use uswgi_tests::{Reply, Request, Server, Site, paths, until};
 
 /// A site with a folder of files beside a folder that nobody may see.
 fn site() -> (Site, PathBuf) {
@@ -316,7 +317,6 @@ fn expires_by_every_rule() {
         .option("static-expires-path-info", "^/s/sub/ 600")
         .option("static-index", "index.html")
         .start();
-    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     for door in server.doors() {
         let expires = |target: &str| {
             let reply = door.get(target).expect(200);
@@ -338,6 +338,11 @@ fn expires_by_every_rule() {
         assert_eq!(expires("/s/plain").0, None);
         assert_eq!(door.get("/s/style.css").header("Content-Type"), Some("x-test/css"));
     }
+}
+
+/// Seconds since the epoch.
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// Seconds of an HTTP date.
@@ -369,4 +374,29 @@ fn a_bad_rule_stops_the_start() {
             "{key} = {value}: {failure:?}"
         );
     }
+}
+
+#[test]
+fn without_descriptors_a_file_is_not_taken_for_absent() {
+    let (site, root) = site();
+    let site = site.option("static-map", format!("/s={}", root.display()));
+    let server = site.option("max-fd", 130).option("workers", 1).option("http-keepalive", 60).start();
+    let address = server.http.clone().unwrap();
+    let mut kept = Connection::open(&address).unwrap();
+    assert_eq!(kept.ask(&Request::get("/s/a.txt")).unwrap().expect(200).text(), "hello\n");
+    let full = || server.log().contains("Too many open files");
+    let flood: Vec<_> = (0..1000)
+        .map_while(|_| {
+            let mut c = Connection::open(&address).unwrap();
+            c.send(b"GET /hello HTTP/1.1\r\n").unwrap();
+            (!full()).then_some(c)
+        })
+        .collect();
+    server.wait_log("Too many open files");
+    kept.ask(&Request::get("/s/a.txt")).unwrap().expect(503);
+    server.wait_log("with 503: a static file cannot be opened");
+    drop(flood);
+    until("the file again", || {
+        server.doors()[0].try_ask(&Request::get("/s/a.txt")).ok().filter(|r| r.status == 200)
+    });
 }

@@ -182,13 +182,12 @@ impl Hands {
         loop {
             if let Some(conn) = at_hand.take() {
                 let Some(files) = &self.engine.files else { return self.begin(conn) };
-                match files.find(&conn, &self.request) {
-                    None => return self.begin(conn),
-                    Some(found) => {
-                        at_hand = self.serve_file(conn, found);
-                        continue;
-                    }
-                }
+                at_hand = match files.find(&conn, &self.request) {
+                    Ok(None) => return self.begin(conn),
+                    Ok(Some(found)) => self.serve_file(conn, found),
+                    Err(e) => self.answer(conn, static_files::no_answer(&e)),
+                };
+                continue;
             }
             if let Some((listener, left)) = self.again.take()
                 && left > 0

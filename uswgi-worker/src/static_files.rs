@@ -7,12 +7,12 @@
 
 use crate::connection::Conn;
 use crate::dates::{coarse_seconds, push_http_date};
-use crate::request::Request;
+use crate::request::{Request, Step, refuse};
 use crate::response::AppHead;
 use crate::{answer, say, sys};
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use uswgi_proto::files::encoding::accepts_gzip;
 use uswgi_proto::files::mime::Types;
 use uswgi_proto::files::rules::About;
-use uswgi_proto::files::{Asked, Rules, StaticRules, Verdict, decide, etag};
+use uswgi_proto::files::{Asked, Rules, StaticRules, Verdict, decide, etag, if_there};
 use uswgi_proto::settings::{StaticMap, WorkerSettings};
 
 /// What the options say, ready for use.
@@ -75,60 +75,77 @@ impl StaticFiles {
         })
     }
 
-    /// The file that a request asks for, if there is one.
-    pub(crate) fn find(&self, conn: &Conn, request: &Request) -> Option<Found> {
+    /// The file that a request asks for, if there is one. An error: nobody can tell, the request is to be refused.
+    pub(crate) fn find(&self, conn: &Conn, request: &Request) -> io::Result<Option<Found>> {
         let method = request.known.method.of(&conn.buffer);
         if !matches!(method, b"GET" | b"HEAD") {
-            return None;
+            return Ok(None);
         }
         let path = if conn.http { &request.path[..] } else { request.known.path.of(&conn.buffer) };
-        self.maps.iter().filter_map(|map| below(map, path)).find_map(|(root, relative)| {
-            let opened = self.open(root, relative)?;
-            Some(self.answer(conn, request, path, opened))
-        })
+        for (root, relative) in self.maps.iter().filter_map(|map| below(map, path)) {
+            if let Some(opened) = self.open(root, relative)? {
+                return Ok(Some(self.answer(conn, request, path, opened)));
+            }
+        }
+        Ok(None)
     }
 
-    fn open(&self, root_path: &Path, relative: &Path) -> Option<(Opened, Option<Opened>)> {
-        let root = sys::open_path(root_path).ok()?;
-        let open = |relative: &Path| -> Option<(File, Metadata)> {
-            let file = File::from(sys::open_beneath(&root, root_path, relative, &self.safe).ok()?);
-            let meta = file.metadata().ok()?;
-            Some((file, meta))
+    fn open(&self, root_path: &Path, relative: &Path) -> io::Result<Option<(Opened, Option<Opened>)>> {
+        let Some(root) = if_there(sys::open_path(root_path))? else { return Ok(None) };
+        let open = |relative: &Path| -> io::Result<Option<(File, Metadata)>> {
+            let Some(fd) = if_there(sys::open_beneath(&root, root_path, relative, &self.safe))? else {
+                return Ok(None);
+            };
+            let file = File::from(fd);
+            Ok(if_there(file.metadata())?.map(|meta| (file, meta)))
         };
         let mut relative = relative.to_path_buf();
-        let (mut file, mut meta) = open(&relative)?;
-        if meta.is_dir() {
-            (relative, (file, meta)) = self.settings.index.iter().find_map(|index| {
-                let inside = relative.join(index);
-                let found = open(&inside).filter(|(_, m)| m.is_file())?;
-                Some((inside, found))
-            })?;
+        let Some(mut found) = open(&relative)? else { return Ok(None) };
+        if found.1.is_dir() {
+            let Some(index) = self.index(&relative, open)? else { return Ok(None) };
+            (relative, found) = index;
         }
         let name = relative.file_name().or(root_path.file_name()).unwrap_or_default().as_bytes().to_vec();
-        let opened = self.checked(file, meta, name)?;
-        let compressed = self.rules.compresses(&opened.path).then(|| {
-            if relative.as_os_str().is_empty() {
-                return None;
-            }
-            let mut beside = relative.into_os_string();
-            beside.push(".gz");
-            let (file, meta) = open(Path::new(&beside))?;
-            self.checked(file, meta, opened.name.clone())
-        });
-        Some((opened, compressed.flatten()))
+        let Some(opened) = self.checked(found, name)? else { return Ok(None) };
+        if relative.as_os_str().is_empty() || !self.rules.compresses(&opened.path) {
+            return Ok(Some((opened, None)));
+        }
+        let mut beside = relative.into_os_string();
+        beside.push(".gz");
+        let compressed = match open(Path::new(&beside))? {
+            Some(found) => self.checked(found, opened.name.clone())?,
+            None => None,
+        };
+        Ok(Some((opened, compressed)))
     }
 
-    fn checked(&self, file: File, meta: Metadata, name: Vec<u8>) -> Option<Opened> {
+    /// The first index of a directory that is there.
+    fn index(
+        &self,
+        directory: &Path,
+        open: impl Fn(&Path) -> io::Result<Option<(File, Metadata)>>,
+    ) -> io::Result<Option<(PathBuf, (File, Metadata))>> {
+        for index in &self.settings.index {
+            let inside = directory.join(index);
+            if let Some(found) = open(&inside)?.filter(|(_, meta)| meta.is_file()) {
+                return Ok(Some((inside, found)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn checked(&self, (file, meta): (File, Metadata), name: Vec<u8>) -> io::Result<Option<Opened>> {
         if !meta.is_file() {
-            return None;
+            return Ok(None);
         }
         let mut opened = Opened { file, meta, name, path: Vec::new() };
         if self.rules.needs_path() {
             let fd = OwnedFd::from(opened.file);
-            opened.path = sys::path_of(&fd).ok()?.into_vec();
+            let Some(path) = if_there(sys::path_of(&fd))? else { return Ok(None) };
+            opened.path = path.into_vec();
             opened.file = fd.into();
         }
-        (!self.rules.skips(&opened.path)).then_some(opened)
+        Ok((!self.rules.skips(&opened.path)).then_some(opened))
     }
 
     fn answer(
@@ -228,6 +245,11 @@ impl StaticFiles {
             types
         })
     }
+}
+
+/// What to answer when nobody can tell whether there is a file.
+pub(crate) fn no_answer(e: &io::Error) -> Step {
+    refuse(503, format!("a static file cannot be opened: {e}"))
 }
 
 /// 9999-12-31: the last year that an HTTP date can name.
