@@ -400,3 +400,20 @@ fn without_descriptors_a_file_is_not_taken_for_absent() {
         server.doors()[0].try_ask(&Request::get("/s/a.txt")).ok().filter(|r| r.status == 200)
     });
 }
+
+#[test]
+fn a_file_of_tomorrow_was_modified_today() {
+    let (site, root) = site();
+    let tomorrow = std::time::SystemTime::now() + std::time::Duration::from_secs(86_400);
+    fs::File::options().write(true).open(root.join("a.txt")).unwrap().set_modified(tomorrow).unwrap();
+    let server = site.option("static-map", format!("/s={}", root.display())).start();
+    for door in server.doors() {
+        let begin = now() - 1;
+        let reply = door.get("/s/a.txt").expect(200);
+        let modified = http_seconds(reply.header("Last-Modified").unwrap());
+        assert!((begin..=now()).contains(&modified), "{modified}");
+        if let Some(date) = reply.header("Date") {
+            assert!(modified <= http_seconds(date), "{reply:?}");
+        }
+    }
+}

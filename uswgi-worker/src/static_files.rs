@@ -199,7 +199,8 @@ impl StaticFiles {
                 line(&mut head, "Expires", &date);
             }
             date.clear();
-            push_http_date(modified.min(LAST_DATE), &mut date);
+            // A date that is still to come is replaced by that of the answer (RFC 9110 section 8.8.2.1).
+            push_http_date(modified.min(coarse_seconds()), &mut date);
             line(&mut head, "Last-Modified", &date);
             line(&mut head, "ETag", tag.as_bytes());
             if varies {
