@@ -61,8 +61,11 @@ fn modifiers_are_served_or_refused() {
     // 30: SCRIPT_NAME was left in PATH_INFO.
     let got = seen(&server, 30, &[("SCRIPT_NAME", "/app"), ("PATH_INFO", "/app/a")]);
     assert_eq!((&got["SCRIPT_NAME"], &got["PATH_INFO"]), (&"/app".into(), &"/a".into()));
-    let got = seen(&server, 30, &[("SCRIPT_NAME", ""), ("PATH_INFO", "/app/a")]);
-    assert_eq!(got["PATH_INFO"], "/app/a");
+    // Whole segments of it, or none.
+    for (script, path) in [("", "/app/a"), ("/app", "/application/a"), ("/", "/a"), ("/app", "/b")] {
+        let got = seen(&server, 30, &[("SCRIPT_NAME", script), ("PATH_INFO", path)]);
+        assert_eq!(got["PATH_INFO"], path, "behind {script:?}");
+    }
     assert_eq!(packet::raw(uwsgi(&server), b"\x64\0\0\0").unwrap(), b"\x64\0\0\x01", "a ping is answered");
     for modifier1 in [5, 7, 9, 10, 14, 17, 18, 22, 26, 31, 101, 110, 111, 173, 255] {
         let reply = packet::raw(uwsgi(&server), &packed(modifier1, &GET)).unwrap();

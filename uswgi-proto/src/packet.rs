@@ -89,6 +89,13 @@ pub fn header(buf: &[u8]) -> Option<PacketHeader> {
     }
 }
 
+/// What of a path lies behind SCRIPT_NAME (modifier1 30: the server in front left the name in PATH_INFO). None: the name
+/// is no whole segments of it; a PATH_INFO is empty or begins with a slash (RFC 3875 section 4.1.5).
+pub fn behind_script<'a>(path: &'a [u8], script: &[u8]) -> Option<&'a [u8]> {
+    let rest = path.strip_prefix(script)?;
+    matches!(rest, [] | [b'/', ..]).then_some(rest)
+}
+
 /// The variables of a whole block, in order, as (name, value).
 ///
 /// `out` is cleared first. The spans are offsets in the block plus `base`, the offset of the block
@@ -180,6 +187,22 @@ mod tests {
             assert!(push_var(&mut b, k, v));
         }
         b
+    }
+
+    #[test]
+    fn a_script_name_is_whole_segments_of_a_path() {
+        for (path, script, rest) in [
+            ("/app/a", "/app", Some("/a")),
+            ("/app", "/app", Some("")),
+            ("/app/", "/app", Some("/")),
+            ("/application/env", "/app", None),
+            ("/env", "/", None),
+            ("/other", "/app", None),
+            ("/a", "", Some("/a")),
+        ] {
+            let got = behind_script(path.as_bytes(), script.as_bytes());
+            assert_eq!(got, rest.map(str::as_bytes), "{path} behind {script}");
+        }
     }
 
     #[test]

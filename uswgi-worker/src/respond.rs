@@ -26,6 +26,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use uswgi_proto::mounts::Chosen;
+use uswgi_proto::packet::behind_script;
 use uswgi_proto::scoreboard::layout::{add, bucket_of, class_of};
 use uswgi_proto::scoreboard::{ThreadState, monotonic_us};
 
@@ -302,11 +303,11 @@ impl Runner {
             let (point, rest) = path.split_at(mounted);
             environ.set_item("SCRIPT_NAME", latin1(point))?;
             environ.set_item("PATH_INFO", latin1(rest))?;
-        } else if request.modifier1 == 30 && !script.is_empty() {
-            // modifier1 30: the server in front left SCRIPT_NAME in PATH_INFO.
-            if let Some(rest) = path.strip_prefix(script) {
-                environ.set_item("PATH_INFO", latin1(rest))?;
-            }
+        } else if request.modifier1 == 30
+            && !script.is_empty()
+            && let Some(rest) = behind_script(path, script)
+        {
+            environ.set_item("PATH_INFO", latin1(rest))?;
         }
         Ok(())
     }
