@@ -321,6 +321,9 @@ def bad(environ, start_response, q):
         "crlf": ("200 OK", plain + [("X-A", "a\r\nX-Evil: yes")]),
         "lf": ("200 OK", plain + [("X-A", "a\nX-Evil: yes")]),
         "cr": ("200 OK", plain + [("X-A", "a\rX-Evil: yes")]),
+        "escape": ("200 OK", plain + [("X-A", "a\x1b[31mb")]),
+        "delete": ("200 OK", plain + [("X-A", "a\x7fb")]),
+        "status-bell": ("200 O\x07K", plain),
         "nul": ("200 OK", plain + [("X-A", "a\0b")]),
         "name": ("200 OK", plain + [("X A", "a")]),
         "name-crlf": ("200 OK", plain + [("X-A: a\r\nX-Evil", "yes")]),
@@ -343,7 +346,7 @@ def good_headers(environ, start_response, q):
     """Heads that must pass as they are."""
     start_response(
         "299 Some \xe9 reason",
-        [("Content-Type", "text/plain"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Latin", "caf\xe9"), ("X-Empty", "")],
+        [("Content-Type", "text/plain"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Latin", "caf\xe9"), ("X-Empty", ""), ("X-Tab", "a\tb")],
     )
     return [b"ok"]
 

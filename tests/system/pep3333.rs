@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::fs;
+use std::io::Read;
 use uswgi_tests::server::{Door, wait_file};
 use uswgi_tests::wait::stays;
 use uswgi_tests::{Request, Server, Site, paths, until};
@@ -301,6 +302,9 @@ fn bad_heads_are_refused() {
             "lf",
             "cr",
             "nul",
+            "escape",
+            "delete",
+            "status-bell",
             "name",
             "name-crlf",
             "empty-name",
@@ -328,6 +332,20 @@ fn good_heads_pass_as_they_are() {
         assert_eq!(reply.all("Set-Cookie"), ["a=1", "b=2"]);
         assert_eq!(reply.header("X-Latin"), Some("caf\u{e9}"));
         assert_eq!(reply.header("X-Empty"), Some(""));
+        assert_eq!(reply.header("X-Tab"), Some("a\tb"));
+    });
+}
+
+#[test]
+fn a_status_without_a_reason_has_its_space() {
+    at_each_door(|_, door| {
+        if !ours() {
+            return;
+        }
+        let mut stream = door.sent(&Request::get("/status?line=200&n=1").header("Connection", "close"));
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).unwrap();
+        assert!(reply.starts_with(b"HTTP/1.1 200 \r\n"), "{}", String::from_utf8_lossy(&reply));
     });
 }
 

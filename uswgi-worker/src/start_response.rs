@@ -216,8 +216,9 @@ fn string<'a, 'py>(value: &'a Bound<'py, PyAny>, what: &str) -> PyResult<&'a Bou
     })
 }
 
+/// A control character, which a head must not hold (PEP 3333, RFC 9110 section 5.5); a tab is allowed.
 fn is_bad(b: u8) -> bool {
-    matches!(b, b'\r' | b'\n' | 0)
+    b.is_ascii_control() && b != b'\t'
 }
 
 fn read_head(status: &Bound<'_, PyAny>, headers: &Bound<'_, PyAny>) -> PyResult<AppHead> {
@@ -230,10 +231,14 @@ fn read_head(status: &Bound<'_, PyAny>, headers: &Bound<'_, PyAny>) -> PyResult<
             Some(code) if separated && !s.iter().any(|&b| is_bad(b)) => {
                 head.status = code.iter().fold(0, |n, b| n * 10 + u16::from(b - b'0'));
                 head.status_text.extend_from_slice(s);
+                if s.len() == 3 {
+                    // The space is there also without a reason (RFC 9112 section 4).
+                    head.status_text.push(b' ');
+                }
                 Ok(())
             }
             _ => Err(PyValueError::new_err(format!(
-                "bad status {:?}: it must be three digits from 200 on, a space and a reason, on one line (PEP 3333)",
+                "bad status {:?}: it must be three digits from 200 on, a space and a reason, without control characters (PEP 3333)",
                 String::from_utf8_lossy(s)
             ))),
         }
@@ -271,7 +276,7 @@ fn read_header(head: &mut AppHead, name: &Bound<'_, PyAny>, value: &Bound<'_, Py
     if !value_ok {
         let shown = String::from_utf8_lossy(&head.lines[start..name_end]).into_owned();
         return Err(PyValueError::new_err(format!(
-            "the value of header {shown} holds a line break or NUL, which would forge headers; it is refused"
+            "the value of header {shown} holds a control character, and a line break would forge headers; it is refused (PEP 3333)"
         )));
     }
     head.count += 1;
