@@ -526,3 +526,27 @@ fn without_memory_a_request_fails_and_the_worker_does_not() {
         drop(held);
     }
 }
+
+#[test]
+fn errors_of_our_own_to_head_have_no_body() {
+    let server = Site::probe().option("limit-post", 1000).option("harakiri", 1).start();
+    let large = [("REQUEST_METHOD", "HEAD"), ("REQUEST_URI", "/x"), ("CONTENT_LENGTH", "2000")];
+    let slow = [("REQUEST_METHOD", "HEAD"), ("PATH_INFO", "/sleep"), ("QUERY_STRING", "s=300")];
+    for (address, request, status) in [
+        (http(&server), b"HEAD /x HTTP/1.1\r\nHost : a\r\n\r\n".to_vec(), "400 Bad Request"),
+        (
+            http(&server),
+            b"HEAD /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n".to_vec(),
+            "413 Content Too Large",
+        ),
+        (uwsgi(&server), packed(0, &large), "413 Content Too Large"),
+        (http(&server), b"HEAD /sleep?s=300 HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(), "504 Gateway Timeout"),
+        (uwsgi(&server), packed(0, &slow), "504 Gateway Timeout"),
+    ] {
+        let reply = packet::raw(address, &request).unwrap();
+        let text = String::from_utf8_lossy(&reply);
+        assert!(text.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{text}");
+        assert!(text.contains(&format!("Content-Length: {}\r\n", status.len() + 1)), "{text}");
+        assert!(text.ends_with("\r\n\r\n"), "there is a body: {text}");
+    }
+}

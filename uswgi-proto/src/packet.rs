@@ -96,6 +96,29 @@ pub fn behind_script<'a>(path: &'a [u8], script: &[u8]) -> Option<&'a [u8]> {
     matches!(rest, [] | [b'/', ..]).then_some(rest)
 }
 
+/// Whether the packet at the start of `buf`, whole or not, good or bad, says REQUEST_METHOD HEAD: its answer has no body.
+pub fn is_head(buf: &[u8]) -> bool {
+    let Some(header) = header(buf) else { return false };
+    let mut block = &buf[HEADER_LEN..buf.len().min(HEADER_LEN + usize::from(header.size))];
+    let mut is_head = false;
+    // No memory is taken: there may be none. Of a broken block what stands before the break counts.
+    while let Some((name, rest)) = first(block)
+        && let Some((value, rest)) = first(rest)
+    {
+        if name == b"REQUEST_METHOD" {
+            is_head = value == b"HEAD";
+        }
+        block = rest;
+    }
+    is_head
+}
+
+/// The first name or value of a block, and what follows.
+fn first(block: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = block.split_first_chunk()?;
+    rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))
+}
+
 /// The variables of a whole block, in order, as (name, value).
 ///
 /// `out` is cleared first. The spans are offsets in the block plus `base`, the offset of the block
@@ -187,6 +210,25 @@ mod tests {
             assert!(push_var(&mut b, k, v));
         }
         b
+    }
+
+    #[test]
+    fn head_is_known_of_a_broken_packet_too() {
+        let packet = |vars: &[(&[u8], &[u8])]| {
+            let b = block(vars);
+            [&PacketHeader { modifier1: 0, size: b.len() as u16, modifier2: 0 }.encode()[..], &b].concat()
+        };
+        let head = packet(&[(b"REQUEST_METHOD", b"HEAD"), (b"PATH_INFO", b"/x")]);
+        assert!(
+            is_head(&head) && is_head(&[&head[..], b"body"].concat()) && is_head(&head[..head.len() - 1])
+        );
+        assert!(is_head(&head[..22 + HEADER_LEN]));
+        assert!(!is_head(&head[..20]) && !is_head(&head[..3]) && !is_head(b""));
+        assert!(
+            !is_head(&packet(&[(b"REQUEST_METHOD", b"HEAD"), (b"REQUEST_METHOD", b"GET")])),
+            "the last counts"
+        );
+        assert!(!is_head(&packet(&[(b"X", b"\x0e\0REQUEST_METHOD\x04\0HEAD")])));
     }
 
     #[test]

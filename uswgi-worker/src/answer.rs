@@ -24,16 +24,19 @@ pub(crate) fn reason(status: u16) -> &'static str {
     }
 }
 
-/// A whole answer that ends the connection.
-pub(crate) fn error(status: u16) -> Vec<u8> {
+/// A whole answer that ends the connection; `head_only`: to a HEAD request, without its body (RFC 9110 section 9.3.2).
+pub(crate) fn error(status: u16, head_only: bool) -> Vec<u8> {
     let reason = reason(status);
     let mut answer = format!("HTTP/1.1 {status} {reason}\r\nDate: ").into_bytes();
     crate::dates::http_date_now(&mut answer);
     let rest = format!(
-        "\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{status} {reason}\n",
+        "\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         reason.len() + 5
     );
     answer.extend_from_slice(rest.as_bytes());
+    if !head_only {
+        answer.extend_from_slice(format!("{status} {reason}\n").as_bytes());
+    }
     answer
 }
 

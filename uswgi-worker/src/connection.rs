@@ -7,6 +7,7 @@ use crate::sys::{self, Peer};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use uswgi_proto::chunked::Decoder;
+use uswgi_proto::{http, packet};
 
 /// Bodies up to this many bytes are whole before the application runs.
 pub(crate) const BODY_BUFFER: u64 = 64 * 1024;
@@ -158,6 +159,11 @@ impl Connection {
             Err(e) if sys::would_block(&e) => Ok(Received::Nothing),
             Err(e) => Err(e),
         }
+    }
+
+    /// Whether the request at the start of the buffer is one whose answer has no body; for answers of our own.
+    pub(crate) fn asks_head(&self) -> bool {
+        if self.http { http::is_head(&self.buffer) } else { packet::is_head(&self.buffer) }
     }
 
     /// Send `100 Continue` when the client waits for it. It is short: a full socket has lost its peer.

@@ -41,10 +41,18 @@ enum Claim {
     TimedOut,
 }
 
+/// Whom the 504 goes to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Client {
+    pub(crate) fd: RawFd,
+    /// It asked for a head only.
+    pub(crate) head_only: bool,
+}
+
 #[derive(Debug, Default)]
 struct Flight {
     claim: Claim,
-    fd: RawFd,
+    client: Client,
     deadline_us: u64,
     /// What `harakiri` says; 0: nothing.
     configured_us: u64,
@@ -85,10 +93,10 @@ impl ThreadCell {
     }
 
     /// A request begins, with a deadline.
-    pub(crate) fn begin(&self, fd: RawFd, deadline_us: u64) {
+    pub(crate) fn begin(&self, client: Client, deadline_us: u64) {
         *lock(&self.flight) = Flight {
             claim: Claim::Pending,
-            fd,
+            client,
             deadline_us,
             configured_us: deadline_us,
             ..Flight::default()
@@ -96,7 +104,7 @@ impl ThreadCell {
     }
 
     /// The request in flight gets another deadline; None: the configured one. The deadline in force, 0 for none.
-    pub(crate) fn limit(&self, fd: RawFd, answered: bool, deadline_us: Option<u64>) -> u64 {
+    pub(crate) fn limit(&self, client: Client, answered: bool, deadline_us: Option<u64>) -> u64 {
         let mut flight = lock(&self.flight);
         if flight.give_up_us > 0 {
             // It is over already.
@@ -105,7 +113,7 @@ impl ThreadCell {
         match (deadline_us, flight.claim) {
             (Some(deadline_us), Claim::Idle) => {
                 let claim = if answered { Claim::App } else { Claim::Pending };
-                *flight = Flight { claim, fd, deadline_us, ..Flight::default() };
+                *flight = Flight { claim, client, deadline_us, ..Flight::default() };
             }
             (Some(deadline_us), _) => flight.deadline_us = deadline_us,
             (None, _) if flight.configured_us == 0 => *flight = Flight::default(),
@@ -225,10 +233,10 @@ pub(crate) fn check(engine: &Arc<Engine>, now_us: u64) {
                     slot.count_answer(504);
                 }
                 // The socket buffer is empty, so this takes it all or the peer is gone.
-                let _ = sys::send2(flight.fd, &answer::error(504), b"");
+                let _ = sys::send2(flight.client.fd, &answer::error(504, flight.client.head_only), b"");
                 flight.claim = Claim::TimedOut;
             }
-            sys::shutdown(flight.fd, libc::SHUT_RDWR);
+            sys::shutdown(flight.client.fd, libc::SHUT_RDWR);
             drop(flight);
             overdue(engine, i, answered);
         } else if flight.give_up_us > 0 && now_us >= flight.give_up_us && !flight.given_up {

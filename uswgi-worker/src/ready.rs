@@ -443,7 +443,7 @@ pub(crate) fn answer_without_app(engine: &Engine, conn: Conn, step: Step) {
                 }
             }
             // An empty socket buffer takes it all, or the peer is gone.
-            let _ = sys::send2(conn.raw(), &answer::error(status), b"");
+            let _ = sys::send2(conn.raw(), &answer::error(status, conn.asks_head()), b"");
             engine.submit(Job::Linger(conn));
         }
         Step::More | Step::Run => {}

@@ -12,7 +12,7 @@ use crate::connection::Conn;
 use crate::engine::{Engine, Leaving, lock};
 use crate::environ::{Builder, call2};
 use crate::file_wrapper::FileWrapper;
-use crate::harakiri::{self, HarakiriTimeout};
+use crate::harakiri::{self, Client, HarakiriTimeout};
 use crate::input::{self, Input};
 use crate::pending::{self, Pending};
 use crate::report::{self, Facts};
@@ -240,7 +240,9 @@ impl Runner {
             0 => 0,
             seconds => {
                 let deadline = started + u64::from(seconds) * 1_000_000;
-                engine.threads[self.thread].begin(conn.raw(), deadline);
+                let head_only = known.method.of(&conn.buffer) == b"HEAD";
+                let client = Client { fd: conn.raw(), head_only };
+                engine.threads[self.thread].begin(client, deadline);
                 deadline
             }
         };

@@ -132,6 +132,11 @@ pub fn is_token(byte: u8) -> bool {
     line::TOKEN[usize::from(byte)]
 }
 
+/// Whether the request at the start of `buf`, whole or not, good or bad, has the method HEAD: its answer has no body.
+pub fn is_head(buf: &[u8]) -> bool {
+    buf.strip_prefix(b"\r\n").unwrap_or(buf).starts_with(b"HEAD ")
+}
+
 /// Parse the head at the start of `buf`.
 ///
 /// After [`Progress::Partial`] call again with the same bytes and more behind them: parsing goes on

@@ -229,3 +229,11 @@ fn a_head_is_reused() {
     head.clear();
     assert_eq!(parse(first, &limits, &mut head), Ok(Progress::Complete));
 }
+
+#[test]
+fn head_is_known_before_the_head_is_whole() {
+    assert!(is_head(b"HEAD / HT") && is_head(b"\r\nHEAD / HTTP/1.1\r\n\r\n"));
+    assert!(
+        !is_head(b"HEA") && !is_head(b"HEADS / HTTP/1.1") && !is_head(b"GET /HEAD HTTP/1.1") && !is_head(b"")
+    );
+}

@@ -2,7 +2,7 @@
 
 use super::{bytes, current};
 use crate::engine::lock;
-use crate::harakiri;
+use crate::harakiri::{self, Client};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
 use std::sync::atomic::Ordering::Relaxed;
@@ -93,10 +93,10 @@ fn disconnect(py: Python<'_>) {
 fn set_user_harakiri(py: Python<'_>, seconds: i64) -> PyResult<()> {
     let Some(current) = current::get() else { return Ok(()) };
     let engine = &current.engine;
-    let (fd, answered) = match lock(&current.answer).as_mut() {
+    let (client, answered) = match lock(&current.answer).as_mut() {
         Some(response) => {
             response.claims = true;
-            (response.fd, response.head_sent)
+            (Client { fd: response.fd, head_only: response.head_only }, response.head_sent)
         }
         None => return Ok(()),
     };
@@ -106,7 +106,7 @@ fn set_user_harakiri(py: Python<'_>, seconds: i64) -> PyResult<()> {
         Ok(n) if n > 0 => Some(monotonic_us().saturating_add(n.saturating_mul(1_000_000))),
         _ => None,
     };
-    let now_due = engine.threads[current.thread].limit(fd, answered, deadline);
+    let now_due = engine.threads[current.thread].limit(client, answered, deadline);
     if let Some(slot) = engine.thread_slot(current.thread) {
         slot.deadline_us.store(now_due, Relaxed);
     }

@@ -133,7 +133,7 @@ impl Native {
             if let Some(slot) = self.engine.slot() {
                 slot.count_answer(408);
             }
-            let _ = sys::send2(conn.raw(), &answer::error(408), b"");
+            let _ = sys::send2(conn.raw(), &answer::error(408, conn.asks_head()), b"");
         }
     }
 
