@@ -4,7 +4,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uswgi_tests::http::{self, Connection};
 use uswgi_tests::process::ticks;
 use uswgi_tests::request::{Address, Stream};
@@ -141,6 +141,32 @@ fn half_closed_peers_are_answered() {
         let _ = stream.read_to_end(&mut reply);
         assert!(reply.is_empty(), "{}", String::from_utf8_lossy(&reply));
     }
+}
+
+#[test]
+fn a_flood_of_broken_requests_does_not_fill_the_log() {
+    const EACH: usize = 1000;
+    let server = Site::probe().option("disable-logging", "true").start();
+    let http = address(&server.door()).clone();
+    let begin = Instant::now();
+    for _ in 0..EACH {
+        let reply = packet::raw(&http, b"GET /hello HTTP/1.1\r\nHost : a\r\n\r\n").unwrap();
+        assert!(reply.starts_with(b"HTTP/1.1 400 "));
+        drop(packet::raw(&http, b"GET /he"));
+    }
+    let number = |line: &str| -> usize {
+        let count = line.split(' ').rev().skip_while(|word| *word != "more").nth(1);
+        count.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{line}"))
+    };
+    let told =
+        |log: &str| log.lines().filter(|l| l.contains("with 400") || l.contains("a client closed")).count();
+    let log = until("every request to be told or counted", || {
+        let log = server.log();
+        let counted: usize = log.lines().filter(|l| l.contains("were left out")).map(number).sum();
+        (told(&log) + counted == 2 * EACH).then_some(log)
+    });
+    let most = 50 + 5 * (begin.elapsed().as_secs() as usize + 1);
+    assert!(told(&log) >= 50 && told(&log) <= most, "{} lines, at most {most} are wanted", told(&log));
 }
 
 /// Send a start, then the same piece until the server has had enough; what it answered.

@@ -12,11 +12,12 @@ use crate::asked::Asked;
 use crate::connection::{Conn, Received};
 use crate::control::Received as Message;
 use crate::engine::{Engine, Job, Leaving};
+use crate::log::{self, Fault};
 use crate::pending::Pending;
 use crate::ready::answer_without_app;
 use crate::request::{Request, Step, examine};
 use crate::sys::{self, Epoll, Event};
-use crate::{handover, say};
+use crate::{handover, limited_say, say};
 pub(crate) use linger::lingers;
 use slab::Slab;
 use std::io;
@@ -167,6 +168,7 @@ impl Native {
             }
             self.timers(now);
             if self.engine.is_leaving() && self.leave(now) {
+                log::tell_left_out();
                 return;
             }
         }
@@ -183,7 +185,7 @@ impl Native {
             due = due.min(self.lent_due_us);
         }
         let held = !self.conns.is_empty() || self.engine.parked() > 0;
-        if held || self.unmeasured || ACCEPT_AGAIN_US.load(Ordering::Relaxed) > 0 {
+        if held || self.unmeasured || ACCEPT_AGAIN_US.load(Ordering::Relaxed) > 0 || log::any_left_out() {
             due = due.min(self.last_second_us + SECOND_US);
         }
         if self.engine.has_deadlines() {
@@ -337,7 +339,9 @@ impl Native {
                 Ok(Received::Nothing) => return self.add(conn, Duty::Read, now),
                 Ok(Received::End) if conn.buffer.is_empty() => return,
                 Ok(Received::End) => {
-                    say!(
+                    limited_say!(
+                        Fault::Client,
+                        &self.engine,
                         "a client closed its connection in the middle of a request ({} bytes had come)",
                         conn.buffer.len()
                     );

@@ -2,17 +2,19 @@
 //! Whole lines, one write each, so that lines of several processes never mix; a reader that is stuck delays a
 //! request once and shortly (see `uswgi_proto::logs::sink`). Text from the network goes through [`escaped`].
 
-use crate::engine::Engine;
+use crate::engine::{Engine, lock};
 use crate::sys;
 use std::fmt::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 use uswgi_proto::logs::LogLines;
 use uswgi_proto::logs::escape::{Style, escape};
+use uswgi_proto::logs::limit::{A_SECOND, AT_ONCE, Limiter};
 use uswgi_proto::logs::record;
 use uswgi_proto::logs::sink::{Kind, Sink};
+use uswgi_proto::scoreboard::monotonic_us;
 
 /// How long a request may wait for a reader that is stuck; once, until it reads again.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -166,6 +168,51 @@ pub(crate) fn shown(bytes: &[u8], limit: usize) -> String {
     let mut out = Vec::new();
     escaped(bytes, limit, &mut out);
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Who is at fault when a request gets no answer of the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Client,
+    /// This server or its application. What clients do never hides it.
+    Ours,
+}
+
+/// The messages about each of the two, bounded.
+static LIMITS: [Mutex<Limiter>; 2] = [const { Mutex::new(Limiter::new()) }; 2];
+/// Some were left out, and nobody has told.
+static LEFT_OUT: AtomicBool = AtomicBool::new(false);
+
+/// Write one message about a request, unless there were too many; the native thread tells how many more there were.
+pub(crate) fn limited(fault: Fault, engine: &Engine, text: std::fmt::Arguments<'_>) {
+    if lock(&LIMITS[fault as usize]).allows(monotonic_us()) {
+        line(text);
+    } else if !LEFT_OUT.swap(true, Ordering::AcqRel) {
+        engine.jobs_wake.set();
+    }
+}
+
+/// Whether [`tell_left_out`] has something to tell.
+pub(crate) fn any_left_out() -> bool {
+    LEFT_OUT.load(Ordering::Acquire)
+}
+
+/// Say how many messages were left out, if any were.
+pub(crate) fn tell_left_out() {
+    if LEFT_OUT.swap(false, Ordering::AcqRel) {
+        let more: u64 = LIMITS.iter().map(|l| lock(l).take_left_out()).sum();
+        line(format_args!(
+            "{more} more lines about requests like these were left out: {AT_ONCE} come at once, then {A_SECOND} a second"
+        ));
+    }
+}
+
+/// Write one message about a request that somebody else is at fault for; see [`limited`].
+#[macro_export]
+macro_rules! limited_say {
+    ($fault:expr, $engine:expr, $($arg:tt)*) => {
+        $crate::log::limited($fault, $engine, format_args!($($arg)*))
+    };
 }
 
 /// Write one message.

@@ -8,10 +8,11 @@ use crate::app::Apps;
 use crate::connection::{Conn, Received};
 use crate::engine::{Engine, Job, Leaving, Token};
 use crate::harakiri;
+use crate::log::Fault;
 use crate::request::{Body, Refusal, Request, Step, examine};
 use crate::respond::{After, Runner, prepare, response_for, settle};
 use crate::response::Response;
-use crate::{answer, autoreload, handover, io, log, py as python, say, static_files, sys};
+use crate::{answer, autoreload, handover, io, limited_say, log, py as python, static_files, sys};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
 use std::sync::Arc;
@@ -341,7 +342,9 @@ impl Hands {
 
     fn left_midway(&self, conn: &Conn) {
         self.read_error();
-        say!(
+        limited_say!(
+            Fault::Client,
+            &self.engine,
             "a client closed its connection in the middle of a request ({} bytes had come)",
             conn.buffer.len()
         );
@@ -433,7 +436,9 @@ pub(crate) fn answer_without_app(engine: &Engine, conn: Conn, step: Step) {
         Step::Refuse(Refusal { status, why }) => {
             let listener = engine.settings.listeners.get(usize::from(conn.listener));
             let name = listener.map_or("?", |l| l.name.as_str());
-            say!("refused a request on {name} with {status}: {}", log::shown(why.as_bytes(), 400));
+            let fault = if matches!(status, 500 | 503) { Fault::Ours } else { Fault::Client };
+            let why = log::shown(why.as_bytes(), 400);
+            limited_say!(fault, engine, "refused a request on {name} with {status}: {why}");
             if let Some(slot) = engine.slot() {
                 // Before the answer: who has it finds it counted.
                 slot.count_answer(status);

@@ -14,12 +14,13 @@ use crate::environ::{Builder, call2};
 use crate::file_wrapper::FileWrapper;
 use crate::harakiri::{self, Client, HarakiriTimeout};
 use crate::input::{self, Input};
+use crate::log::Fault;
 use crate::pending::{self, Pending};
 use crate::report::{self, Facts};
 use crate::request::{Body, Request};
 use crate::response::{AppHead, Response};
 use crate::start_response::{Pair, Shared};
-use crate::{py as python, say, sys};
+use crate::{limited_say, py as python, say, sys};
 use pyo3::exceptions::{PyMemoryError, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -331,14 +332,21 @@ impl Runner {
                     py.detach(|| response.end());
                 }
                 if response.excess {
-                    say!(
+                    limited_say!(
+                        Fault::Ours,
+                        &self.engine,
                         "{}: the application gave more than its Content-Length; the rest was dropped",
                         shown(256)
                     );
                 }
             }
             Ok(None) => {
-                say!("{}: no application is loaded for this path", shown(256));
+                limited_say!(
+                    Fault::Client,
+                    &self.engine,
+                    "{}: no application is loaded for this path",
+                    shown(256)
+                );
                 plain_error(py, response, 500);
             }
             Err(e) => {

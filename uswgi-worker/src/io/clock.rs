@@ -6,7 +6,8 @@ use super::{ACCEPT_AGAIN_US, Duty, Native, REQUEST_US, SECOND_US, TICK_US};
 use crate::connection::Conn;
 use crate::engine::Job;
 use crate::harakiri::{self, ThreadCell};
-use crate::{answer, backlog, say, sys};
+use crate::log::{self, Fault};
+use crate::{answer, backlog, limited_say, sys};
 use std::sync::atomic::Ordering;
 use uswgi_proto::control::ReplaceReason;
 use uswgi_proto::lent::Found;
@@ -121,13 +122,19 @@ impl Native {
                 _ => {}
             }
         }
+        log::tell_left_out();
         self.unmeasured = false;
         self.memory(now);
     }
 
     /// A client did not send its request in time.
     fn too_late(&self, conn: &Conn) {
-        say!("a client did not complete its request in time ({} bytes had come)", conn.buffer.len());
+        limited_say!(
+            Fault::Client,
+            &self.engine,
+            "a client did not complete its request in time ({} bytes had come)",
+            conn.buffer.len()
+        );
         self.read_error();
         if conn.http {
             if let Some(slot) = self.engine.slot() {
