@@ -67,7 +67,7 @@ pub(super) static OWN: &[(Fact, &str, &str)] = &[
 
 const LOG_SAME: &str = "the log process takes lines of up to 64 KiB from everybody";
 const ALWAYS_MASTER: &str = "there always is a supervising master";
-const NO_WRITE_NOISE: &str = "a client that leaves never raises an error or a log line here";
+const NO_WRITE_NOISE: &str = "a client that leaves its answer raises no error and no log line here; one that leaves its body makes wsgi.input raise OSError, with this option or without";
 const KERNEL: &str = "the kernel wakes one worker a connection here (EPOLLEXCLUSIVE), no lock is needed";
 const NO_PLUGIN_DIR: &str = "there are no plugins to load";
 
