@@ -193,6 +193,37 @@ fn idle_ends_the_workers_and_every_connection_brings_them_back() {
     assert!(!server.dir.join("uwsgi.sock").exists());
 }
 
+/// P3 and P4 while there is nobody who has the application.
+#[test]
+fn a_lazy_instance_that_sleeps_does_not_reload_to_an_app_that_does_not_load() {
+    let server = Site::probe().option("workers", 2).option("idle", 1).option("lazy-apps", "true").start();
+    asleep(&server);
+    let app = server.dir.join("app/probe.py");
+    let good = std::fs::read(&app).unwrap();
+    std::fs::write(&app, "import nope\n").unwrap();
+    let output = server.ctl(&["reload", "--wait"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("does not load") && said.contains("nope"), "{said}");
+    std::fs::write(&app, good).unwrap();
+    assert_eq!(server.ctl(&["reload", "--wait"]).status.code(), Some(0));
+    asleep(&server);
+    assert!(server.log().contains("generation 3 serves"), "{}", server.log());
+    server.get("/hello").expect(200);
+    assert!(server.workers().iter().all(|w| w.generation == 3));
+}
+
+#[test]
+fn a_cheap_and_lazy_start_with_an_app_that_does_not_load_fails() {
+    let site = Site::probe().option("cheap", "true").option("lazy-apps", "true");
+    let failure = site.source("probe.py", "import nope\n").refused();
+    assert_eq!(failure.code, Some(22), "{}", failure.text);
+    assert!(failure.text.contains("nope"), "{}", failure.text);
+    let server = Site::probe().option("cheap", "true").option("lazy-apps", "true").start();
+    asleep(&server);
+    server.get("/hello").expect(200);
+}
+
 #[test]
 fn a_request_longer_than_idle_is_finished() {
     let server = Site::probe().option("idle", 1).option("reload-mercy", 20).start();

@@ -7,6 +7,7 @@
 use super::child::{Child, ChildId, Stage};
 use super::machine::{Phase, Supervisor};
 use super::replace::TRIES;
+use super::scale::probed;
 use super::seat::Backoff;
 use super::{Action, Ended, Plan};
 use std::time::{Duration, Instant};
@@ -113,7 +114,9 @@ impl Supervisor {
     }
 
     fn begin_replacing(&mut self) {
-        let wish = self.wish_of(self.next_plan());
+        let plan = self.next_plan();
+        let (wish, probe) = probed(self.wish_of(plan), plan);
+        self.scale.probe = probe;
         let Some(reload) = self.reload.as_mut() else { return };
         reload.replacing = true;
         reload.wish = wish;
@@ -216,6 +219,7 @@ impl Supervisor {
     /// Keep what serves.
     fn reload_failed(&mut self, outcome: Outcome, reason: String) {
         let Some(reload) = self.reload.take() else { return };
+        self.scale.probe = false;
         let mut outcome = outcome;
         if let Some(next) = &reload.next {
             if self.workers(Stage::Ready).any(|id| self.children[&id].generation == next.number) {
@@ -279,6 +283,7 @@ impl Supervisor {
         let Some(Reload { next: Some(next), started, .. }) = self.reload.take() else { return };
         let old = std::mem::replace(&mut self.current, next);
         self.settle_wish(wish, old.plan.workers != self.current.plan.workers);
+        self.end_probe();
         self.drop_template(old.template);
         let took = self.now.saturating_duration_since(started).as_secs_f64();
         self.out.push(Action::Commit { generation: number });

@@ -210,8 +210,8 @@ impl Supervisor {
     fn started(&mut self) {
         let wanted = self.wanted();
         let loaded = |t: ChildId| self.children.get(&t).is_some_and(|t| t.stage == Stage::Ready);
-        let (lazy, template) = (self.current.plan.lazy, self.current.template);
-        if self.phase == Phase::Starting && self.asleep() && !lazy && !template.is_some_and(loaded) {
+        let template = self.current.template;
+        if self.phase == Phase::Starting && self.asleep() && !template.is_some_and(loaded) {
             // Nobody asks for a worker yet; the app is loaded all the same.
             if template.is_none() {
                 self.start_template();
@@ -223,6 +223,7 @@ impl Supervisor {
             && wanted.iter().all(|&id| self.at(id).any(|(_, c)| c.stage == Stage::Ready))
         {
             self.phase = Phase::Running;
+            self.end_probe();
             self.out.push(Action::Serving);
             self.next_reload();
         }

@@ -26,6 +26,9 @@ pub(super) struct Scale {
     by_hand: bool,
     /// An operator sent the workers away until somebody connects.
     pub(super) sent_away: bool,
+    /// Nobody asks for a worker, and there is no template: the one that is wanted loads the application once, so that a start
+    /// or a reload knows whether it does, and leaves.
+    pub(super) probe: bool,
     gauge: Gauge,
     meter: Meter<ChildId>,
     last_cycle: Instant,
@@ -47,15 +50,24 @@ pub struct Goal {
 impl Scale {
     /// What a configuration asks for at the start.
     pub(super) fn of(plan: &Plan, now: Instant) -> Scale {
+        let (wish, probe) = probed(plan.at_start(), plan);
         Scale {
-            wish: plan.at_start(),
+            wish,
             by_hand: false,
             sent_away: false,
+            probe,
             gauge: Gauge::default(),
             meter: Meter::default(),
             last_cycle: now,
         }
     }
+}
+
+/// The wish while a plan is tried, and whether it is for a probe only: an instance that sleeps without a template has nobody
+/// else who loads the application.
+pub(super) fn probed(wish: u32, plan: &Plan) -> (u32, bool) {
+    let probe = wish == 0 && plan.lazy;
+    (if probe { 1 } else { wish }, probe)
 }
 
 impl Supervisor {
@@ -87,6 +99,14 @@ impl Supervisor {
     pub(super) fn settle_wish(&mut self, wish: u32, plan_changed: bool) {
         self.scale.wish = wish;
         self.scale.by_hand &= !plan_changed;
+    }
+
+    /// The probe has shown that the application loads: it finishes what has come to it and leaves.
+    pub(super) fn end_probe(&mut self) {
+        if std::mem::take(&mut self.scale.probe) {
+            self.scale.wish = 0;
+            self.on().into_iter().for_each(|worker_id| self.turn_off(worker_id));
+        }
     }
 
     /// Worker numbers that are to have a worker.
@@ -231,6 +251,7 @@ impl Supervisor {
         self.scale.wish = wish;
         self.scale.by_hand = by_hand;
         self.scale.sent_away = false;
+        self.scale.probe = false;
         if let Some(reload) = self.reload.as_mut().filter(|r| r.replacing) {
             reload.wish = wish;
         }

@@ -1,7 +1,7 @@
 //! The supervisor's rules, each in milliseconds: a world of pretended processes and a pretended clock.
 //!
 //! * `sim`: that world; it panics when an action names a process that was reaped.
-//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `reload`, `application`, `orders`, `stop`: one rule a test.
+//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `orders`, `stop`: one rule a test.
 //! * `daemons`, `cron`, `touched`: programs beside the instance.
 //! * `properties`: what stays true whatever happens.
 
@@ -17,6 +17,7 @@ mod replace;
 mod respawn;
 mod scale;
 mod sim;
+mod sleep;
 mod start;
 mod stop;
 mod touched;

@@ -174,10 +174,9 @@ impl Sim {
         }
         let least = plan.cheaper.as_ref().map_or(1, |c| c.min);
         let wanted = self.s.workers_wanted();
-        assert!(
-            wanted >= least || (wanted == 0 && (self.sent_away || plan.sleep != Sleep::default())),
-            "{wanted} wanted"
-        );
+        let may_sleep = self.sent_away || plan.sleep != Sleep::default();
+        let probe = u32::from(self.s.scale.probe);
+        assert!(wanted >= least || (wanted == probe && may_sleep), "{wanted} wanted");
         let mut slots: Vec<u32> = self.s.children().values().filter_map(|c| c.slot()).collect();
         slots.sort_unstable();
         assert!(slots.windows(2).all(|w| w[0] != w[1]), "two in one slot: {slots:?}");
@@ -318,7 +317,8 @@ proptest! {
             }
             let before = sim.ready_workers();
             sim.take(step, &plan);
-            let wanted = sim.s.workers_wanted() as usize;
+            // A probe goes as soon as it has shown that the application loads.
+            let wanted = if sim.s.scale.probe { 0 } else { sim.s.workers_wanted() as usize };
             prop_assert!(sim.ready_workers() >= before.min(wanted), "{before} before, {wanted} wanted");
         }
     }
