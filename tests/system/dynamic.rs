@@ -213,6 +213,30 @@ fn a_lazy_instance_that_sleeps_does_not_reload_to_an_app_that_does_not_load() {
     assert!(server.workers().iter().all(|w| w.generation == 3));
 }
 
+/// What watches the sockets of a sleeping instance follows them from generation to generation.
+#[test]
+fn a_reload_in_its_sleep_leaves_the_sockets_watched_once_and_the_master_at_rest() {
+    let server = Site::probe().option("workers", 1).option("cheap", "true").start();
+    // Without a process the first generation is gone the moment the second one is in force.
+    let template = server.template().unwrap();
+    uswgi_tests::process::send(template, Signal::SIGKILL);
+    server.wait_log("a new one starts when a worker is needed");
+    assert_eq!(server.ctl(&["reload", "--wait"]).status.code(), Some(0));
+    let held = server.door().ask_later(Request::get("/hold?name=a"));
+    server.held("a");
+    let log = server.log();
+    assert!(!log.contains("cannot be watched"), "{log}");
+    // The only worker is busy: who comes now waits, and is not the master's business.
+    let waits: Vec<_> = server.doors().iter().map(|door| door.sent(&Request::get("/hello"))).collect();
+    let ticks = || uswgi_tests::process::ticks(server.pid());
+    let before = ticks();
+    assert!(stays(Duration::from_secs(2), || ticks() - before < 50), "the master does not rest");
+    server.let_go("a");
+    held.join().unwrap().unwrap().expect(200);
+    drop(waits);
+    server.get("/hello").expect(200);
+}
+
 #[test]
 fn a_cheap_and_lazy_start_with_an_app_that_does_not_load_fails() {
     let site = Site::probe().option("cheap", "true").option("lazy-apps", "true");

@@ -13,6 +13,7 @@ use crate::{log, notify};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 use uswgi_conf::instance::Instance;
 use uswgi_proto::control::ToWorker;
@@ -249,7 +250,10 @@ impl Master<'_> {
                 || self.processes.any_of(*n)
         };
         let unused: Vec<u64> = self.generations.keys().copied().filter(|n| !needed(n)).collect();
-        unused.into_iter().filter_map(|n| self.generations.remove(&n)).for_each(Setup::vacuum);
+        let gone: Vec<Setup> = unused.into_iter().filter_map(|n| self.generations.remove(&n)).collect();
+        let left = || self.generations.values().flat_map(|s| &s.listeners);
+        self.callers.keep(|l| left().any(|other| Rc::ptr_eq(other, l)), &self.events);
+        gone.into_iter().for_each(Setup::vacuum);
     }
 
     /// Pidfiles that have another name now.

@@ -4,7 +4,7 @@
 //! * [`supervisor`]: every decision, pure.
 //! * [`start`]: the way to the first process; [`master`]: the loop; `act`: actions to system calls.
 //! * [`events`], [`processes`]: what happens, from descriptors and pids to events.
-//! * `look`: the numbers that decisions about workers need; what an operator asks for.
+//! * `look`: the numbers that decisions about workers need; what an operator asks for; `callers`: who connects while there is no worker.
 //! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
 //! * [`spawn`], [`sockets`], [`privs`], [`jail`], [`pidfile`], [`log`], [`logs`], [`notify`], [`watchdog`], [`touch`], [`watch`]: one system matter each.
 //! * [`tasks`], `steps`, `touched`, [`clock`], [`lines`]: programs beside the workers, and what they write.
@@ -19,6 +19,7 @@
 
 mod act;
 pub mod board;
+mod callers;
 pub mod clock;
 pub mod events;
 pub mod fifo;

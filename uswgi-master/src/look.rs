@@ -1,12 +1,10 @@
 //! Looks at the workers, for the supervisor and for who asks, and brings the supervisor what an operator asks for. It must never decide.
 #![forbid(unsafe_code)]
 
-use crate::events::Woken;
 use crate::log;
 use crate::master::Master;
 use crate::supervisor::{ChildId, Event, Memory, Numbers, Stage};
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
 
 /// What proc_pid_statm(5) says of a process.
 fn memory_of(pid: i32) -> Option<Memory> {
@@ -61,17 +59,8 @@ impl Master<'_> {
     /// While there is no worker, the master sees who connects.
     pub(crate) fn watch_sockets(&mut self) {
         let wanted = self.supervisor.wants_connections().then(|| self.supervisor.current_generation());
-        if wanted == self.watched {
-            return;
-        }
-        let listeners = |of: Option<u64>| of.and_then(|n| self.generations.get(&n)).map(|s| &s.listeners);
-        listeners(self.watched).into_iter().flatten().for_each(|l| self.events.forget(l.fd.as_fd()));
-        for l in listeners(wanted).into_iter().flatten() {
-            if let Err(e) = self.events.watch(l.fd.as_fd(), Woken::Listeners, false) {
-                crate::log::line(format_args!("{} cannot be watched: {e}", l.shown));
-            }
-        }
-        self.watched = wanted;
+        let listeners = wanted.and_then(|n| self.generations.get(&n)).map_or(&[][..], |s| &s.listeners);
+        self.callers.watch(wanted, listeners, &self.events);
     }
 
     /// One line about the instance.

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::board::Board;
+use crate::callers::Callers;
 use crate::events::{Events, Woken};
 use crate::fifo::Fifo;
 use crate::log::{self, Launcher};
@@ -66,8 +67,7 @@ pub struct Master<'a> {
     /// Variables that steps of the start have set.
     pub(crate) step_env: Vec<(String, Option<String>)>,
     pub(crate) harakiri_limit: Option<Duration>,
-    /// Generation whose sockets are watched for connections.
-    pub(crate) watched: Option<u64>,
+    pub(crate) callers: Callers,
     pub(crate) queue: VecDeque<Event>,
     pub(crate) served: bool,
     pub(crate) failure: String,
@@ -105,7 +105,7 @@ impl<'a> Master<'a> {
             tasks: Tasks::new(&instance, now),
             step_env: started.step_env,
             harakiri_limit: harakiri_limit(&instance),
-            watched: None,
+            callers: Callers::default(),
             generations: BTreeMap::from([(
                 1,
                 Setup { instance, warnings, listeners: started.listeners, stats, undressed: false },
