@@ -4,10 +4,12 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Output;
+use std::time::Duration;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::WorkerState;
+use uswgi_proto::show::Snapshot;
 use uswgi_tests::pty::Terminal;
-use uswgi_tests::wait::PATIENCE;
+use uswgi_tests::wait::{PATIENCE, stays};
 use uswgi_tests::{Request, Server, Site, paths, process, until};
 
 #[track_caller]
@@ -169,6 +171,33 @@ fn a_paused_instance_does_not_answer_a_ping() {
     expect(&server.ctl(&["ping"]), Exit::Failed, "paused");
     expect(&server.ctl(&["resume"]), Exit::Ok, "accepting");
     expect(&server.ctl(&["ping"]), Exit::Ok, "running");
+}
+
+/// A pause holds for workers that come later too, and P4 does not call it accepting.
+#[test]
+fn a_paused_instance_answers_nobody_whoever_comes() {
+    for lazy in [false, true] {
+        let server = Site::probe().option("workers", 2).option("lazy-apps", lazy).start();
+        expect(&server.ctl(&["pause"]), Exit::Ok, "paused");
+        let waits: Vec<_> =
+            server.doors().into_iter().map(|door| door.ask_later(Request::get("/hello"))).collect();
+        let said = expect(&server.ctl(&["reload", "--wait"]), Exit::Failed, "none of them accepts");
+        assert!(said.contains("paused, 2 of 2 workers ready, generation 2"), "{said}");
+        for (id, pid) in ready(&server) {
+            process::send(pid, Signal::SIGKILL);
+            until("another one", || ready(&server).iter().any(|w| w.0 == id && w.1 != pid).then_some(()));
+        }
+        // Whoever took one of the two would answer it at once.
+        let answered = || waits.iter().any(std::thread::JoinHandle::is_finished);
+        assert!(stays(Duration::from_millis(500), || !answered()), "{}", server.log());
+        let seen = Snapshot::take(&server.instance().unwrap());
+        assert!(seen.workers.iter().all(|w| !w.accepting), "{:?}", seen.workers);
+        expect(&server.ctl(&["resume"]), Exit::Ok, "accepting");
+        for reply in waits {
+            reply.join().unwrap().unwrap().expect(200);
+        }
+        expect(&server.ctl(&["reload", "--wait"]), Exit::Ok, "generation 3");
+    }
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub enum Reload {
     Pending,
     /// It is over and everything is new.
     Done,
+    /// It is over and everything is new, and the instance is paused: nobody accepts.
+    Paused,
     /// It is over and failed: the sentence that says how.
     Failed(String),
 }
@@ -71,6 +73,7 @@ pub fn reload(s: &Snapshot, started: u64, drain: bool) -> Reload {
         Reload::Failed(if reason.is_empty() { what.to_string() } else { format!("{what}:\n{reason}") })
     };
     match s.outcome {
+        Outcome::Ok if serves(s, drain) && s.state == InstanceState::Paused => Reload::Paused,
         Outcome::Ok if serves(s, drain) => Reload::Done,
         // A newer reload may be replacing the workers again, and a worker may die at any time.
         Outcome::Ok | Outcome::None => Reload::Pending,
@@ -167,6 +170,9 @@ mod tests {
         assert!(text.ends_with("does not load:\nTraceback\nSyntaxError"), "{text}");
         s.outcome = Outcome::Ok;
         assert_eq!(reload(&s, 3, false), Reload::Done);
+        s.state = InstanceState::Paused;
+        assert_eq!(reload(&s, 3, false), Reload::Paused);
+        s.state = InstanceState::Running;
         s.workers.push(Snapshot::sample_worker(Ready, 1));
         assert_eq!(reload(&s, 3, false), Reload::Pending);
         s.workers[1] = Snapshot::sample_worker(Retiring, 1);

@@ -135,6 +135,10 @@ fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError>
         match condition::reload(&s, before.reloads_started, drain) {
             Reload::Pending => None,
             Reload::Done => Some(Ok(s)),
+            Reload::Paused => Some(Err(CtlError::Refused(format!(
+                "the reload is done ({}), but none of them accepts: the instance is paused; `uswgi-ctl resume` ends that",
+                status::line(&s)
+            )))),
             Reload::Failed(text) => Some(Err(CtlError::ReloadFailed(text))),
         }
     });

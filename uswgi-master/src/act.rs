@@ -23,20 +23,20 @@ impl Master<'_> {
     /// Do it. Answers go to the queue of events.
     pub(crate) fn perform(&mut self, action: Action) {
         match action {
-            Action::Launch { child, kind, generation, max_requests, need_app } => {
+            Action::Launch { child, kind, generation, max_requests, need_app, paused } => {
                 if kind != Kind::Template {
                     self.with_tasks(|tasks, i, events| tasks.begin(i, events));
                 }
-                let event = match self.launch(child, kind, generation, max_requests, need_app) {
+                let event = match self.launch(child, kind, generation, max_requests, need_app, paused) {
                     Ok(pid) => Event::Launched { child, pid },
                     Err(message) => Event::LaunchFailed { child, message },
                 };
                 // Before anything else: nobody is to meet a process that runs and has no pid.
                 self.queue.push_front(event);
             }
-            Action::Fork { template, child, slot, worker_id, generation, max_requests } => {
+            Action::Fork { template, child, slot, worker_id, generation, max_requests, paused } => {
                 self.with_tasks(|tasks, i, events| tasks.begin(i, events));
-                let message = ToWorker::Fork { slot, worker_id, max_requests };
+                let message = ToWorker::Fork { slot, worker_id, max_requests, paused };
                 let kind = Kind::Worker { slot, worker_id };
                 if let Err(message) = self.register(child, kind, generation).and_then(|theirs| {
                     let output = self.logs.of(generation).output_for(child, worker_id)?;
@@ -128,12 +128,13 @@ impl Master<'_> {
         generation: u64,
         max_requests: u64,
         need_app: bool,
+        paused: bool,
     ) -> Result<i32, String> {
         let theirs = self.register(child, kind, generation)?;
         let worker = if let Kind::Worker { worker_id, .. } = kind { worker_id } else { 0 };
         let output = self.logs.of(generation).output_for(child, worker)?;
         let setup = self.generations.get(&generation).ok_or("its settings are gone")?;
-        let settings = spawn::settings_for(&setup.instance, kind, generation, max_requests, need_app);
+        let settings = spawn::settings_for(&setup.instance, kind, generation, max_requests, need_app, paused);
         let inherited = Inherited {
             listeners: &setup.listeners,
             control: theirs.as_fd(),

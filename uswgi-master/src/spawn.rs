@@ -105,6 +105,7 @@ pub fn settings_for(
     generation: u64,
     max_requests: u64,
     need_app: bool,
+    paused: bool,
 ) -> WorkerSettings {
     let (role, slot, worker_id) = match kind {
         Kind::Template => (Role::Template, 0, 0),
@@ -119,6 +120,7 @@ pub fn settings_for(
         slot,
         worker_id,
         generation,
+        paused,
         workers: i.workers,
         threads: i.threads,
         listeners: i.sockets.iter().map(listener).collect(),

@@ -37,7 +37,7 @@ def hear(control):
 
 
 def hello(control, role):
-    say(control, type="hello", version=2, role=role, pid=os.getpid())
+    say(control, type="hello", version=3, role=role, pid=os.getpid())
 
 
 def load(control):
@@ -61,12 +61,12 @@ def overdue(slot):
     struct.pack_into("<I", memory, at, 2)
 
 
-def work(control, slot, worker_id):
+def work(control, slot, worker_id, paused):
     hello(control, "worker")
     if BEHAVIOUR == "dies":
         os._exit(3)
     say(control, type="ready")
-    accepting = True
+    accepting = not paused
     while True:
         ready = select.select([control] + (LISTENERS if accepting else []), [], [])[0]
         if control in ready:
@@ -117,7 +117,7 @@ def template(control):
             while os.getppid() == mother:
                 select.select([], [], [], 0.001)
             control.close()
-            work(socket.socket(fileno=fd), message["slot"], message["worker_id"])
+            work(socket.socket(fileno=fd), message["slot"], message["worker_id"], message["paused"])
         os.waitpid(middle, 0)
         os.close(fd)
 
@@ -130,4 +130,4 @@ if SETTINGS["role"] == "template":
     template(CONTROL)
 else:
     load(CONTROL)
-    work(CONTROL, SETTINGS["slot"], SETTINGS["worker_id"])
+    work(CONTROL, SETTINGS["slot"], SETTINGS["worker_id"], SETTINGS["paused"])

@@ -8,7 +8,7 @@ use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; the hello carries it.
-pub const CONTROL_VERSION: u32 = 2;
+pub const CONTROL_VERSION: u32 = 3;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
@@ -46,7 +46,7 @@ pub enum ToMaster {
         /// Its pid, as it sees itself (the master trusts SCM_CREDENTIALS or its own fork instead).
         pid: i32,
     },
-    /// Template: the app is imported. Worker: it accepts connections.
+    /// Template: the app is imported. Worker: it accepts connections, unless it was started paused.
     Ready,
     /// The application does not load, and this process ends.
     LoadFailed {
@@ -99,6 +99,8 @@ pub enum ToWorker {
         worker_id: u32,
         /// `max-requests` of this worker, jitter included; 0: none.
         max_requests: u64,
+        /// It accepts nothing until it is told to ([`ToWorker::Accept`]).
+        paused: bool,
     },
     /// Stop accepting, finish what is there, end. The master kills after its mercy.
     Retire {
@@ -152,7 +154,7 @@ mod tests {
 
     #[test]
     fn messages_survive_the_wire() {
-        let m = ToWorker::Fork { slot: 3, worker_id: 4, max_requests: 100 };
+        let m = ToWorker::Fork { slot: 3, worker_id: 4, max_requests: 100, paused: true };
         assert_eq!(decode::<ToWorker>(&encode(&m)).unwrap(), m);
         let m = ToMaster::LoadFailed { message: "Traceback\n \u{e9}".into() };
         assert_eq!(decode::<ToMaster>(&encode(&m)).unwrap(), m);

@@ -10,7 +10,7 @@ use crate::step::Step;
 use serde::{Deserialize, Serialize};
 
 /// Version of this document. Changes with every incompatible change of the structs below.
-pub const SETTINGS_VERSION: u32 = 2;
+pub const SETTINGS_VERSION: u32 = 3;
 
 /// What a [`Role::Check`] ends with when the application loads. Only the launcher sees it: 0 is also how an application
 /// ends that leaves while it is imported.
@@ -114,6 +114,7 @@ impl WorkerSettings {
             slot: 0,
             worker_id: 1,
             generation: 1,
+            paused: false,
             workers: 1,
             threads: 1,
             listeners: Vec::new(),
@@ -208,6 +209,8 @@ pub struct WorkerSettings {
     pub worker_id: u32,
     /// Number of the configuration that this process serves, from 1.
     pub generation: u64,
+    /// It accepts nothing until it is told to; for a template that is said with each fork.
+    pub paused: bool,
     /// Target number of workers (wsgi.multiprocess).
     pub workers: u32,
     /// Python threads that run requests, at least 1.

@@ -195,7 +195,9 @@ impl Engine {
         };
         engine.ready.add(engine.stop.as_raw_fd(), libc::EPOLLIN, Token::Stop.encode())?;
         engine.ready.add(engine.whole_wake.as_raw_fd(), libc::EPOLLIN, Token::Whole.encode())?;
-        engine.accept_on()?;
+        if !engine.settings.paused {
+            engine.accept_on()?;
+        }
         if let Some(slot) = engine.slot() {
             slot.threads.store(engine.threads.len() as u32, Ordering::Relaxed);
             slot.startup_ms.store(startup_ms, Ordering::Relaxed);

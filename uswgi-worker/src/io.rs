@@ -7,10 +7,10 @@
 mod clock;
 mod leave;
 mod linger;
+mod told;
 
 use crate::asked::Asked;
 use crate::connection::{Conn, Received};
-use crate::control::Received as Message;
 use crate::engine::{Engine, Job, Leaving};
 use crate::log::{self, Fault};
 use crate::pending::Pending;
@@ -25,7 +25,6 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use uswgi_proto::control::{ToMaster, ToWorker};
 use uswgi_proto::scoreboard::layout::add;
 use uswgi_proto::scoreboard::monotonic_us;
 
@@ -136,6 +135,8 @@ pub(crate) fn start(engine: &Arc<Engine>) -> io::Result<JoinHandle<()>> {
         orphaned_us: 0,
         finished: false,
     };
+    // No thread serves yet: who was paused while it started accepts nothing.
+    native.catch_up(monotonic_us());
     std::thread::Builder::new().name("uswgi-io".into()).stack_size(512 * 1024).spawn(move || {
         sys::block_signals();
         native.run();
@@ -155,7 +156,9 @@ impl Native {
             for (data, events) in ready {
                 match data {
                     WAKE => self.engine.jobs_wake.clear(),
-                    CONTROL => self.control(now),
+                    CONTROL => {
+                        self.control(now);
+                    }
                     ASKED => self.asked.iter().for_each(Asked::take),
                     key => self.event(key as usize, events, now),
                 }
@@ -368,38 +371,6 @@ impl Native {
     fn read_error(&self) {
         if let Some(slot) = self.engine.slot() {
             slot.count_read_error();
-        }
-    }
-
-    fn control(&mut self, now: u64) {
-        let Some(control) = &self.engine.control else { return };
-        match control.receive(false) {
-            Ok(Message::Message(ToWorker::Retire { hand_over }, _)) => {
-                self.begin_leaving(if hand_over { Leaving::HandOver } else { Leaving::Stop }, now);
-            }
-            Ok(Message::Message(ToWorker::Ping, _)) => control.send(&ToMaster::Alive),
-            Ok(Message::Message(ToWorker::Accept { on }, _)) if !self.engine.is_leaving() => {
-                if on {
-                    let _ = self.engine.accept_on();
-                } else {
-                    ACCEPT_AGAIN_US.store(0, Ordering::SeqCst);
-                    self.engine.accept_off();
-                    self.pass_on_woken(now);
-                }
-            }
-            Ok(Message::Message(ToWorker::ReopenLogs, files)) => {
-                files.first().into_iter().for_each(crate::log::reopen)
-            }
-            Ok(Message::Message(..) | Message::Nothing) => {}
-            Err(e) if e.kind() == io::ErrorKind::Other => say!("the master said something strange: {e}"),
-            Ok(Message::Gone) | Err(_) => {
-                self.epoll.delete(control.as_raw_fd());
-                if !self.finished {
-                    say!("the master is gone; finishing what is here and ending");
-                }
-                self.orphaned_us = now;
-                self.begin_leaving(Leaving::Orphaned, now);
-            }
         }
     }
 }

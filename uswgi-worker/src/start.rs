@@ -225,6 +225,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
                 inherited.settings.slot = who.slot;
                 inherited.settings.worker_id = who.worker_id;
                 inherited.settings.max_requests = who.max_requests;
+                inherited.settings.paused = who.paused;
                 inherited.control = Some(who.control);
                 log::set_worker(who.worker_id);
                 title(&inherited.settings);

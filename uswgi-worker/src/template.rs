@@ -18,6 +18,7 @@ pub(crate) struct Identity {
     pub(crate) slot: u32,
     pub(crate) worker_id: u32,
     pub(crate) max_requests: u64,
+    pub(crate) paused: bool,
     pub(crate) control: Control,
 }
 
@@ -38,11 +39,11 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
     control.send(&ToMaster::Ready);
     loop {
         match py.detach(|| control.receive(true)) {
-            Ok(Received::Message(ToWorker::Fork { slot, worker_id, max_requests }, descriptors)) => {
+            Ok(Received::Message(ToWorker::Fork { slot, worker_id, max_requests, paused }, descriptors)) => {
                 let Some((socket, output)) = given(descriptors) else { continue };
-                if let Some(identity) = fork(py, &control, slot, worker_id, max_requests, socket) {
+                if let Some(own) = fork(py, &control, worker_id, socket) {
                     output.iter().for_each(crate::log::reopen);
-                    return Left::Worker(identity);
+                    return Left::Worker(Identity { slot, worker_id, max_requests, paused, control: own });
                 }
             }
             Ok(Received::Message(ToWorker::ReopenLogs, files)) => {
@@ -73,14 +74,8 @@ fn given(descriptors: Vec<OwnedFd>) -> Option<(OwnedFd, Option<OwnedFd>)> {
     Some((descriptors.next()?, descriptors.next()))
 }
 
-fn fork(
-    py: Python<'_>,
-    control: &Control,
-    slot: u32,
-    worker_id: u32,
-    max_requests: u64,
-    socket: OwnedFd,
-) -> Option<Identity> {
+/// In the new process its control socket, in the template None.
+fn fork(py: Python<'_>, control: &Control, worker_id: u32, socket: OwnedFd) -> Option<Control> {
     py::flush(py);
     let failed = |message: String| control.send(&ToMaster::ForkFailed { worker_id, message });
     let own = Control::new(socket);
@@ -92,7 +87,7 @@ fn fork(
     match py::fork_twice(py, born) {
         Ok(Side::Child { intermediate }) => {
             wait_for_new_parent(intermediate);
-            Some(Identity { slot, worker_id, max_requests, control: own })
+            Some(own)
         }
         Ok(Side::Parent(0)) => None,
         Ok(Side::Parent(status)) => {

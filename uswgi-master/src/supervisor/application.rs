@@ -21,7 +21,8 @@ impl Supervisor {
             // What a reload brings, and what comes after an app that worked, has one or does not come.
             g.plan.need_app || g.number > 1 || self.was_there(g)
         });
-        self.out.push(Action::Launch { child, kind, generation, max_requests, need_app });
+        let paused = self.paused;
+        self.out.push(Action::Launch { child, kind, generation, max_requests, need_app, paused });
     }
 
     /// The start is over and the app was there. During the start nobody's place is taken.

@@ -259,8 +259,9 @@ impl Supervisor {
         self.paused = !self.paused;
         let on = !self.paused;
         self.log(if on { "accepting again" } else { "paused: workers do not accept" });
-        let ready: Vec<ChildId> = self.workers(Stage::Ready).collect();
-        self.out.extend(ready.into_iter().map(|child| Action::Accept { child, on }));
+        // Who starts was told what held when it was asked for; it hears this before it accepts.
+        let told: Vec<ChildId> = self.workers(Stage::Starting).chain(self.workers(Stage::Ready)).collect();
+        self.out.extend(told.into_iter().map(|child| Action::Accept { child, on }));
     }
 
     /// Workers in this stage.

@@ -289,6 +289,8 @@ pub enum Action {
         max_requests: u64,
         /// It ends when the app does not load; otherwise it may go on without one.
         need_app: bool,
+        /// It is not to accept before [`Action::Accept`].
+        paused: bool,
     },
     /// Ask a template for a worker.
     Fork {
@@ -304,6 +306,8 @@ pub enum Action {
         generation: u64,
         /// Its `max-requests`, the random part included.
         max_requests: u64,
+        /// It is not to accept before [`Action::Accept`].
+        paused: bool,
     },
     /// Tell a worker to finish and leave.
     Retire {

@@ -157,7 +157,16 @@ impl Supervisor {
                 let end = self.now + FORK_TIMEOUT;
                 let no_app = self.children.get(&template).is_some_and(|t| t.no_app);
                 self.children.entry(child).and_modify(|c| (c.kill_at, c.no_app) = (Some(end), no_app));
-                self.out.push(Action::Fork { template, child, slot, worker_id, generation, max_requests });
+                let paused = self.paused;
+                self.out.push(Action::Fork {
+                    template,
+                    child,
+                    slot,
+                    worker_id,
+                    generation,
+                    max_requests,
+                    paused,
+                });
             }
             None => self.launch(child, kind, generation, max_requests),
         }
@@ -201,8 +210,8 @@ impl Supervisor {
         for other in others {
             self.retire(other, true);
         }
-        if self.paused || self.missed_a_look(child) {
-            self.out.push(Action::Accept { child, on: !self.paused });
+        if !self.paused && self.missed_a_look(child) {
+            self.out.push(Action::Accept { child, on: true });
         }
     }
 

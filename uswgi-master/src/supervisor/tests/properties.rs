@@ -177,6 +177,12 @@ impl Sim {
         let may_sleep = self.sent_away || plan.sleep != Sleep::default();
         let probe = u32::from(self.s.scale.probe);
         assert!(wanted >= least || (wanted == probe && may_sleep), "{wanted} wanted");
+        let mut serving = self.staged(Stage::Starting).into_iter().chain(self.staged(Stage::Ready));
+        let of_template = |child: &ChildId| self.s.children()[child].slot().is_none();
+        assert!(
+            serving.all(|child| of_template(&child) || self.procs[&child].paused == self.s.paused()),
+            "somebody does not know of the pause, or of its end"
+        );
         let mut slots: Vec<u32> = self.s.children().values().filter_map(|c| c.slot()).collect();
         slots.sort_unstable();
         assert!(slots.windows(2).all(|w| w[0] != w[1]), "two in one slot: {slots:?}");

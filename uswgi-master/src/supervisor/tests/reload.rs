@@ -216,9 +216,25 @@ fn a_reload_of_a_paused_instance_stays_paused() {
     sim.feed(Event::Pause);
     sim.feed(Event::Reload);
     let new = sim.worker(1);
-    assert_eq!(sim.count(|a| *a == Action::Accept { child: new, on: false }), 1);
+    assert!(sim.procs[&new].paused, "it never accepts");
+    assert_eq!(sim.count(|a| *a == Action::Accept { child: new, on: false }), 0);
     assert_eq!(sim.s.state(), InstanceState::Paused);
     sim.feed(Event::Pause);
     assert_eq!(sim.count(|a| *a == Action::Accept { child: new, on: true }), 1);
     assert_eq!(sim.s.state(), InstanceState::Running);
+}
+
+#[test]
+fn who_starts_hears_of_a_pause_before_it_accepts() {
+    let mut sim = Sim::running(plan(1));
+    sim.good = false;
+    sim.feed(Event::Reload);
+    let template = sim.template();
+    sim.ready(template);
+    let new = sim.worker(1);
+    assert!(!sim.procs[&new].paused);
+    sim.feed(Event::Pause);
+    assert!(sim.procs[&new].paused);
+    sim.ready(new);
+    assert!(sim.procs[&new].paused);
 }

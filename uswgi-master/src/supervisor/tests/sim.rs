@@ -15,6 +15,8 @@ pub(super) struct Proc {
     pub(super) max_requests: u64,
     /// It ends when the app does not load, or goes on without; None: it was forked and loads nothing.
     pub(super) need_app: Option<bool>,
+    /// It accepts nothing once it is ready.
+    pub(super) paused: bool,
     /// Nobody knows its pid before.
     pub(super) hello: Option<i32>,
 }
@@ -110,9 +112,9 @@ impl Sim {
         }
     }
 
-    fn start(&mut self, child: ChildId, kind: Kind, generation: u64, max_requests: u64) -> i32 {
+    fn start(&mut self, child: ChildId, kind: Kind, generation: u64, max_requests: u64, paused: bool) -> i32 {
         let (retired, closed, need_app, hello) = (None, false, None, None);
-        let p = Proc { kind, generation, retired, closed, max_requests, need_app, hello };
+        let p = Proc { kind, generation, retired, closed, max_requests, need_app, paused, hello };
         assert!(self.procs.insert(child, p).is_none(), "{child} started twice");
         self.next_pid += 1;
         self.next_pid
@@ -120,19 +122,20 @@ impl Sim {
 
     fn carry_out(&mut self, action: &Action, queue: &mut VecDeque<Event>) {
         match *action {
-            Action::Launch { child, kind, generation, max_requests, need_app } => {
-                let pid = self.start(child, kind, generation, max_requests);
+            Action::Launch { child, kind, generation, max_requests, need_app, paused } => {
+                let pid = self.start(child, kind, generation, max_requests, paused);
                 self.procs.entry(child).and_modify(|p| p.need_app = Some(need_app));
                 queue.push_front(Event::Launched { child, pid });
                 if self.good {
                     queue.push_back(Event::Ready { child });
                 }
             }
-            Action::Fork { template, child, slot, worker_id, generation, max_requests } => {
+            Action::Fork { template, child, slot, worker_id, generation, max_requests, paused } => {
                 let t = self.procs.get(&template).expect("a template that was reaped was asked to fork");
                 assert_eq!(t.generation, generation);
                 assert!(!t.closed);
-                let pid = self.start(child, Kind::Worker { slot, worker_id }, generation, max_requests);
+                let kind = Kind::Worker { slot, worker_id };
+                let pid = self.start(child, kind, generation, max_requests, paused);
                 if self.slow_hello {
                     self.procs.entry(child).and_modify(|p| p.hello = Some(pid));
                 } else {
@@ -160,7 +163,9 @@ impl Sim {
                     queue.push_back(Event::Exited { child, how: Ended::Code(0) });
                 }
             }
-            Action::Accept { child, .. } => assert!(self.procs.contains_key(&child)),
+            Action::Accept { child, on } => {
+                self.procs.get_mut(&child).expect("a reaped process was told to accept").paused = !on;
+            }
             Action::Kill { child } => {
                 assert!(self.procs.contains_key(&child), "a reaped process was killed");
                 queue.push_back(Event::Exited { child, how: Ended::Signal(9) });
