@@ -157,6 +157,9 @@ fn each_touch_file_has_its_meaning() {
         until("rest", || (server.workers().len() == 2).then_some(()));
     }
     assert_eq!(server.reloads_done(), 2);
+    let said = server.ctl(&["--json", "status"]).stdout;
+    let restarts = &serde_json::from_slice::<serde_json::Value>(&said).unwrap()["restarts"];
+    assert_eq!((&restarts["reload"], &restarts["operator"]), (&8.into(), &0.into()), "{restarts}");
     // Another file in its place counts, its removal does not.
     let other = server.dir.join("hold/new");
     fs::write(&other, "").unwrap();

@@ -26,6 +26,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use uswgi_conf::instance::Instance;
+use uswgi_proto::control::ReplaceReason;
 use uswgi_proto::signals::{self, MasterAction};
 
 /// How often the features that need a timer look.
@@ -216,7 +217,7 @@ impl<'a> Master<'a> {
             log::line(format_args!("{} was touched", path.display()));
             match follows {
                 Follows::Reload => self.queue.push_back(Event::Reload),
-                Follows::Renew => self.queue.push_back(Event::Renew),
+                Follows::Renew => self.queue.push_back(Event::Renew(ReplaceReason::Touched)),
                 Follows::Steps => self.with_tasks(|tasks, i, events| tasks.touch(&path, i, events)),
             }
         }

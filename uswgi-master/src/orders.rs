@@ -5,6 +5,7 @@
 use crate::log;
 use crate::master::Master;
 use crate::supervisor::{Event, Goal, Phase, Stage};
+use uswgi_proto::control::ReplaceReason;
 use uswgi_proto::steer::{Answer, Reload, Request, Setting};
 
 fn done(message: impl Into<String>) -> Answer {
@@ -95,7 +96,7 @@ impl Master<'_> {
         }
         self.queue.push_back(match what {
             Reload::All => Event::Reload,
-            Reload::Workers => Event::Renew,
+            Reload::Workers => Event::Renew(ReplaceReason::Operator),
         });
         let under_way = self.supervisor.coming_generation().is_some();
         done(match what {

@@ -31,6 +31,8 @@ pub enum ReplaceReason {
     Asked,
     /// An operator asked for it.
     Operator,
+    /// A file of `touch-workers-reload` or its kin was touched.
+    Touched,
 }
 
 /// From a worker or template to its master.

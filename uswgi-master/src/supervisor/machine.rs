@@ -124,18 +124,7 @@ impl Supervisor {
             Event::Ready { child } => self.ready(child),
             Event::LoadFailed { child, message } => self.load_failed(child, message),
             Event::NoApp { child, message } => self.goes_on_without(child, message),
-            Event::Replace { child, reason } => {
-                if let Some(c) = self.children.get_mut(&child)
-                    && c.stage == Stage::Ready
-                    && c.worker_id().is_some()
-                    && (c.replace.is_none()
-                        || (reason == ReplaceReason::Harakiri && c.replace != Some(reason)))
-                {
-                    c.replace = Some(reason);
-                    let line = format!("{} is to be replaced: {}", c.name(), reason_text(reason));
-                    self.log(line);
-                }
-            }
+            Event::Replace { child, reason } => self.mark_for_replacement(child, reason),
             Event::Closed { child } => self.closed(child),
             Event::Exited { child, how } => self.exited(child, how),
             Event::Stuck { child } => self.stuck(child),
@@ -150,7 +139,7 @@ impl Supervisor {
             Event::Term => self.stop(),
             Event::Reload => self.ask_reload(),
             Event::Source { child, path, modified_us } => self.source_changed(child, path, modified_us),
-            Event::Renew => self.renew(),
+            Event::Renew(why) => self.renew(why),
             Event::Hurry => self.hurry_replaced(),
             Event::StopAtOnce => self.stop_at_once(),
             Event::Pause => self.pause(),
@@ -346,18 +335,5 @@ impl Supervisor {
             let end = self.now + Duration::from_secs(5);
             c.kill_at = Some(c.kill_at.map_or(end, |at| at.min(end)));
         }
-    }
-}
-
-fn reason_text(reason: uswgi_proto::control::ReplaceReason) -> &'static str {
-    use uswgi_proto::control::ReplaceReason::*;
-    match reason {
-        MaxRequests => "it served max-requests",
-        MaxLifetime => "it is older than max-worker-lifetime",
-        Rss => "its resident memory is above reload-on-rss",
-        AddressSpace => "its address space is above reload-on-as",
-        Harakiri => "a request did not come out of its harakiri",
-        Asked => "the application asked for it",
-        Operator => "the operator asked for it",
     }
 }

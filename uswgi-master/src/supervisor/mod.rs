@@ -260,8 +260,8 @@ pub enum Event {
         modified_us: u64,
     },
     /// Replace the workers without reading the configuration again; with lazy-apps they import the
-    /// application again.
-    Renew,
+    /// application again. Counted by this reason.
+    Renew(ReplaceReason),
     /// The workers that are there now get no mercy when they are replaced.
     Hurry,
     /// Leave without waiting for requests.

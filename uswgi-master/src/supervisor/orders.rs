@@ -30,7 +30,7 @@ impl Supervisor {
     /// Replace every worker. With lazy-apps that imports the application again, so it is a reload with the
     /// configuration in force: what does not load changes nothing, and the outcome is recorded. Otherwise
     /// the template forks successors of the application as it is.
-    pub(super) fn renew(&mut self) {
+    pub(super) fn renew(&mut self, why: ReplaceReason) {
         if self.phase != Phase::Running {
             return;
         }
@@ -44,7 +44,7 @@ impl Supervisor {
         let ready: Vec<ChildId> = self.workers(Stage::Ready).collect();
         for child in ready {
             if let Some(c) = self.children.get_mut(&child) {
-                c.replace.get_or_insert(ReplaceReason::Operator);
+                c.replace.get_or_insert(why);
             }
         }
     }

@@ -30,6 +30,20 @@ fn restart_for(reason: ReplaceReason) -> Restart {
         ReplaceReason::Harakiri => Restart::Harakiri,
         ReplaceReason::Asked => Restart::Asked,
         ReplaceReason::Operator => Restart::Operator,
+        ReplaceReason::Touched => Restart::Reload,
+    }
+}
+
+fn reason_text(reason: ReplaceReason) -> &'static str {
+    match reason {
+        ReplaceReason::MaxRequests => "it served max-requests",
+        ReplaceReason::MaxLifetime => "it is older than max-worker-lifetime",
+        ReplaceReason::Rss => "its resident memory is above reload-on-rss",
+        ReplaceReason::AddressSpace => "its address space is above reload-on-as",
+        ReplaceReason::Harakiri => "a request did not come out of its harakiri",
+        ReplaceReason::Asked => "the application asked for it",
+        ReplaceReason::Operator => "the operator asked for it",
+        ReplaceReason::Touched => "a file was touched",
     }
 }
 
@@ -299,8 +313,22 @@ impl Supervisor {
 
     /// Mark workers that are too old.
     pub(super) fn too_old(&mut self, child: ChildId) {
+        if let Some(c) = self.children.get_mut(&child) {
+            c.replace_at = None;
+        }
+        self.mark_for_replacement(child, ReplaceReason::MaxLifetime);
+    }
+
+    /// A worker that serves is to get a successor, and the log says why.
+    pub(super) fn mark_for_replacement(&mut self, child: ChildId, reason: ReplaceReason) {
         let Some(c) = self.children.get_mut(&child) else { return };
-        c.replace_at = None;
-        c.replace.get_or_insert(ReplaceReason::MaxLifetime);
+        // A request that is stuck counts more than what was asked before: `stuck` leaves such a worker its mercy.
+        let news = c.replace.is_none_or(|had| reason == ReplaceReason::Harakiri && had != reason);
+        if c.stage != Stage::Ready || c.slot().is_none() || !news {
+            return;
+        }
+        c.replace = Some(reason);
+        let line = format!("{} is to be replaced: {}", c.name(), reason_text(reason));
+        self.log(line);
     }
 }

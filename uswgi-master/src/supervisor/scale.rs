@@ -345,12 +345,8 @@ impl Supervisor {
     /// An operator wants this worker replaced.
     pub(super) fn retire_asked(&mut self, worker_id: u32) {
         let ready = self.at(worker_id).find(|(_, c)| c.stage == Stage::Ready).map(|(id, _)| id);
-        match ready.and_then(|id| self.children.get_mut(&id)) {
-            Some(c) => {
-                c.replace.get_or_insert(ReplaceReason::Operator);
-                let line = format!("{} is to be replaced: the operator asked for it", c.name());
-                self.log(line);
-            }
+        match ready {
+            Some(child) => self.mark_for_replacement(child, ReplaceReason::Operator),
             None => self.log(format!("there is no worker {worker_id} that serves; nothing to retire")),
         }
     }

@@ -130,7 +130,7 @@ impl Sim {
             Step::SendAway => self.feed(Event::SendAway),
             Step::Retire(worker_id) => self.feed(Event::Retire { worker_id }),
             Step::Kill(worker_id) => self.feed(Event::Kill { worker_id }),
-            Step::Renew => self.feed(Event::Renew),
+            Step::Renew => self.feed(Event::Renew(ReplaceReason::Operator)),
             Step::Hurry => self.feed(Event::Hurry),
             Step::Pass(ms) => self.pass(Duration::from_millis(ms)),
         }

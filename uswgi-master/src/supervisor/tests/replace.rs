@@ -3,7 +3,7 @@
 use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Event, Plan};
 use std::time::Duration;
-use uswgi_proto::control::ReplaceReason::MaxRequests;
+use uswgi_proto::control::ReplaceReason::{MaxRequests, Operator, Touched};
 
 #[test]
 fn a_worker_is_retired_when_its_successor_accepts_not_before() {
@@ -66,7 +66,13 @@ fn old_age_replaces_too_the_higher_numbers_later() {
     let old: Vec<_> = (1..=3).map(|id| sim.worker(id)).collect();
     sim.pass(Duration::from_secs(59));
     assert_eq!(sim.worker(1), old[0]);
+    let said = |sim: &Sim| {
+        let is = |a: &Action| matches!(a, Action::Log(l) if l.contains("is to be replaced: it is older than max-worker-lifetime"));
+        sim.count(is)
+    };
+    assert_eq!(said(&sim), 0);
     sim.pass(Duration::from_secs(2));
+    assert_eq!(said(&sim), 1);
     assert_ne!(sim.worker(1), old[0]);
     assert_eq!(sim.worker(2), old[1]);
     sim.pass(Duration::from_secs(5));
@@ -122,4 +128,12 @@ fn every_successor_is_counted_with_its_reason() {
     assert_eq!(reasons(&sim), died);
     sim.feed(Event::Reload);
     assert_eq!(reasons(&sim)[3..], [(1, Restart::Reload, 0), (2, Restart::Reload, 0)]);
+    sim.feed(Event::Renew(Touched));
+    assert_eq!(
+        reasons(&sim)[5..],
+        [(1, Restart::Reload, 0), (2, Restart::Reload, 0)],
+        "nobody asked for these"
+    );
+    sim.feed(Event::Renew(Operator));
+    assert_eq!(reasons(&sim)[7..], [(1, Restart::Operator, 0), (2, Restart::Operator, 0)]);
 }
