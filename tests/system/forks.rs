@@ -136,6 +136,26 @@ fn a_generation_whose_workers_die_at_once_is_given_up_and_the_last_good_one_serv
 }
 
 #[test]
+fn the_reason_is_kept_in_view_where_workers_accept_and_die_soon_after() {
+    let source = "import os, threading\nfrom probe import application, DIR\nflag = os.path.join(DIR, 'flag')\n\
+                  die = lambda: threading.Timer(0.3, os._exit, [9]).start()\n\
+                  os.register_at_fork(after_in_child=lambda: os.path.exists(flag) and die())\n";
+    let server = Site::probe().source("brief.py", source).without("module").option("module", "brief").start();
+    fs::write(server.dir.join("hold/flag"), "").unwrap();
+    // It loads and accepts, so the reload is done.
+    server.reload();
+    let in_view = |verb: &str, part: &str| {
+        until(part, || {
+            let out = server.ctl(&[verb]);
+            String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).contains(part).then_some(())
+        });
+    };
+    in_view("status", "exited with code 9, 0.");
+    // From the sixth on there is a wait.
+    in_view("ping", "no worker accepts: worker 1");
+}
+
+#[test]
 fn workers_that_die_again_and_again_keep_nobody_busy_and_the_reason_in_view() {
     let server = mortal().start();
     fs::write(server.dir.join("hold/flag"), "").unwrap();

@@ -6,6 +6,7 @@ use super::child::{Child, ChildId, Kind, Stage};
 use super::machine::{Phase, Supervisor};
 use super::orders::NO_MERCY;
 use super::reload::Generation;
+use super::seat::PROVEN;
 use super::{Action, Ended};
 use std::time::Duration;
 use uswgi_proto::control::ReplaceReason;
@@ -295,7 +296,15 @@ impl Supervisor {
         let failures = seat.backoff.failures();
         let next = if wait == 0 { "a new one starts".into() } else { format!("next try in {wait} s") };
         self.log(format!("{} {what}; {next}", gone.name()));
-        if gone.ready.is_some() {
+        if let Some(served) = served {
+            // Whoever looks next is to see why, while it is young: later it is one of many requests, and the log has it.
+            if served < PROVEN {
+                let served = served.as_secs_f64();
+                self.out.push(Action::Reason(format!(
+                    "{} {what}, {served:.1} s after it was ready",
+                    gone.name()
+                )));
+            }
             return;
         }
         let reason = gone.load_failed.clone().unwrap_or_else(|| format!("{} {what}", gone.name()));

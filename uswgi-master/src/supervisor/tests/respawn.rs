@@ -48,6 +48,28 @@ fn when_a_worker_was_killed_the_others_look_for_the_connection_that_it_was_woken
 }
 
 #[test]
+fn the_reason_of_one_that_dies_soon_after_it_was_ready_is_kept() {
+    let mut sim = Sim::running(plan(1));
+    let reasons = |sim: &Sim| -> Vec<String> {
+        let one = |a: &Action| match a {
+            Action::Reason(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        sim.done.iter().filter_map(|(_, a)| one(a)).collect()
+    };
+    sim.pass(Duration::from_millis(300));
+    let child = sim.worker(1);
+    let pid = sim.s.children()[&child].pid.unwrap();
+    sim.die(child, Ended::Code(9));
+    assert_eq!(reasons(&sim), [format!("worker 1 (pid {pid}) exited with code 9, 0.3 s after it was ready")]);
+    // One that has served for a while is one of many.
+    sim.pass(Duration::from_secs(10));
+    let child = sim.worker(1);
+    sim.die(child, Ended::Signal(11));
+    assert_eq!(reasons(&sim).len(), 1);
+}
+
+#[test]
 fn one_that_dies_at_once_waits_1_2_4_seconds_and_never_more_than_30() {
     let mut sim = Sim::running(plan(1));
     // Five times it is only somebody who kills workers.
