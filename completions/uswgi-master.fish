@@ -64,7 +64,7 @@ complete -c uswgi-master -l umask -d 'umask of all processes: three or four octa
 complete -c uswgi-master -l procname-prefix -d 'Text in front of every process title.' -r -F
 complete -c uswgi-master -l procname-prefix-spaced -d 'Text in front of every process title.' -r -F
 complete -c uswgi-master -l need-app -d 'Fails the start when the app does not load; false: serves errors instead, until a reload brings an app that does.' -r -F
-complete -c uswgi-master -l reload-mercy -d 'Seconds a busy worker may finish its requests on reload or stop.' -r -F
+complete -c uswgi-master -l reload-mercy -d 'Seconds a busy worker may finish its requests on reload or stop, at least 1.' -r -F
 complete -c uswgi-master -l worker-reload-mercy -d 'As reload-mercy; wins where both are given.' -r -F
 complete -c uswgi-master -l max-requests -d 'Replaces a worker after this many requests; its successor is ready first.' -r -F
 complete -c uswgi-master -l max-requests-delta -d 'Spreads max-requests over the workers.' -r -F

@@ -85,6 +85,21 @@ fn paths_original() -> bool {
 }
 
 #[test]
+fn no_mercy_leaves_a_worker_without_requests_the_time_to_leave() {
+    let source = "import atexit, os\nfrom probe import application, DIR\n\
+                  atexit.register(lambda: open(os.path.join(DIR, 'left'), 'a').write('x'))\n";
+    let site = Site::probe().source("leaves.py", source).without("module").option("module", "leaves");
+    let mut server = site.option("lazy-apps", "true").option("reload-mercy", 0).start();
+    server.get("/hello").expect(200);
+    let left = server.dir.join("hold/left");
+    server.stop(Signal::SIGTERM);
+    assert!(left.exists(), "it came to its atexit functions");
+    let log = server.log();
+    assert!(log.contains("reload-mercy = 0: workers get 1 s"), "{log}");
+    assert!(!log.contains("killed"), "{log}");
+}
+
+#[test]
 fn a_second_stop_signal_stops_at_once() {
     let mut server = Site::probe().option("reload-mercy", 300).start();
     let reply = server.door().ask_later(Request::get("/hold?name=a"));

@@ -221,7 +221,7 @@ pub struct Instance {
     pub cpu_affinity: u32,
     /// Threads in each.
     pub threads: u32,
-    /// Seconds a worker may finish its requests on reload or stop.
+    /// Seconds a worker may finish its requests on reload or stop, at least 1: one without any needs time to leave too.
     pub mercy: u32,
     /// Surplus processes allowed during replacement; None: max(1, 25 % of workers).
     pub max_surplus: Option<u32>,

@@ -60,6 +60,7 @@ pub static CODES: &[Code] = &[
     c("no-effect", "The option is accepted, and something is different from uWSGI: the message says what."),
     c("no-harakiri", "Without harakiri a request that never ends keeps its worker for ever; with a few of them nothing is served any more."),
     c("no-logger", "A route or an encoder names a logger that does not exist. uWSGI ends with an error for a route."),
+    c("no-mercy", "uWSGI looks once a second for workers beyond their mercy, so that 0 gave them about one second. Here it is one second."),
     c("no-plugin", "Python, HTTP and logging to files are built in; no other plugin exists here."),
     c("no-section", "The file has no section [uwsgi] (or the one asked for after `:`). uWSGI warns and runs with none of its options. XML without a fitting <uwsgi> and JSON without the object are errors."),
     c("no-socket", "Nothing to listen on: add socket or http-socket."),

@@ -53,6 +53,7 @@ fn each_rule_finds_its_line() {
         ("static-map = /s = /srv", "map-spaces"),
         ("die-on-term = false", "term-reloads"),
         ("reload-mercy = 10", "mercy-below-harakiri"),
+        ("reload-mercy = 0", "no-mercy"),
         ("chdir = %(nope)/x", "unresolved-placeholder"),
         ("chdir = $(NOPE)/x", "unset-variable"),
         ("listen = %(processes)", "unresolved-placeholder"),

@@ -162,7 +162,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("master", Harmless(ALWAYS_MASTER), "always", "A process that supervises the workers; `master = false` is accepted."),
     m("processes workers", Supported, "1", "Number of workers; `auto`: as many as CPUs."),
     m("threads", Supported, "1", "Python threads in each worker."),
-    m("reload-mercy", Supported, "60", "Seconds a busy worker may finish its requests on reload or stop."),
+    m("reload-mercy", Supported, "60", "Seconds a busy worker may finish its requests on reload or stop, at least 1."),
     m("worker-reload-mercy", Supported, "60", "As reload-mercy; wins where both are given."),
     m("mule-reload-mercy", Harmless("there are no mules"), "", "Seconds a mule may finish."),
     m("max-requests", Supported, "0: never", "Replaces a worker after this many requests; its successor is ready first."),

@@ -53,6 +53,16 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
             None => e,
         });
     }
+    let mercy = d.worker_mercy.or(d.reload_mercy).unwrap_or(MERCY);
+    if mercy == 0 {
+        let name = if d.worker_mercy.is_some() { "worker-reload-mercy" } else { "reload-mercy" };
+        if let Some(a) = expansion.applied.iter().rfind(|a| a.fact.name == name) {
+            let message =
+                format!("{name} = 0: workers get 1 s, as in uWSGI; requests that take longer are cut");
+            d.said.warning(a, "no-mercy", message).help =
+                Some("give the seconds that your slowest good request takes".into());
+        }
+    }
     super::dynamic::finish(&mut d, expansion);
     let mut sockets = Vec::new();
     for (mut socket, follows) in std::mem::take(&mut d.sockets) {
@@ -100,7 +110,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
         threads: d.threads.unwrap_or(1),
         dynamic: d.dynamic,
         cpu_affinity: d.cpu_affinity,
-        mercy: d.worker_mercy.or(d.reload_mercy).unwrap_or(MERCY),
+        mercy: mercy.max(1),
         max_surplus: d.max_surplus,
         max_requests: d.max_requests,
         max_requests_delta: d.max_requests_delta,

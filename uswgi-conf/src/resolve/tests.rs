@@ -37,6 +37,8 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(i.apps[0].source, AppSource::Module("app".into()));
     assert_eq!(instance(&["--reload-mercy", "10"]).mercy, 10);
     assert_eq!(instance(&["--worker-reload-mercy", "5", "--reload-mercy", "10"]).mercy, 5);
+    assert_eq!(instance(&["--worker-reload-mercy", "5", "--reload-mercy", "0"]).mercy, 5);
+    assert_eq!(instance(&["--reload-mercy", "0"]).mercy, 1, "time to leave");
 }
 
 #[test]
