@@ -283,6 +283,19 @@ fn die_on_idle_ends_the_instance() {
 }
 
 #[test]
+fn who_scales_beside_an_algorithm_is_told_that_it_goes_on() {
+    let said = |algorithm: &str| {
+        let server = cheaper(4, 1).option("cheaper-algo", algorithm).start();
+        let out = server.ctl(&["scale", "3", "--wait"]);
+        assert_eq!(out.status.code(), Some(0), "{out:?}");
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let part = "cheaper goes on from there, between 1 and 4";
+    assert!(said("spare").contains(part));
+    assert!(!said("manual").contains(part));
+}
+
+#[test]
 fn cheaper_options_that_make_no_sense_are_said_and_all_workers_stay() {
     let server = Site::probe().option("workers", 2).option("cheaper", 2).start();
     assert_eq!(server.worker_pids().len(), 2);

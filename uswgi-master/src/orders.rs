@@ -59,12 +59,18 @@ impl Master<'_> {
             Request::ReopenLogs => either(self.reopen_logs()),
             Request::RotateLogs => either(self.rotate_logs()),
             Request::Scale { to } => {
-                let Goal { before, asked, least, most } = self.supervisor.goal(to);
+                let Goal { before, asked, least, most, automatic } = self.supervisor.goal(to);
                 if !(least..=most).contains(&asked) {
                     return refused(format!("{asked} workers are not possible here, {least} to {most} are"));
                 }
                 self.operate(Event::Scale(to));
-                done(format!("{asked} workers are wanted, {before} before"))
+                let mut message = format!("{asked} workers are wanted, {before} before");
+                if automatic {
+                    message += &format!(
+                        "; cheaper goes on from there, between {least} and {most} (cheaper-algo = manual leaves the number to you)"
+                    );
+                }
+                done(message)
             }
             Request::Retire { worker } if !self.has(worker, |s| s == Stage::Ready) => {
                 refused(format!("there is no worker {worker} that serves"))

@@ -45,6 +45,8 @@ pub struct Goal {
     pub least: u32,
     /// The most.
     pub most: u32,
+    /// An algorithm of `cheaper` goes on from there, within these bounds.
+    pub automatic: bool,
 }
 
 impl Scale {
@@ -325,7 +327,8 @@ impl Supervisor {
             // Half of the slots are for successors, as at the start.
             None => (1, (self.slots.saturating_sub(8) / 2).max(plan.workers)),
         };
-        Goal { before, asked, least, most }
+        let automatic = plan.cheaper.as_ref().is_some_and(|c| c.algorithm != Algorithm::Manual);
+        Goal { before, asked, least, most, automatic }
     }
 
     /// An operator wants another number of workers.
@@ -333,7 +336,7 @@ impl Supervisor {
         if !matches!(self.phase, Phase::Starting | Phase::Running) {
             return;
         }
-        let Goal { before, asked, least, most } = self.goal(to);
+        let Goal { before, asked, least, most, .. } = self.goal(to);
         let wish = asked.clamp(least, most);
         if wish != asked {
             self.log(format!("scale: {asked} workers are not possible here, {least} to {most} are"));

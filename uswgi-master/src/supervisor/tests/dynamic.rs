@@ -169,6 +169,7 @@ fn an_operator_stays_within_the_bounds_and_manual_leaves_it_to_him() {
         c.algorithm = Algorithm::Manual;
     }
     let mut sim = Sim::running(p);
+    assert!(!sim.s.goal(ScaleTo::Workers(4)).automatic);
     sim.feed(Event::Scale(ScaleTo::Workers(9)));
     assert_eq!(sim.ready_workers(), 4);
     sim.looks(30, 0);
@@ -176,6 +177,21 @@ fn an_operator_stays_within_the_bounds_and_manual_leaves_it_to_him() {
     sim.feed(Event::Scale(ScaleTo::Fewer(3)));
     sim.looks(1, 0);
     assert_eq!((sim.ready_workers(), sim.s.workers_wanted()), (2, 2));
+}
+
+#[test]
+fn an_algorithm_goes_on_from_an_operators_number_and_that_is_said() {
+    let mut sim = Sim::running(cheaper(6, 2));
+    let goal = sim.s.goal(ScaleTo::Workers(4));
+    assert_eq!((goal.least, goal.most, goal.automatic), (2, 6, true));
+    sim.feed(Event::Scale(ScaleTo::Workers(4)));
+    assert_eq!(sim.ready_workers(), 4);
+    sim.looks(3, 0);
+    assert_eq!(sim.ready_workers(), 3);
+    // It is no bound: under load there are as many as the configuration allows.
+    sim.looks(30, 6);
+    assert_eq!(sim.ready_workers(), 6);
+    assert!(!Sim::running(plan(2)).s.goal(ScaleTo::More(1)).automatic);
 }
 
 #[test]
