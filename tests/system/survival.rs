@@ -51,6 +51,21 @@ fn kill_9_of_the_template_stops_neither_respawns_nor_reloads() {
     server.get("/hello").expect(200);
 }
 
+/// 30 s later the master would find out by itself that the template hangs.
+#[test]
+fn a_reload_helps_at_once_where_the_template_hangs() {
+    let server = Site::probe().option("workers", 2).start();
+    let template = server.template().expect("a template");
+    send(template, Signal::SIGSTOP);
+    send(server.worker_pids()[0], Signal::SIGKILL);
+    server.wait_log("a new one starts");
+    let output = server.ctl(&["reload", "--wait", "--timeout", "20"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}\n{}", server.log());
+    assert_eq!(server.worker_pids().len(), 2);
+    until("the end of the old template", || (!alive(template)).then_some(()));
+    server.get("/hello").expect(200);
+}
+
 #[test]
 fn kill_9_of_the_master_ends_all_and_the_next_start_binds() {
     let mut server = Site::probe().option("workers", 2).option("vacuum", "true").start();

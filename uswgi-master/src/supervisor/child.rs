@@ -46,6 +46,8 @@ pub struct Child {
     pub stage: Stage,
     /// How many processes of this worker number came before it.
     pub respawns: u32,
+    /// A template was asked for it: it has no pid before its hello.
+    pub(super) forked: bool,
     /// When it was asked for.
     pub(super) started: Instant,
     /// When it became ready.

@@ -211,6 +211,7 @@ impl Supervisor {
             pid: None,
             stage: Stage::Starting,
             respawns,
+            forked: false,
             started: self.now,
             ready: None,
             kill_at: self.load_deadline(),

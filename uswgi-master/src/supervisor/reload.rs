@@ -120,10 +120,17 @@ impl Supervisor {
         let Some(reload) = self.reload.as_mut() else { return };
         reload.replacing = true;
         reload.wish = wish;
+        let number = reload.number;
         // New code deserves fresh tries.
         for seat in &mut self.seats {
             seat.backoff = Backoff::default();
         }
+        // What an older template was asked for and has not brought is not waited for: the new one is there, and the old one
+        // may hang.
+        let unanswered = |c: &Child| c.forked && c.generation < number && c.pid.is_none();
+        let given_up: Vec<ChildId> =
+            self.children.iter().filter(|(_, c)| unanswered(c)).map(|(&id, _)| id).collect();
+        given_up.into_iter().for_each(|child| self.retire(child, true));
     }
 
     pub(super) fn template_ready(&mut self, child: ChildId) {

@@ -171,7 +171,9 @@ impl Supervisor {
                 // Nothing is loaded any more: a template that does not answer soon hangs.
                 let end = self.now + FORK_TIMEOUT;
                 let no_app = self.children.get(&template).is_some_and(|t| t.no_app);
-                self.children.entry(child).and_modify(|c| (c.kill_at, c.no_app) = (Some(end), no_app));
+                self.children.entry(child).and_modify(|c| {
+                    (c.forked, c.kill_at, c.no_app) = (true, Some(end), no_app);
+                });
                 let paused = self.paused;
                 self.out.push(Action::Fork {
                     template,

@@ -3,6 +3,7 @@
 use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Ended, Event, Plan, Stage};
 use std::time::Duration;
+use uswgi_proto::control::ReplaceReason;
 use uswgi_proto::scoreboard::{InstanceState, Outcome};
 
 #[test]
@@ -222,6 +223,34 @@ fn a_reload_of_a_paused_instance_stays_paused() {
     sim.feed(Event::Pause);
     assert_eq!(sim.count(|a| *a == Action::Accept { child: new, on: true }), 1);
     assert_eq!(sim.s.state(), InstanceState::Running);
+}
+
+#[test]
+fn a_reload_does_not_wait_for_what_the_old_template_was_asked_for() {
+    let mut sim = Sim::running(plan(2));
+    sim.good = false;
+    sim.slow_hello = true;
+    // The template hangs: it does not answer when somebody has died.
+    let (one, two) = (sim.worker(1), sim.worker(2));
+    sim.pass(Duration::from_secs(20));
+    sim.die(one, Ended::Signal(9));
+    let never = sim.worker(1);
+    sim.feed(Event::Replace { child: two, reason: ReplaceReason::Asked });
+    sim.slow_hello = false;
+    sim.feed(Event::Reload);
+    assert_eq!(sim.of(1), [never]);
+    let template = sim.template();
+    sim.ready(template);
+    assert!(!sim.procs.contains_key(&never), "its control socket is closed");
+    let new = sim.worker(1);
+    assert_eq!(sim.procs[&new].generation, 2);
+    sim.ready(new);
+    let new = sim.worker(2);
+    sim.ready(new);
+    sim.die(two, Ended::Code(0));
+    assert_eq!(sim.outcomes().last(), Some(&(Outcome::Ok, String::new())));
+    assert_eq!(sim.s.current_generation(), 2);
+    assert_eq!(sim.count(|a| *a == Action::CountDeath), 1, "who never came did not die");
 }
 
 #[test]
