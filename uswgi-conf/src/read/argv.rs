@@ -1,8 +1,9 @@
 //! The command line, as getopt_long reads it with permutation: options anywhere, then the words.
-//! Abbreviations are taken when only one option fits. Pure, one step at a time, because an option may
+//! Abbreviations are taken when only one option fits. A switch takes a truth (`--master=false`), as it does in
+//! a file; uWSGI's command line refuses every value there. Pure, one step at a time, because an option may
 //! declare others while it is read.
 
-use crate::options::{self, Arg, FACTS, Fact};
+use crate::options::{self, Arg, FACTS, Fact, Kind};
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,13 @@ pub enum ArgvError {
     /// `--name=value`.
     #[error("option --{0} takes no value on the command line")]
     Unwanted(String),
+    /// `--name=value` of a switch.
+    #[error("option --{0} takes true or false")]
+    NoTruth(String),
 }
+
+/// What a switch takes here. (A file takes any word for true, as uWSGI does.)
+const TRUTHS: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "1", "0"];
 
 /// Walks over the arguments.
 pub struct Argv<'a> {
@@ -107,7 +114,16 @@ impl<'a> Argv<'a> {
         };
         let shown = || String::from_utf8_lossy(name).into_owned();
         let (full, arg) = self.find(name, declared)?;
+        let switch = || {
+            std::str::from_utf8(&full).ok().and_then(|n| self.exact(n)).is_some_and(|f| f.kind == Kind::Bool)
+        };
         let value = match (arg, value) {
+            (Arg::No, Some(said)) if self.ours && switch() => {
+                if !TRUTHS.iter().any(|word| said.eq_ignore_ascii_case(word.as_bytes())) {
+                    return Err(ArgvError::NoTruth(shown()));
+                }
+                Some(said)
+            }
             (Arg::No, Some(_)) => return Err(ArgvError::Unwanted(shown())),
             (Arg::Req, None) => Some(self.argument(|| format!("--{}", shown()))?),
             (_, value) => value,
@@ -153,8 +169,12 @@ mod tests {
     use super::*;
 
     fn read(args: &[&str]) -> Result<Vec<String>, ArgvError> {
+        read_as(args, true)
+    }
+
+    fn read_as(args: &[&str], ours: bool) -> Result<Vec<String>, ArgvError> {
         let args: Vec<Vec<u8>> = args.iter().map(|a| a.as_bytes().to_vec()).collect();
-        let mut argv = Argv::new(&args, true);
+        let mut argv = Argv::new(&args, ours);
         let mut out = Vec::new();
         while let Some(item) = argv.step(&[b"my-own".to_vec()])? {
             let text = |b: Vec<u8>| String::from_utf8(b).unwrap();
@@ -190,6 +210,19 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_takes_a_truth_and_nothing_else() {
+        assert_eq!(
+            read(&["--die-on-term=false", "--vacu=YES", "--master=0", "-M", "--need-app=false"]).unwrap(),
+            ["die-on-term=false", "vacuum=YES", "master=0", "master", "need-app=false"]
+        );
+        assert_eq!(read(&["--die-on-term=flase"]), Err(ArgvError::NoTruth("die-on-term".into())));
+        assert_eq!(read(&["--die-on-term="]), Err(ArgvError::NoTruth("die-on-term".into())));
+        assert_eq!(read(&["--version=1"]), Err(ArgvError::Unwanted("version".into())));
+        // Where the command line is read as uWSGI reads it.
+        assert_eq!(read_as(&["--master=false"], false), Err(ArgvError::Unwanted("master".into())));
+    }
+
+    #[test]
     fn abbreviations_must_be_unique() {
         assert_eq!(
             read(&["--process", "4", "--vacu", "--xm", "f"]).unwrap(),
@@ -199,7 +232,6 @@ mod tests {
         assert_eq!(read(&["--nope"]), Err(ArgvError::Unknown("nope".into())));
         assert_eq!(read(&["--max_requests", "5"]), Err(ArgvError::Unknown("max_requests".into())));
         assert_eq!(read(&["-9"]), Err(ArgvError::UnknownLetter('9')));
-        assert_eq!(read(&["--master=false"]), Err(ArgvError::Unwanted("master".into())));
         assert_eq!(read(&["--chdir"]), Err(ArgvError::Missing("--chdir".into())));
     }
 }

@@ -35,6 +35,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(i.sockets[0].protocol, Protocol::Http);
     assert_eq!(i.sockets[0].address, Address::Tcp { host: String::new(), port: 8000 });
     assert_eq!(i.apps[0].source, AppSource::Module("app".into()));
+    assert_eq!(instance(&["--die-on-term=false"]).on_term, OnTerm::Reload);
     assert_eq!(instance(&["--reload-mercy", "10"]).mercy, 10);
     assert_eq!(instance(&["--worker-reload-mercy", "5", "--reload-mercy", "10"]).mercy, 5);
     assert_eq!(instance(&["--worker-reload-mercy", "5", "--reload-mercy", "0"]).mercy, 5);
