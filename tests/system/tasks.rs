@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 use uswgi_tests::process::{self, alive};
 use uswgi_tests::server::wait_file;
+use uswgi_tests::wait::stays;
 use uswgi_tests::{Request, Site, until};
 
 /// `echo WORD >> order`, in the folder that the test looks at.
@@ -127,6 +128,84 @@ fn a_daemon_outlives_the_last_request_and_not_the_instance() {
     assert_eq!(server.wait().code(), Some(0));
     server.wait_gone();
     until("the daemon's end", || (!alive(daemon)).then_some(()));
+}
+
+/// A command whose shell does not exec what it runs, and whose program finishes something when it is told to end: it
+/// adds its pid to `NAME.pids`, makes `NAME.told`, waits for `NAME.go`, and makes `NAME.done`.
+fn finisher(site: &Site, name: &str) -> String {
+    let hold = site.dir.join("hold");
+    let script = "trap 'echo > $1.told; while ! test -e $1.go; do sleep 0.02; done; echo > $1.done; exit 0' TERM\n\
+                  echo $$ >> $1.pids\nwhile :; do sleep 0.02; done\n";
+    fs::write(hold.join("finisher.sh"), script).unwrap();
+    format!("cd {} && sh finisher.sh {name}; true", hold.display())
+}
+
+fn pids(server: &uswgi_tests::Server, name: &str) -> Vec<i32> {
+    let text = fs::read_to_string(server.dir.join("hold").join(format!("{name}.pids"))).unwrap_or_default();
+    text.lines().map(|line| line.parse().unwrap()).collect()
+}
+
+#[test]
+fn what_a_shell_has_started_finishes_at_a_stop() {
+    let site = Site::probe();
+    let (hold, file) = (site.dir.join("hold"), site.dir.join("hold/file"));
+    let [daemon, job, step] = ["daemon", "job", "step"].map(|name| finisher(&site, name));
+    let mut server = site
+        .option("attach-daemon", daemon)
+        .option("cron", format!("-1 -1 -1 -1 -1 {job}"))
+        .option("touch-exec", format!("{} {step}", file.display()))
+        .option("reload-mercy", 60)
+        .start();
+    touch(&file);
+    let names = ["daemon", "job", "step"];
+    for name in names {
+        wait_file(&hold.join(format!("{name}.pids")));
+    }
+    server.signal(Signal::SIGTERM);
+    for name in names {
+        wait_file(&hold.join(format!("{name}.told")));
+        assert_eq!(pids(&server, name).len(), 1, "{name}");
+        assert!(alive(pids(&server, name)[0]), "{name} is at it");
+    }
+    for name in names {
+        fs::write(hold.join(format!("{name}.go")), "").unwrap();
+    }
+    assert_eq!(server.wait().code(), Some(0));
+    for name in names {
+        assert!(hold.join(format!("{name}.done")).exists(), "{name} was cut off: {}", server.log());
+    }
+    server.wait_gone();
+}
+
+#[test]
+fn what_a_shell_has_started_is_killed_after_the_mercy() {
+    let site = Site::probe();
+    let daemon = finisher(&site, "daemon");
+    let mut server = site.option("attach-daemon", daemon).option("reload-mercy", 1).start();
+    wait_file(&server.dir.join("hold/daemon.pids"));
+    server.signal(Signal::SIGTERM);
+    server.wait_log("the rest of the group of daemon");
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(!alive(pids(&server, "daemon")[0]));
+    server.wait_gone();
+}
+
+#[test]
+fn a_new_daemon_waits_for_what_is_left_of_the_old_one() {
+    let site = Site::probe();
+    let daemon = finisher(&site, "daemon");
+    let mut server = site.option("attach-daemon", daemon).option("reload-mercy", 60).start();
+    let hold = server.dir.join("hold");
+    wait_file(&hold.join("daemon.pids"));
+    server.reload();
+    wait_file(&hold.join("daemon.told"));
+    let only = || pids(&server, "daemon").len() == 1;
+    assert!(stays(Duration::from_secs(1), only), "its successor runs beside it");
+    fs::write(hold.join("daemon.go"), "").unwrap();
+    until("the successor", || (pids(&server, "daemon").len() == 2).then_some(()));
+    assert!(hold.join("daemon.done").exists());
+    server.stop(Signal::SIGTERM);
+    server.wait_gone();
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn run_instance(read: reading::Read, load: master::Load<'_>) -> i32 {
     let reading::Read { mut instance, warnings } = read;
     log::set_style(&instance.log.lines);
     let asap = std::mem::take(&mut instance.tasks.phases.asap);
-    let ran = steps::run_here(&asap, &mut instance);
+    let ran = steps::run_here(&asap, &mut instance, steps::By::Master);
     instance.tasks.phases.asap = asap;
     if let Err(e) = ran {
         log::line(e);

@@ -267,10 +267,10 @@ impl<'a> Master<'a> {
 
     fn signal(&mut self, signal: i32, heard: &mut Vec<Event>) {
         if signal == nix::libc::SIGCHLD {
-            while let Some(reaped) = self.processes.reap_one(heard, |pid| self.tasks.before_reap(pid)) {
-                let Reaped::Other(pid, how) = reaped else { continue };
+            while let Some(reaped) = self.processes.reap_one(heard) {
+                let Reaped::Other { pid, how, group } = reaped else { continue };
                 let mut known = self.logs.reaped(pid, how);
-                self.with_tasks(|tasks, i, events| known |= tasks.reaped(pid, how, i, events));
+                self.with_tasks(|tasks, i, events| known |= tasks.reaped(pid, how, group, i, events));
                 if !known {
                     self.board.count_orphan();
                 }
@@ -352,7 +352,7 @@ impl<'a> Master<'a> {
         let at_exit = self.setup().map(|s| s.instance.clone()).filter(|_| self.served);
         if let Some(mut instance) = at_exit {
             let steps = std::mem::take(&mut instance.tasks.phases.at_exit);
-            crate::steps::run_all(&steps, &mut instance);
+            crate::steps::run_all(&steps, &mut instance, crate::steps::By::Master);
         }
         let vacuum = !self.served || self.setup().is_some_and(|s| s.instance.vacuum);
         if vacuum {

@@ -11,7 +11,7 @@ use nix::sys::socket::{
     setsockopt, sockopt,
 };
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -26,8 +26,15 @@ const AT_A_TIME: usize = 1024;
 pub enum Reaped {
     /// A worker or template.
     Worker,
-    /// Another child: a program beside the workers, or an orphan of the app.
-    Other(i32, Ended),
+    /// Another child: a program beside the workers, or an orphan of the app or of such a program.
+    Other {
+        /// Its pid.
+        pid: i32,
+        /// How it ended.
+        how: Ended,
+        /// Its process group.
+        group: i32,
+    },
 }
 
 /// One process.
@@ -205,11 +212,11 @@ impl Processes {
         self.all.iter().find(|(_, p)| p.pid == Some(pid)).map(|(&id, _)| id)
     }
 
-    /// Reap one process that has ended. `before` is called while its pid is still nobody else's.
+    /// Reap one process that has ended.
     ///
     /// What it said before its end is heard first: a forked worker's pid is known from its hello only,
     /// and the reason of a failed load arrives before the exit code.
-    pub fn reap_one(&mut self, events: &mut Vec<Event>, before: impl FnOnce(i32)) -> Option<Reaped> {
+    pub fn reap_one(&mut self, events: &mut Vec<Event>) -> Option<Reaped> {
         let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         let pid = match waitid(Id::All, peek) {
             Ok(status) => status.pid()?,
@@ -225,9 +232,8 @@ impl Processes {
                 child = self.by_pid(pid.as_raw());
             }
         }
-        if child.is_none() {
-            before(pid.as_raw());
-        }
+        // A zombie still has one.
+        let group = getpgid(Some(pid)).map_or(0, Pid::as_raw);
         let how = match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(_, code)) => Ended::Code(code),
             Ok(WaitStatus::Signaled(_, signal, _)) => Ended::Signal(signal as i32),
@@ -237,7 +243,7 @@ impl Processes {
             self.passing.swap_remove(i);
             return Some(Reaped::Worker);
         }
-        let Some(child) = child else { return Some(Reaped::Other(pid.as_raw(), how)) };
+        let Some(child) = child else { return Some(Reaped::Other { pid: pid.as_raw(), how, group }) };
         if let Some(p) = self.all.get_mut(&child) {
             // From now on the number may be somebody else's.
             p.pid = None;

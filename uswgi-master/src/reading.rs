@@ -11,8 +11,9 @@
 #![forbid(unsafe_code)]
 
 use crate::events::{Events, Woken};
+use crate::steps::{self, By};
 use crate::sys;
-use crate::{ConfigError, log, steps};
+use crate::{ConfigError, log};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe2, read};
@@ -71,7 +72,8 @@ fn run_steps(mut read: Read, begins: impl FnOnce()) -> Answer {
     if i.lazy_apps && !steps.iter().all(|(list, _)| list.is_empty()) {
         begins();
         for (list, here) in &steps {
-            let ran = if *here { steps::run_here(list, i) } else { steps::run(list, i) };
+            let ran =
+                if *here { steps::run_here(list, i, By::Child) } else { steps::run(list, i, By::Child) };
             ran.map_err(|e| e.to_string())?;
         }
     }

@@ -17,7 +17,7 @@ use crate::sockets::{self, Listener, SocketError, When};
 use crate::spawn::{self, SpawnError};
 use crate::stats::{self, StatsError};
 use crate::steer;
-use crate::steps;
+use crate::steps::{self, By};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -179,7 +179,7 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
     let place = steer::reserve()?;
     let shared = Memory::create(&instance.shared)?;
 
-    steps::run_here(&phases.jail, instance)?;
+    steps::run_here(&phases.jail, instance, By::Master)?;
     // What uWSGI opens before it goes into a jail: its pidfile and its log.
     if let Some(path) = instance.pidfile.as_ref().filter(|_| jail.is_some()) {
         made.pidfiles.push(Pidfile::write(path)?);
@@ -226,20 +226,20 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
         made.pidfiles.push(Pidfile::reserve(path)?);
     }
     if nix::unistd::Uid::effective().is_root() {
-        steps::run_here(&phases.as_root, instance)?;
+        steps::run_here(&phases.as_root, instance, By::Master)?;
     }
     target.become_it()?;
     if instance.no_new_privs {
         nix::sys::prctl::set_no_new_privs().map_err(system("no-new-privs"))?;
     }
     logs.start(board.scoreboard())?;
-    steps::run_here(&phases.as_user, instance)?;
+    steps::run_here(&phases.as_user, instance, By::Master)?;
 
     nix::sys::prctl::set_child_subreaper(true).map_err(system("child subreaper"))?;
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let (send, receive) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)
         .map_err(system("hand-over socket"))?;
-    steps::run(&phases.master_start, instance)?;
+    steps::run(&phases.master_start, instance, By::Master)?;
     let listeners = std::mem::take(&mut made.listeners).into_iter().flatten().map(Rc::new).collect();
     Ok(Started {
         events,

@@ -16,12 +16,25 @@ use uswgi_proto::step::{Act, Runner, Step, StepError};
 /// How often a stop signal is looked for while a command runs, in milliseconds.
 const LOOK: u8 = 100;
 
-struct Master<'a>(&'a mut Instance);
+/// Which process runs the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The master itself, at the start and at the end: a stop signal ends what it waits for.
+    Master,
+    /// A forked child with a group of its own: a stop signal goes to the whole group, and the master decides how long
+    /// that may take.
+    Child,
+}
+
+struct Master<'a>(&'a mut Instance, By);
 
 impl Runner for Master<'_> {
     fn exec(&mut self, command: &str) -> io::Result<ExitStatus> {
         // In our session and group: what interrupts the start at a terminal interrupts this too.
         let mut child = sys::program::spawn(&mut tasks::shell(self.0, command), true, false)?;
+        if self.1 == By::Child {
+            return child.wait();
+        }
         let ended = uswgi_proto::instance::pidfd_open(child.id() as i32)?;
         let mut fds = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
         while let Ok(0) | Err(nix::Error::EINTR) = poll(&mut fds, PollTimeout::from(LOOK)) {
@@ -73,14 +86,14 @@ fn placed(step: &Step, i: &Instance) -> Step {
 }
 
 /// Run the steps of a phase, until one fails.
-pub(crate) fn run(steps: &[Step], i: &mut Instance) -> Result<(), StepError> {
-    steps.iter().try_for_each(|step| placed(step, i).run(&mut Master(i)))
+pub(crate) fn run(steps: &[Step], i: &mut Instance, by: By) -> Result<(), StepError> {
+    steps.iter().try_for_each(|step| placed(step, i).run(&mut Master(i, by)))
 }
 
 /// The same in the directory of the start: uWSGI changes to `chdir` after these phases.
-pub(crate) fn run_here(steps: &[Step], i: &mut Instance) -> Result<(), StepError> {
+pub(crate) fn run_here(steps: &[Step], i: &mut Instance, by: By) -> Result<(), StepError> {
     let chdir = i.chdir.take();
-    let ran = run(steps, i);
+    let ran = run(steps, i, by);
     i.chdir = chdir;
     ran
 }
@@ -95,9 +108,9 @@ pub(crate) fn again(i: &Instance) -> [(Vec<Step>, bool); 4] {
 }
 
 /// Run the steps of the end: a failure is said, and the next one runs.
-pub(crate) fn run_all(steps: &[Step], i: &mut Instance) {
+pub(crate) fn run_all(steps: &[Step], i: &mut Instance, by: By) {
     for step in steps {
-        if let Err(e) = run(std::slice::from_ref(step), i) {
+        if let Err(e) = run(std::slice::from_ref(step), i, by) {
             log::line(e);
         }
     }

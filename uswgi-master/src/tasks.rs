@@ -11,7 +11,6 @@ use crate::supervisor::daemons::{DaemonId, Daemons, Heard, Order};
 use crate::supervisor::touched::{TouchOrder, Touched};
 use crate::touch::Touch;
 use crate::{log, privs, spawn, sys, touched};
-use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
@@ -144,28 +143,49 @@ impl Tasks {
         std::mem::take(&mut self.stop_instance)
     }
 
-    /// A process is about to be reaped: its group ends with it while the instance stops.
-    pub fn before_reap(&self, pid: i32) {
-        let ends = self.crons.leaves_a_group(pid) || self.touched.leaves_a_group(pid);
-        if ends || self.daemons.leaves_a_group(pid) {
-            signal(pid, Signal::SIGKILL as i32);
-        }
-    }
-
-    /// A process was reaped that is no worker.
-    pub fn reaped(&mut self, pid: i32, how: Ended, i: &Instance, events: &Events) -> bool {
+    /// A process was reaped that is no worker; whether it is one of these programs, or of their groups.
+    pub fn reaped(&mut self, pid: i32, how: Ended, group: i32, i: &Instance, events: &Events) -> bool {
         let now = Instant::now();
-        let of_cron = self.crons.ended(pid, how, now);
-        let ours = !of_cron.is_empty() || self.daemons.running().any(|(_, p)| p == pid);
+        let others = lives(pid);
+        let of_a_group = self.groups().any(|g| g == group);
+        let of_cron = self.crons.ended(pid, how, others, now);
+        let ours = of_a_group || !of_cron.is_empty();
         self.obey_cron(of_cron, i, events);
-        if let Some(orders) = self.touched.ended(pid, how) {
-            self.obey_touched(orders, i, events);
-            return true;
-        }
-        let orders = self.daemons.hear(Heard::Ended(pid, how), now);
+        let of_touched = self.touched.ended(pid, how, others);
+        let ours = ours || of_touched.is_some();
+        self.obey_touched(of_touched.unwrap_or_default(), i, events);
+        let orders = self.daemons.hear(Heard::Ended(pid, how, others), now);
         let ours = ours || !orders.is_empty();
         self.obey(orders, i, events);
+        self.look_at_groups(i, events);
         ours
+    }
+
+    /// The groups of everything that runs.
+    fn groups(&self) -> impl Iterator<Item = i32> {
+        let daemons = self.daemons.running().map(|(_, pid)| pid).chain(self.daemons.headless());
+        daemons.chain(self.crons.groups()).chain(self.touched.groups())
+    }
+
+    fn headless(&self) -> impl Iterator<Item = i32> {
+        self.daemons.headless().chain(self.crons.headless()).chain(self.touched.headless())
+    }
+
+    /// Whether something waits for the end of a group that nobody leads any more.
+    fn waits_for_groups(&self) -> bool {
+        self.daemons.headless().next().is_some() || self.crons.waits() || self.touched.waits()
+    }
+
+    /// The last one of a group is mostly our child, as nobody else is its parent any more. One that is not, or that
+    /// leaves its group, is noticed by the next look.
+    fn look_at_groups(&mut self, i: &Instance, events: &Events) {
+        let gone: Vec<i32> = self.headless().filter(|&group| !lives(group)).collect();
+        for group in gone {
+            self.crons.gone(group);
+            self.touched.gone(group);
+            let orders = self.daemons.hear(Heard::Gone(group), Instant::now());
+            self.obey(orders, i, events);
+        }
     }
 
     /// A program has written something.
@@ -180,7 +200,8 @@ impl Tasks {
 
     /// When [`Tasks::tick`] is wanted; the clock has a timer of its own.
     pub fn deadline(&self) -> Option<Instant> {
-        let look = (self.daemons.watched().next().is_some()).then_some(self.next_look);
+        let looks = self.daemons.watched().next().is_some() || self.waits_for_groups();
+        let look = looks.then_some(self.next_look);
         [self.daemons.next_deadline(), self.crons.next_deadline(), self.touched.next_deadline(), look]
             .into_iter()
             .flatten()
@@ -193,6 +214,7 @@ impl Tasks {
         let mut orders = self.daemons.hear(Heard::Tick, now);
         if self.next_look <= now {
             self.next_look = now + COARSE;
+            self.look_at_groups(i, events);
             for id in self.touched() {
                 orders.extend(self.daemons.hear(Heard::Touched(id), now));
             }
@@ -269,7 +291,7 @@ impl Tasks {
                     Heard::Pidfile(id, pidfile.and_then(living))
                 }
                 Order::Signal(pid, number) => {
-                    signal(pid, number);
+                    self.signal(pid, number);
                     continue;
                 }
                 Order::StopInstance => {
@@ -330,6 +352,14 @@ impl Tasks {
         Ok(writer)
     }
 
+    /// To the group of a process; one that leads none gets it alone, unless it was reaped.
+    fn signal(&self, pid: i32, number: i32) {
+        // By number: real-time signals have no name in nix.
+        if sys::kill(-pid, number).is_err() && !self.headless().any(|group| group == pid) {
+            let _ = sys::kill(pid, number);
+        }
+    }
+
     fn obey_touched(&mut self, orders: Vec<TouchOrder>, i: &Instance, events: &Events) {
         for order in orders {
             match order {
@@ -343,7 +373,7 @@ impl Tasks {
                         }
                     }
                 }
-                TouchOrder::Signal(pid, number) => signal(pid, number),
+                TouchOrder::Signal(pid, number) => self.signal(pid, number),
                 TouchOrder::Log(line) => log::line(line),
             }
         }
@@ -360,17 +390,18 @@ impl Tasks {
                     };
                     answer.into_iter().rev().for_each(|o| orders.push_front(o));
                 }
-                CronOrder::Signal(pid, number) => signal(pid, number),
+                CronOrder::Signal(pid, number) => self.signal(pid, number),
                 CronOrder::Log(line) => log::line(line),
             }
         }
     }
 }
 
-/// To the group of a process; one that leads none gets it alone.
-fn signal(pid: i32, number: i32) {
-    // By number: real-time signals have no name in nix.
-    if sys::kill(-pid, number).is_err() {
-        let _ = sys::kill(pid, number);
+/// Whether anybody is in the group that a process leads or has led. Its number is nobody else's as long as it is so.
+fn lives(group: i32) -> bool {
+    match sys::kill(-group, 0) {
+        Ok(()) => true,
+        // Somebody is there, of another user.
+        Err(e) => e.raw_os_error() == Some(nix::libc::EPERM),
     }
 }

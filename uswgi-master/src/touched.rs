@@ -55,7 +55,7 @@ fn carry_out(steps: &[Step], i: &Instance) -> i32 {
             if sys::stop_is_pending() {
                 break;
             }
-            steps::run_all(std::slice::from_ref(step), &mut i);
+            steps::run_all(std::slice::from_ref(step), &mut i, steps::By::Child);
         }
     });
     i32::from(catch_unwind(all).is_err())

@@ -1,5 +1,8 @@
 //! Jobs of the clock: when each is due, whether it may start, when a run is killed.
 //!
+//! A run whose command leaves others of its group behind is over, but they are not forgotten: they share its harakiri,
+//! and end with the instance.
+//!
 //! Pure: the wall clock is a number that the caller gives, and so is the local time of a minute. It must
 //! never look at a minute twice (a job runs at most once in each), and never wake anybody before a job
 //! is due.
@@ -10,6 +13,7 @@
 //! them twice.
 
 use super::Ended;
+use super::stop::UNKILLABLE;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::{Job, Schedule};
@@ -71,7 +75,7 @@ pub type RunId = u64;
 pub enum CronOrder {
     /// Start this command, and answer with [`Crons::started`] or [`Crons::failed`].
     Start(RunId, String),
-    /// Signal to the group of this process; it has not been reaped.
+    /// Signal to the group of this process; somebody in it has not been reaped.
     Signal(i32, i32),
     /// A line for the log.
     Log(String),
@@ -83,6 +87,10 @@ struct Run {
     pid: Option<i32>,
     began: Instant,
     kill_at: Option<Instant>,
+    /// When a group that was sent SIGKILL is not waited for any more.
+    give_up_at: Option<Instant>,
+    /// The command has ended; others of its group live.
+    headless: bool,
 }
 
 /// All jobs of an instance, and their runs.
@@ -115,15 +123,19 @@ impl Crons {
                 continue;
             }
             *ran = Some(minute);
-            let running = self.runs.values().filter(|r| r.job.command == job.command).count();
+            let of = |r: &&Run| r.job.command == job.command && !r.headless;
+            let running = self.runs.values().filter(of).count();
             if (job.unique && running > 0) || running >= MOST_RUNS {
                 out.push(CronOrder::Log(format!("cron {:?} still runs: not started again", job.command)));
                 continue;
             }
             self.last += 1;
             let kill_at = (job.harakiri > 0).then(|| now + Duration::from_secs(job.harakiri.into()));
-            self.runs.insert(self.last, Run { job: job.clone(), pid: None, began: now, kill_at });
-            out.push(CronOrder::Start(self.last, job.command.clone()));
+            let (job, pid, headless) = (job.clone(), None, false);
+            let run = Run { job, pid, began: now, kill_at, give_up_at: None, headless };
+            let command = run.job.command.clone();
+            self.runs.insert(self.last, run);
+            out.push(CronOrder::Start(self.last, command));
         }
         out
     }
@@ -149,13 +161,40 @@ impl Crons {
         vec![CronOrder::Log(format!("cron {:?} cannot be started: {why}", run.job.command))]
     }
 
-    /// A process was reaped that may be a run.
-    pub fn ended(&mut self, pid: i32, how: Ended, now: Instant) -> Vec<CronOrder> {
-        let Some((&id, run)) = self.runs.iter().find(|(_, r)| r.pid == Some(pid)) else { return Vec::new() };
+    /// A process was reaped that may be a run; `others`: of its group live.
+    pub fn ended(&mut self, pid: i32, how: Ended, others: bool, now: Instant) -> Vec<CronOrder> {
+        let ours = |r: &Run| r.pid == Some(pid) && !r.headless;
+        let Some((&id, run)) = self.runs.iter_mut().find(|(_, r)| ours(r)) else { return Vec::new() };
         let took = now.saturating_duration_since(run.began).as_secs();
         let line = format!("cron {:?} (pid {pid}) {how} after {took} s", run.job.command);
-        self.runs.remove(&id);
+        if others {
+            run.headless = true;
+            // What was sent SIGKILL with it needs a moment.
+            run.give_up_at = run.give_up_at.map(|_| now + UNKILLABLE);
+        } else {
+            self.runs.remove(&id);
+        }
         vec![CronOrder::Log(line)]
+    }
+
+    /// The groups of all runs.
+    pub fn groups(&self) -> impl Iterator<Item = i32> {
+        self.runs.values().filter_map(|r| r.pid)
+    }
+
+    /// Groups whose leader has ended: [`Crons::gone`] is to be told of each.
+    pub fn headless(&self) -> impl Iterator<Item = i32> {
+        self.runs.values().filter(|r| r.headless).filter_map(|r| r.pid)
+    }
+
+    /// Whether something waits for the end of such a group.
+    pub fn waits(&self) -> bool {
+        self.runs.values().any(|r| r.headless && (r.kill_at.is_some() || r.give_up_at.is_some()))
+    }
+
+    /// Nobody of the group that this process led is there any more.
+    pub fn gone(&mut self, pid: i32) {
+        self.runs.retain(|_, r| !(r.headless && r.pid == Some(pid)));
     }
 
     /// Runs that are beyond their harakiri or their mercy.
@@ -166,6 +205,7 @@ impl Crons {
                 && at <= now
             {
                 run.kill_at = None;
+                run.give_up_at = Some(now + UNKILLABLE);
                 let took = now.saturating_duration_since(run.began).as_secs();
                 out.push(CronOrder::Log(format!(
                     "cron {:?} (pid {pid}) has run for {took} s: killed",
@@ -174,12 +214,14 @@ impl Crons {
                 out.push(CronOrder::Signal(pid, nix::libc::SIGKILL));
             }
         }
+        self.runs.retain(|_, r| !(r.headless && r.give_up_at.is_some_and(|at| at <= now)));
         out
     }
 
     /// When [`Crons::expire`] is wanted.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.runs.values().filter(|r| r.pid.is_some()).filter_map(|r| r.kill_at).min()
+        let at = |r: &Run| r.kill_at.or(r.give_up_at.filter(|_| r.headless));
+        self.runs.values().filter(|r| r.pid.is_some()).filter_map(at).min()
     }
 
     /// The instance stops: what runs is told to end, and killed after the mercy.
@@ -188,7 +230,9 @@ impl Crons {
         let mut out = Vec::new();
         for run in self.runs.values_mut() {
             let end = now + mercy;
-            run.kill_at = Some(run.kill_at.map_or(end, |at| at.min(end)));
+            if run.give_up_at.is_none() {
+                run.kill_at = Some(run.kill_at.map_or(end, |at| at.min(end)));
+            }
             if let Some(pid) = run.pid.filter(|_| first) {
                 out.push(CronOrder::Signal(pid, nix::libc::SIGTERM));
             }
@@ -201,14 +245,10 @@ impl Crons {
         self.runs.is_empty()
     }
 
-    /// Whether a process that has ended and is not reaped yet leaves a group behind that is to end too.
-    pub fn leaves_a_group(&self, pid: i32) -> bool {
-        self.stopping && self.runs.values().any(|r| r.pid == Some(pid))
-    }
-
     /// Every job: command, schedule, unique, and pid and start of a run.
     pub fn jobs(&self) -> impl Iterator<Item = (&Job, Option<i32>)> {
-        let pid = |job: &Job| self.runs.values().find(|r| r.job.command == job.command).and_then(|r| r.pid);
+        let of = |r: &&Run, job: &Job| r.job.command == job.command && !r.headless;
+        let pid = move |job: &Job| self.runs.values().find(|r| of(r, job)).and_then(|r| r.pid);
         self.jobs.iter().map(move |(job, _)| (job, pid(job)))
     }
 }

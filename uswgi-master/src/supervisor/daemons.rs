@@ -12,8 +12,12 @@
 //! * A *smart* daemon is known by its pidfile. A living one is adopted, not started; it outlives reloads
 //!   and the instance. Its pidfile is looked at each second.
 //! * To stop is its signal to its group, again each second, and SIGKILL after the mercy.
+//! * Whoever leads a group may end before the others in it (a shell that does not exec what it runs). They keep what is
+//!   left of the mercy, and nothing takes their place before they are gone. Where the leader ended by itself, the others
+//!   are told to end too. (uWSGI does not wait for them.)
 
 use super::Ended;
+use super::stop::UNKILLABLE;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::Daemon;
@@ -35,8 +39,10 @@ pub enum Heard {
     Started(DaemonId, i32),
     /// Answer to [`Order::Start`].
     StartFailed(DaemonId, String),
-    /// A process was reaped that may be one of them, or its launcher.
-    Ended(i32, Ended),
+    /// A process was reaped that may be one of them, or its launcher; whether others of its group live.
+    Ended(i32, Ended, bool),
+    /// Nobody of the group that this process led is there any more.
+    Gone(i32),
     /// Answer to [`Order::Look`]: the living process that the pidfile names.
     Pidfile(DaemonId, Option<i32>),
     /// One of its files was touched.
@@ -50,7 +56,7 @@ pub enum Heard {
 pub enum Order {
     /// Start it, and answer.
     Start(DaemonId),
-    /// Signal to the group of this process; it has not been reaped.
+    /// Signal to the group of this process; somebody in it has not been reaped.
     Signal(i32, i32),
     /// Read its pidfile, and answer.
     Look(DaemonId),
@@ -80,7 +86,20 @@ enum State {
         look_at: Instant,
     },
     /// Told to end.
-    Leaving { pid: i32, signal: i32, again_at: Instant, kill_at: Instant, killed: bool },
+    Leaving(Leaving),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Leaving {
+    pid: i32,
+    signal: i32,
+    again_at: Instant,
+    kill_at: Instant,
+    killed: bool,
+    /// The process itself has ended; others of its group have not.
+    headless: bool,
+    /// Its end was its own: it is started again.
+    back: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -191,8 +210,8 @@ impl Daemons {
     pub fn stop_at_once(&mut self, now: Instant) -> Vec<Order> {
         let mut out = self.stop(now);
         for e in self.all.values_mut() {
-            if let State::Leaving { kill_at, .. } = &mut e.state {
-                *kill_at = self.now;
+            if let State::Leaving(l) = &mut e.state {
+                l.kill_at = l.kill_at.min(self.now);
             }
         }
         out.extend(self.hear(Heard::Tick, now));
@@ -219,9 +238,12 @@ impl Daemons {
         self.all.values().filter_map(|e| Some((e.spec.command.as_str(), e.pid()?)))
     }
 
-    /// Whether a process that has ended and is not reaped yet leaves a group behind that is to end too.
-    pub fn leaves_a_group(&self, pid: i32) -> bool {
-        self.all.values().any(|e| matches!(e.state, State::Leaving { pid: p, .. } if p == pid))
+    /// Groups whose leader has ended: [`Heard::Gone`] is wanted for each.
+    pub fn headless(&self) -> impl Iterator<Item = i32> {
+        self.all.values().filter_map(|e| match e.state {
+            State::Leaving(Leaving { pid, headless: true, .. }) => Some(pid),
+            _ => None,
+        })
     }
 
     /// Take what happened; the orders are to be carried out in this order.
@@ -236,7 +258,13 @@ impl Daemons {
                 }
                 self.again(id);
             }
-            Heard::Ended(pid, how) => self.ended(pid, how),
+            Heard::Ended(pid, how, others) => self.ended(pid, how, others),
+            Heard::Gone(pid) => {
+                let of = |e: &Entry| matches!(&e.state, State::Leaving(l) if l.headless && l.pid == pid);
+                if let Some((&id, _)) = self.all.iter().find(|(_, e)| of(e)) {
+                    self.gone(id);
+                }
+            }
             Heard::Pidfile(id, pid) => self.seen(id, pid),
             Heard::Touched(id) => self.touched(id),
             Heard::Tick => {}
@@ -247,16 +275,17 @@ impl Daemons {
 
     /// When [`Heard::Tick`] is wanted; None: not before something else happens.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let deadline = |e: &Entry| match e.state {
-            State::Waiting(at) | State::Smart { look_at: at, .. } => Some(at),
-            State::Leaving { killed: false, again_at, kill_at, .. } => Some(again_at.min(kill_at)),
-            State::Leaving { .. } | State::Starting | State::Running(_) => None,
+        let deadline = |e: &Entry| match &e.state {
+            State::Waiting(at) | State::Smart { look_at: at, .. } => Some(*at),
+            State::Leaving(l) => l.deadline(),
+            State::Starting | State::Running(_) => None,
         };
         self.all.values().filter_map(deadline).filter(|&at| at > self.now).min()
     }
 
     fn due(&mut self) {
-        let leaving = self.all.values().any(|e| matches!(e.state, State::Leaving { .. }));
+        self.give_up();
+        let leaving = self.all.values().any(|e| matches!(e.state, State::Leaving(_)));
         if self.begun && !self.stopping && !leaving {
             for spec in std::mem::take(&mut self.next) {
                 self.last += 1;
@@ -281,18 +310,35 @@ impl Daemons {
                     *look_at = now + SECOND;
                     self.out.push(Order::Look(id));
                 }
-                State::Leaving { pid, kill_at, killed, .. } if !*killed && *kill_at <= now => {
-                    *killed = true;
-                    let line = format!("daemon {:?} (pid {pid}) did not end: killed", e.spec.command);
+                State::Leaving(l) if !l.killed && l.kill_at <= now => {
+                    (l.killed, l.kill_at) = (true, now);
+                    let who = if l.headless { "the rest of the group of daemon" } else { "daemon" };
+                    let line = format!("{who} {:?} (pid {}) did not end: killed", e.spec.command, l.pid);
                     self.out.push(Order::Log(line));
-                    self.out.push(Order::Signal(*pid, nix::libc::SIGKILL));
+                    self.out.push(Order::Signal(l.pid, nix::libc::SIGKILL));
                 }
-                State::Leaving { pid, signal, again_at, killed, .. } if !*killed && *again_at <= now => {
-                    *again_at = now + SECOND;
-                    self.out.push(Order::Signal(*pid, *signal));
+                // The others were told together with it, or when it had ended.
+                State::Leaving(l) if !l.killed && !l.headless && l.again_at <= now => {
+                    l.again_at = now + SECOND;
+                    self.out.push(Order::Signal(l.pid, l.signal));
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Groups that SIGKILL did not end.
+    fn give_up(&mut self) {
+        let late = |e: &Entry| match &e.state {
+            State::Leaving(l) => l.headless && l.given_up().is_some_and(|at| at <= self.now),
+            _ => false,
+        };
+        let late: Vec<DaemonId> = self.all.iter().filter(|(_, e)| late(e)).map(|(&id, _)| id).collect();
+        for id in late {
+            let line =
+                format!("what daemon {:?} started cannot be killed; it is left", self.all[&id].spec.command);
+            self.out.push(Order::Log(line));
+            self.gone(id);
         }
     }
 
@@ -309,18 +355,22 @@ impl Daemons {
         };
     }
 
-    fn ended(&mut self, pid: i32, how: Ended) {
+    fn ended(&mut self, pid: i32, how: Ended, others: bool) {
+        let now = self.now;
         let of = |e: &Entry| match e.state {
-            State::Running(p) | State::Leaving { pid: p, .. } => p == pid,
+            State::Running(p) | State::Leaving(Leaving { pid: p, headless: false, .. }) => p == pid,
             State::Smart { launcher, pid: daemon, .. } => launcher == Some(pid) || daemon == Some(pid),
             _ => false,
         };
         let Some((&id, e)) = self.all.iter_mut().find(|(_, e)| of(e)) else { return };
         let line = format!("daemon {:?} (pid {pid}) {how}", e.spec.command);
         match &mut e.state {
-            State::Leaving { .. } => {
-                self.all.remove(&id);
+            State::Leaving(l) if others => {
+                l.headless = true;
+                // What was sent SIGKILL with it needs a moment.
+                l.kill_at = if l.killed { now } else { l.kill_at };
             }
+            State::Leaving(_) => self.gone(id),
             State::Smart { launcher, pid: daemon, died, look_at } => {
                 if *launcher == Some(pid) {
                     *launcher = None;
@@ -331,16 +381,41 @@ impl Daemons {
                 if *daemon == Some(pid) {
                     *daemon = None;
                     *died = true;
-                    *look_at = self.now;
+                    *look_at = now;
                     self.out.push(Order::Log(line));
                     self.controls(id);
                 }
+            }
+            _ if others => {
+                self.out.push(Order::Log(format!("{line}; the rest of its group is to end too")));
+                let signal = e.spec.stop_signal;
+                // A file that was touched has told them already.
+                self.out.extend((!e.touched).then_some(Order::Signal(pid, signal)));
+                let kill_at = now + self.mercy;
+                e.state = State::Leaving(Leaving {
+                    pid,
+                    signal,
+                    again_at: now,
+                    kill_at,
+                    killed: false,
+                    headless: true,
+                    back: true,
+                });
+                self.controls(id);
             }
             _ => {
                 self.out.push(Order::Log(line));
                 self.controls(id);
                 self.again(id);
             }
+        }
+    }
+
+    /// Nobody of one that was leaving is left.
+    fn gone(&mut self, id: DaemonId) {
+        match self.all.get(&id).map(|e| &e.state) {
+            Some(State::Leaving(Leaving { back: true, .. })) => self.again(id),
+            _ => drop(self.all.remove(&id)),
         }
     }
 
@@ -416,7 +491,7 @@ impl Daemons {
 
     fn touched(&mut self, id: DaemonId) {
         let Some(e) = self.all.get_mut(&id) else { return };
-        let (Some(pid), false) = (e.pid(), matches!(e.state, State::Leaving { .. })) else { return };
+        let (Some(pid), false) = (e.pid(), matches!(e.state, State::Leaving(_))) else { return };
         e.touched = true;
         let line = format!("daemon {:?} (pid {pid}) is restarted: its file was touched", e.spec.command);
         self.out.push(Order::Log(line));
@@ -440,14 +515,22 @@ impl Daemons {
     fn leave(&mut self, id: DaemonId, signal: i32) {
         let now = self.now;
         let Some(e) = self.all.get_mut(&id) else { return };
-        match e.state {
+        match &mut e.state {
             State::Running(pid) => {
+                let (pid, kill_at) = (*pid, now + self.mercy);
                 let line = format!("daemon {:?} (pid {pid}) is told to end", e.spec.command);
                 self.out.push(Order::Log(line));
-                e.state =
-                    State::Leaving { pid, signal, again_at: now, kill_at: now + self.mercy, killed: false };
+                e.state = State::Leaving(Leaving {
+                    pid,
+                    signal,
+                    again_at: now,
+                    kill_at,
+                    killed: false,
+                    headless: false,
+                    back: false,
+                });
             }
-            State::Leaving { .. } => {}
+            State::Leaving(l) => l.back = false,
             _ => drop(self.all.remove(&id)),
         }
     }
@@ -456,9 +539,25 @@ impl Daemons {
 impl Entry {
     fn pid(&self) -> Option<i32> {
         match self.state {
-            State::Running(pid) | State::Leaving { pid, .. } => Some(pid),
+            State::Running(pid) | State::Leaving(Leaving { pid, headless: false, .. }) => Some(pid),
             State::Smart { pid, .. } => pid,
-            State::Waiting(_) | State::Starting => None,
+            State::Waiting(_) | State::Starting | State::Leaving(_) => None,
+        }
+    }
+}
+
+impl Leaving {
+    /// When a group that was sent SIGKILL is not waited for any more.
+    fn given_up(&self) -> Option<Instant> {
+        self.killed.then(|| self.kill_at + UNKILLABLE)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match (self.killed, self.headless) {
+            (false, false) => Some(self.again_at.min(self.kill_at)),
+            (false, true) => Some(self.kill_at),
+            (true, true) => self.given_up(),
+            (true, false) => None,
         }
     }
 }

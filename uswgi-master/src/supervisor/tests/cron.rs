@@ -109,7 +109,7 @@ proptest! {
                     if let CronOrder::Start(id, _) = order {
                         ran.push(minute);
                         crons.started(id, 7);
-                        crons.ended(7, Ended::Code(0), now);
+                        crons.ended(7, Ended::Code(0), false, now);
                     }
                 }
                 crons.replace(&[job(s)]);
@@ -135,7 +135,7 @@ fn a_unique_job_does_not_start_while_it_runs() {
         crons.started(1, 70);
         let orders = crons.clock(11, now, &utc);
         assert_eq!(starts(&orders), usize::from(!unique), "{orders:?}");
-        crons.ended(70, Ended::Code(0), now);
+        crons.ended(70, Ended::Code(0), false, now);
         assert_eq!(starts(&crons.clock(12, now, &utc)), 1);
     }
 }
@@ -164,13 +164,13 @@ fn harakiri_and_the_stop_kill_a_run() {
     assert!(crons.expire(now + Duration::from_secs(4)).is_empty());
     assert!(crons.expire(now + Duration::from_secs(5)).contains(&CronOrder::Signal(70, 9)));
     assert_eq!(crons.next_deadline(), None, "once");
-    crons.ended(70, Ended::Signal(9), now);
+    crons.ended(70, Ended::Signal(9), false, now);
     crons.clock(11, now, &utc);
     crons.started(2, 71);
     assert_eq!(crons.stop(Duration::from_secs(3), now), [CronOrder::Signal(71, 15)]);
     assert!(crons.expire(now + Duration::from_secs(3)).contains(&CronOrder::Signal(71, 9)));
-    assert!(crons.leaves_a_group(71) && !crons.is_gone());
-    crons.ended(71, Ended::Signal(9), now);
+    assert!(!crons.is_gone());
+    crons.ended(71, Ended::Signal(9), false, now);
     assert!(crons.is_gone());
     assert_eq!(starts(&crons.clock(12, now, &utc)), 0);
     assert_eq!(crons.next_minute(12, &utc), None);
@@ -182,4 +182,31 @@ fn a_job_that_hangs_does_not_fill_the_machine() {
     crons.replace(&[job(ALWAYS)]);
     let started: usize = (0..500).map(|m| starts(&crons.clock(m, Instant::now(), &utc))).sum();
     assert_eq!(started, 64);
+}
+
+#[test]
+fn what_a_command_leaves_shares_its_harakiri_and_ends_with_the_instance() {
+    let (mut crons, now) = (Crons::default(), Instant::now());
+    let seconds = Duration::from_secs;
+    crons.replace(&[Job { unique: true, ..job(ALWAYS) }, Job { harakiri: 5, ..job(ALWAYS) }]);
+    crons.clock(1, now, &utc);
+    crons.started(1, 70);
+    crons.started(2, 80);
+    crons.ended(70, Ended::Code(0), true, now);
+    crons.ended(80, Ended::Code(0), true, now);
+    assert_eq!(crons.headless().collect::<Vec<_>>(), [70, 80]);
+    assert!(crons.jobs().all(|(_, pid)| pid.is_none()), "the commands have ended");
+    assert_eq!(crons.next_deadline(), Some(now + seconds(5)));
+    assert!(crons.expire(now + seconds(5)).contains(&CronOrder::Signal(80, 9)));
+    crons.gone(80);
+    assert!(!crons.waits(), "nobody waits for the other one");
+    assert_eq!(starts(&crons.clock(2, now, &utc)), 2, "nor does it hold its job up");
+    crons.ended(71, Ended::Code(0), false, now);
+    assert_eq!(crons.stop(seconds(3), now), [CronOrder::Signal(70, 15)]);
+    assert!(crons.waits());
+    assert!(crons.expire(now + seconds(3)).contains(&CronOrder::Signal(70, 9)));
+    assert!(crons.headless().eq([70]));
+    assert_eq!(crons.next_deadline(), Some(now + seconds(8)));
+    assert_eq!(crons.expire(now + seconds(8)), [], "left");
+    assert!(crons.headless().next().is_none());
 }

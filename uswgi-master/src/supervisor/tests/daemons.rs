@@ -22,6 +22,8 @@ struct World {
     now: Instant,
     next_pid: i32,
     alive: BTreeMap<i32, DaemonId>,
+    /// Groups that others than their leader live in.
+    groups: BTreeSet<i32>,
     /// What the pidfile of each command names.
     pidfiles: BTreeMap<String, i32>,
     signals: Vec<(i32, i32)>,
@@ -38,6 +40,7 @@ impl World {
             now,
             next_pid: 100,
             alive: BTreeMap::new(),
+            groups: BTreeSet::new(),
             pidfiles: BTreeMap::new(),
             signals: Vec::new(),
             starts: Vec::new(),
@@ -68,7 +71,9 @@ impl World {
                     answers.push(Heard::Started(id, self.next_pid));
                 }
                 Order::Signal(pid, signal) => {
-                    let known = self.alive.contains_key(&pid) || self.pidfiles.values().any(|p| *p == pid);
+                    let known = self.alive.contains_key(&pid)
+                        || self.groups.contains(&pid)
+                        || self.pidfiles.values().any(|p| *p == pid);
                     assert!(known, "signal {signal} to {pid}, which is gone");
                     self.signals.push((pid, signal));
                 }
@@ -93,7 +98,19 @@ impl World {
     fn end(&mut self, pid: i32) {
         self.alive.remove(&pid);
         self.pidfiles.retain(|_, p| *p != pid);
-        self.hear(Heard::Ended(pid, Ended::Code(0)));
+        self.hear(Heard::Ended(pid, Ended::Code(0), self.groups.contains(&pid)));
+    }
+
+    /// The shell ends, what it has started does not.
+    fn end_alone(&mut self, pid: i32) {
+        self.groups.insert(pid);
+        self.end(pid);
+    }
+
+    fn end_group(&mut self, pid: i32) {
+        assert!(self.daemons.headless().any(|group| group == pid), "nobody waits for {pid}");
+        self.groups.remove(&pid);
+        self.hear(Heard::Gone(pid));
     }
 
     /// Let time pass, waking up exactly when it is wanted.
@@ -182,11 +199,62 @@ fn stop_is_the_signal_each_second_and_sigkill_after_the_mercy() {
     w.obey(orders);
     w.pass(10);
     assert_eq!(w.signals, [(101, 2), (101, 2), (101, 2), (101, 9)]);
-    assert!(!w.daemons.is_gone() && w.daemons.leaves_a_group(101));
+    assert!(!w.daemons.is_gone());
     w.end(101);
     assert!(w.daemons.is_gone());
     w.pass(600);
     assert_eq!(w.starts.len(), 1, "nothing starts while the instance stops");
+}
+
+#[test]
+fn what_a_shell_has_started_keeps_the_mercy_after_the_shell() {
+    let mut w = World::begun(&[spec("a"), spec("b")]);
+    let orders = w.daemons.stop(w.now);
+    w.obey(orders);
+    w.end_alone(101);
+    w.end_alone(102);
+    w.pass(2);
+    assert_eq!(w.signals, [(101, 15), (102, 15)], "told once, with its leader");
+    assert!(!w.daemons.is_gone() && w.daemons.running().next().is_none());
+    w.end_group(101);
+    assert!(!w.daemons.is_gone());
+    w.pass(1);
+    assert_eq!(w.signals[2..], [(102, 9)], "the mercy is over");
+    w.pass(4);
+    assert!(!w.daemons.is_gone());
+    w.pass(1);
+    assert!(w.daemons.is_gone(), "what SIGKILL does not end is left");
+    assert!(w.log.iter().any(|l| l.contains("cannot be killed")), "{:?}", w.log);
+}
+
+#[test]
+fn nothing_starts_beside_what_is_left_of_the_one_before() {
+    let mut w = World::begun(&[spec("a")]);
+    w.pass(60);
+    w.end_alone(101);
+    assert_eq!(w.signals, [(101, 15)]);
+    w.pass(2);
+    assert_eq!(w.starts.len(), 1);
+    w.end_group(101);
+    assert_eq!(w.starts.len(), 2, "now");
+    // Touched: told once. It does not end: killed after the mercy, and its successor starts then.
+    w.signals.clear();
+    w.hear(Heard::Touched(w.alive[&102]));
+    w.end_alone(102);
+    assert_eq!(w.signals, [(102, 15)]);
+    w.pass(3);
+    assert_eq!(w.signals[1..], [(102, 9)]);
+    assert_eq!(w.starts.len(), 2);
+    w.end_group(102);
+    assert_eq!(w.starts.len(), 3);
+    // A reload meanwhile: the one of its configuration starts, and no other.
+    w.end_alone(103);
+    let orders = w.daemons.replace(&[spec("new")], Duration::from_secs(3), w.now);
+    w.obey(orders);
+    assert_eq!(w.starts.len(), 3);
+    w.end_group(103);
+    w.pass(600);
+    assert_eq!(w.starts[3..].iter().map(|s| s.0.as_str()).collect::<Vec<_>>(), ["new"]);
 }
 
 #[test]
@@ -272,7 +340,7 @@ proptest! {
     /// it), no deadline has passed, a daemon is never started twice in the same second after it died at
     /// once, and a stop leaves nothing but smart ones.
     #[test]
-    fn books_balance(steps in prop::collection::vec((0u8..6, 0usize..8, 0u64..8), 0..80)) {
+    fn books_balance(steps in prop::collection::vec((0u8..8, 0usize..8, 0u64..8), 0..80)) {
         let specs = || vec![spec("a"), smart("s"), Daemon { daemonize: true, ..smart("f") }];
         let mut w = World::begun(&specs());
         for (what, which, seconds) in steps {
@@ -291,12 +359,17 @@ proptest! {
                 }
                 (3, _) => drop(w.pidfiles.insert("s".into(), 900 + seconds as i32)),
                 (4, _) => drop(w.pidfiles.remove("s")),
+                (5, Some(pid)) => w.end_alone(pid),
+                (6, _) => {
+                    let group = w.daemons.headless().next();
+                    group.into_iter().for_each(|group| w.end_group(group));
+                }
                 _ => w.pass(seconds),
             }
             let plain: Vec<i32> = w.daemons.running().filter(|(c, _)| *c == "a").map(|(_, p)| p).collect();
             let distinct: BTreeSet<i32> = plain.iter().copied().collect();
             prop_assert_eq!(plain.len(), distinct.len());
-            prop_assert!(plain.len() <= 1);
+            prop_assert!(plain.len() + w.daemons.headless().count() <= 1);
         }
         let orders = w.daemons.stop(w.now);
         w.obey(orders);

@@ -24,12 +24,12 @@ fn a_file_runs_once_at_a_time_and_no_touch_is_lost() {
     for _ in 0..3 {
         assert!(told(&t.touch(Path::new("/a")), "/a starts still runs"));
     }
-    assert_eq!(t.ended(9, Ended::Code(0)), None, "somebody else's");
-    assert_eq!(t.ended(7, Ended::Code(0)), Some(vec![start("/a")]), "once more, for all three");
+    assert_eq!(t.ended(9, Ended::Code(0), false), None, "somebody else's");
+    assert_eq!(t.ended(7, Ended::Code(0), false), Some(vec![start("/a")]), "once more, for all three");
     t.started(Path::new("/a"), 10);
-    assert_eq!(t.ended(10, Ended::Code(0)), Some(vec![]));
+    assert_eq!(t.ended(10, Ended::Code(0), false), Some(vec![]));
     assert!(!t.is_gone());
-    assert!(told(&t.ended(8, Ended::Signal(11)).unwrap(), "(pid 8) was killed by SIGSEGV"));
+    assert!(told(&t.ended(8, Ended::Signal(11), false).unwrap(), "(pid 8) was killed by SIGSEGV"));
     assert!(t.is_gone());
 }
 
@@ -49,7 +49,6 @@ fn a_stop_tells_it_to_end_kills_it_after_the_mercy_and_starts_nothing() {
     t.started(Path::new("/a"), 7);
     t.touch(Path::new("/a"));
     assert_eq!(t.next_deadline(), None);
-    assert!(!t.leaves_a_group(7));
     let mercy = Duration::from_secs(3);
     assert_eq!(t.stop(mercy, now), [TouchOrder::Signal(7, 15)]);
     assert_eq!(t.stop(mercy, now + mercy), [], "told once");
@@ -58,7 +57,26 @@ fn a_stop_tells_it_to_end_kills_it_after_the_mercy_and_starts_nothing() {
     assert_eq!(t.expire(now), []);
     assert_eq!(t.expire(now + mercy), [TouchOrder::Signal(7, 9)]);
     assert_eq!(t.expire(now + mercy), [], "once");
-    assert!(t.leaves_a_group(7) && !t.leaves_a_group(8));
-    assert_eq!(t.ended(7, Ended::Signal(9)), Some(vec![]), "not again, and nothing to tell");
+    assert_eq!(t.ended(7, Ended::Signal(9), false), Some(vec![]), "not again, and nothing to tell");
+    assert!(t.is_gone());
+}
+
+#[test]
+fn what_a_step_leaves_holds_nothing_up_and_ends_with_the_instance() {
+    let (mut t, now, mercy) = (Touched::default(), Instant::now(), Duration::from_secs(3));
+    t.touch(Path::new("/a"));
+    t.started(Path::new("/a"), 7);
+    assert_eq!(t.ended(7, Ended::Code(0), true), Some(vec![]));
+    assert!(t.headless().eq([7]) && !t.waits() && !t.is_gone());
+    assert_eq!(t.touch(Path::new("/a")), [start("/a")]);
+    t.started(Path::new("/a"), 8);
+    assert_eq!(t.stop(mercy, now), [TouchOrder::Signal(7, 15), TouchOrder::Signal(8, 15)]);
+    // Its own commands may be longer about it than the process itself.
+    assert_eq!(t.ended(8, Ended::Code(0), true), Some(vec![]));
+    t.gone(7);
+    assert!(t.waits());
+    assert_eq!(t.expire(now + mercy), [TouchOrder::Signal(8, 9)]);
+    assert_eq!(t.next_deadline(), Some(now + mercy + Duration::from_secs(5)));
+    t.gone(8);
     assert!(t.is_gone());
 }
