@@ -134,7 +134,7 @@ fn a_daemon_outlives_the_last_request_and_not_the_instance() {
 /// adds its pid to `NAME.pids`, makes `NAME.told`, waits for `NAME.go`, and makes `NAME.done`.
 fn finisher(site: &Site, name: &str) -> String {
     let hold = site.dir.join("hold");
-    let script = "trap 'echo > $1.told; while ! test -e $1.go; do sleep 0.02; done; echo > $1.done; exit 0' TERM\n\
+    let script = "trap 'echo told; echo > $1.told; while ! test -e $1.go; do sleep 0.02; done; echo > $1.done; exit 0' TERM\n\
                   echo $$ >> $1.pids\nwhile :; do sleep 0.02; done\n";
     fs::write(hold.join("finisher.sh"), script).unwrap();
     format!("cd {} && sh finisher.sh {name}; true", hold.display())
@@ -217,6 +217,76 @@ fn what_a_killed_master_leaves_is_no_daemon() {
     let daemon: i32 = wait_file(&pid).trim().parse().unwrap();
     server.signal(Signal::SIGKILL);
     until("the daemon's end", || (!alive(daemon)).then_some(()));
+    server.wait_gone();
+}
+
+#[test]
+fn what_a_shell_has_started_ends_when_the_master_is_killed() {
+    // A guard that was killed before has a successor.
+    for guard_first in [false, true] {
+        let site = Site::probe();
+        let [daemon, job] = ["daemon", "job"].map(|name| finisher(&site, name));
+        let (hold, file) = (site.dir.join("hold"), site.dir.join("hold/file"));
+        // A step has a guard of its own, for its time.
+        let steps = if guard_first { vec![] } else { vec![format!("{} sleep 1000; true", file.display())] };
+        let site = steps.iter().fold(site, |site, step| site.option("touch-exec", step));
+        let mut server = site
+            .option("attach-daemon", daemon)
+            .option("cron", format!("-1 -1 -1 -1 -1 {job}"))
+            .option("reload-mercy", 60)
+            .start();
+        touch(&file);
+        let names = ["daemon", "job"];
+        names.iter().for_each(|name| drop(wait_file(&hold.join(format!("{name}.pids")))));
+        let named = |name: &str| {
+            let comm = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            server.family().into_iter().find(|pid| comm(pid).trim() == name)
+        };
+        if guard_first {
+            process::send(named("uswgi-guard").unwrap(), Signal::SIGKILL);
+            server.wait_log("the guard of daemons and jobs was killed; pid ");
+        } else {
+            let command = fs::read_to_string;
+            until("the step's command", || {
+                let sleeps = |pid: &i32| {
+                    command(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c.starts_with("sleep\x001000"))
+                };
+                server.family().iter().any(sleeps).then_some(())
+            });
+        }
+        server.signal(Signal::SIGKILL);
+        for name in names {
+            wait_file(&hold.join(format!("{name}.told")));
+            fs::write(hold.join(format!("{name}.go")), "").unwrap();
+            wait_file(&hold.join(format!("{name}.done")));
+        }
+        server.wait_gone();
+    }
+}
+
+#[test]
+fn who_does_not_end_when_the_master_is_killed_is_killed_after_the_mercy() {
+    let site = Site::probe();
+    let daemon = finisher(&site, "daemon");
+    let mut server = site.option("attach-daemon", daemon).option("reload-mercy", 1).start();
+    wait_file(&server.dir.join("hold/daemon.pids"));
+    server.signal(Signal::SIGKILL);
+    server.wait_gone();
+    assert!(!server.dir.join("hold/daemon.done").exists());
+}
+
+#[test]
+fn a_daemon_that_goes_its_own_way_outlives_a_killed_master() {
+    let site = Site::probe();
+    let pidfile = site.dir.join("hold/smart.pid");
+    let smart =
+        format!("{} (setsid sh -c 'echo $$ > {0}; exec sleep 1000 >/dev/null 2>&1' &)", pidfile.display());
+    let mut server =
+        site.option("smart-attach-daemon", smart).option("attach-daemon", "sleep 1000; true").start();
+    let smart: i32 = wait_file(&pidfile).trim().parse().unwrap();
+    server.signal(Signal::SIGKILL);
+    until("the end of all others", || (server.family() == [smart]).then_some(()));
+    process::send(smart, Signal::SIGKILL);
     server.wait_gone();
 }
 

@@ -71,18 +71,27 @@ impl Outputs {
         self.all.get(&token).map(|(file, _)| file.as_fd())
     }
 
-    /// Something is there, or the end.
-    pub fn read(&mut self, token: u64) {
-        let Some((file, lines)) = self.all.get_mut(&token) else { return };
+    /// Every end of ours.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.all.values().map(|(file, _)| file.as_fd())
+    }
+
+    /// Something is there, or the end: then our end of the pipe, which nobody has to watch any more. (The guard has a
+    /// copy, so closing it is not enough.)
+    pub fn read(&mut self, token: u64) -> Option<OwnedFd> {
+        let (file, lines) = self.all.get_mut(&token)?;
         let mut buffer = vec![0; AT_A_TIME];
         match file.read(&mut buffer) {
             Ok(0) => {
                 write(&lines.rest());
-                self.all.remove(&token);
+                self.all.remove(&token).map(|(file, _)| file.into())
             }
-            Ok(n) => write(&lines.take(&buffer[..n])),
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(_) => drop(self.all.remove(&token)),
+            Ok(n) => {
+                write(&lines.take(&buffer[..n]));
+                None
+            }
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => None,
+            Err(_) => self.all.remove(&token).map(|(file, _)| file.into()),
         }
     }
 
@@ -118,10 +127,10 @@ mod tests {
     fn a_pipe_ends_with_its_program() {
         let mut o = Outputs::default();
         let (token, writer) = o.pipe().unwrap();
-        o.read(token);
+        assert!(o.read(token).is_none());
         assert!(o.fd(token).is_some(), "nothing is there yet, and it did not wait");
         drop(writer);
-        o.read(token);
+        assert!(o.read(token).is_some());
         assert!(o.fd(token).is_none());
     }
 }

@@ -242,7 +242,7 @@ impl<'a> Master<'a> {
                 Woken::Steer(token) => self.serve_steer(token),
                 Woken::Fifo => self.read_fifo(),
                 Woken::Clock => self.with_tasks(|tasks, i, events| tasks.clock(i, events)),
-                Woken::Output(token) => self.tasks.written(token),
+                Woken::Output(token) => self.tasks.written(token, &self.events),
                 Woken::Reading => self.go_on_reading(),
                 Woken::Touch => self.touch.noticed(&self.events),
                 Woken::Listeners => heard.push(Event::Connection),

@@ -10,7 +10,10 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::time::Duration;
 use uswgi_conf::instance::Instance;
+use uswgi_proto::guard::Guard;
+use uswgi_proto::program::{self, Bond};
 use uswgi_proto::step::{Act, Runner, Step, StepError};
 
 /// How often a stop signal is looked for while a command runs, in milliseconds.
@@ -30,8 +33,10 @@ struct Master<'a>(&'a mut Instance, By);
 
 impl Runner for Master<'_> {
     fn exec(&mut self, command: &str) -> io::Result<ExitStatus> {
-        // In our session and group: what interrupts the start at a terminal interrupts this too.
-        let mut child = sys::program::spawn(&mut tasks::shell(self.0, command), true, false)?;
+        // One of its own, for the time of the step: what it started must not outlive us.
+        let guard = Guard::start()?;
+        let bond = Bond { guard: &guard, signal: nix::libc::SIGKILL, mercy: Duration::ZERO };
+        let mut child = program::spawn(&mut tasks::shell(self.0, command), Some(bond), self.1 == By::Master)?;
         if self.1 == By::Child {
             return child.wait();
         }

@@ -20,6 +20,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use uswgi_conf::instance::Instance;
 use uswgi_conf::tasks::Daemon;
+use uswgi_proto::guard::Guard;
+use uswgi_proto::program::{self, Bond};
 use uswgi_proto::show::uwsgi::Cron;
 
 /// How often files of daemons are looked at.
@@ -36,6 +38,8 @@ pub struct Tasks {
     next_look: Instant,
     begun: bool,
     mercy: Duration,
+    /// Ends what runs here when this process is killed; there once something was started.
+    guard: Option<Guard>,
     /// A daemon ended that ends the instance.
     stop_instance: bool,
 }
@@ -76,6 +80,7 @@ impl Tasks {
             next_look: now + COARSE,
             begun: false,
             mercy,
+            guard: None,
             stop_instance: false,
         }
     }
@@ -145,6 +150,10 @@ impl Tasks {
 
     /// A process was reaped that is no worker; whether it is one of these programs, or of their groups.
     pub fn reaped(&mut self, pid: i32, how: Ended, group: i32, i: &Instance, events: &Events) -> bool {
+        if self.guard.as_ref().is_some_and(|g| g.pid() == pid) {
+            self.renew_guard();
+            return true;
+        }
         let now = Instant::now();
         let others = lives(pid);
         let of_a_group = self.groups().any(|g| g == group);
@@ -157,6 +166,9 @@ impl Tasks {
         let orders = self.daemons.hear(Heard::Ended(pid, how, others), now);
         let ours = ours || !orders.is_empty();
         self.obey(orders, i, events);
+        if !others {
+            self.guard.iter().for_each(|guard| guard.forget(pid));
+        }
         self.look_at_groups(i, events);
         ours
     }
@@ -181,6 +193,7 @@ impl Tasks {
     fn look_at_groups(&mut self, i: &Instance, events: &Events) {
         let gone: Vec<i32> = self.headless().filter(|&group| !lives(group)).collect();
         for group in gone {
+            self.guard.iter().for_each(|guard| guard.forget(group));
             self.crons.gone(group);
             self.touched.gone(group);
             let orders = self.daemons.hear(Heard::Gone(group), Instant::now());
@@ -189,8 +202,10 @@ impl Tasks {
     }
 
     /// A program has written something.
-    pub fn written(&mut self, token: u64) {
-        self.outputs.read(token);
+    pub fn written(&mut self, token: u64, events: &Events) {
+        if let Some(ended) = self.outputs.read(token) {
+            events.forget(ended.as_fd());
+        }
     }
 
     /// What is left of what the programs wrote.
@@ -326,7 +341,7 @@ impl Tasks {
         }
         // One that outlives the instance must not lose its standard output with it.
         let smart = d.pidfile.is_some();
-        let pid = self.spawn(&mut command, !smart, events)?;
+        let pid = self.spawn(&mut command, (!smart).then_some(d.stop_signal), events)?;
         if let Some(pidfile) = d.pidfile.as_ref().filter(|_| d.daemonize)
             && let Err(e) = std::fs::write(pidfile, format!("{pid}\n"))
         {
@@ -335,12 +350,42 @@ impl Tasks {
         Ok(pid)
     }
 
-    fn spawn(&mut self, command: &mut Command, ours: bool, events: &Events) -> Result<i32, String> {
-        if ours {
+    /// `ours`: by which signal it ends with the instance; None: it outlives it.
+    fn spawn(&mut self, command: &mut Command, ours: Option<i32>, events: &Events) -> Result<i32, String> {
+        let mut bond = None;
+        if let Some(signal) = ours {
+            if self.guard.is_none() {
+                self.guard = Some(Guard::start().map_err(|e| format!("its guard cannot be started: {e}"))?);
+            }
             let writer = self.output(events).map_err(|e| e.to_string())?;
             command.stdout(writer.try_clone().map_err(|e| e.to_string())?).stderr(writer);
+            bond = self.guard.as_ref().map(|guard| Bond { guard, signal, mercy: self.mercy });
         }
-        sys::program::spawn(command, ours, true).map(|child| child.id() as i32).map_err(|e| e.to_string())
+        program::spawn(command, bond, true).map(|child| child.id() as i32).map_err(|e| e.to_string())
+    }
+
+    /// Somebody has killed the guard: another one watches over what runs.
+    fn renew_guard(&mut self) {
+        self.guard.iter_mut().for_each(Guard::reaped);
+        self.guard = None;
+        let told = Guard::start().and_then(|guard| {
+            let add = |group| guard.add(group, nix::libc::SIGTERM, self.mercy);
+            self.groups().try_for_each(add)?;
+            self.outputs.fds().try_for_each(|fd| guard.read_later(fd))?;
+            Ok(guard)
+        });
+        match told {
+            Ok(guard) => {
+                log::line(format_args!(
+                    "the guard of daemons and jobs was killed; pid {} is it now",
+                    guard.pid()
+                ));
+                self.guard = Some(guard);
+            }
+            Err(e) => log::line(format_args!(
+                "the guard of daemons and jobs was killed, and there is no other ({e}): they may outlive a master that is killed"
+            )),
+        }
     }
 
     /// A pipe whose other end is read from now on.
@@ -348,6 +393,8 @@ impl Tasks {
         let (token, writer) = self.outputs.pipe()?;
         if let Some(fd) = self.outputs.fd(token) {
             events.watch(fd, Woken::Output(token), false)?;
+            // Without it a program that writes after our end is killed, no more.
+            self.guard.iter().for_each(|guard| drop(guard.read_later(fd)));
         }
         Ok(writer)
     }
@@ -384,7 +431,7 @@ impl Tasks {
         while let Some(order) = orders.pop_front() {
             match order {
                 CronOrder::Start(id, command) => {
-                    let answer = match self.spawn(&mut shell(i, &command), true, events) {
+                    let answer = match self.spawn(&mut shell(i, &command), Some(nix::libc::SIGTERM), events) {
                         Ok(pid) => self.crons.started(id, pid),
                         Err(e) => self.crons.failed(id, &e),
                     };

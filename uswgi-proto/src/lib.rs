@@ -1,6 +1,6 @@
 //! What the uswgi tools agree on.
 //!
-//! One room for each contract; nothing here listens, forks or runs Python.
+//! One room for each contract; nothing here listens or runs Python, and nothing but [`guard`] and [`program`] forks.
 //!
 //! * [`packet`], [`http`], [`chunked`]: pure parsers from bytes to a typed request,
 //!   whose results are offsets ([`span`]) in the connection's buffer.
@@ -22,6 +22,7 @@
 //! * [`sources`]: which source files an application has, and which of them have changed.
 //! * [`step`]: what `exec-*` and `hook-*` options do, in whichever process runs them.
 //! * [`unnamed`]: temporary files that nobody finds.
+//! * [`program`]: how any process starts a program that is no worker.  * [`guard`]: ends what such programs leave.
 //! * [`instance`]: from a pidfile to the process and its scoreboard.
 //! * [`steer`]: requests to a running master, and how to send one.
 //!
@@ -34,12 +35,14 @@ pub mod control;
 pub mod ending;
 pub mod exit;
 pub mod files;
+pub mod guard;
 pub mod http;
 pub mod instance;
 pub mod lent;
 pub mod logs;
 pub mod mounts;
 pub mod packet;
+pub mod program;
 pub mod rate;
 pub mod scale;
 pub mod scoreboard;

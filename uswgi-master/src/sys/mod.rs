@@ -2,12 +2,10 @@
 //! may be unsafe.
 //!
 //! * [`exec`]: fork and exec of a worker with an exact set of descriptors.
-//! * [`program`]: the same for programs that are no workers.
 //! * `time`: calendar time.
 //! * here: adopting and placing descriptors, detaching, socket options that nix does not know.
 
 pub mod exec;
-pub mod program;
 mod time;
 
 pub use time::{realtime, strftime};

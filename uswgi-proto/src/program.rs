@@ -1,0 +1,116 @@
+//! Fork and exec of a program that is no worker: a daemon, a job of the clock, a step. It gets default
+//! signals, no signal blocked, and no descriptor but the standard three.
+//!
+//! `std::process::Command` does the rest: numbers of descriptors do not matter here.
+
+use crate::guard::{self, Guard};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+/// What becomes of a program when this process is gone.
+#[derive(Debug, Clone, Copy)]
+pub struct Bond<'a> {
+    /// Ends the program's group then.
+    pub guard: &'a Guard,
+    /// By this signal first,
+    pub signal: i32,
+    /// and by SIGKILL after this time.
+    pub mercy: Duration,
+}
+
+/// Start it. `bond`: it ends with this process (whose only thread calls, or one that lives as long), and so does its group;
+/// None: it outlives it. `session`: it leads a session, and so a group, of its own.
+pub fn spawn(command: &mut Command, bond: Option<Bond<'_>>, session: bool) -> io::Result<Child> {
+    let parent = std::process::id() as libc::pid_t;
+    let bond = bond.map(|b| (b.guard.socket(), b.signal, guard::millis(b.mercy)));
+    let prepare = move || {
+        // SAFETY: plain system calls in the only thread of a forked child; nothing is allocated; the
+        // set is a live local.
+        unsafe {
+            if session && libc::setsid() < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            if let Some((guard, signal, mercy)) = bond {
+                dies_with(parent, libc::SIGKILL)?;
+                // From here on the guard is who ends it, and whatever it starts. Without a guard nothing starts.
+                guard::tell(guard, guard::Group { group: libc::getpgrp(), signal, mercy })?;
+                // Should the guard be killed together with us, the program itself at least hears of it.
+                dies_with(parent, signal)?;
+            }
+            // A kernel before 5.11 leaves other descriptors open, as exec always did.
+            libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_int);
+            for signal in 1..=64 {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            let mut mask: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut mask);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes system calls only, see there.
+    unsafe { command.pre_exec(prepare) }.spawn()
+}
+
+/// The kernel sends the signal when the parent is gone. Only between fork and exec.
+fn dies_with(parent: libc::pid_t, signal: i32) -> io::Result<()> {
+    // SAFETY: plain system calls without pointers.
+    unsafe {
+        if libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // It may be gone already; then nobody would send the signal.
+        if libc::getppid() != parent {
+            libc::_exit(1);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::process::Stdio;
+
+    #[test]
+    fn it_has_a_session_default_signals_and_three_descriptors() {
+        let (_r, leaky) = nix::unistd::pipe2(nix::fcntl::OFlag::empty()).unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.args([
+            "-c",
+            "ls /proc/self/fd | wc -l; grep -E 'Sig(Blk|Ign)' /proc/self/status; ps -o sid= -p $$; echo $$",
+        ]);
+        let guard = Guard::start().unwrap();
+        let bond = Bond { guard: &guard, signal: libc::SIGTERM, mercy: Duration::ZERO };
+        let mut child = spawn(command.stdout(Stdio::piped()), Some(bond), true).unwrap();
+        let mut text = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        assert!(child.wait().unwrap().success());
+        let words: Vec<&str> = text.split_whitespace().collect();
+        // 0, 1, 2 and the directory that ls reads.
+        assert_eq!(words[0], "4", "{text}");
+        // 32 and 33 are the C library's own, and out of reach.
+        let set = |word: &str| u64::from_str_radix(word, 16).unwrap() & !(3 << 31);
+        assert_eq!((set(words[2]), set(words[4])), (0, 0), "{text}");
+        assert_eq!(words[5], words[6], "leader of its session");
+        assert_eq!(words[6], child.id().to_string());
+        drop(leaky);
+    }
+
+    #[test]
+    fn nothing_starts_without_its_guard() {
+        let guard = Guard::start().unwrap();
+        crate::instance::pidfd_signal(&crate::instance::pidfd_open(guard.pid()).unwrap(), libc::SIGKILL)
+            .unwrap();
+        let ended = crate::instance::pidfd_open(guard.pid()).unwrap();
+        let mut fds =
+            [nix::poll::PollFd::new(std::os::fd::AsFd::as_fd(&ended), nix::poll::PollFlags::POLLIN)];
+        nix::poll::poll(&mut fds, nix::poll::PollTimeout::from(10_000u16)).unwrap();
+        let bond = Bond { guard: &guard, signal: libc::SIGTERM, mercy: Duration::ZERO };
+        let error = spawn(&mut Command::new("/bin/true"), Some(bond), true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{error}");
+    }
+}
