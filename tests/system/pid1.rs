@@ -101,3 +101,16 @@ fn a_start_that_fails_ends_the_container_with_its_code() {
     assert_eq!(container.process.wait().code(), Some(22), "{}", container.text());
     container.process.wait_gone(PATIENCE);
 }
+
+#[test]
+fn a_stop_signal_reaches_the_first_step() {
+    for step in ["wait_for_file:/nope", "exec:sleep 1000; true"] {
+        let site = Site::probe().option("hook-asap", step);
+        let mut container = Container::run(&site);
+        let first = container.first();
+        until("the step", || container.text().contains("running hook-asap").then_some(()));
+        process::send(first, Signal::SIGTERM);
+        assert_eq!(container.process.wait().code(), Some(0), "{}", container.text());
+        container.process.wait_gone(PATIENCE);
+    }
+}

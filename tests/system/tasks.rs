@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use uswgi_tests::process::{self, alive};
 use uswgi_tests::server::wait_file;
 use uswgi_tests::wait::stays;
-use uswgi_tests::{Request, Site, until};
+use uswgi_tests::{Request, Server, Site, until};
 
 /// `echo WORD >> order`, in the folder that the test looks at.
 fn note(site: &Site, word: &str) -> String {
@@ -288,6 +288,42 @@ fn a_daemon_that_goes_its_own_way_outlives_a_killed_master() {
     until("the end of all others", || (server.family() == [smart]).then_some(()));
     process::send(smart, Signal::SIGKILL);
     server.wait_gone();
+}
+
+#[test]
+fn a_step_of_a_worker_ends_with_a_stop_and_with_a_killed_master() {
+    for (option, lazy) in
+        [("exec-pre-app = ", false), ("exec-pre-app = ", true), ("hook-post-fork = exec:", false)]
+    {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            let site = Site::probe().option("lazy-apps", lazy);
+            let pids = site.dir.join("hold/pids");
+            let inner = format!("sh -c 'echo $$ >> {}; exec sleep 1000'; true", pids.display());
+            let (name, start) = option.split_once(" = ").unwrap();
+            let mut server = Server::begin(site.option(name, format!("{start}{inner}")));
+            let inner: i32 = wait_file(&pids).trim().parse().unwrap();
+            server.signal(signal);
+            let code = (signal == Signal::SIGTERM).then_some(0);
+            assert_eq!(server.wait().code(), code, "{option} {lazy}: {}", server.log());
+            if signal == Signal::SIGTERM {
+                assert!(!server.log().contains("killed"), "it ends by itself: {}", server.log());
+            }
+            until("the end of the step", || (!alive(inner)).then_some(()));
+            server.wait_gone();
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_waits_for_a_file_is_not_deaf() {
+    for hook in ["hook-pre-app", "hook-post-fork"] {
+        let mut server = Server::begin(Site::probe().option(hook, "wait_for_file:/nope"));
+        server.wait_log(&format!("running {hook} = wait_for_file:/nope"));
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.wait().code(), Some(0));
+        assert!(!server.log().contains("killed"), "it ends by itself: {}", server.log());
+        server.wait_gone();
+    }
 }
 
 /// A later time than at any touch before, whatever the clock's grain.

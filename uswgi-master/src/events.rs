@@ -88,6 +88,20 @@ fn taken() -> SigSet {
     all.chain([Signal::SIGCHLD]).collect()
 }
 
+/// Block the signals that a master takes: they wait for it. (The first process of a container gets none that it has
+/// neither blocked nor a handler for.)
+pub fn block() -> nix::Result<()> {
+    let set = taken();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
+    crate::sys::default_disposition(set.iter().map(|s| s as i32));
+    Ok(())
+}
+
+/// What has come meanwhile takes effect now.
+pub fn unblock() {
+    let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&taken()), None);
+}
+
 /// The place where everything that happens arrives.
 pub struct Events {
     epoll: Epoll,
@@ -97,10 +111,8 @@ pub struct Events {
 impl Events {
     /// Block the signals, and take them as events from now on.
     pub fn new() -> nix::Result<Events> {
-        let set = taken();
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
-        crate::sys::default_disposition(set.iter().map(|s| s as i32));
-        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        block()?;
+        let signals = SignalFd::with_flags(&taken(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let events = Events { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, signals };
         let token = EpollEvent::new(EpollFlags::EPOLLIN, Woken::Signals.pack());
         events.epoll.add(&events.signals, token)?;

@@ -75,15 +75,19 @@ pub fn run(load: master::Load<'_>) -> Result<i32, ConfigError> {
 fn run_instance(read: reading::Read, load: master::Load<'_>) -> i32 {
     let reading::Read { mut instance, warnings } = read;
     log::set_style(&instance.log.lines);
+    // Where it fails it does again, and is told, when the events begin.
+    let _ = events::block();
     let asap = std::mem::take(&mut instance.tasks.phases.asap);
     let ran = steps::run_here(&asap, &mut instance, steps::By::Master);
     instance.tasks.phases.asap = asap;
     if let Err(e) = ran {
-        log::line(e);
-        return Exit::Failed.code();
+        log::line(&e);
+        return ended_early(e.stopped).code();
     }
     let mut launcher = None;
     if let Some(path) = instance.daemonize.as_ref().or(instance.daemonize2.as_ref()) {
+        // This process only waits from here on, and may be interrupted.
+        events::unblock();
         match log::daemonize(path) {
             Ok(log::Detached::Launching(code)) => return code,
             Ok(log::Detached::Master(pipe)) => launcher = Some(pipe),
@@ -102,7 +106,12 @@ fn run_instance(read: reading::Read, load: master::Load<'_>) -> i32 {
             if let Some(launcher) = launcher {
                 launcher.release(Exit::Failed.code(), &e.to_string());
             }
-            Exit::Failed.code()
+            ended_early(e.stopped()).code()
         }
     }
+}
+
+/// A start that was told to stop did what it was asked for.
+fn ended_early(stopped: bool) -> Exit {
+    if stopped { Exit::Ok } else { Exit::Failed }
 }

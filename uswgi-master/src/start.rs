@@ -78,6 +78,17 @@ pub enum StartError {
     System(&'static str, nix::Error),
 }
 
+impl StartError {
+    /// Nothing was wrong: a stop signal came while a step ran.
+    pub fn stopped(&self) -> bool {
+        match self {
+            StartError::Step(e) => e.stopped,
+            StartError::Inside { source, .. } => source.stopped(),
+            _ => false,
+        }
+    }
+}
+
 /// Everything that is there once the start has come to the first process.
 pub struct Started {
     /// Event sources.

@@ -5,9 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::{log, privs, sys, tasks};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -15,9 +13,6 @@ use uswgi_conf::instance::Instance;
 use uswgi_proto::guard::Guard;
 use uswgi_proto::program::{self, Bond};
 use uswgi_proto::step::{Act, Runner, Step, StepError};
-
-/// How often a stop signal is looked for while a command runs, in milliseconds.
-const LOOK: u8 = 100;
 
 /// Which process runs the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,24 +28,23 @@ struct Master<'a>(&'a mut Instance, By);
 
 impl Runner for Master<'_> {
     fn exec(&mut self, command: &str) -> io::Result<ExitStatus> {
-        // One of its own, for the time of the step: what it started must not outlive us.
+        let mut command = tasks::shell(self.0, command);
+        if self.1 == By::Master {
+            // Our own signals are blocked; the start must not be deaf.
+            return program::run(&mut command, sys::stop_is_pending);
+        }
+        // In our group. What it started must not outlive us there either.
         let guard = Guard::start()?;
         let bond = Bond { guard: &guard, signal: nix::libc::SIGKILL, mercy: Duration::ZERO };
-        let mut child = program::spawn(&mut tasks::shell(self.0, command), Some(bond), self.1 == By::Master)?;
-        if self.1 == By::Child {
-            return child.wait();
+        program::spawn(&mut command, Some(bond), false)?.wait()
+    }
+
+    fn wait(&mut self, time: Duration) -> io::Result<()> {
+        if sys::stop_is_pending() {
+            return Err(io::ErrorKind::Interrupted.into());
         }
-        let ended = uswgi_proto::instance::pidfd_open(child.id() as i32)?;
-        let mut fds = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
-        while let Ok(0) | Err(nix::Error::EINTR) = poll(&mut fds, PollTimeout::from(LOOK)) {
-            // Our own signals are blocked; the start must not be deaf.
-            if sys::stop_is_pending() {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(io::Error::other("a stop signal came meanwhile"));
-            }
-        }
-        child.wait()
+        std::thread::park_timeout(time);
+        Ok(())
     }
 
     /// For the steps that follow, the workers and everything beside them.

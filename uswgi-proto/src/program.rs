@@ -4,9 +4,14 @@
 //! `std::process::Command` does the rest: numbers of descriptors do not matter here.
 
 use crate::guard::{self, Guard};
+use crate::instance::pidfd_open;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 /// What becomes of a program when this process is gone.
@@ -54,6 +59,29 @@ pub fn spawn(command: &mut Command, bond: Option<Bond<'_>>, session: bool) -> io
     unsafe { command.pre_exec(prepare) }.spawn()
 }
 
+/// How often [`run`] asks whether it is still wanted.
+const LOOK: u8 = 100;
+
+/// Run a command to its end, in a session of its own: nothing of it outlives this process. `given_up` is asked meanwhile;
+/// once it says yes the whole group is killed, and the error is of the kind [`io::ErrorKind::Interrupted`].
+pub fn run(command: &mut Command, mut given_up: impl FnMut() -> bool) -> io::Result<ExitStatus> {
+    let guard = Guard::start()?;
+    let bond = Bond { guard: &guard, signal: libc::SIGKILL, mercy: Duration::ZERO };
+    let mut child = spawn(command, Some(bond), true)?;
+    let pid = child.id() as i32;
+    let ended = pidfd_open(pid)?;
+    let mut fds = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
+    while let Ok(0) | Err(nix::Error::EINTR) = poll(&mut fds, PollTimeout::from(LOOK)) {
+        if given_up() {
+            // It was not reaped: the group is still its own.
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+            let _ = child.wait();
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+    }
+    child.wait()
+}
+
 /// The kernel sends the signal when the parent is gone. Only between fork and exec.
 fn dies_with(parent: libc::pid_t, signal: i32) -> io::Result<()> {
     // SAFETY: plain system calls without pointers.
@@ -98,6 +126,22 @@ mod tests {
         assert_eq!(words[5], words[6], "leader of its session");
         assert_eq!(words[6], child.id().to_string());
         drop(leaky);
+    }
+
+    #[test]
+    fn what_is_given_up_ends_with_all_that_it_has_started() {
+        let mut lines = (0..).map(|_| ());
+        let (reader, writer) = io::pipe().unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "sleep 1000; true"]).stdout(writer);
+        let error = run(&mut command, || lines.next().is_some()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+        drop(command);
+        // Whoever has its output open lives.
+        let mut fds = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut fds, PollTimeout::from(20_000u16)), Ok(1));
+        let status = run(Command::new("/bin/sh").args(["-c", "exit 3"]), || false).unwrap();
+        assert_eq!(status.code(), Some(3));
     }
 
     #[test]

@@ -71,8 +71,11 @@ pub struct Step {
 
 /// What a process that runs steps has to give.
 pub trait Runner {
-    /// Run a command with `/bin/sh -c` and wait for its end.
+    /// Run a command with `/bin/sh -c` and wait for its end. An error of the kind [`io::ErrorKind::Interrupted`]: the
+    /// process was told to stop meanwhile, and the command was killed.
     fn exec(&mut self, command: &str) -> io::Result<ExitStatus>;
+    /// Let so much time pass. An error of the same kind: the process was told to stop.
+    fn wait(&mut self, time: Duration) -> io::Result<()>;
     /// Set a variable of this process.
     fn set_variable(&mut self, name: &str, value: &str);
     /// Change owner and group of a file, as names or numbers.
@@ -89,6 +92,8 @@ pub struct StepError {
     pub name: String,
     /// What happened.
     pub what: String,
+    /// Nothing was wrong with it: the process was told to stop.
+    pub stopped: bool,
 }
 
 /// How often something that is waited for is looked at.
@@ -98,12 +103,13 @@ impl Step {
     /// Do it. Waits for its end.
     pub fn run(&self, runner: &mut dyn Runner) -> Result<(), StepError> {
         runner.say(&format!("running {}", self.name));
-        let what = match self.act.perform(runner) {
+        let (what, stopped) = match self.act.perform(runner) {
             Ok(None) => return Ok(()),
-            Ok(Some(what)) => what,
-            Err(e) => e.to_string(),
+            Ok(Some(what)) => (what, false),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => ("a stop signal came meanwhile".into(), true),
+            Err(e) => (e.to_string(), false),
         };
-        Err(StepError { name: self.name.clone(), what })
+        Err(StepError { name: self.name.clone(), what, stopped })
     }
 }
 
@@ -155,7 +161,7 @@ impl Act {
                     if Instant::now() >= end {
                         return Ok(Some(format!("{path} was not there after {seconds} s")));
                     }
-                    std::thread::park_timeout(LOOK);
+                    runner.wait(LOOK)?;
                 }
             }
             Act::Print(text) => runner.say(text),
@@ -185,12 +191,18 @@ mod tests {
         said: Vec<String>,
         ran: Vec<String>,
         status: i32,
+        /// Waits until it is told to stop.
+        patience: u32,
     }
 
     impl Runner for Fake {
         fn exec(&mut self, command: &str) -> io::Result<ExitStatus> {
             self.ran.push(command.into());
             Ok(ExitStatus::from_raw(self.status << 8))
+        }
+        fn wait(&mut self, _: Duration) -> io::Result<()> {
+            self.patience = self.patience.checked_sub(1).ok_or(io::ErrorKind::Interrupted)?;
+            Ok(())
         }
         fn set_variable(&mut self, name: &str, value: &str) {
             self.ran.push(format!("{name}={value}"));
@@ -221,6 +233,15 @@ mod tests {
         let error = run(Act::Exec("false".into()), &mut fake).unwrap_err().to_string();
         assert!(error.contains("hook") && error.contains('3'), "{error}");
         run(Act::SafeExec("false".into()), &mut fake).unwrap();
+    }
+
+    #[test]
+    fn waiting_ends_when_the_process_is_to_stop() {
+        let mut fake = Fake { patience: 3, ..Fake::default() };
+        let error = run(Act::WaitFor("/no/such/file".into(), Wanted::File, 3600), &mut fake).unwrap_err();
+        assert!(error.stopped && error.what.contains("stop signal"), "{error}");
+        assert_eq!(fake.patience, 0);
+        assert!(!run(Act::WaitFor("/no/such/file".into(), Wanted::File, 0), &mut fake).unwrap_err().stopped);
     }
 
     #[test]

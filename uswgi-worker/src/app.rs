@@ -1,6 +1,7 @@
 //! Loading the application: directories, sys.path, modules, callables. Runs once in a template, or once
 //! in each worker with lazy-apps. Must not start threads or open sockets of its own.
 
+use crate::control::Control;
 use crate::py::traceback;
 use crate::steps;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
@@ -23,12 +24,16 @@ pub(crate) struct LoadError(pub(crate) String);
 
 impl Apps {
     /// Import everything that the settings name.
-    pub(crate) fn load(py: Python<'_>, settings: &WorkerSettings) -> Result<Apps, LoadError> {
+    pub(crate) fn load(
+        py: Python<'_>,
+        settings: &WorkerSettings,
+        control: Option<&Control>,
+    ) -> Result<Apps, LoadError> {
         if let Some(dir) = &settings.chdir {
             std::env::set_current_dir(dir)
                 .map_err(|e| LoadError(format!("cannot change to chdir = {dir}: {e}")))?;
         }
-        steps::run(py, &settings.steps.pre_app).map_err(LoadError)?;
+        steps::run(py, &settings.steps.pre_app, control).map_err(|e| LoadError(e.to_string()))?;
         prepare(py, settings).map_err(|e| LoadError(traceback(py, &e)))?;
         let (mut callables, mut points) = (Vec::new(), Vec::new());
         for app in &settings.apps {
@@ -44,7 +49,7 @@ impl Apps {
             points.push(point.trim_end_matches('/').as_bytes().to_vec());
         }
         let mounts = Mounts::new(points, settings.manage_script_name, settings.default_app);
-        steps::run(py, &settings.steps.post_app).map_err(LoadError)?;
+        steps::run(py, &settings.steps.post_app, control).map_err(|e| LoadError(e.to_string()))?;
         if let Some(dir) = &settings.chdir2 {
             std::env::set_current_dir(dir)
                 .map_err(|e| LoadError(format!("cannot change to chdir2 = {dir}: {e}")))?;

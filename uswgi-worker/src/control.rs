@@ -1,7 +1,7 @@
 //! This process's end of the control socket: whole packets, descriptors beside them.
 
 use crate::sys;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use uswgi_proto::control::{CONTROL_VERSION, MAX_MESSAGE, ToMaster, ToWorker, decode, encode};
@@ -43,6 +43,16 @@ impl Control {
     /// Tell the master who this is, before anything else.
     pub(crate) fn hello(&self, role: Role) {
         self.send(&ToMaster::Hello { version: CONTROL_VERSION, role, pid: std::process::id() as i32 });
+    }
+
+    /// Whether the master is gone or wants this process to end, as far as the next message tells. Takes nothing.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        let mut buffer = vec![0; MAX_MESSAGE];
+        match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
+            Ok(0) | Err(nix::Error::ECONNRESET) => true,
+            Ok(length) => matches!(decode(&buffer[..length]), Ok(ToWorker::Retire { .. })),
+            Err(_) => false,
+        }
     }
 
     /// The next message. Waits for it with `wait`.

@@ -160,7 +160,8 @@ fn bind_to_cpus(settings: &WorkerSettings) {
 /// Imports the application and tells the master when there is none; None where there has to be one.
 fn load(py: Python<'_>, inherited: &Inherited) -> Option<Apps> {
     let need = inherited.settings.need_app;
-    let (apps, why) = match collector::patiently(py, || Apps::load(py, &inherited.settings)) {
+    let control = inherited.control.as_ref();
+    let (apps, why) = match collector::patiently(py, || Apps::load(py, &inherited.settings, control)) {
         Ok(apps) if apps.callables.is_empty() => {
             (Some(apps), "none is named in the configuration".to_string())
         }
@@ -238,7 +239,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     let own = &inherited.settings.steps;
     let first = inherited.settings.worker_id == 1;
     let steps = own.worker.iter().chain(own.first_worker.iter().filter(|_| first));
-    if let Err(e) = steps::run(py, steps) {
+    if let Err(e) = steps::run(py, steps, inherited.control.as_ref()) {
         say!("{e}");
         return Exit::Failed;
     }

@@ -1,20 +1,41 @@
 //! Steps (`exec-*`, `hook-*`) that run in the process that loads the application, or in each worker.
 //! It must run before any thread of ours is started.
 
+use crate::control::Control;
 use crate::say;
 use nix::unistd::{Group, User};
 use pyo3::prelude::*;
 use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use uswgi_proto::step::{Runner, Step};
+use std::time::Duration;
+use uswgi_proto::program;
+use uswgi_proto::step::{Runner, Step, StepError};
 
-struct Worker<'py>(Python<'py>);
+struct Worker<'a>(Python<'a>, Option<&'a Control>);
+
+impl Worker<'_> {
+    /// Nobody waits for the steps any more.
+    fn is_given_up(control: Option<&Control>) -> bool {
+        control.is_some_and(Control::is_unwanted)
+    }
+}
 
 impl Runner for Worker<'_> {
     fn exec(&mut self, command: &str) -> io::Result<ExitStatus> {
+        let control = self.1;
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(command).stdin(Stdio::null());
         // Threads that the application has started go on meanwhile.
-        self.0.detach(|| Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::null()).status())
+        self.0.detach(|| program::run(&mut shell, || Worker::is_given_up(control)))
+    }
+
+    fn wait(&mut self, time: Duration) -> io::Result<()> {
+        if Worker::is_given_up(self.1) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        self.0.detach(|| std::thread::park_timeout(time));
+        Ok(())
     }
 
     /// Through Python, which keeps a copy of the environment and writes the process's own.
@@ -43,7 +64,11 @@ impl Runner for Worker<'_> {
     }
 }
 
-/// Run them in order until one fails; why it did.
-pub(crate) fn run<'a>(py: Python<'_>, steps: impl IntoIterator<Item = &'a Step>) -> Result<(), String> {
-    steps.into_iter().try_for_each(|step| step.run(&mut Worker(py)).map_err(|e| e.to_string()))
+/// Run them in order until one fails; why it did. They are given up when the master wants this process to end.
+pub(crate) fn run<'a>(
+    py: Python<'_>,
+    steps: impl IntoIterator<Item = &'a Step>,
+    control: Option<&Control>,
+) -> Result<(), StepError> {
+    steps.into_iter().try_for_each(|step| step.run(&mut Worker(py, control)))
 }

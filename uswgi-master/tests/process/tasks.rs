@@ -227,13 +227,36 @@ fn a_failing_step_ends_the_start_and_leaves_nothing() {
 
 #[test]
 fn a_stop_signal_ends_a_start_that_hangs_in_a_step() {
-    let mut m = Master::new(&config("exec-as-user = echo in $$ >&2; exec sleep 1000"));
-    let step = number(&nth(&mut m, 1, "in "), "in");
-    m.signal(libc::SIGTERM);
-    m.line("a stop signal came meanwhile");
-    assert_eq!(m.end().code(), Some(1));
-    gone(step);
-    m.nothing_left();
+    // The shell execs the last command, or does not.
+    for option in ["exec-asap", "exec-as-user", "hook-master-start = exec:"] {
+        for end in ["exec sleep 1000", "sh -c 'echo inner $$ >&2; exec sleep 1000'; true"] {
+            let option = if option.contains('=') { option.to_string() } else { format!("{option} = ") };
+            let mut m = Master::new(&config(&format!("{option}echo in $$ >&2; {end}")));
+            let mut steps = vec![number(&nth(&mut m, 1, "in "), "in")];
+            if end.contains("inner") {
+                steps.push(number(&nth(&mut m, 1, "inner "), "inner"));
+            }
+            m.signal(libc::SIGTERM);
+            m.line("a stop signal came meanwhile");
+            assert_eq!(m.end().code(), Some(0), "it was told to stop");
+            steps.into_iter().for_each(gone);
+            m.nothing_left();
+        }
+    }
+}
+
+#[test]
+fn a_stop_signal_ends_a_start_that_waits_for_a_file() {
+    for phase in ["asap", "as-user", "master-start"] {
+        for signal in [libc::SIGTERM, libc::SIGINT] {
+            let mut m = Master::new(&config(&format!("hook-{phase} = wait_for_file:/nope")));
+            m.line("wait_for_file:/nope");
+            m.signal(signal);
+            m.line("a stop signal came meanwhile");
+            assert_eq!(m.end().code(), Some(0), "it was told to stop");
+            m.nothing_left();
+        }
+    }
 }
 
 #[test]
