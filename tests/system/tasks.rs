@@ -71,10 +71,22 @@ fn steps_run_where_the_application_is_loaded_and_again_by_a_reload() {
 fn a_failing_step_ends_the_start_and_a_reload_keeps_the_old_generation() {
     for option in ["exec-pre-app", "exec-post-app"] {
         let failure = Site::probe().option(option, "exit 4").refused();
-        assert_eq!(failure.code, Some(22), "{}", failure.text);
-        assert!(failure.text.contains(option) && failure.text.contains('4'), "{}", failure.text);
-        let failure = Site::probe().option("hook-post-fork", "exec:false").refused();
-        assert_ne!(failure.code, Some(0), "{}", failure.text);
+        assert_eq!(failure.code, Some(1), "{}", failure.text);
+        let named = format!("the start has failed: {option} = exit 4: exit status: 4");
+        assert!(failure.text.contains(&named), "{}", failure.text);
+    }
+    // As on uWSGI, with an application or without.
+    for (option, lazy, need) in
+        [("hook-post-fork", false, true), ("hook-pre-app", true, true), ("hook-pre-app", false, false)]
+    {
+        let site = Site::probe().option("lazy-apps", lazy).option("need-app", need);
+        let failure = site.option(option, "exec:false").refused();
+        assert_eq!(failure.code, Some(1), "{}", failure.text);
+        assert!(
+            failure.text.contains(&format!("the start has failed: {option} = exec:false")),
+            "{}",
+            failure.text
+        );
     }
     for (option, lazy) in
         [("exec-pre-app", false), ("exec-asap", false), ("exec-asap", true), ("exec-as-user", true)]
@@ -86,7 +98,10 @@ fn a_failing_step_ends_the_start_and_a_reload_keeps_the_old_generation() {
         fs::write(server.dir.join("hold/bad"), "").unwrap();
         let out = server.ctl(&["reload", "--wait"]);
         assert_ne!(out.status.code(), Some(0));
-        assert!(String::from_utf8_lossy(&out.stderr).contains(option), "{out:?}");
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(said.contains(option) && said.contains("a step (exec-*, hook-*) has failed"), "{out:?}");
+        let status = server.ctl(&["status", "--json"]);
+        assert!(String::from_utf8_lossy(&status.stdout).contains("\"step-failed\""), "{status:?}");
         assert_eq!(server.worker_pids(), before);
         server.get("/hello").expect(200);
         fs::remove_file(server.dir.join("hold/bad")).unwrap();

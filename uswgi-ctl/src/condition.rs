@@ -83,6 +83,9 @@ pub fn reload(s: &Snapshot, started: u64, drain: bool) -> Reload {
         Outcome::AppFailed => {
             failed("reload refused, the old workers serve on: the application does not load")
         }
+        Outcome::StepFailed => {
+            failed("reload refused, the old workers serve on: a step (exec-*, hook-*) has failed")
+        }
         Outcome::Mixed => failed("reload stopped midway, old and new workers serve"),
         Outcome::Stopped => failed("reload ended early: the instance is stopping"),
     }

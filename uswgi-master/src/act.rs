@@ -5,7 +5,7 @@ use crate::events::Woken;
 use crate::master::Master;
 use crate::pidfile::Pidfile;
 use crate::processes::control_pair;
-use crate::reading::{Read, Reading};
+use crate::reading::{Failed, Read, Reading};
 use crate::reload::{self, Setup};
 use crate::spawn::{self, Inherited};
 use crate::supervisor::{Action, ChildId, Event, Kind};
@@ -184,8 +184,12 @@ impl Master<'_> {
         let Some(result) = reading.go_on(Instant::now()) else { return };
         let generation = reading.generation;
         self.reading = None;
-        let answer = result.and_then(|read| self.take_over(generation, read));
-        self.queue.push_back(Event::Config(answer));
+        let event = match result {
+            Ok(read) => Event::Config(self.take_over(generation, read)),
+            Err(Failed::Config(message)) => Event::Config(Err(message)),
+            Err(Failed::Step(message)) => Event::StepsFailed(message),
+        };
+        self.queue.push_back(event);
     }
 
     /// Make what the settings need.

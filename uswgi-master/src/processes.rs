@@ -186,6 +186,7 @@ impl Processes {
             ToMaster::Ready => Event::Ready { child },
             ToMaster::LoadFailed { message } => Event::LoadFailed { child, message },
             ToMaster::NoApp { message } => Event::NoApp { child, message },
+            ToMaster::StepFailed { message } => Event::StepFailed { child, message },
             ToMaster::SourceChanged { path, modified_us } => Event::Source { child, path, modified_us },
             ToMaster::Replace { reason } => Event::Replace { child, reason },
             ToMaster::Reload => {

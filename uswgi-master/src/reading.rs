@@ -41,8 +41,17 @@ pub struct Read {
     pub warnings: Vec<String>,
 }
 
+/// Why there is nothing to go on with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failed {
+    /// The configuration.
+    Config(String),
+    /// It was read; a step of the start that runs again was not well.
+    Step(String),
+}
+
 /// What comes through the pipe: the settings, or why there are none.
-type Answer = Result<Read, String>;
+type Answer = Result<Read, Failed>;
 
 /// One reading under way.
 pub struct Reading {
@@ -60,8 +69,8 @@ pub struct Reading {
 /// Read it, whatever is in it.
 fn answer(load: impl FnOnce() -> Result<Read, ConfigError>) -> Answer {
     match catch_unwind(AssertUnwindSafe(load)) {
-        Ok(read) => read.map_err(|e| e.message),
-        Err(_) => Err("reading the configuration has failed (a bug of uswgi-conf)".into()),
+        Ok(read) => read.map_err(|e| Failed::Config(e.message)),
+        Err(_) => Err(Failed::Config("reading the configuration has failed (a bug of uswgi-conf)".into())),
     }
 }
 
@@ -74,7 +83,7 @@ fn run_steps(mut read: Read, begins: impl FnOnce()) -> Answer {
         for (list, here) in &steps {
             let ran =
                 if *here { steps::run_here(list, i, By::Child) } else { steps::run(list, i, By::Child) };
-            ran.map_err(|e| e.to_string())?;
+            ran.map_err(|e| Failed::Step(e.to_string()))?;
         }
     }
     Ok(read)
@@ -143,7 +152,7 @@ impl Reading {
             match read(&self.pipe, &mut piece) {
                 Ok(0) => return Some(self.result()),
                 Ok(n) if self.text.len() + n > MOST => {
-                    return Some(Err("the configuration is too large".into()));
+                    return Some(Err(Failed::Config("the configuration is too large".into())));
                 }
                 Ok(n) => {
                     self.text.extend_from_slice(&piece[..n]);
@@ -153,16 +162,19 @@ impl Reading {
                 }
                 Err(nix::Error::EINTR) => {}
                 Err(nix::Error::EAGAIN) => break,
-                Err(e) => return Some(Err(format!("the configuration cannot be read again: {e}"))),
+                Err(e) => {
+                    return Some(Err(Failed::Config(format!("the configuration cannot be read again: {e}"))));
+                }
             }
         }
         (self.until <= now).then(|| {
             if self.steps {
                 let seconds = STEPS.as_secs();
-                return Err(format!("the steps before the application took longer than {seconds} s"));
+                let said = format!("the steps before the application took longer than {seconds} s");
+                return Err(Failed::Step(said));
             }
             let seconds = DEADLINE.as_secs();
-            Err(format!("reading the configuration took longer than {seconds} s; what it fetches or runs must be quicker"))
+            Err(Failed::Config(format!("reading the configuration took longer than {seconds} s; what it fetches or runs must be quicker")))
         })
     }
 
@@ -170,9 +182,9 @@ impl Reading {
         match serde_json::from_slice::<Answer>(&self.text) {
             Ok(answer) => answer,
             Err(_) if self.text.is_empty() => {
-                Err("the process that read the configuration ended before it was done: killed, or out of memory or stack".into())
+                Err(Failed::Config("the process that read the configuration ended before it was done: killed, or out of memory or stack".into()))
             }
-            Err(e) => Err(format!("the configuration was read, but not understood: {e}")),
+            Err(e) => Err(Failed::Config(format!("the configuration was read, but not understood: {e}"))),
         }
     }
 }

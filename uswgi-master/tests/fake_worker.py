@@ -37,7 +37,7 @@ def hear(control):
 
 
 def hello(control, role):
-    say(control, type="hello", version=3, role=role, pid=os.getpid())
+    say(control, type="hello", version=4, role=role, pid=os.getpid())
 
 
 def load(control):

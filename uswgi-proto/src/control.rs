@@ -8,7 +8,7 @@ use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; the hello carries it.
-pub const CONTROL_VERSION: u32 = 3;
+pub const CONTROL_VERSION: u32 = 4;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
@@ -59,6 +59,11 @@ pub enum ToMaster {
     /// A worker that the template forks does not say so, as it has what the template has.
     NoApp {
         /// Traceback or message, for people.
+        message: String,
+    },
+    /// A step around the application (`exec-*`, `hook-*`) has failed; the process ends.
+    StepFailed {
+        /// Which one and why, for people.
         message: String,
     },
     /// Answer to [`ToWorker::Ping`], from the worker's native thread.

@@ -7,7 +7,7 @@
 pub enum Exit {
     /// Everything that was asked for happened.
     Ok = 0,
-    /// It failed: bad configuration, a socket that cannot be bound, a reload that was refused.
+    /// It failed: bad configuration, a socket that cannot be bound, a step, a reload that was refused.
     Failed = 1,
     /// The command line makes no sense, or an input cannot be read.
     Usage = 2,
@@ -51,7 +51,9 @@ impl Exit {
     pub const fn meaning(self) -> &'static str {
         match self {
             Exit::Ok => "What was asked for happened.",
-            Exit::Failed => "It failed: the configuration, a socket, or the reload; stderr has the reason.",
+            Exit::Failed => {
+                "It failed: the configuration, a socket, a step, or the reload; stderr has the reason."
+            }
             Exit::Usage => "The command line makes no sense, or an input cannot be read.",
             Exit::TimedOut => "It did not happen within the timeout.",
             Exit::NotRunning => {

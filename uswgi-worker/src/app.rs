@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule};
 use uswgi_proto::mounts::Mounts;
 use uswgi_proto::settings::{App, AppSource, WorkerSettings};
+use uswgi_proto::step::StepError;
 
 /// All applications of this process.
 #[derive(Default)]
@@ -19,8 +20,13 @@ pub(crate) struct Apps {
     pub(crate) mounts: Mounts,
 }
 
-/// Why nothing could be loaded: a text for people, the traceback in it.
-pub(crate) struct LoadError(pub(crate) String);
+/// Why nothing could be loaded.
+pub(crate) enum LoadError {
+    /// The application: a text for people, the traceback in it.
+    App(String),
+    /// A step around it.
+    Step(StepError),
+}
 
 impl Apps {
     /// Import everything that the settings name.
@@ -31,10 +37,10 @@ impl Apps {
     ) -> Result<Apps, LoadError> {
         if let Some(dir) = &settings.chdir {
             std::env::set_current_dir(dir)
-                .map_err(|e| LoadError(format!("cannot change to chdir = {dir}: {e}")))?;
+                .map_err(|e| LoadError::App(format!("cannot change to chdir = {dir}: {e}")))?;
         }
-        steps::run(py, &settings.steps.pre_app, control).map_err(|e| LoadError(e.to_string()))?;
-        prepare(py, settings).map_err(|e| LoadError(traceback(py, &e)))?;
+        steps::run(py, &settings.steps.pre_app, control).map_err(LoadError::Step)?;
+        prepare(py, settings).map_err(|e| LoadError::App(traceback(py, &e)))?;
         let (mut callables, mut points) = (Vec::new(), Vec::new());
         for app in &settings.apps {
             let callable = load_one(py, app, &settings.callable).map_err(|e| failure(py, app, &e))?;
@@ -42,17 +48,17 @@ impl Apps {
             points.push(app.mountpoint.clone().into_bytes());
         }
         for (point, callable) in
-            crate::api::hooks::applications(py).map_err(|e| LoadError(traceback(py, &e)))?
+            crate::api::hooks::applications(py).map_err(|e| LoadError::App(traceback(py, &e)))?
         {
             // "" and "/" are the default application.
             callables.push(callable);
             points.push(point.trim_end_matches('/').as_bytes().to_vec());
         }
         let mounts = Mounts::new(points, settings.manage_script_name, settings.default_app);
-        steps::run(py, &settings.steps.post_app, control).map_err(|e| LoadError(e.to_string()))?;
+        steps::run(py, &settings.steps.post_app, control).map_err(LoadError::Step)?;
         if let Some(dir) = &settings.chdir2 {
             std::env::set_current_dir(dir)
-                .map_err(|e| LoadError(format!("cannot change to chdir2 = {dir}: {e}")))?;
+                .map_err(|e| LoadError::App(format!("cannot change to chdir2 = {dir}: {e}")))?;
         }
         Ok(Apps { callables, mounts })
     }
@@ -64,7 +70,7 @@ fn failure(py: Python<'_>, app: &App, error: &PyErr) -> LoadError {
         AppSource::File(f) => format!("wsgi-file = {f}"),
     };
     // The exception last: that line tells most, and is shown alone where there is room for one.
-    LoadError(format!("cannot load the application ({what})\n{}", traceback(py, error).trim_end()))
+    LoadError::App(format!("cannot load the application ({what})\n{}", traceback(py, error).trim_end()))
 }
 
 fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {

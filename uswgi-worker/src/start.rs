@@ -1,7 +1,7 @@
 //! From exec to serving: takes the descriptors of the contract, reads the settings, imports the
 //! application and becomes a template or a worker. Decides the exit status, nothing about requests.
 
-use crate::app::Apps;
+use crate::app::{Apps, LoadError};
 use crate::control::Control;
 use crate::engine::Engine;
 use crate::template::{self, Left};
@@ -19,6 +19,7 @@ use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::Scoreboard;
 use uswgi_proto::settings::{CHECK_PASSED, Role, SETTINGS_VERSION, WorkerSettings, env as contract};
 use uswgi_proto::signals::WORKER_NOTICE;
+use uswgi_proto::step::StepError;
 use uswgi_shared::Shared;
 
 /// What came through the exec.
@@ -157,16 +158,18 @@ fn bind_to_cpus(settings: &WorkerSettings) {
     }
 }
 
-/// Imports the application and tells the master when there is none; None where there has to be one.
-fn load(py: Python<'_>, inherited: &Inherited) -> Option<Apps> {
+/// Imports the application and tells the master when there is none; an error where there has to be one, or a step has
+/// failed: `need-app` says nothing about steps, as in uWSGI.
+fn load(py: Python<'_>, inherited: &Inherited) -> Result<Apps, Exit> {
     let need = inherited.settings.need_app;
     let control = inherited.control.as_ref();
     let (apps, why) = match collector::patiently(py, || Apps::load(py, &inherited.settings, control)) {
         Ok(apps) if apps.callables.is_empty() => {
             (Some(apps), "none is named in the configuration".to_string())
         }
-        Ok(apps) => return Some(apps),
-        Err(error) => ((!need).then(Apps::default), error.0),
+        Ok(apps) => return Ok(apps),
+        Err(LoadError::Step(e)) => return Err(step_failed(inherited, &e)),
+        Err(LoadError::App(error)) => ((!need).then(Apps::default), error),
     };
     let message = fitting(&why).to_string();
     match &inherited.control {
@@ -174,7 +177,18 @@ fn load(py: Python<'_>, inherited: &Inherited) -> Option<Apps> {
         Some(control) => control.send(&ToMaster::LoadFailed { message }),
         None => say!("{why}"),
     }
-    apps
+    apps.ok_or(Exit::AppFailed)
+}
+
+/// Tell whoever decides what follows.
+fn step_failed(inherited: &Inherited, e: &StepError) -> Exit {
+    match &inherited.control {
+        Some(control) => {
+            control.send(&ToMaster::StepFailed { message: fitting(&e.to_string()).to_string() });
+        }
+        None => say!("{e}"),
+    }
+    Exit::Failed
 }
 
 fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
@@ -209,7 +223,10 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     }
     python::buffer_lines(py);
     let before = Instant::now();
-    let Some(apps) = load(py, &inherited) else { return Exit::AppFailed };
+    let apps = match load(py, &inherited) {
+        Ok(apps) => apps,
+        Err(exit) => return exit,
+    };
     if role == Role::Check {
         return Exit::Ok;
     }
@@ -240,8 +257,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     let first = inherited.settings.worker_id == 1;
     let steps = own.worker.iter().chain(own.first_worker.iter().filter(|_| first));
     if let Err(e) = steps::run(py, steps, inherited.control.as_ref()) {
-        say!("{e}");
-        return Exit::Failed;
+        return step_failed(&inherited, &e);
     }
     sys::parent_death_signal(0);
     match Engine::new(inherited, startup_ms) {

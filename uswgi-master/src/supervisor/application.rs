@@ -52,7 +52,7 @@ impl Supervisor {
         let name = c.name();
         if self.generation(c.generation).is_some_and(|g| self.was_there(g)) {
             // It was started when there was none, or its configuration names none and a module gave one before.
-            self.load_failed(child, message);
+            self.load_failed(child, message, false);
             return self.kill(child);
         }
         if let Some(c) = self.children.get_mut(&child) {

@@ -62,10 +62,12 @@ pub struct Child {
     pub(super) asked: bool,
     /// When it is replaced, it is killed at once.
     pub(super) no_mercy: bool,
-    /// It said that the app does not load.
+    /// It said that the app does not load, or that a step has failed.
     pub(super) load_failed: Option<String>,
     /// It goes on without an app, or was forked from such a template.
     pub no_app: bool,
+    /// It was a step.
+    pub(super) step_failed: bool,
 }
 
 impl Child {

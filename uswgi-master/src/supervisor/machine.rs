@@ -122,7 +122,8 @@ impl Supervisor {
                 }
             }
             Event::Ready { child } => self.ready(child),
-            Event::LoadFailed { child, message } => self.load_failed(child, message),
+            Event::LoadFailed { child, message } => self.load_failed(child, message, false),
+            Event::StepFailed { child, message } => self.load_failed(child, message, true),
             Event::NoApp { child, message } => self.goes_on_without(child, message),
             Event::Replace { child, reason } => self.mark_for_replacement(child, reason),
             Event::Closed { child } => self.closed(child),
@@ -144,6 +145,7 @@ impl Supervisor {
             Event::StopAtOnce => self.stop_at_once(),
             Event::Pause => self.pause(),
             Event::Config(result) => self.configured(result),
+            Event::StepsFailed(message) => self.steps_failed(message),
         }
     }
 
@@ -221,6 +223,7 @@ impl Supervisor {
             no_mercy: false,
             load_failed: None,
             no_app: false,
+            step_failed: false,
         };
         self.children.insert(id, child);
         id

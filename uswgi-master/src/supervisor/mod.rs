@@ -193,6 +193,13 @@ pub enum Event {
         /// Traceback or message.
         message: String,
     },
+    /// A step around the app has failed.
+    StepFailed {
+        /// Which.
+        child: ChildId,
+        /// The step, and why.
+        message: String,
+    },
     /// A worker asks for a successor.
     Replace {
         /// Which.
@@ -270,6 +277,8 @@ pub enum Event {
     Pause,
     /// The configuration was read again (answer to [`Action::ReadConfig`]), its sockets are bound.
     Config(Result<Plan, String>),
+    /// It was read, and a step that runs next has failed (the other answer).
+    StepsFailed(String),
     /// Time has passed.
     Tick,
 }

@@ -109,6 +109,12 @@ impl Supervisor {
         }
     }
 
+    pub(super) fn steps_failed(&mut self, message: String) {
+        if self.reload.as_ref().is_some_and(|r| r.next.is_none()) {
+            self.reload_failed(Outcome::StepFailed, message);
+        }
+    }
+
     fn next_plan(&self) -> &Plan {
         self.reload.as_ref().and_then(|r| r.next.as_ref()).map_or(&self.current.plan, |n| &n.plan)
     }
@@ -185,7 +191,7 @@ impl Supervisor {
             _ => format!("{what} while it loaded the application"),
         });
         if of_next {
-            self.reload_failed(Outcome::AppFailed, reason);
+            self.reload_failed(outcome_of(gone.step_failed), reason);
         } else if self.phase == Phase::Starting {
             self.start_failed(Some(how), gone.load_failed.is_some(), reason);
         } else {
@@ -194,32 +200,34 @@ impl Supervisor {
         }
     }
 
-    /// A process said that the app does not load; it ends by itself.
-    pub(super) fn load_failed(&mut self, child: ChildId, message: String) {
+    /// A process said that the app does not load, or that a step has failed; it ends by itself.
+    pub(super) fn load_failed(&mut self, child: ChildId, message: String, step: bool) {
         let end = self.now + TEMPLATE_MERCY;
         let Some(c) = self.children.get_mut(&child) else { return };
         if c.stage != Stage::Starting {
             return;
         }
         c.kill_at = Some(end);
-        c.load_failed = Some(message.clone());
+        (c.load_failed, c.step_failed) = (Some(message.clone()), step);
         let generation = c.generation;
         if self.phase == Phase::Starting {
-            self.start_failed(None, true, message);
+            self.start_failed(None, !step, message);
         } else if self.reload.as_ref().and_then(|r| r.next.as_ref()).is_some_and(|n| n.number == generation) {
-            self.reload_failed(Outcome::AppFailed, message);
+            self.reload_failed(outcome_of(step), message);
         } else {
-            let line = format!("the application does not load: {}", last_line(&message));
+            let what = if step { "a step has failed" } else { "the application does not load" };
+            let line = format!("{what}: {}", last_line(&message));
             self.log(line);
             self.out.push(Action::Reason(message));
         }
     }
 
-    pub(super) fn reload_worker_failed(&mut self, reason: String, failed_app: bool) {
+    /// `said`: it gave a reason, and another try would not be better.
+    pub(super) fn reload_worker_failed(&mut self, reason: String, said: bool, step: bool) {
         let Some(reload) = self.reload.as_mut() else { return };
         reload.failures += 1;
-        if failed_app || reload.failures >= TRIES {
-            self.reload_failed(Outcome::AppFailed, reason);
+        if said || reload.failures >= TRIES {
+            self.reload_failed(outcome_of(step), reason);
         }
     }
 
@@ -298,6 +306,11 @@ impl Supervisor {
         self.log(format!("reload done in {took:.1} s: generation {number} serves"));
         self.next_reload();
     }
+}
+
+/// How a reload ends that a process has failed.
+fn outcome_of(step: bool) -> Outcome {
+    if step { Outcome::StepFailed } else { Outcome::AppFailed }
 }
 
 /// The line of a traceback that tells most.

@@ -312,10 +312,10 @@ impl Supervisor {
         let reason = gone.load_failed.clone().unwrap_or_else(|| format!("{} {what}", gone.name()));
         let failed_app = gone.load_failed.is_some() || matches!(how, Some(Ended::Code(22 | 23)));
         if self.reload.as_ref().and_then(|r| r.next.as_ref()).is_some_and(|n| n.number == gone.generation) {
-            self.reload_worker_failed(reason, failed_app);
+            self.reload_worker_failed(reason, failed_app, gone.step_failed);
         } else if self.phase == Phase::Starting {
             if failed_app || failures >= TRIES {
-                self.start_failed(how, gone.load_failed.is_some(), reason);
+                self.start_failed(how, gone.load_failed.is_some() && !gone.step_failed, reason);
             }
         } else {
             self.out.push(Action::Reason(reason));

@@ -56,6 +56,8 @@ pub enum Outcome {
     Mixed = 4,
     /// The master was told to stop meanwhile.
     Stopped = 5,
+    /// A step (`exec-*`, `hook-*`) of the new generation has failed; the old generation serves.
+    StepFailed = 6,
 }
 
 /// What a worker is doing. Stored as its number.
@@ -168,7 +170,7 @@ macro_rules! from_number {
 }
 from_number! {
     InstanceState { Starting, Running, Reloading, Stopping, Paused } else Starting
-    Outcome { None, Ok, BadConfig, AppFailed, Mixed, Stopped } else None
+    Outcome { None, Ok, BadConfig, AppFailed, Mixed, Stopped, StepFailed } else None
     WorkerState { Free, Starting, Ready, Retiring, Killed } else Free
     ThreadState { None, Idle, Busy } else None
     Restart { None, Reload, MaxRequests, MaxLifetime, Rss, AddressSpace, Harakiri, Asked, Signal, Exited, LoadFailed, Operator } else None

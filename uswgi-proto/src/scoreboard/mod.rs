@@ -24,7 +24,7 @@ pub use map::{Reader, Scoreboard, ScoreboardError};
 pub const MAGIC: u64 = u64::from_le_bytes(*b"USWGISB\n");
 
 /// Version of the layout below. Readers refuse any other.
-pub const LAYOUT_VERSION: u32 = 6;
+pub const LAYOUT_VERSION: u32 = 7;
 
 /// Descriptor number at which every master keeps its scoreboard, so that `/proc/PID/fd/N` finds it.
 pub const SCOREBOARD_FD: i32 = 100;

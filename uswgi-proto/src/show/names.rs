@@ -32,6 +32,7 @@ pub fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::Ok => "ok",
         Outcome::BadConfig => "bad-config",
         Outcome::AppFailed => "app-failed",
+        Outcome::StepFailed => "step-failed",
         Outcome::Mixed => "mixed",
         Outcome::Stopped => "stopped",
     }

@@ -267,3 +267,22 @@ fn who_starts_hears_of_a_pause_before_it_accepts() {
     sim.ready(new);
     assert!(sim.procs[&new].paused);
 }
+
+#[test]
+fn a_step_that_fails_is_told_from_an_app_that_does_not_load() {
+    let mut sim = Sim::running(plan(2));
+    sim.good = false;
+    sim.feed(Event::Reload);
+    let template = sim.template();
+    sim.feed(Event::StepFailed { child: template, message: "exec-pre-app: exit status: 4".into() });
+    sim.die(template, Ended::Code(1));
+    let mut lazy = Sim::running(Plan { lazy: true, ..plan(2) });
+    // Before any of them starts.
+    lazy.config = None;
+    lazy.feed(Event::Reload);
+    lazy.feed(Event::StepsFailed("exec-asap: exit status: 4".into()));
+    for (sim, step) in [(sim, "exec-pre-app"), (lazy, "exec-asap")] {
+        assert_eq!(sim.outcomes(), [(Outcome::StepFailed, format!("{step}: exit status: 4"))]);
+        assert_eq!(sim.s.state(), InstanceState::Running);
+    }
+}

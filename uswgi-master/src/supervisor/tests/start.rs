@@ -52,6 +52,20 @@ fn an_app_that_does_not_load_ends_the_start_with_22_and_the_traceback() {
 }
 
 #[test]
+fn a_step_that_fails_ends_the_start_with_1() {
+    for lazy in [false, true] {
+        let mut sim = Sim::new(Plan { lazy, ..plan(1) });
+        sim.feed(Event::Tick);
+        let child = if lazy { sim.worker(1) } else { sim.template() };
+        let message = || "exec-pre-app: exit status: 4".to_string();
+        sim.feed(Event::StepFailed { child, message: message() });
+        sim.die(child, Ended::Code(1));
+        assert_eq!(sim.exit, Some(1), "lazy {lazy}");
+        assert_eq!(sim.count(|a| *a == Action::StartFailed { message: message() }), 1);
+    }
+}
+
+#[test]
 fn a_lazy_app_that_does_not_load_ends_the_start_and_everybody_else() {
     let mut sim = Sim::new(Plan { lazy: true, ..plan(2) });
     sim.feed(Event::Tick);
