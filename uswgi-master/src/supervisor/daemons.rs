@@ -17,7 +17,7 @@
 //!   are told to end too. (uWSGI does not wait for them.)
 
 use super::Ended;
-use super::stop::UNKILLABLE;
+use super::leaving::Leaving;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::Daemon;
@@ -87,19 +87,6 @@ enum State {
     },
     /// Told to end.
     Leaving(Leaving),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Leaving {
-    pid: i32,
-    signal: i32,
-    again_at: Instant,
-    kill_at: Instant,
-    killed: bool,
-    /// The process itself has ended; others of its group have not.
-    headless: bool,
-    /// Its end was its own: it is started again.
-    back: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -329,10 +316,7 @@ impl Daemons {
 
     /// Groups that SIGKILL did not end.
     fn give_up(&mut self) {
-        let late = |e: &Entry| match &e.state {
-            State::Leaving(l) => l.headless && l.given_up().is_some_and(|at| at <= self.now),
-            _ => false,
-        };
+        let late = |e: &Entry| matches!(&e.state, State::Leaving(l) if l.is_given_up(self.now));
         let late: Vec<DaemonId> = self.all.iter().filter(|(_, e)| late(e)).map(|(&id, _)| id).collect();
         for id in late {
             let line =
@@ -365,11 +349,7 @@ impl Daemons {
         let Some((&id, e)) = self.all.iter_mut().find(|(_, e)| of(e)) else { return };
         let line = format!("daemon {:?} (pid {pid}) {how}", e.spec.command);
         match &mut e.state {
-            State::Leaving(l) if others => {
-                l.headless = true;
-                // What was sent SIGKILL with it needs a moment.
-                l.kill_at = if l.killed { now } else { l.kill_at };
-            }
+            State::Leaving(l) if others => l.lose_head(now),
             State::Leaving(_) => self.gone(id),
             State::Smart { launcher, pid: daemon, died, look_at } => {
                 if *launcher == Some(pid) {
@@ -391,16 +371,7 @@ impl Daemons {
                 let signal = e.spec.stop_signal;
                 // A file that was touched has told them already.
                 self.out.extend((!e.touched).then_some(Order::Signal(pid, signal)));
-                let kill_at = now + self.mercy;
-                e.state = State::Leaving(Leaving {
-                    pid,
-                    signal,
-                    again_at: now,
-                    kill_at,
-                    killed: false,
-                    headless: true,
-                    back: true,
-                });
+                e.state = State::Leaving(Leaving::rest(pid, signal, self.mercy, now));
                 self.controls(id);
             }
             _ => {
@@ -517,18 +488,10 @@ impl Daemons {
         let Some(e) = self.all.get_mut(&id) else { return };
         match &mut e.state {
             State::Running(pid) => {
-                let (pid, kill_at) = (*pid, now + self.mercy);
+                let pid = *pid;
                 let line = format!("daemon {:?} (pid {pid}) is told to end", e.spec.command);
                 self.out.push(Order::Log(line));
-                e.state = State::Leaving(Leaving {
-                    pid,
-                    signal,
-                    again_at: now,
-                    kill_at,
-                    killed: false,
-                    headless: false,
-                    back: false,
-                });
+                e.state = State::Leaving(Leaving::told(pid, signal, self.mercy, now));
             }
             State::Leaving(l) => l.back = false,
             _ => drop(self.all.remove(&id)),
@@ -542,22 +505,6 @@ impl Entry {
             State::Running(pid) | State::Leaving(Leaving { pid, headless: false, .. }) => Some(pid),
             State::Smart { pid, .. } => pid,
             State::Waiting(_) | State::Starting | State::Leaving(_) => None,
-        }
-    }
-}
-
-impl Leaving {
-    /// When a group that was sent SIGKILL is not waited for any more.
-    fn given_up(&self) -> Option<Instant> {
-        self.killed.then(|| self.kill_at + UNKILLABLE)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        match (self.killed, self.headless) {
-            (false, false) => Some(self.again_at.min(self.kill_at)),
-            (false, true) => Some(self.kill_at),
-            (true, true) => self.given_up(),
-            (true, false) => None,
         }
     }
 }

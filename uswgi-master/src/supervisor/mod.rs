@@ -13,7 +13,7 @@
 //! * `application`: who may go on without one (`need-app = false`).
 //! * `orders`: what an operator asks for beyond signals.
 //! * `stop`: leaving, and a start that fails.
-//! * [`daemons`], [`cron`], [`touched`]: programs beside the instance; state machines of their own.
+//! * [`daemons`] (`leaving`: on their way out), [`cron`], [`touched`]: programs beside the instance; state machines of their own.
 //! * `clock`: what is due, and when something is due next.
 //!
 //! Words: a *seat* is a worker number, 1 to N. Its *incumbent* is a ready worker; a *starter* is on
@@ -33,6 +33,7 @@ mod clock;
 pub mod cron;
 pub mod daemons;
 mod idle;
+mod leaving;
 mod machine;
 mod orders;
 mod reload;
