@@ -1,8 +1,10 @@
 //! What the workers of an instance share: connections evenly, and the memory of the imported application.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use uswgi_tests::http::Connection;
-use uswgi_tests::{Request, Site};
+use uswgi_tests::{Load, Request, Site};
 
 const WORKERS: usize = 8;
 
@@ -33,8 +35,31 @@ fn connections_that_stay_are_shared_evenly() {
 #[test]
 fn connections_for_one_request_are_shared_evenly() {
     let server = Site::probe().option("workers", 2).start();
-    let counts = by_process((0..200).map(|_| server.doors()[0].get("/pid").text()));
-    assert!(counts.len() == 2 && counts.values().all(|n| *n >= 60), "100 each are wanted: {counts:?}");
+    let counts = by_process((0..800).map(|_| server.doors()[0].get("/pid").text()));
+    assert!(counts.len() == 2 && counts.values().all(|n| *n >= 240), "400 each are wanted: {counts:?}");
+}
+
+#[test]
+fn workers_that_wait_for_a_processor_pass_no_connections_on() {
+    let server = Site::probe().option("workers", WORKERS).start();
+    let stop = Arc::new(AtomicBool::new(false));
+    // Nobody has a processor for long.
+    let hogs: Vec<_> = (0..8)
+        .map(|_| {
+            let stop = stop.clone();
+            std::thread::spawn(move || while !stop.load(Relaxed) {})
+        })
+        .collect();
+    let load = Load::start(&server.doors()[..1], 64, "/hello");
+    load.wait_more(8000);
+    stop.store(true, Relaxed);
+    let seen = load.stop();
+    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+    assert!(seen.failures.is_empty() && seen.cut == 0, "{seen:?}");
+    let board = server.instance().unwrap().board;
+    let workers = (0..board.worker_capacity()).filter_map(|slot| board.worker(slot));
+    let passed_on: u64 = workers.map(|w| w.handed_over.load(Relaxed)).sum();
+    assert!(passed_on < 30, "{passed_on} connections passed on");
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub mod logs;
 pub mod mounts;
 pub mod packet;
 pub mod program;
+pub mod progress;
 pub mod rate;
 pub mod scale;
 pub mod scoreboard;

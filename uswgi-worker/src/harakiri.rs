@@ -73,6 +73,8 @@ pub(crate) struct ThreadCell {
     pub(crate) sequence: AtomicU64,
     /// Python's thread identifier (threading.get_ident()).
     ident: AtomicU64,
+    /// The kernel's (gettid(2)).
+    id: AtomicI32,
     native: Mutex<Option<ThreadId>>,
     flight: Mutex<Flight>,
     /// Output of its request that the native thread sends.
@@ -89,7 +91,13 @@ impl ThreadCell {
     /// The calling thread is the one of this cell.
     pub(crate) fn adopt(&self, ident: u64) {
         self.ident.store(ident, Ordering::Relaxed);
+        self.id.store(nix::unistd::gettid().as_raw(), Ordering::Relaxed);
         *lock(&self.native) = Some(sys::this_thread());
+    }
+
+    /// The kernel's number of the thread; 0 before there is one.
+    pub(crate) fn id(&self) -> i32 {
+        self.id.load(Ordering::Relaxed)
     }
 
     /// A request begins, with a deadline.

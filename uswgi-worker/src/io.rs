@@ -20,11 +20,13 @@ use crate::sys::{self, Epoll, Event};
 use crate::{handover, limited_say, say};
 pub(crate) use linger::lingers;
 use slab::Slab;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use uswgi_proto::progress::Progress;
 use uswgi_proto::scoreboard::layout::add;
 use uswgi_proto::scoreboard::monotonic_us;
 
@@ -97,7 +99,9 @@ struct Native {
     /// How many of them no other worker could take.
     bound: u64,
     request: Request,
-    sequences: Vec<u64>,
+    progress: Progress,
+    /// The kernel's word on each Python thread's state; None until it is asked for.
+    states: Vec<Option<File>>,
     last_tick_us: u64,
     /// When to look at what was lent; 0: nothing is.
     lent_due_us: u64,
@@ -122,7 +126,8 @@ pub(crate) fn start(engine: &Arc<Engine>) -> io::Result<JoinHandle<()>> {
     }
     let mut native = Native {
         asked,
-        sequences: vec![0; engine.threads.len()],
+        progress: Progress::new(engine.threads.len()),
+        states: engine.threads.iter().map(|_| None).collect(),
         engine: engine.clone(),
         epoll,
         conns: Slab::new(),

@@ -5,12 +5,15 @@ use super::linger::gets_on;
 use super::{ACCEPT_AGAIN_US, Duty, Native, REQUEST_US, SECOND_US, TICK_US};
 use crate::connection::Conn;
 use crate::engine::Job;
-use crate::harakiri::{self, ThreadCell};
+use crate::harakiri;
 use crate::log::{self, Fault};
 use crate::{answer, backlog, limited_say, sys};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 use uswgi_proto::control::ReplaceReason;
 use uswgi_proto::lent::Found;
+use uswgi_proto::progress::sleeps;
 use uswgi_proto::rate::is_too_slow;
 
 /// How long pieces of an answer may wait for others.
@@ -62,22 +65,22 @@ impl Native {
 
     /// Look whether the Python threads get on. When none is idle, others get what is ready here.
     fn tick(&mut self, now: u64) {
-        let (mut moved, mut all_stuck) = (false, true);
-        for (cell, last) in self.engine.threads.iter().zip(&mut self.sequences) {
-            let sequence = cell.sequence.load(Ordering::SeqCst);
-            moved |= sequence != *last;
-            all_stuck &= sequence == *last && sequence & 1 == 1;
-            *last = sequence;
-        }
+        let engine = self.engine.clone();
+        let sequences = || engine.threads.iter().map(|cell| cell.sequence.load(Ordering::SeqCst));
+        // It passes nothing on.
+        let alone = engine.settings.workers < 2;
+        let (states, threads) = (&mut self.states, &engine.threads);
+        let ran_us = |i: usize| if alone { 0 } else { sys::ran_us(threads[i].id()).unwrap_or(0) };
+        let sleeps = |i: usize| alone || asleep(&mut states[i], threads[i].id());
+        let seen = self.progress.look(sequences(), ran_us, sleeps);
         backlog::look(&self.engine, now);
-        self.unmeasured |= moved;
-        if all_stuck {
+        self.unmeasured |= seen.moved;
+        if seen.all_stuck {
             self.pass_on(now);
-        } else if !moved {
+        } else if seen.any_idle && !seen.moved {
             // A thread that begins a request from here on turns it on again.
             self.engine.watched.store(false, Ordering::SeqCst);
-            let begun = |(cell, last): (&ThreadCell, &u64)| cell.sequence.load(Ordering::SeqCst) != *last;
-            if self.engine.threads.iter().zip(&self.sequences).any(begun) {
+            if self.progress.has_moved(sequences()) {
                 self.engine.watched.store(true, Ordering::SeqCst);
             }
         }
@@ -162,4 +165,15 @@ impl Native {
             }
         }
     }
+}
+
+/// Whether a thread of this process sleeps. The file stays open; without it (a jail may be without /proc) it does.
+fn asleep(file: &mut Option<File>, thread: i32) -> bool {
+    if file.is_none() {
+        *file = File::open(format!("/proc/self/task/{thread}/stat")).ok();
+    }
+    // The state comes soon behind the name, which has at most 64 bytes.
+    let mut text = [0; 128];
+    let length = file.as_ref().and_then(|f| f.read_at(&mut text, 0).ok()).unwrap_or(0);
+    sleeps(&String::from_utf8_lossy(&text[..length]))
 }
