@@ -41,9 +41,11 @@ def as_json(start_response, value):
 def touch(name, text=""):
     """Tell the test that something happened, all at once."""
     path = os.path.join(DIR, name)
-    with open(path + ".new", "w") as file:
+    # Several workers may do it at once.
+    new = f"{path}.new{os.getpid()}"
+    with open(new, "w") as file:
         file.write(text)
-    os.rename(path + ".new", path)
+    os.rename(new, path)
 
 
 def note(name, line):

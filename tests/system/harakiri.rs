@@ -136,3 +136,17 @@ fn without_a_handler_the_graceful_signal_is_not_sent() {
         assert!(!server.log().contains("told by signal"), "{signal}: {}", server.log());
     }
 }
+
+#[test]
+fn workers_that_all_hang_do_not_wait_for_each_other() {
+    let server = site().option("workers", 4).option("reload-mercy", 60).start();
+    let door = server.door();
+    let before = server.worker_pids();
+    let hang = |_| door.ask_later(Request::get("/stuck"));
+    let asked: Vec<_> = (0..4).map(hang).collect();
+    asked.into_iter().for_each(|a| assert_eq!(a.join().unwrap().unwrap().status, 504));
+    until("four others", || {
+        let now = server.worker_pids();
+        (now.len() == 4 && now.iter().all(|pid| !before.contains(pid))).then_some(())
+    });
+}

@@ -357,3 +357,19 @@ fn logto2_takes_over_after_the_start_and_the_hooks_of_the_wild_hold() {
     assert_eq!(server.wait().code(), Some(0));
     assert_eq!(fs::read_to_string(last).unwrap(), "bye");
 }
+
+#[test]
+fn a_step_of_a_worker_ends_at_the_stop_whatever_was_said_before_it() {
+    let site = Site::probe().option("lazy-apps", true);
+    let hold = site.dir.join("hold");
+    // Nobody but the successor of a worker is slow.
+    let (slow, inside) = (hold.join("slow"), hold.join("inside"));
+    let step = format!("test ! -e {} || {{ touch {}; sleep 300; }}", slow.display(), inside.display());
+    let mut server = site.option("exec-pre-app", step).start();
+    fs::write(&slow, "").unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(server.worker_pids()[0]), Signal::SIGKILL).unwrap();
+    until("the step", || inside.exists().then_some(()));
+    assert!(server.ctl(&["pause"]).status.success());
+    server.stop(Signal::SIGTERM);
+    assert!(!server.log().contains("within the mercy: killed"), "{}", server.log());
+}

@@ -275,13 +275,21 @@ impl Board {
         threads.map(of).sum()
     }
 
-    /// Whether a thread of the slot is in a request whose harakiri was due longer than this ago.
-    pub fn overdue(&self, slot: u32, by: Duration) -> bool {
+    /// Whether a thread of the slot is in a request whose harakiri was due longer than this ago; None: none is. True: and
+    /// nothing else there can come to a good end: no answer is on its way, and every thread is in such a request, or has
+    /// none while the worker takes no more.
+    pub fn overdue(&self, slot: u32, by: Duration, leaves: bool) -> Option<bool> {
+        let worker = self.board.worker(slot)?;
         let limit = monotonic_us().saturating_sub(by.as_micros() as u64);
-        (0..self.board.threads_capacity()).filter_map(|t| self.board.thread(slot, t)).any(|t| {
-            let deadline = t.deadline_us.load(Relaxed);
-            t.state.load(Relaxed) == ThreadState::Busy as u32 && deadline != 0 && deadline < limit
-        })
+        let (mut late, mut good) = (0, 0);
+        for thread in (0..self.board.threads_capacity()).filter_map(|t| self.board.thread(slot, t)) {
+            if thread.state.load(Relaxed) == ThreadState::Busy as u32 {
+                let deadline = thread.deadline_us.load(Relaxed);
+                *(if deadline != 0 && deadline < limit { &mut late } else { &mut good }) += 1;
+            }
+        }
+        let none_can_begin = leaves || late == worker.threads.load(Relaxed);
+        (late > 0).then_some(good == 0 && none_can_begin && worker.bound.load(Relaxed) == 0)
     }
 }
 
@@ -346,11 +354,30 @@ mod tests {
         let b = board();
         let t = b.board.thread(0, 0).unwrap();
         t.deadline_us.store(1, Relaxed);
-        assert!(!b.overdue(0, Duration::ZERO));
+        assert_eq!(b.overdue(0, Duration::ZERO, false), None);
         t.state.store(ThreadState::Busy as u32, Relaxed);
-        assert!(b.overdue(0, Duration::ZERO));
+        assert!(b.overdue(0, Duration::ZERO, false).is_some());
         t.deadline_us.store(monotonic_us(), Relaxed);
-        assert!(!b.overdue(0, Duration::from_secs(3)));
+        assert_eq!(b.overdue(0, Duration::from_secs(3), false), None);
+    }
+
+    #[test]
+    fn a_worker_is_lost_when_nothing_else_in_it_can_end_well() {
+        let b = board();
+        let (worker, other) = (b.board.worker(0).unwrap(), b.board.thread(0, 1).unwrap());
+        worker.threads.store(2, Relaxed);
+        b.board.thread(0, 0).unwrap().deadline_us.store(1, Relaxed);
+        b.board.thread(0, 0).unwrap().state.store(ThreadState::Busy as u32, Relaxed);
+        let lost = |leaves| b.overdue(0, Duration::ZERO, leaves).unwrap();
+        assert!(!lost(false), "the other thread may take a request now");
+        assert!(lost(true));
+        other.state.store(ThreadState::Busy as u32, Relaxed);
+        other.deadline_us.store(monotonic_us() + 1_000_000, Relaxed);
+        assert!(!lost(true), "the other request has its time");
+        other.deadline_us.store(1, Relaxed);
+        assert!(lost(false) && lost(true));
+        worker.bound.store(1, Relaxed);
+        assert!(!lost(true), "an answer is on its way");
     }
 
     #[test]

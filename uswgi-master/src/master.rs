@@ -16,7 +16,7 @@ use crate::reading::{Read, Reading};
 use crate::reload::{self, Setup};
 use crate::shared::Memory;
 use crate::start::Started;
-use crate::supervisor::{ChildId, Event, Phase, Stage, Supervisor};
+use crate::supervisor::{Event, Phase, Stage, Supervisor};
 use crate::tasks::Tasks;
 use crate::watch::{Follows, Watched};
 use crate::watchdog::Watchdog;
@@ -310,12 +310,13 @@ impl<'a> Master<'a> {
         self.look_at_workers();
         self.look_at_logs();
         let Some(limit) = self.harakiri_limit else { return };
-        let serving = self.supervisor.children().iter().filter_map(|(&id, c)| Some((id, c.stage, c.slot()?)));
-        let stuck: Vec<ChildId> = serving
-            .filter(|&(_, stage, slot)| stage == Stage::Ready && self.board.overdue(slot, limit))
-            .map(|(id, ..)| id)
-            .collect();
-        self.queue.extend(stuck.into_iter().map(|child| Event::Stuck { child }));
+        let stuck = self.supervisor.children().iter().filter_map(|(&child, c)| {
+            let serves = matches!(c.stage, Stage::Ready | Stage::Retiring);
+            let lost = self.board.overdue(c.slot().filter(|_| serves)?, limit, c.stage == Stage::Retiring)?;
+            Some(Event::Stuck { child, lost })
+        });
+        let stuck: Vec<Event> = stuck.collect();
+        self.queue.extend(stuck);
     }
 
     /// The generation in force.

@@ -184,6 +184,9 @@ impl Reading {
             Err(_) if self.text.is_empty() => {
                 Err(Failed::Config("the process that read the configuration ended before it was done: killed, or out of memory or stack".into()))
             }
+            Err(_) if self.text.trim_ascii().is_empty() => {
+                Err(Failed::Step("the process that ran the steps before the application was killed".into()))
+            }
             Err(e) => Err(Failed::Config(format!("the configuration was read, but not understood: {e}"))),
         }
     }

@@ -1,15 +1,22 @@
 //! This process's end of the control socket: whole packets, descriptors beside them.
 
+use crate::engine::lock;
 use crate::sys;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Mutex;
 use uswgi_proto::control::{CONTROL_VERSION, MAX_MESSAGE, ToMaster, ToWorker, decode, encode};
 use uswgi_proto::settings::Role;
 
 /// The control socket. Sends may block for a moment, receiving waits only where it says so.
 #[derive(Debug)]
-pub(crate) struct Control(OwnedFd);
+pub(crate) struct Control {
+    fd: OwnedFd,
+    /// What was received early ([`Control::is_unwanted`]), for who receives next.
+    early: Mutex<VecDeque<Received>>,
+}
 
 /// What came.
 #[derive(Debug)]
@@ -23,13 +30,13 @@ pub(crate) enum Received {
 
 impl Control {
     pub(crate) fn new(fd: OwnedFd) -> Control {
-        Control(fd)
+        Control { fd, early: Mutex::default() }
     }
 
     /// Tell the master. A master that is gone is noticed elsewhere.
     pub(crate) fn send(&self, message: &ToMaster) {
         let packet = encode(message);
-        let fd = self.0.as_raw_fd();
+        let fd = self.fd.as_raw_fd();
         for _ in 0..50 {
             match sys::send2(fd, &packet, b"") {
                 Err(e) if sys::would_block(&e) => {
@@ -45,25 +52,31 @@ impl Control {
         self.send(&ToMaster::Hello { version: CONTROL_VERSION, role, pid: std::process::id() as i32 });
     }
 
-    /// Whether the master is gone or wants this process to end, as far as the next message tells. Takes nothing.
+    /// Whether the master is gone or wants this process to end. What it says beside that is kept for [`Control::receive`].
     pub(crate) fn is_unwanted(&self) -> bool {
-        let mut buffer = vec![0; MAX_MESSAGE];
-        match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
-            Ok(0) | Err(nix::Error::ECONNRESET) => true,
-            Ok(length) => matches!(decode(&buffer[..length]), Ok(ToWorker::Retire { .. })),
-            Err(_) => false,
+        let mut early = lock(&self.early);
+        // Nothing comes behind the end, nor a message that cannot be read: who receives next finds out.
+        while let Ok(came @ Received::Message(..)) = self.take(false) {
+            early.push_back(came);
         }
+        let ends = |m: &Received| matches!(m, Received::Message(ToWorker::Retire { .. }, _));
+        early.iter().any(ends) || matches!(self.take(false), Ok(Received::Gone))
     }
 
     /// The next message. Waits for it with `wait`.
     pub(crate) fn receive(&self, wait: bool) -> io::Result<Received> {
+        let early = lock(&self.early).pop_front();
+        early.map_or_else(|| self.take(wait), Ok)
+    }
+
+    fn take(&self, wait: bool) -> io::Result<Received> {
         let mut buffer = vec![0; MAX_MESSAGE];
         let mut space = nix::cmsg_space!([RawFd; 4]);
         let flags =
             MsgFlags::MSG_CMSG_CLOEXEC | if wait { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
         let (length, descriptors) = {
             let mut iov = [IoSliceMut::new(&mut buffer)];
-            let received = match recvmsg::<()>(self.0.as_raw_fd(), &mut iov, Some(&mut space), flags) {
+            let received = match recvmsg::<()>(self.fd.as_raw_fd(), &mut iov, Some(&mut space), flags) {
                 Ok(r) => r,
                 Err(nix::Error::EAGAIN | nix::Error::EINTR) => return Ok(Received::Nothing),
                 Err(nix::Error::ECONNRESET) => return Ok(Received::Gone),
@@ -91,6 +104,6 @@ impl Control {
 
 impl AsRawFd for Control {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.fd.as_raw_fd()
     }
 }

@@ -128,7 +128,7 @@ impl Supervisor {
             Event::Replace { child, reason } => self.mark_for_replacement(child, reason),
             Event::Closed { child } => self.closed(child),
             Event::Exited { child, how } => self.exited(child, how),
-            Event::Stuck { child } => self.stuck(child),
+            Event::Stuck { child, lost } => self.stuck(child, lost),
             Event::Scale(to) => self.scale_to(to),
             Event::SendAway => self.send_away(),
             Event::Retire { worker_id } => self.retire_asked(worker_id),
@@ -262,11 +262,12 @@ impl Supervisor {
         self.children.iter().filter(move |(_, c)| c.stage == stage && c.slot().is_some()).map(|(&id, _)| id)
     }
 
-    fn stuck(&mut self, child: ChildId) {
+    fn stuck(&mut self, child: ChildId, lost: bool) {
         let Some(c) = self.children.get_mut(&child) else { return };
         // One that has asked for a successor watches its requests: those of its other threads have their time, and so
-        // they have in one that leaves; the mercy ends both.
-        if c.stage != Stage::Ready || c.pid.is_none() || c.replace == Some(ReplaceReason::Harakiri) {
+        // they have in one that leaves; the mercy ends both. Where there are none, nothing is waited for.
+        let watched = c.stage == Stage::Retiring || c.replace == Some(ReplaceReason::Harakiri);
+        if c.stage == Stage::Killed || c.pid.is_none() || (watched && !lost) {
             return;
         }
         c.stage = Stage::Killed;

@@ -229,10 +229,12 @@ pub enum Event {
         /// How.
         how: Ended,
     },
-    /// A request is far beyond its harakiri and the worker did nothing about it.
+    /// A request is far beyond its harakiri.
     Stuck {
         /// Which.
         child: ChildId,
+        /// Nothing else in this worker could still come to a good end.
+        lost: bool,
     },
     /// An operator wants another number of workers. A look at them ([`Event::Seen`]) should follow at once.
     Scale(ScaleTo),

@@ -1,7 +1,7 @@
 //! Deaths, and what follows them.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, Ended, Event, Stage};
+use crate::supervisor::{Action, ChildId, Ended, Event, Stage};
 use std::time::Duration;
 use uswgi_proto::control::ReplaceReason;
 
@@ -24,7 +24,7 @@ fn when_a_worker_was_killed_the_others_look_for_the_connection_that_it_was_woken
     let (dead, a, b) = (sim.worker(1), sim.worker(2), sim.worker(3));
     let looks = |sim: &Sim, child| sim.count(|a| *a == Action::Accept { child, on: true });
     // The master's own kill: the successor comes before the death, and may accept before it is known to.
-    sim.feed(Event::Stuck { child: dead });
+    sim.feed(Event::Stuck { child: dead, lost: false });
     let successor = sim.worker(1);
     assert_ne!(successor, dead);
     assert_eq!((looks(&sim, a), looks(&sim, b), looks(&sim, successor)), (1, 1, 0));
@@ -196,7 +196,7 @@ fn a_stuck_worker_is_killed_and_replaced() {
     let mut sim = Sim::running(plan(2));
     sim.pass(Duration::from_secs(60));
     let child = sim.worker(2);
-    sim.feed(Event::Stuck { child });
+    sim.feed(Event::Stuck { child, lost: false });
     assert_ne!(sim.worker(2), child);
     assert_eq!(sim.ready_workers(), 2);
     assert_eq!(sim.s.workers(Stage::Killed).count(), 0);
@@ -212,14 +212,31 @@ fn a_worker_that_asked_for_a_successor_is_not_stuck() {
     for reason in [ReplaceReason::MaxRequests, ReplaceReason::Harakiri] {
         sim.feed(Event::Replace { child, reason });
     }
-    sim.feed(Event::Stuck { child });
+    sim.feed(Event::Stuck { child, lost: false });
     assert_eq!(sim.s.children()[&child].stage, Stage::Ready);
     sim.good = false;
     let leaving = sim.worker(1);
     sim.feed(Event::Stop);
     assert_eq!(sim.s.children()[&leaving].stage, Stage::Retiring);
-    sim.feed(Event::Stuck { child: leaving });
+    sim.feed(Event::Stuck { child: leaving, lost: false });
     assert_eq!(sim.count(|a| matches!(a, Action::Kill { .. })), 0, "the mercy ends them");
+    sim.feed(Event::Stuck { child: leaving, lost: true });
+    assert_eq!(sim.count(|a| *a == Action::Kill { child: leaving }), 1, "there is nothing to wait for");
+}
+
+#[test]
+fn workers_in_which_nothing_can_end_do_not_wait_for_each_other() {
+    let mut sim = Sim::running(plan(4));
+    sim.pass(Duration::from_secs(60));
+    let lost: Vec<ChildId> = (1..=4).map(|id| sim.worker(id)).collect();
+    for &child in &lost {
+        sim.feed(Event::Replace { child, reason: ReplaceReason::Harakiri });
+    }
+    for &child in &lost {
+        sim.feed(Event::Stuck { child, lost: true });
+    }
+    assert!((1..=4).all(|id| !lost.contains(&sim.worker(id))));
+    assert_eq!(sim.ready_workers(), 4);
 }
 
 #[test]
