@@ -18,8 +18,9 @@ fn thresholds(gc: &Bound<'_, PyModule>) -> PyResult<Thresholds> {
     gc.call_method0("get_threshold")?.extract()
 }
 
-/// Do `load` with a patient collector. An application that asks for the thresholds meanwhile sees it.
-pub(crate) fn patiently<T>(py: Python<'_>, load: impl FnOnce() -> T) -> T {
+/// Do `load` with a patient collector. An application that asks for the thresholds meanwhile sees it. `forks`: workers
+/// will be forked from here, and what was made is frozen before the collector would look at it all.
+pub(crate) fn patiently<T>(py: Python<'_>, forks: bool, load: impl FnOnce() -> T) -> T {
     let relax = || -> PyResult<(Bound<'_, PyModule>, Thresholds)> {
         let gc = PyModule::import(py, "gc")?;
         let usual = thresholds(&gc)?;
@@ -31,6 +32,9 @@ pub(crate) fn patiently<T>(py: Python<'_>, load: impl FnOnce() -> T) -> T {
     let relaxed = relax();
     let loaded = load();
     let restore = || -> PyResult<()> {
+        if forks {
+            freeze(py)?;
+        }
         let (gc, usual) = relaxed?;
         if thresholds(&gc)? == (PATIENCE, usual.1, usual.2) {
             gc.call_method1("set_threshold", usual)?;

@@ -163,7 +163,9 @@ fn bind_to_cpus(settings: &WorkerSettings) {
 fn load(py: Python<'_>, inherited: &Inherited) -> Result<Apps, Exit> {
     let need = inherited.settings.need_app;
     let control = inherited.control.as_ref();
-    let (apps, why) = match collector::patiently(py, || Apps::load(py, &inherited.settings, control)) {
+    let forks = inherited.settings.role == Role::Template;
+    let loaded = collector::patiently(py, forks, || Apps::load(py, &inherited.settings, control));
+    let (apps, why) = match loaded {
         Ok(apps) if apps.callables.is_empty() => {
             (Some(apps), "none is named in the configuration".to_string())
         }
