@@ -4,6 +4,10 @@
 //! Whoever holds a [`Conn`] owns it; a connection is in exactly one place: with a thread, parked here, in
 //! the `whole` queue, in a [`Job`], or with the native thread. Nothing here takes the GIL.
 
+mod listening;
+
+pub(crate) use listening::Listening;
+
 use crate::connection::Conn;
 use crate::control::Control;
 use crate::harakiri::ThreadCell;
@@ -11,24 +15,17 @@ use crate::parking::Parking;
 use crate::pending::Pending;
 use crate::start::Inherited;
 use crate::static_files::StaticFiles;
-use crate::sys::{self, Epoll, Event, Wake};
+use crate::sys::{Epoll, Event, Wake};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uswgi_proto::control::{ReplaceReason, ToMaster};
 use uswgi_proto::logs::format::LogFormat;
 use uswgi_proto::scoreboard::{Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
-use uswgi_proto::settings::{Protocol, WorkerSettings};
+use uswgi_proto::settings::WorkerSettings;
 use uswgi_proto::trust::Trust;
-
-/// Accepts after which a listener goes to the end of the kernel's list of waiters. Without it the last
-/// worker to register gets nearly everything (busiest to mean: 7.99; with it 1.02). With 16 it is as even and costs more
-/// (64 workers: 18.6 to 19.8 us a request instead of 17.5 to 18.1), and a few requests touch every worker's memory. Persistent connections bring
-/// all their requests along, so there it goes after each one, and lets those run first whom the kernel woke for the
-/// next (64 workers, 128 connections: 8.46; with that 1.5 to 1.9).
-const REBALANCE_AFTER: u32 = 64;
 
 /// Why the worker leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -71,26 +68,6 @@ impl Token {
             2 => Token::Whole,
             3 => Token::Stop,
             _ => Token::Conn { key: data as u32, stamp: (data >> 32) as u32 & 0x0fff_ffff },
-        }
-    }
-}
-
-/// One listening socket.
-pub(crate) struct Listening {
-    pub(crate) fd: OwnedFd,
-    pub(crate) http: bool,
-    /// Local address for SERVER_NAME and SERVER_PORT; host name and 80 for a unix socket, as on uWSGI.
-    pub(crate) server: (String, String),
-    accepts: AtomicU32,
-    /// Its connections stay for another request, as the last one did.
-    stay: AtomicBool,
-}
-
-impl Listening {
-    /// Whether a connection stayed behind its answer.
-    pub(crate) fn note_stay(&self, stays: bool) {
-        if self.stay.load(Ordering::Relaxed) != stays {
-            self.stay.store(stays, Ordering::Relaxed);
         }
     }
 }
@@ -150,21 +127,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Engine {
     pub(crate) fn new(inherited: Inherited, startup_ms: u64) -> io::Result<Arc<Engine>> {
         let Inherited { settings, listeners, control, board, handover, .. } = inherited;
-        let host = nix::unistd::gethostname().map(|h| h.to_string_lossy().into_owned()).unwrap_or_default();
-        let listeners = listeners
-            .into_iter()
-            .zip(&settings.listeners)
-            .map(|(fd, l)| {
-                sys::non_blocking(fd.as_raw_fd());
-                let server = match sys::local_address(fd.as_raw_fd()) {
-                    Some(a) if a.ip().is_unspecified() => (host.clone(), a.port().to_string()),
-                    Some(a) => (a.ip().to_string(), a.port().to_string()),
-                    None => (host.clone(), "80".to_string()),
-                };
-                let http = l.protocol == Protocol::Http;
-                Listening { fd, http, server, accepts: AtomicU32::new(0), stay: AtomicBool::new(http) }
-            })
-            .collect();
+        let listeners = Listening::all(listeners, &settings);
         let ready = Arc::new(Epoll::new()?);
         let engine = Engine {
             threads: (0..settings.threads.max(1)).map(|_| ThreadCell::default()).collect(),
@@ -219,84 +182,6 @@ impl Engine {
             return None;
         }
         self.board.as_ref()?.thread(self.settings.slot, thread as u32)
-    }
-
-    /// Whether connections are taken (paused and leaving workers take none).
-    pub(crate) fn is_accepting(&self) -> bool {
-        self.accepting.load(Ordering::SeqCst)
-    }
-
-    fn note_accepting(&self, on: bool) {
-        self.accepting.store(on, Ordering::SeqCst);
-        if let Some(slot) = self.slot() {
-            slot.accepting.store(u32::from(on), Ordering::Relaxed);
-        }
-    }
-
-    /// Start to take connections. What is in the epoll already is added anew: the kernel looks at a socket that is
-    /// added, and EPOLLEXCLUSIVE may have told of a connection only a worker that was killed before it took it.
-    pub(crate) fn accept_on(&self) -> io::Result<()> {
-        // Level-triggered EPOLLEXCLUSIVE: edge-triggered loses connections, EPOLLONESHOT is not allowed.
-        let events = libc::EPOLLIN | libc::EPOLLEXCLUSIVE;
-        let anew = |fd, token: Token| {
-            self.ready.delete(fd);
-            match self.ready.add(fd, events, token.encode()) {
-                // A thread that has just accepted adds it too.
-                Err(e) if e.raw_os_error() == Some(libc::EEXIST) => Ok(()),
-                other => other,
-            }
-        };
-        for (i, l) in self.listeners.iter().enumerate() {
-            anew(l.fd.as_raw_fd(), Token::Listener(i))?;
-        }
-        if let Some((_, receive)) = &self.handover {
-            anew(receive.as_raw_fd(), Token::HandOver)?;
-        }
-        self.note_accepting(true);
-        Ok(())
-    }
-
-    /// Stop to take connections.
-    pub(crate) fn accept_off(&self) {
-        self.note_accepting(false);
-        for l in &self.listeners {
-            self.ready.delete(l.fd.as_raw_fd());
-        }
-        if let Some((_, receive)) = &self.handover {
-            self.ready.delete(receive.as_raw_fd());
-        }
-    }
-
-    /// One connection of a listener.
-    pub(crate) fn accept(&self, index: usize) -> io::Result<Option<Conn>> {
-        let Some(listener) = self.listeners.get(index) else { return Ok(None) };
-        match sys::accept(listener.fd.as_raw_fd()) {
-            Ok((fd, peer)) => {
-                if listener.http {
-                    sys::no_delay(fd.as_raw_fd());
-                }
-                let count = listener.accepts.fetch_add(1, Ordering::Relaxed) + 1;
-                let stay = listener.stay.load(Ordering::Relaxed);
-                let after = if stay { 1 } else { REBALANCE_AFTER };
-                if self.settings.workers > 1 && count.is_multiple_of(after) && self.is_accepting() {
-                    let fd = listener.fd.as_raw_fd();
-                    self.ready.delete(fd);
-                    // It may be there again already (accept_on); it must not cost the connection.
-                    let events = libc::EPOLLIN | libc::EPOLLEXCLUSIVE;
-                    let _ = self.ready.add(fd, events, Token::Listener(index).encode());
-                    // accept_off may have come in between.
-                    if !self.is_accepting() {
-                        self.ready.delete(fd);
-                    }
-                }
-                if stay && self.settings.workers > 1 {
-                    std::thread::yield_now();
-                }
-                Ok(Some(Conn::new(fd, index as u16, listener.http, peer)))
-            }
-            Err(e) if sys::would_block(&e) || e.raw_os_error() == Some(libc::ECONNABORTED) => Ok(None),
-            Err(e) => Err(e),
-        }
     }
 
     /// Let a connection wait in the ready epoll for its next byte. Gives it back when the worker leaves
