@@ -306,6 +306,34 @@ fn a_daemon_that_goes_its_own_way_outlives_a_killed_master() {
 }
 
 #[test]
+fn a_guard_that_follows_another_knows_who_stays_and_who_has_a_signal_of_his_own() {
+    let site = Site::probe();
+    let [kept, own, told] = ["kept", "own", "told"].map(|name| site.dir.join("hold").join(name));
+    let smart = format!("cmd=exec sleep 1000,pidfile={},daemonize=1", kept.display());
+    let daemon = format!(
+        "cmd=sh -c 'trap \"echo own > {0}; exit\" USR2; trap \"echo term > {0}; exit\" TERM; sleep 1000 & echo ready > {1}; wait'; true,stopsignal=12",
+        told.display(),
+        own.display()
+    );
+    let mut server = site
+        .option("attach-daemon2", smart)
+        .option("attach-daemon2", daemon)
+        .option("reload-mercy", 60)
+        .start();
+    let smart: i32 = until("the smart one", || fs::read_to_string(&kept).ok()?.trim().parse().ok());
+    wait_file(&own);
+    let comm = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let guard = server.family().into_iter().find(|pid| comm(pid).trim() == "uswgi-guard").unwrap();
+    process::send(guard, Signal::SIGKILL);
+    server.wait_log("the guard of daemons and jobs was killed; pid ");
+    server.signal(Signal::SIGKILL);
+    until("the end of all others", || (server.family() == [smart]).then_some(()));
+    assert_eq!(wait_file(&told).trim(), "own");
+    process::send(smart, Signal::SIGKILL);
+    server.wait_gone();
+}
+
+#[test]
 fn a_step_of_a_worker_ends_with_a_stop_and_with_a_killed_master() {
     for (option, lazy) in
         [("exec-pre-app = ", false), ("exec-pre-app = ", true), ("hook-post-fork = exec:", false)]

@@ -173,6 +173,12 @@ impl Tasks {
         ours
     }
 
+    /// The groups that were started with a bond, and the signal of each: what a guard is to know.
+    fn bound(&self) -> impl Iterator<Item = (i32, i32)> {
+        let others = self.crons.groups().chain(self.touched.groups());
+        self.daemons.bound().chain(others.map(|group| (group, nix::libc::SIGTERM)))
+    }
+
     /// The groups of everything that runs.
     fn groups(&self) -> impl Iterator<Item = i32> {
         let daemons = self.daemons.running().map(|(_, pid)| pid).chain(self.daemons.headless());
@@ -369,8 +375,7 @@ impl Tasks {
         self.guard.iter_mut().for_each(Guard::reaped);
         self.guard = None;
         let told = Guard::start().and_then(|guard| {
-            let add = |group| guard.add(group, nix::libc::SIGTERM, self.mercy);
-            self.groups().try_for_each(add)?;
+            self.bound().try_for_each(|(group, signal)| guard.add(group, signal, self.mercy))?;
             self.outputs.fds().try_for_each(|fd| guard.read_later(fd))?;
             Ok(guard)
         });

@@ -225,6 +225,15 @@ impl Daemons {
         self.all.values().filter_map(|e| Some((e.spec.command.as_str(), e.pid()?)))
     }
 
+    /// Groups that end with the instance, and by which signal each: all but smart daemons, whose pid comes from a file
+    /// and who outlive it.
+    pub fn bound(&self) -> impl Iterator<Item = (i32, i32)> {
+        self.all.values().filter_map(|e| match e.state {
+            State::Running(pid) | State::Leaving(Leaving { pid, .. }) => Some((pid, e.spec.stop_signal)),
+            State::Waiting(_) | State::Starting | State::Smart { .. } => None,
+        })
+    }
+
     /// Groups whose leader has ended: [`Heard::Gone`] is wanted for each.
     pub fn headless(&self) -> impl Iterator<Item = i32> {
         self.all.values().filter_map(|e| match e.state {

@@ -228,6 +228,25 @@ fn what_a_shell_has_started_keeps_the_mercy_after_the_shell() {
 }
 
 #[test]
+fn a_guard_knows_all_but_smart_ones_and_the_signal_of_each() {
+    let own = Daemon { stop_signal: 12, reload_signal: Some(10), ..spec("own") };
+    let kept = Daemon { daemonize: true, ..smart("kept") };
+    let mut w = World::begun(&[own, spec("shell"), kept]);
+    w.pass(5);
+    assert_eq!(w.daemons.running().count(), 3);
+    let bound = |w: &World| w.daemons.bound().collect::<Vec<_>>();
+    assert_eq!(bound(&w), [(101, 12), (102, 15)]);
+    // One on its way out, and what another has left, are known as before.
+    w.end_alone(102);
+    let orders = w.daemons.replace(&[], Duration::from_secs(60), w.now);
+    w.obey(orders);
+    assert_eq!(bound(&w), [(101, 12), (102, 15)]);
+    w.end(101);
+    w.end_group(102);
+    assert_eq!(bound(&w), []);
+}
+
+#[test]
 fn nothing_starts_beside_what_is_left_of_the_one_before() {
     let mut w = World::begun(&[spec("a")]);
     w.pass(60);
