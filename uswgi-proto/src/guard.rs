@@ -60,7 +60,8 @@ impl Guard {
                 pid => pid,
             }
         };
-        Ok(Guard { socket: ours, pid, process: Some(pidfd_open(pid)?) })
+        let process = or_end(pid, pidfd_open(pid))?;
+        Ok(Guard { socket: ours, pid, process: Some(process) })
     }
 
     /// Its pid, for whoever reaps every child.
@@ -115,11 +116,26 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let Some(process) = self.process.take() else { return };
         let _ = pidfd_signal(&process, libc::SIGKILL);
-        // SAFETY: waitpid may get a null pointer; the child has not been reaped.
-        while unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), 0) } < 0
-            && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
-        {}
+        reap(self.pid);
     }
+}
+
+/// What a child that was not reaped is of no use without: if there is an error, it is killed, with its group, and reaped.
+pub(crate) fn or_end<T>(pid: i32, needed: io::Result<T>) -> io::Result<T> {
+    needed.inspect_err(|_| {
+        send(pid, libc::SIGKILL);
+        // SAFETY: kill takes no pointers. It may lead no group yet.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+        reap(pid);
+    })
+}
+
+/// Wait for the end of a child that was not reaped.
+fn reap(pid: i32) {
+    // SAFETY: waitpid may get a null pointer.
+    while unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) } < 0
+        && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+    {}
 }
 
 pub(crate) fn millis(mercy: std::time::Duration) -> u32 {
@@ -332,6 +348,20 @@ mod tests {
         assert!(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_late_error_leaves_no_child_behind() {
+        for session in [false, true] {
+            let child = spawn(Command::new("/bin/sleep").arg("1000"), None, session).unwrap();
+            let pid = child.id() as i32;
+            or_end(pid, Ok(())).unwrap();
+            assert!(std::fs::exists(format!("/proc/{pid}")).unwrap());
+            or_end::<()>(pid, Err(io::ErrorKind::OutOfMemory.into())).unwrap_err();
+            // SAFETY: waitpid may get a null pointer.
+            let again = unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) };
+            assert_eq!((again, io::Error::last_os_error().raw_os_error()), (-1, Some(libc::ECHILD)));
+        }
     }
 
     #[test]

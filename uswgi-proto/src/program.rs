@@ -69,7 +69,7 @@ pub fn run(command: &mut Command, mut given_up: impl FnMut() -> bool) -> io::Res
     let bond = Bond { guard: &guard, signal: libc::SIGKILL, mercy: Duration::ZERO };
     let mut child = spawn(command, Some(bond), true)?;
     let pid = child.id() as i32;
-    let ended = pidfd_open(pid)?;
+    let ended = guard::or_end(pid, pidfd_open(pid))?;
     let mut fds = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
     while let Ok(0) | Err(nix::Error::EINTR) = poll(&mut fds, PollTimeout::from(LOOK)) {
         if given_up() {
