@@ -306,6 +306,44 @@ fn a_daemon_that_goes_its_own_way_outlives_a_killed_master() {
 }
 
 #[test]
+fn what_a_step_leaves_behind_ends_when_the_master_is_killed() {
+    for guard_first in [false, true] {
+        let site = Site::probe();
+        let (file, hook) = (site.dir.join("hold/file"), site.dir.join("hold/hook"));
+        let left = |name: &str| format!("({}) & echo {name} has left it", finisher(&site, name));
+        let steps = [left("step"), left("other")];
+        let mut server = site
+            .option("touch-exec", format!("{} {}", file.display(), steps[0]))
+            .option("hook-touch", format!("{} exec:{}", hook.display(), steps[1]))
+            .option("reload-mercy", 60)
+            .start();
+        let names = ["step", "other"];
+        for (file, name) in [file, hook].iter().zip(names) {
+            touch(file);
+            server.wait_log(&format!("\n{name} has left it"));
+            wait_file(&server.dir.join(&format!("hold/{name}.pids")));
+        }
+        let guards = || {
+            let comm = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            server.family().into_iter().filter(|pid| comm(pid).trim() == "uswgi-guard").collect::<Vec<_>>()
+        };
+        // That of a step is gone with its command.
+        let guard = until("the guard", || (guards().len() == 1).then(|| guards()[0]));
+        if guard_first {
+            process::send(guard, Signal::SIGKILL);
+            server.wait_log("was killed; pid ");
+        }
+        server.signal(Signal::SIGKILL);
+        for name in names {
+            wait_file(&server.dir.join(&format!("hold/{name}.told")));
+            fs::write(server.dir.join(&format!("hold/{name}.go")), "").unwrap();
+            wait_file(&server.dir.join(&format!("hold/{name}.done")));
+        }
+        server.wait_gone();
+    }
+}
+
+#[test]
 fn a_guard_that_follows_another_knows_who_stays_and_who_has_a_signal_of_his_own() {
     let site = Site::probe();
     let [kept, own, told] = ["kept", "own", "told"].map(|name| site.dir.join("hold").join(name));

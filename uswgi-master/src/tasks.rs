@@ -360,14 +360,29 @@ impl Tasks {
     fn spawn(&mut self, command: &mut Command, ours: Option<i32>, events: &Events) -> Result<i32, String> {
         let mut bond = None;
         if let Some(signal) = ours {
-            if self.guard.is_none() {
-                self.guard = Some(Guard::start().map_err(|e| format!("its guard cannot be started: {e}"))?);
-            }
+            self.start_guard()?;
             let writer = self.output(events).map_err(|e| e.to_string())?;
             command.stdout(writer.try_clone().map_err(|e| e.to_string())?).stderr(writer);
             bond = self.guard.as_ref().map(|guard| Bond { guard, signal, mercy: self.mercy });
         }
         program::spawn(command, bond, true).map(|child| child.id() as i32).map_err(|e| e.to_string())
+    }
+
+    /// Nothing that is to end with the instance starts without a guard.
+    fn start_guard(&mut self) -> Result<(), String> {
+        if self.guard.is_none() {
+            self.guard = Some(Guard::start().map_err(|e| format!("its guard cannot be started: {e}"))?);
+        }
+        Ok(())
+    }
+
+    /// Run the steps of a touched file; the pid of the process that does.
+    fn run_touched(&mut self, path: &Path, i: &Instance, events: &Events) -> Result<i32, String> {
+        self.start_guard()?;
+        let output = self.output(events).map_err(|e| e.to_string())?;
+        let guard = self.guard.as_ref().ok_or("it has no guard")?;
+        let bond = Bond { guard, signal: nix::libc::SIGTERM, mercy: self.mercy };
+        touched::run(path, i, &output, bond)
     }
 
     /// Somebody has killed the guard: another one watches over what runs.
@@ -415,16 +430,13 @@ impl Tasks {
     fn obey_touched(&mut self, orders: Vec<TouchOrder>, i: &Instance, events: &Events) {
         for order in orders {
             match order {
-                TouchOrder::Start(path) => {
-                    let output = self.output(events).map_err(|e| e.to_string());
-                    match output.and_then(|output| touched::run(&path, i, &output)) {
-                        Ok(pid) => self.touched.started(&path, pid),
-                        Err(e) => {
-                            let orders = self.touched.failed(&path, &e);
-                            self.obey_touched(orders, i, events);
-                        }
+                TouchOrder::Start(path) => match self.run_touched(&path, i, events) {
+                    Ok(pid) => self.touched.started(&path, pid),
+                    Err(e) => {
+                        let orders = self.touched.failed(&path, &e);
+                        self.obey_touched(orders, i, events);
                     }
-                }
+                },
                 TouchOrder::Signal(pid, number) => self.signal(pid, number),
                 TouchOrder::Log(line) => log::line(line),
             }

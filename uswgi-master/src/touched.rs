@@ -12,11 +12,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use uswgi_conf::instance::Instance;
+use uswgi_proto::program::Bond;
 use uswgi_proto::step::Step;
 
-/// Start them. The child leads a session, and so a group, of its own, and ends with the master. `output` is its standard
-/// output and error.
-pub(crate) fn run(path: &Path, i: &Instance, output: &OwnedFd) -> Result<i32, String> {
+/// Start them. The child leads a session, and so a group, of its own, and ends with the master, at once; what
+/// its commands have left behind in the group ends by the bond. `output` is its standard output and error.
+pub(crate) fn run(path: &Path, i: &Instance, output: &OwnedFd, bond: Bond<'_>) -> Result<i32, String> {
     let all = i.tasks.touched.iter().filter(|t| t.path == path);
     let steps: Vec<Step> = all.map(|t| t.step.clone()).collect();
     if steps.is_empty() {
@@ -26,24 +27,29 @@ pub(crate) fn run(path: &Path, i: &Instance, output: &OwnedFd) -> Result<i32, St
     match sys::fork_single_threaded().map_err(|e| e.to_string())? {
         sys::Side::Parent(pid) => Ok(pid.as_raw()),
         sys::Side::Child => {
-            let code = if prepare(master, output) { carry_out(&steps, i) } else { 1 };
+            let code = if prepare(master, output, bond) { carry_out(&steps, i) } else { 1 };
             sys::exit_now(code)
         }
     }
 }
 
 /// Whether the child is what it is to be.
-fn prepare(master: Pid, output: &OwnedFd) -> bool {
+fn prepare(master: Pid, output: &OwnedFd, bond: Bond<'_>) -> bool {
     let placed = [1, 2].map(|n| sys::place_standard(output.as_fd(), n).is_ok());
     if placed != [true; 2] {
         return false;
     }
     log::send_to(None, false);
-    // What the master closes from now on must be closed: no copies of it here.
-    sys::close_all_but(&mut vec![0, 1, 2]);
     let _ = nix::unistd::setsid();
     let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-    nix::unistd::getppid() == master
+    // Before anything runs here. The guard is the master's: its handle is not dropped on this side.
+    let known = bond.guard.add(nix::unistd::getpgrp().as_raw(), bond.signal, bond.mercy);
+    // What the master closes from now on must be closed: no copies of it here.
+    sys::close_all_but(&mut vec![0, 1, 2]);
+    if let Err(e) = &known {
+        log::line(format_args!("no step runs: the guard does not hear of it: {e}"));
+    }
+    known.is_ok() && nix::unistd::getppid() == master
 }
 
 /// The exit code. A step that fails is said, and the next one runs, as in uWSGI.
