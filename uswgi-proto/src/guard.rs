@@ -353,14 +353,12 @@ mod tests {
     #[test]
     fn a_late_error_leaves_no_child_behind() {
         for session in [false, true] {
-            let child = spawn(Command::new("/bin/sleep").arg("1000"), None, session).unwrap();
+            let mut child = spawn(Command::new("/bin/sleep").arg("1000"), None, session).unwrap();
             let pid = child.id() as i32;
             or_end(pid, Ok(())).unwrap();
             assert!(std::fs::exists(format!("/proc/{pid}")).unwrap());
             or_end::<()>(pid, Err(io::ErrorKind::OutOfMemory.into())).unwrap_err();
-            // SAFETY: waitpid may get a null pointer.
-            let again = unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) };
-            assert_eq!((again, io::Error::last_os_error().raw_os_error()), (-1, Some(libc::ECHILD)));
+            assert_eq!(child.try_wait().unwrap_err().raw_os_error(), Some(libc::ECHILD));
         }
     }
 
