@@ -8,6 +8,7 @@ use crate::lines::Outputs;
 use crate::supervisor::Ended;
 use crate::supervisor::cron::{CronOrder, Crons};
 use crate::supervisor::daemons::{DaemonId, Daemons, Heard, Order};
+use crate::supervisor::looks::{Looks, Matter};
 use crate::supervisor::touched::{TouchOrder, Touched};
 use crate::touch::Touch;
 use crate::{log, privs, spawn, sys, touched};
@@ -24,9 +25,6 @@ use uswgi_proto::guard::Guard;
 use uswgi_proto::program::{self, Bond};
 use uswgi_proto::show::uwsgi::Cron;
 
-/// How often files of daemons are looked at.
-const COARSE: Duration = Duration::from_secs(1);
-
 /// Everything that runs beside the workers.
 pub struct Tasks {
     daemons: Daemons,
@@ -35,7 +33,7 @@ pub struct Tasks {
     timer: Option<Timer>,
     outputs: Outputs,
     touch: Vec<(DaemonId, Touch)>,
-    next_look: Instant,
+    looks: Looks,
     begun: bool,
     mercy: Duration,
     /// Ends what runs here when this process is killed; there once something was started.
@@ -77,7 +75,7 @@ impl Tasks {
             timer: None,
             outputs: Outputs::default(),
             touch: Vec::new(),
-            next_look: now + COARSE,
+            looks: Looks::new(now),
             begun: false,
             mercy,
             guard: None,
@@ -108,6 +106,8 @@ impl Tasks {
 
     /// The workers are gone. `at_once`: nobody is waited for.
     pub fn stop(&mut self, at_once: bool, i: &Instance, events: &Events) {
+        // Nothing is told to a group that is gone: its number may be another's. What was a daemon's is not told again.
+        self.forget_runs();
         let now = Instant::now();
         let mercy = if at_once { Duration::ZERO } else { self.mercy };
         let mut orders = self.crons.stop(mercy, now);
@@ -197,13 +197,23 @@ impl Tasks {
     /// The last one of a group is mostly our child, as nobody else is its parent any more. One that is not, or that
     /// leaves its group, is noticed by the next look.
     fn look_at_groups(&mut self, i: &Instance, events: &Events) {
-        let gone: Vec<i32> = self.headless().filter(|&group| !lives(group)).collect();
+        self.forget_runs();
+        let gone: Vec<i32> = self.daemons.headless().filter(|&group| !lives(group)).collect();
+        for group in gone {
+            self.guard.iter().for_each(|guard| guard.forget(group));
+            let orders = self.daemons.hear(Heard::Gone(group), Instant::now());
+            self.obey(orders, i, events);
+        }
+    }
+
+    /// What jobs and steps have left behind, and is gone.
+    fn forget_runs(&mut self) {
+        let left = self.crons.headless().chain(self.touched.headless());
+        let gone: Vec<i32> = left.filter(|&group| !lives(group)).collect();
         for group in gone {
             self.guard.iter().for_each(|guard| guard.forget(group));
             self.crons.gone(group);
             self.touched.gone(group);
-            let orders = self.daemons.hear(Heard::Gone(group), Instant::now());
-            self.obey(orders, i, events);
         }
     }
 
@@ -221,8 +231,14 @@ impl Tasks {
 
     /// When [`Tasks::tick`] is wanted; the clock has a timer of its own.
     pub fn deadline(&self) -> Option<Instant> {
-        let looks = self.daemons.watched().next().is_some() || self.waits_for_groups();
-        let look = looks.then_some(self.next_look);
+        let matter = if self.daemons.watched().next().is_some() || self.waits_for_groups() {
+            Matter::Awaited
+        } else if self.headless().next().is_some() {
+            Matter::Groups
+        } else {
+            Matter::Nothing
+        };
+        let look = self.looks.deadline(matter);
         [self.daemons.next_deadline(), self.crons.next_deadline(), self.touched.next_deadline(), look]
             .into_iter()
             .flatten()
@@ -232,13 +248,14 @@ impl Tasks {
     /// Time has passed.
     pub fn tick(&mut self, i: &Instance, events: &Events) {
         let now = Instant::now();
-        let mut orders = self.daemons.hear(Heard::Tick, now);
-        if self.next_look <= now {
-            self.next_look = now + COARSE;
+        // First: an order about a group must not come after the news that it is gone.
+        let look = self.looks.take(now);
+        if look {
             self.look_at_groups(i, events);
-            for id in self.touched() {
-                orders.extend(self.daemons.hear(Heard::Touched(id), now));
-            }
+        }
+        let mut orders = self.daemons.hear(Heard::Tick, now);
+        for id in if look { self.touched() } else { Vec::new() } {
+            orders.extend(self.daemons.hear(Heard::Touched(id), now));
         }
         self.obey(orders, i, events);
         let orders = self.crons.expire(now);
@@ -467,5 +484,52 @@ fn lives(group: i32) -> bool {
         Ok(()) => true,
         // Somebody is there, of another user.
         Err(e) => e.raw_os_error() == Some(nix::libc::EPERM),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance() -> Instance {
+        let none = std::iter::empty::<(std::ffi::OsString, std::ffi::OsString)>();
+        match uswgi_conf::load(&["--socket", "s", "--module", "m"].map(Into::into), none).unwrap() {
+            uswgi_conf::Command::Run(loaded) => loaded.instance,
+            uswgi_conf::Command::Print { text, .. } => panic!("{text}"),
+        }
+    }
+
+    /// Steps whose process has ended; they have left others behind, who have gone away since.
+    fn left(tasks: &mut Tasks) {
+        let mut child = Command::new("/bin/true").process_group(0).spawn().unwrap();
+        let (path, pid) = (Path::new("/a"), child.id() as i32);
+        child.wait().unwrap();
+        tasks.touched.touch(path);
+        tasks.touched.started(path, pid);
+        tasks.touched.ended(pid, Ended::Code(0), true);
+        assert!(tasks.headless().eq([pid]) && !tasks.is_gone());
+    }
+
+    #[test]
+    fn a_stop_tells_nothing_to_a_group_that_is_gone() {
+        let (i, events) = (instance(), Events::new().unwrap());
+        let mut tasks = Tasks::new(&i, Instant::now());
+        left(&mut tasks);
+        tasks.stop(false, &i, &events);
+        assert!(tasks.is_gone());
+    }
+
+    #[test]
+    fn a_group_that_nobody_waits_for_is_looked_at_too() {
+        let (i, events) = (instance(), Events::new().unwrap());
+        // The last look is long ago.
+        let before = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+        let mut tasks = Tasks::new(&i, before);
+        assert_eq!(tasks.deadline(), None);
+        left(&mut tasks);
+        assert!(tasks.deadline().is_some_and(|at| at <= Instant::now()));
+        tasks.tick(&i, &events);
+        assert!(tasks.is_gone());
+        assert_eq!(tasks.deadline(), None);
     }
 }

@@ -34,6 +34,7 @@ pub mod cron;
 pub mod daemons;
 mod idle;
 mod leaving;
+pub mod looks;
 mod machine;
 mod orders;
 mod reload;

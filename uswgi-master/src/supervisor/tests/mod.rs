@@ -10,6 +10,7 @@ mod busyness;
 mod cron;
 mod daemons;
 mod dynamic;
+mod looks;
 mod orders;
 mod properties;
 mod reload;
