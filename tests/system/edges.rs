@@ -265,6 +265,8 @@ fn read_and_send(stream: &mut dyn Stream, stray: &[u8]) -> (Vec<u8>, std::io::Re
         match stream.read(&mut piece) {
             Ok(0) => return (all, Ok(())),
             Ok(n) => all.extend_from_slice(&piece[..n]),
+            // A signal to the tests (one of their children has ended) is no end of the answer.
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(e) => return (all, Err(e)),
         }
         // The server may have closed: what it sent before counts.
