@@ -1,7 +1,7 @@
 //! An HTTP/1.1 client that says what really came over the wire.
 
 use crate::request::{Address, Body, Reply, Request, Stream};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 /// Longest piece that is read at once.
 const PIECE: usize = 64 * 1024;
@@ -65,13 +65,7 @@ impl Connection {
     fn more(&mut self) -> io::Result<bool> {
         let old = self.buffer.len();
         self.buffer.resize(old + PIECE, 0);
-        // A read with a time limit is not restarted when the machine was stopped for a moment.
-        let n = loop {
-            match self.stream.read(&mut self.buffer[old..]) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
+        let n = read_some(&mut *self.stream, &mut self.buffer[old..]);
         self.buffer.truncate(old + *n.as_ref().unwrap_or(&0));
         Ok(n? > 0)
     }
@@ -215,4 +209,14 @@ pub fn ask(address: &Address, request: &Request) -> io::Result<Reply> {
         request.clone().header("Connection", "close")
     };
     Connection::open(address)?.ask(&request)
+}
+
+/// One read. One with a time limit is not restarted by the kernel when the machine was stopped for a moment.
+pub fn read_some(stream: &mut (impl io::Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
 }
