@@ -55,12 +55,16 @@ impl Control {
     /// Whether the master is gone or wants this process to end. What it says beside that is kept for [`Control::receive`].
     pub(crate) fn is_unwanted(&self) -> bool {
         let mut early = lock(&self.early);
-        // Nothing comes behind the end, nor a message that cannot be read: who receives next finds out.
-        while let Ok(came @ Received::Message(..)) = self.take(false) {
-            early.push_back(came);
-        }
+        let gone = loop {
+            match self.take(false) {
+                Ok(came @ Received::Message(..)) => early.push_back(came),
+                // Who receives next finds it again.
+                Ok(Received::Gone) => break true,
+                Ok(Received::Nothing) | Err(_) => break false,
+            }
+        };
         let ends = |m: &Received| matches!(m, Received::Message(ToWorker::Retire { .. }, _));
-        early.iter().any(ends) || matches!(self.take(false), Ok(Received::Gone))
+        gone || early.iter().any(ends)
     }
 
     /// The next message. Waits for it with `wait`.
