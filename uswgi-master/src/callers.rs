@@ -51,19 +51,11 @@ impl Callers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sockets;
+    use crate::sockets::{self, tests::instance};
     use std::net::TcpStream;
     use std::time::{Duration, Instant};
-    use uswgi_conf::instance::{Address, Instance, Origin, Socket};
+    use uswgi_conf::instance::{Address, Origin, Socket};
     use uswgi_proto::settings::Protocol;
-
-    fn instance() -> Instance {
-        let none = std::iter::empty::<(std::ffi::OsString, std::ffi::OsString)>();
-        match uswgi_conf::load(&["--socket", "s", "--module", "m"].map(Into::into), none).unwrap() {
-            uswgi_conf::Command::Run(loaded) => loaded.instance,
-            uswgi_conf::Command::Print { text, .. } => panic!("{text}"),
-        }
-    }
 
     fn listener() -> Rc<Listener> {
         let address = Address::Tcp { host: "127.0.0.1".into(), port: 0 };

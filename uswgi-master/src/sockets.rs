@@ -314,4 +314,4 @@ impl Listener {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

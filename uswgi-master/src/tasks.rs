@@ -490,14 +490,7 @@ fn lives(group: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn instance() -> Instance {
-        let none = std::iter::empty::<(std::ffi::OsString, std::ffi::OsString)>();
-        match uswgi_conf::load(&["--socket", "s", "--module", "m"].map(Into::into), none).unwrap() {
-            uswgi_conf::Command::Run(loaded) => loaded.instance,
-            uswgi_conf::Command::Print { text, .. } => panic!("{text}"),
-        }
-    }
+    use crate::sockets::tests::instance;
 
     /// Steps whose process has ended; they have left others behind, who have gone away since.
     fn left(tasks: &mut Tasks) {

@@ -10,7 +10,8 @@ fn socket(address: Address) -> Socket {
     Socket { name: "NAME".into(), address, protocol: Protocol::Uwsgi, origin }
 }
 
-fn instance() -> Instance {
+/// An instance with one uwsgi socket and every default.
+pub(crate) fn instance() -> Instance {
     let command = uswgi_conf::load(
         &["--socket", "s", "--module", "m"].map(Into::into),
         std::iter::empty::<(std::ffi::OsString, std::ffi::OsString)>(),
