@@ -2,7 +2,7 @@
 //!
 //! Keys and what they mean were observed on uWSGI 2.0.31: a switch is on when it is there, whatever its value.
 
-use super::settings::Draft;
+use super::draft::Draft;
 use super::value::written;
 use crate::diag::shown;
 use crate::expand::{Applied, placeholder};

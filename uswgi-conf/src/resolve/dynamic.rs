@@ -1,6 +1,6 @@
 //! Fewer workers while there is little to do: `cheaper` and its relatives, `cheap`, `idle`.
 
-use super::settings::Draft;
+use super::draft::Draft;
 use super::value::written;
 use crate::expand::{Applied, Expansion, truth};
 use crate::instance::{Busyness, CheaperAlgorithm};

@@ -1,6 +1,6 @@
 //! Defaults, and rules between options. The one place where a default stands as a number.
 
-use super::settings::Draft;
+use super::draft::Draft;
 use crate::diag::Diagnostic;
 use crate::expand::Expansion;
 use crate::instance::{Address, Instance, OnTerm};

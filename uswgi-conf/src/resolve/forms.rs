@@ -2,7 +2,7 @@
 //! the draft; rules between options are `finish`'s.
 
 use super::address;
-use super::settings::Draft;
+use super::draft::Draft;
 use super::value::written;
 use crate::diag::Fix;
 use crate::expand::Applied;

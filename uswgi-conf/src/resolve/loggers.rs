@@ -1,6 +1,6 @@
 //! Where log lines go: the values of `logger` and its kin. It reads what is written and opens nothing.
 
-use super::settings::Draft;
+use super::draft::Draft;
 use super::value::written;
 use crate::expand::Applied;
 use crate::logs::{Logger, Target};

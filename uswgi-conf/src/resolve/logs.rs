@@ -1,8 +1,8 @@
 //! Options about logs: dates, routes, encoders, rotation. Each reads one value into the draft; what must agree
 //! between options is [`finish`]'s, and where lines go is said in [`loggers`].
 
+use super::draft::Draft;
 use super::loggers::{self, logger};
-use super::settings::Draft;
 use super::value::written;
 use crate::diag::Diagnostic;
 use crate::expand::{Applied, truth};

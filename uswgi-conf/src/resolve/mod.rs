@@ -2,6 +2,7 @@
 //! message for all that is wrong, unknown or not supported. It never touches the system, but for the
 //! number of CPUs and the patterns of pythonpath.
 //!
+//! * `draft`: the instance while it is put together.
 //! * `value`: numbers, texts and modes.
 //! * `address`: names of sockets.
 //! * `caches`: the form of `cache2`.
@@ -16,6 +17,7 @@
 
 pub mod address;
 pub(crate) mod caches;
+mod draft;
 mod dynamic;
 mod finish;
 mod forms;
@@ -31,7 +33,7 @@ use crate::diag::{Diagnostic, Fix, Severity, shown};
 use crate::expand::{Applied, Expansion};
 use crate::instance::Instance;
 use crate::options::{self, Kind, Status};
-use settings::Draft;
+use draft::Draft;
 
 /// What resolution found.
 #[derive(Debug)]

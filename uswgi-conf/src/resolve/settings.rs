@@ -2,6 +2,7 @@
 //! than one option are `finish`'s.
 
 use super::caches;
+use super::draft::Draft;
 use super::dynamic;
 use super::forms::*;
 use super::static_files;
@@ -9,121 +10,8 @@ use super::steps;
 use super::tasks;
 use super::value::Said;
 use crate::expand::{Applied, truth};
-use crate::instance::{Address, Dynamic, Socket};
-use crate::logs::Logs;
 use std::path::PathBuf;
-use uswgi_proto::files::StaticRules;
-use uswgi_proto::settings::{App, Protocol, StaticMap};
-use uswgi_proto::shared::SharedSpec;
-
-/// An instance that is being put together. None: not given.
-#[derive(Debug, Default)]
-pub(super) struct Draft {
-    pub(super) said: Said,
-    /// `socket` follows `protocol`, which may come later.
-    pub(super) sockets: Vec<(Socket, bool)>,
-    pub(super) protocol: Option<Protocol>,
-    pub(super) abstract_socket: bool,
-    pub(super) listen: Option<u32>,
-    pub(super) chmod_socket: Option<u32>,
-    pub(super) chown_socket: Option<String>,
-    pub(super) uid: Option<String>,
-    pub(super) gid: Option<String>,
-    pub(super) add_gid: Vec<String>,
-    pub(super) umask: Option<u32>,
-    pub(super) chdir: Option<PathBuf>,
-    pub(super) chdir2: Option<PathBuf>,
-    pub(super) home: Option<PathBuf>,
-    pub(super) env: Vec<(String, Option<String>)>,
-    pub(super) pythonpath: Vec<String>,
-    pub(super) module: Option<String>,
-    pub(super) file: Option<String>,
-    pub(super) mounts: Vec<App>,
-    pub(super) callable: Option<String>,
-    pub(super) imports: Vec<String>,
-    pub(super) pyargv: Vec<String>,
-    pub(super) need_app: Option<bool>,
-    pub(super) lazy_apps: bool,
-    pub(super) manage_script_name: bool,
-    pub(super) no_default_app: bool,
-    pub(super) no_defer_accept: bool,
-    pub(super) workers: Option<u32>,
-    pub(super) threads: Option<u32>,
-    pub(super) dynamic: Dynamic,
-    pub(super) cpu_affinity: u32,
-    pub(super) reload_mercy: Option<u32>,
-    pub(super) worker_mercy: Option<u32>,
-    pub(super) max_surplus: Option<u32>,
-    pub(super) max_requests: u64,
-    pub(super) max_requests_delta: u64,
-    pub(super) min_lifetime: Option<u32>,
-    pub(super) max_lifetime: u32,
-    pub(super) max_lifetime_delta: u32,
-    pub(super) limit_as: u64,
-    pub(super) limit_nproc: u64,
-    pub(super) max_fd: u64,
-    pub(super) reload_on_rss: u64,
-    pub(super) reload_on_as: u64,
-    pub(super) evil_reload_on_rss: u64,
-    pub(super) evil_reload_on_as: u64,
-    pub(super) harakiri: u32,
-    pub(super) harakiri_grace: Option<u32>,
-    pub(super) harakiri_signal: u32,
-    pub(super) autoreload: u32,
-    pub(super) autoreload_ignore: Vec<String>,
-    pub(super) buffer_size: Option<u32>,
-    pub(super) max_vars: Option<u32>,
-    pub(super) limit_post: u64,
-    pub(super) post_buffering: u64,
-    pub(super) socket_timeout: Option<u32>,
-    pub(super) http_timeout: Option<u32>,
-    pub(super) keepalive: Option<u32>,
-    pub(super) static_maps: Vec<StaticMap>,
-    pub(super) check_static: Vec<StaticMap>,
-    pub(super) static_rules: StaticRules,
-    pub(super) add_headers: Vec<String>,
-    pub(super) pidfile: Option<PathBuf>,
-    pub(super) pidfile2: Option<PathBuf>,
-    pub(super) safe_pidfile: Option<PathBuf>,
-    pub(super) vacuum: bool,
-    pub(super) daemonize: Option<PathBuf>,
-    pub(super) daemonize2: Option<PathBuf>,
-    pub(super) logto: Option<PathBuf>,
-    pub(super) logto2: Option<PathBuf>,
-    pub(super) die_on_term: Option<bool>,
-    pub(super) touch_reload: Vec<PathBuf>,
-    pub(super) touch_workers: Vec<PathBuf>,
-    pub(super) master_fifo: Vec<PathBuf>,
-    pub(super) stats: Vec<Address>,
-    pub(super) stats_http: bool,
-    pub(super) stats_minified: bool,
-    pub(super) stats_no_cores: bool,
-    pub(super) disable_logging: bool,
-    pub(super) log_always: uswgi_proto::settings::LogAlways,
-    pub(super) forwarded_allow: Vec<String>,
-    pub(super) log_x_forwarded_for: bool,
-    pub(super) log_micros: bool,
-    pub(super) memory_report: bool,
-    pub(super) log_format: Option<String>,
-    pub(super) log: Logs,
-    pub(super) procname_prefix: String,
-    pub(super) tasks: crate::tasks::Tasks,
-    pub(super) hook_steps: crate::tasks::Phases,
-    pub(super) exec_steps: crate::tasks::Phases,
-    pub(super) hooked_term: Option<crate::instance::OnTerm>,
-    pub(super) cron_harakiri: u32,
-    pub(super) daemons_stdin: bool,
-    pub(super) immediate: (Option<String>, Option<String>),
-    pub(super) no_new_privs: bool,
-    pub(super) chroot: Option<PathBuf>,
-    pub(super) safe_pidfile2: Option<PathBuf>,
-    pub(super) shared: SharedSpec,
-    pub(super) cache_items: Option<u64>,
-    pub(super) cache_blocksize: Option<u64>,
-    pub(super) cache_no_expire: bool,
-    /// `allow-unsupported`.
-    pub(super) allowed: bool,
-}
+use uswgi_proto::settings::Protocol;
 
 /// Give an option's value to the draft. False: no arm knows it.
 pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {

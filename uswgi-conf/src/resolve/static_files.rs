@@ -1,7 +1,7 @@
 //! The `static-*` options: what is served without Python, and how. Patterns are compiled here once, so that a bad one
 //! stops the start and not a request.
 
-use super::settings::Draft;
+use super::draft::Draft;
 use super::value::written;
 use crate::expand::{Applied, truth};
 use uswgi_proto::files::{Expires, ExpiresOn, rules};

@@ -1,7 +1,7 @@
 //! Steps: what runs at points of an instance's life (`exec-*`, `hook-*`) and when a file was touched. What cannot be
 //! done here is refused with a way out.
 
-use super::settings::Draft;
+use super::draft::Draft;
 use super::tasks::{bad, number};
 use super::value::written;
 use crate::expand::Applied;

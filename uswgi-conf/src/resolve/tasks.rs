@@ -1,7 +1,7 @@
 //! Daemons and jobs of the clock: one value into one of them (steps: `steps`). What cannot be done here is refused
 //! with a way out; what uWSGI ignores in silence is said.
 
-use super::settings::Draft;
+use super::draft::Draft;
 use super::steps;
 use super::value::written;
 use crate::expand::{Applied, truth};
