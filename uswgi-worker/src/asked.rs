@@ -2,7 +2,8 @@
 //! file. The native thread takes the question, a helper asks for the GIL; so a worker whose threads are all stuck
 //! answers too. It must never hold the native thread up.
 
-use crate::engine::{Engine, lock};
+use crate::engine::Engine;
+use crate::sync::lock;
 use crate::{stacks, sys};
 use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};

@@ -1,6 +1,6 @@
 //! This process's end of the control socket: whole packets, descriptors beside them.
 
-use crate::engine::lock;
+use crate::sync::lock;
 use crate::sys;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use std::collections::VecDeque;

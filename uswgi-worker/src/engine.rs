@@ -15,12 +15,14 @@ use crate::parking::Parking;
 use crate::pending::Pending;
 use crate::start::Inherited;
 use crate::static_files::StaticFiles;
+use crate::sync::lock;
 use crate::sys::{Epoll, Event, Wake};
+use crate::token::Token;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use uswgi_proto::control::{ReplaceReason, ToMaster};
 use uswgi_proto::logs::format::LogFormat;
 use uswgi_proto::scoreboard::{Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
@@ -38,38 +40,6 @@ pub(crate) enum Leaving {
     Stop = 2,
     /// The master is gone.
     Orphaned = 3,
-}
-
-/// What an event of the ready epoll is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Token {
-    Listener(usize),
-    HandOver,
-    Whole,
-    Stop,
-    Conn { key: u32, stamp: u32 },
-}
-
-impl Token {
-    pub(crate) fn encode(self) -> u64 {
-        match self {
-            Token::Listener(i) => i as u64,
-            Token::HandOver => 1 << 60,
-            Token::Whole => 2 << 60,
-            Token::Stop => 3 << 60,
-            Token::Conn { key, stamp } => (4 << 60) | (u64::from(stamp & 0x0fff_ffff) << 32) | u64::from(key),
-        }
-    }
-
-    pub(crate) fn decode(data: u64) -> Token {
-        match data >> 60 {
-            0 => Token::Listener(data as usize),
-            1 => Token::HandOver,
-            2 => Token::Whole,
-            3 => Token::Stop,
-            _ => Token::Conn { key: data as u32, stamp: (data >> 32) as u32 & 0x0fff_ffff },
-        }
-    }
 }
 
 /// Work for the native thread.
@@ -119,11 +89,6 @@ pub(crate) struct Engine {
     started_us: u64,
 }
 
-/// A poisoned lock only means that another thread panicked between two consistent states.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Engine {
     pub(crate) fn new(inherited: Inherited, startup_ms: u64) -> io::Result<Arc<Engine>> {
         let Inherited { settings, listeners, control, board, handover, .. } = inherited;
@@ -167,7 +132,7 @@ impl Engine {
             slot.startup_ms.store(startup_ms, Ordering::Relaxed);
         }
         let engine = Arc::new(engine);
-        crate::log::count_for(&engine);
+        crate::log::count_for(engine.board.as_ref());
         Ok(engine)
     }
 

@@ -6,8 +6,9 @@
 //! claims its answer, and by the native thread while it sends the 504. So only one of them writes, and the
 //! owner cannot close the descriptor under the other's hands.
 
-use crate::engine::{Engine, lock};
+use crate::engine::Engine;
 use crate::pending::Pending;
+use crate::sync::lock;
 use crate::sys::{self, ThreadId};
 use crate::{answer, log, say, stacks};
 use pyo3::create_exception;

@@ -349,7 +349,7 @@ impl Native {
                 Ok(Received::End) => {
                     limited_say!(
                         Fault::Client,
-                        &self.engine,
+                        self.engine,
                         "a client closed its connection in the middle of a request ({} bytes had come)",
                         conn.buffer.len()
                     );

@@ -12,6 +12,7 @@
 //! * [`handover`]: connections to other workers; [`harakiri`], [`stacks`]: requests that take too long.
 //! * [`spool`]: large bodies on disk. [`report`], [`log_format`], [`log_json`], [`dates`]: the request log. [`title`]: the name in ps.
 //! * [`api`]: the module `uwsgi` that applications import.
+//! * [`token`]: what an event of the ready epoll is about; [`sync`]: locking.
 //! * [`sys`]: system calls; unsafe code stands there, in [`py`] and in `environ`.
 
 use pyo3::prelude::*;
@@ -51,9 +52,11 @@ mod start;
 mod start_response;
 mod static_files;
 mod steps;
+mod sync;
 mod sys;
 mod template;
 mod title;
+mod token;
 
 /// Runs the process to its end; returns its exit status.
 #[pyfunction]

@@ -2,19 +2,19 @@
 //! Whole lines, one write each, so that lines of several processes never mix; a reader that is stuck delays a
 //! request once and shortly (see `uswgi_proto::logs::sink`). Text from the network goes through [`escaped`].
 
-use crate::engine::{Engine, lock};
+use crate::sync::lock;
 use crate::sys;
 use std::fmt::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use uswgi_proto::logs::LogLines;
 use uswgi_proto::logs::escape::{Style, escape};
 use uswgi_proto::logs::limit::{A_SECOND, AT_ONCE, Limiter};
 use uswgi_proto::logs::record;
 use uswgi_proto::logs::sink::{Kind, Sink};
-use uswgi_proto::scoreboard::monotonic_us;
+use uswgi_proto::scoreboard::{Scoreboard, monotonic_us};
 
 /// How long a request may wait for a reader that is stuck; once, until it reads again.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -23,7 +23,7 @@ static WORKER: AtomicU32 = AtomicU32::new(0);
 static LINES: OnceLock<LogLines> = OnceLock::new();
 static OUTPUT: OnceLock<Output> = OnceLock::new();
 static SERIAL: AtomicU32 = AtomicU32::new(0);
-static ENGINE: OnceLock<Weak<Engine>> = OnceLock::new();
+static BOARD: OnceLock<Arc<Scoreboard>> = OnceLock::new();
 /// Lost lines that the scoreboard knows of.
 static COUNTED: AtomicU64 = AtomicU64::new(0);
 
@@ -62,9 +62,11 @@ pub(crate) fn reopen(file: &OwnedFd) {
     sys::replace_standard(file.as_fd());
 }
 
-/// Lost lines are counted in this worker's scoreboard.
-pub(crate) fn count_for(engine: &Arc<Engine>) {
-    let _ = ENGINE.set(Arc::downgrade(engine));
+/// Lost lines are counted in this scoreboard.
+pub(crate) fn count_for(board: Option<&Arc<Scoreboard>>) {
+    if let Some(board) = board {
+        let _ = BOARD.set(board.clone());
+    }
 }
 
 /// Count what was lost since the last look.
@@ -74,7 +76,7 @@ fn count(output: &Output) {
         return;
     }
     let new = lost.saturating_sub(COUNTED.swap(lost, Ordering::Relaxed));
-    if let Some(board) = ENGINE.get().and_then(Weak::upgrade).as_ref().and_then(|e| e.board.as_ref()) {
+    if let Some(board) = BOARD.get() {
         board.header().log_lines_lost.fetch_add(new, Ordering::Relaxed);
     }
 }
@@ -183,13 +185,14 @@ static LIMITS: [Mutex<Limiter>; 2] = [const { Mutex::new(Limiter::new()) }; 2];
 /// Some were left out, and nobody has told.
 static LEFT_OUT: AtomicBool = AtomicBool::new(false);
 
-/// Write one message about a request, unless there were too many; the native thread tells how many more there were.
-pub(crate) fn limited(fault: Fault, engine: &Engine, text: std::fmt::Arguments<'_>) {
+/// Write one message about a request, unless there were too many; true: the native thread has to be woken, to tell how
+/// many more there were.
+pub(crate) fn limited(fault: Fault, text: std::fmt::Arguments<'_>) -> bool {
     if lock(&LIMITS[fault as usize]).allows(monotonic_us()) {
         line(text);
-    } else if !LEFT_OUT.swap(true, Ordering::AcqRel) {
-        engine.jobs_wake.set();
+        return false;
     }
+    !LEFT_OUT.swap(true, Ordering::AcqRel)
 }
 
 /// Whether [`tell_left_out`] has something to tell.
@@ -211,7 +214,9 @@ pub(crate) fn tell_left_out() {
 #[macro_export]
 macro_rules! limited_say {
     ($fault:expr, $engine:expr, $($arg:tt)*) => {
-        $crate::log::limited($fault, $engine, format_args!($($arg)*))
+        if $crate::log::limited($fault, format_args!($($arg)*)) {
+            $engine.jobs_wake.set();
+        }
     };
 }
 

@@ -4,8 +4,9 @@
 //! stamp tells it from an earlier connection in the same place.
 
 use crate::connection::Conn;
-use crate::engine::{Token, lock};
+use crate::sync::lock;
 use crate::sys::Epoll;
+use crate::token::Token;
 use slab::Slab;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex};

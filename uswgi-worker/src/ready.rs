@@ -6,12 +6,13 @@
 
 use crate::app::Apps;
 use crate::connection::{Conn, Received};
-use crate::engine::{Engine, Job, Leaving, Token};
+use crate::engine::{Engine, Job, Leaving};
 use crate::harakiri;
 use crate::log::Fault;
 use crate::request::{Body, Refusal, Request, Step, examine};
 use crate::respond::{After, Runner, prepare, response_for, settle};
 use crate::response::Response;
+use crate::token::Token;
 use crate::{answer, autoreload, handover, io, limited_say, log, py as python, static_files, sys};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
@@ -106,7 +107,7 @@ struct ThreadBody(std::sync::Mutex<Option<(Arc<Engine>, Runner, usize)>>);
 #[pymethods]
 impl ThreadBody {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        let taken = crate::engine::lock(&self.0).take();
+        let taken = crate::sync::lock(&self.0).take();
         match taken {
             Some((engine, runner, thread)) => run_thread(py, &engine, runner, thread),
             None => Ok(()),
@@ -344,7 +345,7 @@ impl Hands {
         self.read_error();
         limited_say!(
             Fault::Client,
-            &self.engine,
+            self.engine,
             "a client closed its connection in the middle of a request ({} bytes had come)",
             conn.buffer.len()
         );

@@ -9,7 +9,7 @@ use crate::answer;
 use crate::api::current::{self, Notes};
 use crate::app::Apps;
 use crate::connection::Conn;
-use crate::engine::{Engine, Leaving, lock};
+use crate::engine::{Engine, Leaving};
 use crate::environ::{Builder, call2};
 use crate::file_wrapper::FileWrapper;
 use crate::harakiri::{self, Client, HarakiriTimeout};
@@ -20,6 +20,7 @@ use crate::report::{self, Facts};
 use crate::request::{Body, Request};
 use crate::response::{AppHead, Response};
 use crate::start_response::{Pair, Shared};
+use crate::sync::lock;
 use crate::{limited_say, py as python, say, sys};
 use pyo3::exceptions::{PyMemoryError, PySystemExit};
 use pyo3::prelude::*;
@@ -334,7 +335,7 @@ impl Runner {
                 if response.excess {
                     limited_say!(
                         Fault::Ours,
-                        &self.engine,
+                        self.engine,
                         "{}: the application gave more than its Content-Length; the rest was dropped",
                         shown(256)
                     );
@@ -343,7 +344,7 @@ impl Runner {
             Ok(None) => {
                 limited_say!(
                     Fault::Client,
-                    &self.engine,
+                    self.engine,
                     "{}: no application is loaded for this path",
                     shown(256)
                 );

@@ -2,10 +2,10 @@
 //!
 //! The pair is made anew only when an application kept a reference to the last one.
 
-use crate::engine::lock;
 use crate::fastcall;
 use crate::pending::HeldBytes;
 use crate::response::{AppHead, Response};
+use crate::sync::lock;
 use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};

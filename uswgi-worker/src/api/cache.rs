@@ -3,8 +3,8 @@
 
 use super::fast::{self, Arguments, Function};
 use super::{SLICE, breathe, bytes, integer, shortly, state};
-use crate::engine::lock;
 use crate::environ::utf8_of;
+use crate::sync::lock;
 use crate::{py as python, say};
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;

@@ -3,8 +3,9 @@
 //!
 //! A request that calls no such function pays for two plain stores.
 
-use crate::engine::{Engine, lock};
+use crate::engine::Engine;
 use crate::start_response::Shared;
+use crate::sync::lock;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};

@@ -1,8 +1,8 @@
 //! Functions about the request in hand. In a thread that runs no requests they do nothing.
 
 use super::{bytes, current};
-use crate::engine::lock;
 use crate::harakiri::{self, Client};
+use crate::sync::lock;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
 use std::sync::atomic::Ordering::Relaxed;

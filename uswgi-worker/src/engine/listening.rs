@@ -1,8 +1,9 @@
 //! Taking connections: which sockets are listened on, when a worker looks at them, and whose turn it is. Must not wait.
 
-use super::{Engine, Token};
+use super::Engine;
 use crate::connection::Conn;
 use crate::sys;
+use crate::token::Token;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

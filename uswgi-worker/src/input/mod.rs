@@ -7,7 +7,7 @@ mod state;
 use state::{PIECE, Source};
 pub(crate) use state::{State, state_for};
 
-use crate::engine::lock;
+use crate::sync::lock;
 use crate::{py, sys};
 use pyo3::exceptions::{PyMemoryError, PyOSError, PyTimeoutError};
 use pyo3::prelude::*;

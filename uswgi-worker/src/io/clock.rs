@@ -134,7 +134,7 @@ impl Native {
     fn too_late(&self, conn: &Conn) {
         limited_say!(
             Fault::Client,
-            &self.engine,
+            self.engine,
             "a client did not complete its request in time ({} bytes had come)",
             conn.buffer.len()
         );

@@ -3,9 +3,10 @@
 
 use super::{Duty, Native, ORPHAN_US, release};
 use crate::connection::Conn;
-use crate::engine::{Leaving, Token};
+use crate::engine::Leaving;
 use crate::handover;
 use crate::sys::{self, Event};
+use crate::token::Token;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use uswgi_proto::exit::Exit;

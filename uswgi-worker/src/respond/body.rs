@@ -2,10 +2,10 @@
 //! The GIL is held, but for sends that may wait.
 
 use super::Runner;
-use crate::engine::lock;
 use crate::file_wrapper::FileWrapper;
 use crate::response::{COPY_BODY, Response};
 use crate::start_response::{Shared, give};
+use crate::sync::lock;
 use crate::sys;
 use pyo3::exceptions::{PyAssertionError, PyTypeError};
 use pyo3::prelude::*;
