@@ -10,10 +10,10 @@ pub(crate) use listening::Listening;
 
 use crate::connection::Conn;
 use crate::control::Control;
-use crate::harakiri::ThreadCell;
+use crate::inherited::Inherited;
+use crate::lane::Lane;
 use crate::parking::Parking;
 use crate::pending::Pending;
-use crate::start::Inherited;
 use crate::static_files::StaticFiles;
 use crate::sync::lock;
 use crate::sys::{Epoll, Event, Wake};
@@ -73,7 +73,7 @@ pub(crate) struct Engine {
     fetched: Mutex<VecDeque<Token>>,
     /// Sending and receiving end.
     pub(crate) handover: Option<(OwnedFd, OwnedFd)>,
-    pub(crate) threads: Vec<ThreadCell>,
+    pub(crate) threads: Vec<Lane>,
     leaving: AtomicU8,
     accepting: AtomicBool,
     /// The native thread watches the threads' progress.
@@ -95,7 +95,7 @@ impl Engine {
         let listeners = Listening::all(listeners, &settings);
         let ready = Arc::new(Epoll::new()?);
         let engine = Engine {
-            threads: (0..settings.threads.max(1)).map(|_| ThreadCell::default()).collect(),
+            threads: (0..settings.threads.max(1)).map(|_| Lane::default()).collect(),
             log_format: settings.log_format.as_deref().map(LogFormat::compile),
             trust: Trust::parse(&settings.forwarded_allow).unwrap_or_default(),
             files: StaticFiles::new(&settings),

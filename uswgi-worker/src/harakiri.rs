@@ -1,24 +1,19 @@
 //! Requests that run too long. A deadline for each request; when it passes, the native thread answers 504 if
 //! nothing was answered yet, logs the Python stacks, interrupts the thread, and asks for a successor when
 //! the thread does not come out within the grace time.
-//!
-//! Who answers is decided under [`ThreadCell::flight`]: it is locked for the few instructions in which a thread
-//! claims its answer, and by the native thread while it sends the 504. So only one of them writes, and the
-//! owner cannot close the descriptor under the other's hands.
+//! Who answers is decided in [`crate::lane`].
 
 use crate::engine::Engine;
-use crate::pending::Pending;
+use crate::lane::{Claim, Lane};
 use crate::sync::lock;
-use crate::sys::{self, ThreadId};
+use crate::sys;
 use crate::{answer, log, say, stacks};
 use pyo3::create_exception;
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
-use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_proto::control::ReplaceReason;
-use uswgi_proto::lent::Lent;
 use uswgi_proto::scoreboard::layout::add;
 
 create_exception!(
@@ -28,154 +23,11 @@ create_exception!(
     "The request ran longer than harakiri allows; clean up and let it pass."
 );
 
-/// State of the answer of the request in flight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Claim {
-    /// No request, or one without a deadline.
-    #[default]
-    Idle,
-    /// Nobody has answered.
-    Pending,
-    /// The application answers.
-    App,
-    /// The native thread has answered; `bool`: the thread was interrupted.
-    TimedOut,
-}
-
-/// Whom the 504 goes to.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Client {
-    pub(crate) fd: RawFd,
-    /// It asked for a head only.
-    pub(crate) head_only: bool,
-}
-
-#[derive(Debug, Default)]
-struct Flight {
-    claim: Claim,
-    client: Client,
-    deadline_us: u64,
-    /// What `harakiri` says; 0: nothing.
-    configured_us: u64,
-    /// The application was told by `harakiri-graceful-signal` and has its grace time.
-    announced: bool,
-    /// When the worker is given up.
-    give_up_us: u64,
-    /// The interruption has not been raised yet.
-    raise: bool,
-    given_up: bool,
-}
-
-/// What the native thread knows of a Python thread.
-#[derive(Default)]
-#[repr(align(128))]
-pub(crate) struct ThreadCell {
-    /// Odd while it holds a request; grows by one at both ends.
-    pub(crate) sequence: AtomicU64,
-    /// Python's thread identifier (threading.get_ident()).
-    ident: AtomicU64,
-    /// The kernel's (gettid(2)).
-    id: AtomicI32,
-    native: Mutex<Option<ThreadId>>,
-    flight: Mutex<Flight>,
-    /// Output of its request that the native thread sends.
-    pub(crate) lent: Lent<Pending>,
-}
-
 /// Signal whose Python handler breaks the main thread out of system calls, locks and waits. Zero: there
 /// is none, the application runs in other threads.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 static MAIN: Mutex<Option<Arc<Engine>>> = Mutex::new(None);
 static HELPER: AtomicBool = AtomicBool::new(false);
-
-impl ThreadCell {
-    /// The calling thread is the one of this cell.
-    pub(crate) fn adopt(&self, ident: u64) {
-        self.ident.store(ident, Ordering::Relaxed);
-        self.id.store(nix::unistd::gettid().as_raw(), Ordering::Relaxed);
-        *lock(&self.native) = Some(sys::this_thread());
-    }
-
-    /// The kernel's number of the thread; 0 before there is one.
-    pub(crate) fn id(&self) -> i32 {
-        self.id.load(Ordering::Relaxed)
-    }
-
-    /// A request begins, with a deadline.
-    pub(crate) fn begin(&self, client: Client, deadline_us: u64) {
-        *lock(&self.flight) = Flight {
-            claim: Claim::Pending,
-            client,
-            deadline_us,
-            configured_us: deadline_us,
-            ..Flight::default()
-        };
-    }
-
-    /// The request in flight gets another deadline; None: the configured one. The deadline in force, 0 for none.
-    pub(crate) fn limit(&self, client: Client, answered: bool, deadline_us: Option<u64>) -> u64 {
-        let mut flight = lock(&self.flight);
-        if flight.give_up_us > 0 {
-            // It is over already.
-            return flight.deadline_us;
-        }
-        match (deadline_us, flight.claim) {
-            (Some(deadline_us), Claim::Idle) => {
-                let claim = if answered { Claim::App } else { Claim::Pending };
-                *flight = Flight { claim, client, deadline_us, ..Flight::default() };
-            }
-            (Some(deadline_us), _) => flight.deadline_us = deadline_us,
-            (None, _) if flight.configured_us == 0 => *flight = Flight::default(),
-            (None, _) => flight.deadline_us = flight.configured_us,
-        }
-        flight.deadline_us
-    }
-
-    /// The first byte of an answer is about to be sent; false: the 504 was.
-    pub(crate) fn claim(&self) -> bool {
-        let mut flight = lock(&self.flight);
-        match flight.claim {
-            Claim::TimedOut => false,
-            Claim::Idle => true,
-            _ => {
-                flight.claim = Claim::App;
-                true
-            }
-        }
-    }
-
-    /// The request is over, the descriptor may be closed; true: it had timed out.
-    pub(crate) fn end(&self) -> bool {
-        let mut flight = lock(&self.flight);
-        let timed_out = flight.claim == Claim::TimedOut || flight.give_up_us > 0;
-        *flight = Flight::default();
-        timed_out
-    }
-
-    fn in_flight(&self) -> bool {
-        lock(&self.flight).claim != Claim::Idle
-    }
-
-    fn ident(&self) -> u64 {
-        self.ident.load(Ordering::Relaxed)
-    }
-
-    /// When something is due, `monotonic_us`.
-    pub(crate) fn due(&self) -> Option<u64> {
-        let flight = lock(&self.flight);
-        match flight.claim {
-            Claim::Idle => None,
-            _ if flight.give_up_us == 0 => Some(flight.deadline_us),
-            _ if flight.given_up => None,
-            _ => Some(flight.give_up_us),
-        }
-    }
-
-    /// Whether this thread is to be interrupted now; says so once. Call with the GIL held.
-    fn take_interruption(&self) -> bool {
-        std::mem::take(&mut lock(&self.flight).raise)
-    }
-}
 
 /// Raises in the main thread when its request has timed out; a stray signal does nothing.
 #[pyfunction]
@@ -339,7 +191,7 @@ fn deliver(engine: &Arc<Engine>) {
 }
 
 /// An interruption that came too late must not hit the thread's next request. Call with the GIL held.
-pub(crate) fn clear(_: Python<'_>, cell: &ThreadCell) {
+pub(crate) fn clear(_: Python<'_>, cell: &Lane) {
     if SIGNAL.load(Ordering::Acquire) == 0 {
         let ident = cell.ident();
         // SAFETY: the GIL is held; a null exception clears a pending one.

@@ -3,8 +3,8 @@
 //! An abi3 extension module. The launcher (`src/bin/uswgi-worker`) execs the right interpreter, which loads this
 //! module and calls [`main`]. Rooms, in the order of a request's way:
 //!
-//! * [`start`]: contract with the master, role, import of the app ([`app`], [`collector`]); [`template`] forks workers.
-//! * [`engine`], [`parking`]: what the threads of one worker share; [`ready`]: the loop of a Python thread.
+//! * [`inherited`]: contract with the master; [`start`]: role, import of the app ([`app`], [`collector`]); [`template`] forks workers.
+//! * [`engine`], [`parking`]: what the threads of one worker share; [`lane`]: what it knows of each; [`ready`]: the loop of a Python thread.
 //! * [`connection`]: bytes in; [`request`]: a whole request out; [`environ`], [`input`]: what the app gets.
 //! * [`response`], [`start_response`], [`respond`]: what the app gives; [`pending`]: what waits for its socket;
 //!   [`answer`]: answers of our own.
@@ -33,8 +33,10 @@ mod fastcall;
 mod file_wrapper;
 mod handover;
 mod harakiri;
+mod inherited;
 mod input;
 mod io;
+mod lane;
 mod log;
 mod log_format;
 mod log_json;

@@ -2,45 +2,18 @@
 //! application and becomes a template or a worker. Decides the exit status, nothing about requests.
 
 use crate::app::{Apps, LoadError};
-use crate::control::Control;
 use crate::engine::Engine;
+use crate::inherited::{Inherited, inherit};
 use crate::template::{self, Left};
 use crate::{api, collector, log, py as python, ready, say, steps, sys, title};
 use pyo3::prelude::*;
-use std::env;
-use std::fs::File;
-use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::time::Instant;
 use uswgi_proto::affinity::cpus_of;
 use uswgi_proto::control::{ToMaster, fitting};
 use uswgi_proto::exit::Exit;
-use uswgi_proto::scoreboard::Scoreboard;
-use uswgi_proto::settings::{CHECK_PASSED, Role, SETTINGS_VERSION, WorkerSettings, env as contract};
+use uswgi_proto::settings::{CHECK_PASSED, Role, WorkerSettings, env as contract};
 use uswgi_proto::signals::WORKER_NOTICE;
 use uswgi_proto::step::StepError;
-use uswgi_shared::Shared;
-
-/// What came through the exec.
-pub(crate) struct Inherited {
-    pub(crate) settings: WorkerSettings,
-    pub(crate) listeners: Vec<OwnedFd>,
-    pub(crate) control: Option<Control>,
-    pub(crate) board: Option<Arc<Scoreboard>>,
-    /// Locks and caches.
-    pub(crate) shared: Option<Shared>,
-    /// Sending and receiving end.
-    pub(crate) handover: Option<(OwnedFd, OwnedFd)>,
-}
-
-/// Takes a variable out of the environment: the application and its children never see the contract.
-fn take_variable(name: &str) -> Option<String> {
-    let value = env::var(name).ok();
-    // SAFETY: called before any thread is started and with the GIL held, so nobody reads environ now.
-    unsafe { env::remove_var(name) };
-    value
-}
 
 /// `os.environ` is a copy that Python made before: the contract goes from there too.
 fn forget_contract(py: Python<'_>) {
@@ -58,63 +31,6 @@ fn forget_contract(py: Python<'_>) {
     ] {
         let _ = environ.call_method1("pop", (name, py.None()));
     }
-}
-
-fn descriptor(name: &str) -> Result<Option<OwnedFd>, String> {
-    let Some(text) = take_variable(name) else { return Ok(None) };
-    let number = text.parse().map_err(|_| format!("{name}={text} is no descriptor"))?;
-    sys::inherit(number).map(Some).ok_or_else(|| format!("{name}={text}: no such descriptor is open"))
-}
-
-fn inherit() -> Result<Inherited, String> {
-    if let Some(said) = take_variable(contract::LOG) {
-        log::adopt(&said);
-    }
-    let settings = descriptor(contract::SETTINGS_FD)?.ok_or_else(|| {
-        format!("{} is not set; start the application with uswgi-master", contract::SETTINGS_FD)
-    })?;
-    let mut text = String::new();
-    File::from(settings).read_to_string(&mut text).map_err(|e| format!("cannot read the settings: {e}"))?;
-    let settings: WorkerSettings =
-        serde_json::from_str(&text).map_err(|e| format!("the settings are of another version: {e}"))?;
-    if settings.version != SETTINGS_VERSION {
-        return Err(format!(
-            "the settings have version {}, this module reads {SETTINGS_VERSION}",
-            settings.version
-        ));
-    }
-    let count: i32 = take_variable(contract::LISTEN_FDS).and_then(|n| n.parse().ok()).unwrap_or(0);
-    take_variable(contract::LISTEN_PID);
-    take_variable("LISTEN_FDNAMES");
-    if count as usize != settings.listeners.len() {
-        return Err(format!(
-            "{} sockets were inherited, the settings name {}",
-            count,
-            settings.listeners.len()
-        ));
-    }
-    let listeners = (3..3 + count)
-        .map(|fd| sys::inherit(fd).ok_or_else(|| format!("socket {fd} was not inherited")))
-        .collect::<Result<Vec<_>, _>>()?;
-    let control = descriptor(contract::CONTROL_FD)?.map(Control::new);
-    let board = match descriptor(contract::SCOREBOARD_FD)? {
-        Some(fd) => Some(Arc::new(Scoreboard::adopt(fd.as_fd()).map_err(|e| e.to_string())?)),
-        None => None,
-    };
-    let shared = match descriptor(contract::SHARED_FD)? {
-        Some(fd) => Some(Shared::adopt(fd.as_fd()).map_err(|e| e.to_string())?),
-        None => None,
-    };
-    let handover = match take_variable(contract::HANDOVER_FDS) {
-        Some(text) => {
-            let pair = text.split_once(',').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-            let (send, receive) =
-                pair.ok_or_else(|| format!("{}={text} is no pair", contract::HANDOVER_FDS))?;
-            sys::inherit(send).zip(sys::inherit(receive))
-        }
-        None => None,
-    };
-    Ok(Inherited { settings, listeners, control, board, shared, handover })
 }
 
 /// The whole life of the process; its exit status.

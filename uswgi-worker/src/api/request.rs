@@ -1,7 +1,8 @@
 //! Functions about the request in hand. In a thread that runs no requests they do nothing.
 
 use super::{bytes, current};
-use crate::harakiri::{self, Client};
+use crate::harakiri;
+use crate::lane::Client;
 use crate::sync::lock;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
