@@ -76,6 +76,8 @@ pub(crate) struct Engine {
     pub(crate) threads: Vec<Lane>,
     leaving: AtomicU8,
     accepting: AtomicBool,
+    /// When listeners may be taken up again after the descriptors ran out, `monotonic_us`; 0: they are in use.
+    accept_again_us: AtomicU64,
     /// The native thread watches the threads' progress.
     pub(crate) watched: AtomicBool,
     /// The native thread looks what the threads have lent.
@@ -114,6 +116,7 @@ impl Engine {
             handover,
             leaving: AtomicU8::new(0),
             accepting: AtomicBool::new(false),
+            accept_again_us: AtomicU64::new(0),
             watched: AtomicBool::new(false),
             lending: AtomicBool::new(false),
             threads_left: AtomicBool::new(false),

@@ -3,9 +3,9 @@
 //! A message that is not taken stays in the kernel's queue; a full queue leaves the connection here.
 
 use crate::connection::Conn;
-use crate::engine::Engine;
+use crate::engine::{Engine, Job, Leaving};
+use crate::say;
 use crate::sys::{self, Peer, would_block};
-use crate::{io, say};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recv, recvmsg, sendmsg};
 use std::io::{IoSlice, IoSliceMut};
 use std::net::SocketAddr;
@@ -102,13 +102,25 @@ pub(crate) fn take(engine: &Engine) -> Option<Conn> {
         Err(e) if would_block(&e) => None,
         Err(e) if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
             // The message stays in the queue, for us later or for another worker now.
-            io::accept_failed(engine, &e);
+            engine.accept_failed(&e);
             None
         }
         Err(e) => {
             say!("the hand-over socket: {e}");
             None
         }
+    }
+}
+
+/// A connection that is between two requests while the worker leaves: to another worker, or closed.
+pub(crate) fn release(engine: &Engine, conn: Conn) {
+    let idle = conn.buffer.is_empty() && conn.served > 0 && !sys::readable(conn.raw());
+    if engine.leaving() > Leaving::HandOver && idle {
+        return;
+    }
+    let back = if engine.leaving() <= Leaving::HandOver { give(engine, conn) } else { Some(conn) };
+    if let Some(conn) = back {
+        engine.submit(Job::Read(conn));
     }
 }
 

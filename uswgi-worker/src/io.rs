@@ -12,19 +12,20 @@ mod told;
 use crate::asked::Asked;
 use crate::connection::{Conn, Received};
 use crate::engine::{Engine, Job, Leaving};
+use crate::handover::release;
+use crate::limited_say;
 use crate::log::{self, Fault};
 use crate::pending::Pending;
-use crate::ready::answer_without_app;
+use crate::refusal;
 use crate::request::{Request, Step, examine};
 use crate::sys::{self, Epoll, Event};
-use crate::{handover, limited_say, say};
 pub(crate) use linger::lingers;
 use slab::Slab;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use uswgi_proto::progress::Progress;
 use uswgi_proto::scoreboard::layout::add;
@@ -45,35 +46,6 @@ pub(crate) const ORPHAN_SECONDS: u32 = 5;
 const ORPHAN_US: u64 = ORPHAN_SECONDS as u64 * SECOND_US;
 /// Bytes received from one connection before others get their turn.
 const AT_ONCE: usize = 256 * 1024;
-
-/// When listeners may be taken up again after the descriptors ran out, `monotonic_us`; 0: they are in use.
-static ACCEPT_AGAIN_US: AtomicU64 = AtomicU64::new(0);
-
-/// accept(2) failed: out of descriptors or memory. Level-triggered listeners would spin, so they rest.
-pub(crate) fn accept_failed(engine: &Engine, error: &io::Error) {
-    engine.accept_off();
-    if ACCEPT_AGAIN_US.swap(monotonic_us() + SECOND_US, Ordering::SeqCst) == 0 {
-        say!("cannot accept connections: {error}; trying again in a second (max-fd raises the limit)");
-    }
-    engine.jobs_wake.set();
-}
-
-/// What to answer when there is no memory for a request.
-pub(crate) fn no_memory(error: &io::Error) -> Option<Step> {
-    (error.kind() == io::ErrorKind::OutOfMemory).then(crate::request::no_memory)
-}
-
-/// A connection that is between two requests while the worker leaves: to another worker, or closed.
-pub(crate) fn release(engine: &Engine, conn: Conn) {
-    let idle = conn.buffer.is_empty() && conn.served > 0 && !sys::readable(conn.raw());
-    if engine.leaving() > Leaving::HandOver && idle {
-        return;
-    }
-    let back = if engine.leaving() <= Leaving::HandOver { handover::give(engine, conn) } else { Some(conn) };
-    if let Some(conn) = back {
-        engine.submit(Job::Read(conn));
-    }
-}
 
 enum Duty {
     Read,
@@ -193,7 +165,7 @@ impl Native {
             due = due.min(self.lent_due_us);
         }
         let held = !self.conns.is_empty() || self.engine.parked() > 0;
-        if held || self.unmeasured || ACCEPT_AGAIN_US.load(Ordering::Relaxed) > 0 || log::any_left_out() {
+        if held || self.unmeasured || self.engine.rests() || log::any_left_out() {
             due = due.min(self.last_second_us + SECOND_US);
         }
         if self.engine.has_deadlines() {
@@ -342,7 +314,7 @@ impl Native {
                             return self.add(conn, Duty::Read, now);
                         }
                     }
-                    other => return answer_without_app(&self.engine, conn, other),
+                    other => return refusal::answer(&self.engine, conn, other),
                 },
                 Ok(Received::Nothing) => return self.add(conn, Duty::Read, now),
                 Ok(Received::End) if conn.buffer.is_empty() => return,
@@ -356,8 +328,8 @@ impl Native {
                     return self.read_error();
                 }
                 Err(e) => {
-                    if let Some(step) = no_memory(&e) {
-                        return answer_without_app(&self.engine, conn, step);
+                    if let Some(step) = refusal::no_memory(&e) {
+                        return refusal::answer(&self.engine, conn, step);
                     }
                     return self.read_error();
                 }

@@ -7,7 +7,7 @@
 //! * [`engine`], [`parking`]: what the threads of one worker share; [`lane`]: what it knows of each; [`ready`]: the loop of a Python thread.
 //! * [`connection`]: bytes in; [`request`]: a whole request out; [`environ`], [`input`]: what the app gets.
 //! * [`response`], [`start_response`], [`respond`]: what the app gives; [`pending`]: what waits for its socket;
-//!   [`answer`]: answers of our own.
+//!   [`answer`]: answers of our own, [`refusal`]: when they are given.
 //! * [`io`]: the native thread: slow peers, timers, the control socket, leaving. Never takes the GIL.
 //! * [`handover`]: connections to other workers; [`harakiri`], [`stacks`]: requests that take too long.
 //! * [`spool`]: large bodies on disk. [`report`], [`log_format`], [`log_json`], [`dates`]: the request log. [`title`]: the name in ps.
@@ -44,6 +44,7 @@ mod parking;
 mod pending;
 mod py;
 mod ready;
+mod refusal;
 mod report;
 mod request;
 mod respond;

@@ -9,11 +9,11 @@ use crate::connection::{Conn, Received};
 use crate::engine::{Engine, Job, Leaving};
 use crate::harakiri;
 use crate::log::Fault;
-use crate::request::{Body, Refusal, Request, Step, examine};
+use crate::request::{Body, Request, Step, examine};
 use crate::respond::{After, Runner, prepare, response_for, settle};
 use crate::response::Response;
 use crate::token::Token;
-use crate::{answer, autoreload, handover, io, limited_say, log, py as python, static_files, sys};
+use crate::{autoreload, handover, io, limited_say, py as python, refusal, static_files, sys};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
 use std::sync::Arc;
@@ -256,7 +256,7 @@ impl Hands {
             }
             Ok(None) => None,
             Err(e) => {
-                io::accept_failed(&self.engine, &e);
+                self.engine.accept_failed(&e);
                 None
             }
         }
@@ -292,7 +292,7 @@ impl Hands {
                 }
                 Err(e) => {
                     self.read_error();
-                    return match io::no_memory(&e) {
+                    return match refusal::no_memory(&e) {
                         Some(step) => self.answer(conn, step),
                         None => self.recycle(conn),
                     };
@@ -319,7 +319,7 @@ impl Hands {
         }
         conn.buffer = Vec::new();
         if let Some(conn) = self.engine.park(conn, monotonic_us()) {
-            io::release(&self.engine, conn);
+            handover::release(&self.engine, conn);
         }
         None
     }
@@ -337,7 +337,7 @@ impl Hands {
     }
 
     fn answer(&mut self, conn: Conn, step: Step) -> Option<Conn> {
-        answer_without_app(&self.engine, conn, step);
+        refusal::answer(&self.engine, conn, step);
         None
     }
 
@@ -375,7 +375,7 @@ impl Hands {
                 None
             }
             After::Keep if self.engine.is_leaving() => {
-                io::release(&self.engine, conn);
+                handover::release(&self.engine, conn);
                 None
             }
             After::Keep if conn.buffer.is_empty() => self.park(conn),
@@ -425,33 +425,5 @@ impl Hands {
         let after = settle(&mut response, body.is_some());
         self.response = response;
         self.settle(conn, after)
-    }
-}
-
-/// Pings and refusals.
-pub(crate) fn answer_without_app(engine: &Engine, conn: Conn, step: Step) {
-    match step {
-        Step::Ping => {
-            let _ = sys::send2(conn.raw(), &answer::PONG, b"");
-        }
-        Step::Refuse(Refusal { status, why }) => {
-            let listener = engine.settings.listeners.get(usize::from(conn.listener));
-            let name = listener.map_or("?", |l| l.name.as_str());
-            let fault = if matches!(status, 500 | 503) { Fault::Ours } else { Fault::Client };
-            let why = log::shown(why.as_bytes(), 400);
-            limited_say!(fault, engine, "refused a request on {name} with {status}: {why}");
-            if let Some(slot) = engine.slot() {
-                // Before the answer: who has it finds it counted.
-                slot.count_answer(status);
-                // 503: there was no memory; the client is not at fault.
-                if status != 503 {
-                    slot.count_read_error();
-                }
-            }
-            // An empty socket buffer takes it all, or the peer is gone.
-            let _ = sys::send2(conn.raw(), &answer::error(status, conn.asks_head()), b"");
-            engine.submit(Job::Linger(conn));
-        }
-        Step::More | Step::Run => {}
     }
 }

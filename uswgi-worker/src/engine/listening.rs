@@ -2,11 +2,13 @@
 
 use super::Engine;
 use crate::connection::Conn;
+use crate::say;
 use crate::sys;
 use crate::token::Token;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_proto::settings::{Protocol, WorkerSettings};
 
 /// Accepts after which a listener goes to the end of the kernel's list of waiters. Without it the last worker to register
@@ -15,6 +17,8 @@ use uswgi_proto::settings::{Protocol, WorkerSettings};
 /// bring all their requests along, so there it goes after each one, and lets those run first whom the kernel woke for
 /// the next.
 const REBALANCE_AFTER: u32 = 64;
+/// How long listeners rest after the descriptors ran out.
+const REST_US: u64 = 1_000_000;
 
 /// One listening socket.
 pub(crate) struct Listening {
@@ -100,6 +104,34 @@ impl Engine {
         if let Some((_, receive)) = &self.handover {
             self.ready.delete(receive.as_raw_fd());
         }
+    }
+
+    /// accept(2) failed: out of descriptors or memory. Level-triggered listeners would spin, so they rest.
+    pub(crate) fn accept_failed(&self, error: &io::Error) {
+        self.accept_off();
+        if self.accept_again_us.swap(monotonic_us() + REST_US, Ordering::SeqCst) == 0 {
+            say!("cannot accept connections: {error}; trying again in a second (max-fd raises the limit)");
+        }
+        self.jobs_wake.set();
+    }
+
+    /// Whether the listeners rest after such a failure.
+    pub(crate) fn rests(&self) -> bool {
+        self.accept_again_us.load(Ordering::Relaxed) > 0
+    }
+
+    /// Take the listeners up again when they have rested.
+    pub(crate) fn accept_again(&self, now: u64) {
+        let again = self.accept_again_us.load(Ordering::Relaxed);
+        if again > 0 && now >= again && !self.is_leaving() {
+            self.accept_again_us.store(0, Ordering::SeqCst);
+            let _ = self.accept_on();
+        }
+    }
+
+    /// The master said that nothing is accepted: no rest ends that.
+    pub(crate) fn forget_rest(&self) {
+        self.accept_again_us.store(0, Ordering::SeqCst);
     }
 
     /// One connection of a listener.

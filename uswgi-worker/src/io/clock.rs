@@ -2,7 +2,7 @@
 //! memory. Nothing of it runs while there is nothing to look at.
 
 use super::linger::gets_on;
-use super::{ACCEPT_AGAIN_US, Duty, Native, REQUEST_US, SECOND_US, TICK_US};
+use super::{Duty, Native, REQUEST_US, SECOND_US, TICK_US};
 use crate::connection::Conn;
 use crate::engine::Job;
 use crate::harakiri;
@@ -87,11 +87,7 @@ impl Native {
     }
 
     fn every_second(&mut self, now: u64) {
-        let again = ACCEPT_AGAIN_US.load(Ordering::Relaxed);
-        if again > 0 && now >= again && !self.engine.is_leaving() {
-            ACCEPT_AGAIN_US.store(0, Ordering::SeqCst);
-            let _ = self.engine.accept_on();
-        }
+        self.engine.accept_again(now);
         // Idle connections whose time is over. One that has sent something meanwhile waits for a busy thread.
         for conn in self.engine.unpark_where(|c| c.deadline_us <= now) {
             if sys::readable(conn.raw()) {

@@ -1,10 +1,10 @@
 //! Connections that somebody else serves sooner or instead: while every thread is busy, while the worker is paused, and
 //! when it leaves. Nothing is dropped here that could still be answered.
 
-use super::{Duty, Native, ORPHAN_US, release};
+use super::{Duty, Native, ORPHAN_US};
 use crate::connection::Conn;
 use crate::engine::Leaving;
-use crate::handover;
+use crate::handover::{self, release};
 use crate::sys::{self, Event};
 use crate::token::Token;
 use std::os::fd::AsRawFd;

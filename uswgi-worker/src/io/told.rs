@@ -1,12 +1,11 @@
 //! What the master says to a worker that serves, or is about to.
 
-use super::{ACCEPT_AGAIN_US, Native};
+use super::Native;
 use crate::control::Received as Message;
 use crate::engine::Leaving;
 use crate::say;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::Ordering;
 use uswgi_proto::control::{ToMaster, ToWorker};
 
 impl Native {
@@ -27,7 +26,7 @@ impl Native {
                 if on {
                     let _ = self.engine.accept_on();
                 } else {
-                    ACCEPT_AGAIN_US.store(0, Ordering::SeqCst);
+                    self.engine.forget_rest();
                     self.engine.accept_off();
                     self.pass_on_woken(now);
                 }

@@ -1,0 +1,41 @@
+//! Requests that this server answers by itself: refusals and pings. Sends what `answer` makes, and writes the books.
+
+use crate::connection::Conn;
+use crate::engine::{Engine, Job};
+use crate::log::{self, Fault};
+use crate::request::{Refusal, Step};
+use crate::{answer, limited_say, sys};
+use std::io;
+
+/// What to answer when there is no memory for a request.
+pub(crate) fn no_memory(error: &io::Error) -> Option<Step> {
+    (error.kind() == io::ErrorKind::OutOfMemory).then(crate::request::no_memory)
+}
+
+/// Answer a ping or a refusal.
+pub(crate) fn answer(engine: &Engine, conn: Conn, step: Step) {
+    match step {
+        Step::Ping => {
+            let _ = sys::send2(conn.raw(), &answer::PONG, b"");
+        }
+        Step::Refuse(Refusal { status, why }) => {
+            let listener = engine.settings.listeners.get(usize::from(conn.listener));
+            let name = listener.map_or("?", |l| l.name.as_str());
+            let fault = if matches!(status, 500 | 503) { Fault::Ours } else { Fault::Client };
+            let why = log::shown(why.as_bytes(), 400);
+            limited_say!(fault, engine, "refused a request on {name} with {status}: {why}");
+            if let Some(slot) = engine.slot() {
+                // Before the answer: who has it finds it counted.
+                slot.count_answer(status);
+                // 503: there was no memory; the client is not at fault.
+                if status != 503 {
+                    slot.count_read_error();
+                }
+            }
+            // An empty socket buffer takes it all, or the peer is gone.
+            let _ = sys::send2(conn.raw(), &answer::error(status, conn.asks_head()), b"");
+            engine.submit(Job::Linger(conn));
+        }
+        Step::More | Step::Run => {}
+    }
+}
