@@ -9,7 +9,7 @@ out=build/test
 mkdir -p "$out"
 
 # command:package
-wanted="systemd-analyze:systemd nginx:nginx-light apache2:apache2 supervisord:supervisor s6-svscan:s6 mandoc:mandoc wrk:wrk valgrind:valgrind"
+wanted="systemd-analyze:systemd nginx:nginx-light apache2:apache2 supervisord:supervisor s6-svscan:s6 mandoc:mandoc wrk:wrk valgrind:valgrind shellcheck:shellcheck"
 missing=""
 for pair in $wanted; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"

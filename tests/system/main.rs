@@ -55,7 +55,7 @@
 //! | supervisors | sd_notify, supervisord |
 //! | survival | kill -9 of anything; no CPU when idle |
 //! | tasks | daemons and steps around a real application |
-//! | trust | unsafe blocks, licences, the oldest Rust |
+//! | trust | unsafe blocks, licences, the oldest Rust, circles of imports |
 //! | validator | wsgiref.validate finds nothing |
 //! | wire | the uwsgi protocol and HTTP/1.1: limits, framing, variables |
 //! | wheel | sdist, wheel, pip install |

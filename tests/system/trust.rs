@@ -1,8 +1,9 @@
-//! What the documents promise about the code, counted: unsafe blocks, licences, the oldest Rust.
+//! What the documents promise about the code, counted: unsafe blocks, licences, the oldest Rust, circles of imports.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use uswgi_tests::temp::TempDir;
 use uswgi_tests::wait::PATIENCE;
 use uswgi_tests::{paths, process};
 
@@ -142,4 +143,66 @@ fn the_oldest_rust_is_the_same_everywhere() {
     }
     let readme = fs::read_to_string(paths::root().join("README.md")).unwrap();
     assert!(readme.contains(&format!("Rust {version}")), "README.md does not say Rust {version}");
+}
+
+/// A crate of files that each import the next one, in every way in which Rust names things; the last imports the first.
+fn ring(folder: &Path, files: usize) {
+    let source = folder.join("ring/src");
+    fs::create_dir_all(source.join("f0")).unwrap();
+    fs::write(folder.join("ring/Cargo.toml"), "[package]\nname = \"ring\"\n").unwrap();
+    let mods: String = (0..files).map(|i| format!("mod f{i};\n")).collect();
+    // What is only handed on makes no circle, and a declaration neither.
+    fs::write(source.join("lib.rs"), format!("{mods}pub use f1::Thing as Handed;\n")).unwrap();
+    for i in 0..files {
+        let next = (i + 1) % files;
+        let import = match i {
+            0 => "mod below;".into(),
+            1 => format!("use {{crate::{{f{next}::{{self, Other as O}}}}, std::io}};"),
+            2 => format!("fn f() {{ crate::f{next}::f(\"{{\") }}"),
+            3 => format!("use super::f{next}::*;"),
+            _ => format!("fn f() -> char {{ super :: f{next} :: g(); '\"' }}"),
+        };
+        // None of these is an import of a circle.
+        let none = "// use crate::f0::X;\n/* crate::f0::f() */ const S: &str = \"crate::f0::f\";\n\
+                    #[cfg(test)]\nmod tests { use super::*; use crate::lib::X; }\n";
+        fs::write(source.join(format!("f{i}.rs")), format!("{import}\n{none}")).unwrap();
+    }
+    // Two names of one place, the second through the root.
+    fs::write(source.join("f0/below.rs"), "use crate::Handed;\n").unwrap();
+}
+
+/// What tests/circles.py says of a workspace.
+fn circles(folder: &Path, larger: &[&str]) -> (bool, String) {
+    let mut script = process::command(paths::tool("python3"));
+    script
+        .arg(paths::root().join("tests/circles.py"))
+        .args(["--most", "6", "--folder"])
+        .arg(folder)
+        .args(larger);
+    let out = process::run(script, PATIENCE);
+    (
+        out.status.success(),
+        String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr),
+    )
+}
+
+#[test]
+fn a_circle_of_seven_files_is_found() {
+    for (files, last, passes) in [(7, "f6.rs", false), (6, "f5.rs", true)] {
+        let dir = TempDir::new();
+        ring(dir.path(), files);
+        // f0 names nobody but its child, which closes nothing.
+        assert_eq!(circles(dir.path(), &[]), (true, String::new()), "{files}");
+        fs::write(dir.join("ring/src/f0.rs"), "use crate::Handed;\n").unwrap();
+        let (good, told) = circles(dir.path(), &[]);
+        assert_eq!(good, passes, "{told}");
+        if !passes {
+            assert!(told.contains("ring: 7 files import each other, 6 may:\n    f0.rs -> f1.rs\n"), "{told}");
+            assert!(told.contains(&format!("    {last} -> f0.rs\n")), "{told}");
+        }
+        let (good, told) = circles(dir.path(), &["ring=8"]);
+        assert!(good && told.contains("lower its limit of 8"), "{told}");
+    }
+    let empty = TempDir::new();
+    assert!(!circles(empty.path(), &[]).0, "nothing was looked at");
 }
