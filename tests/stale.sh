@@ -22,7 +22,7 @@ done)
 
 # The module does not link libpython, so nothing in it can run under `cargo test`: a test there proves nothing.
 if git grep -nE '#\[(cfg\(test\)|test)\]' -- uswgi-worker/src ':!uswgi-worker/src/bin' >&2; then
-    say "tests in uswgi-worker/src never run; put what is pure into uswgi-proto, the rest into tests/system"
+    say "tests in uswgi-worker/src never run; put what needs no Python into uswgi-serve, the rest into tests/system"
 fi
 
 # Rust files stay readable: 400 lines, but for the tables and the files of the list, which get no longer.

@@ -128,7 +128,8 @@ fn calls(text: &str) -> Vec<&str> {
 /// The fixed words of every message that master and worker write by themselves.
 fn messages() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let mut folders = vec![paths::root().join("uswgi-master/src"), paths::root().join("uswgi-worker/src")];
+    let crates = ["uswgi-master/src", "uswgi-worker/src", "uswgi-serve/src"];
+    let mut folders: Vec<_> = crates.iter().map(|c| paths::root().join(c)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();

@@ -5,23 +5,17 @@
 //! * [`packet`], [`http`], [`chunked`]: pure parsers from bytes to a typed request,
 //!   whose results are offsets ([`span`]) in the connection's buffer.
 //! * [`files`]: what to answer when a file is asked for, and what the `static-*` options say.
-//! * [`lent`]: who sends of an answer that is being made.
-//! * [`ending`]: when a connection that ends waits for its client.
-//! * [`rate`]: the slowest client that anybody waits for.
 //! * [`trust`]: whose `X-Forwarded-*` is believed.
 //! * [`settings`]: the JSON document that a master gives to a worker.
 //! * [`shared`]: what the locks and caches of an instance are.
 //! * [`control`]: the messages between the master and one worker or template.
-//! * [`affinity`]: which CPUs a worker is bound to.
 //! * [`scale`]: how many workers an operator wants.
 //! * [`scoreboard`]: the shared memory that shows what an instance does.
 //! * [`show`]: what it says, as text and numbers for programs.  * [`sock_diag`]: queues of sockets, by the kernel.
 //! * [`stacks`]: asking a worker where its Python threads stand.
 //! * [`signals`], [`exit`]: what each signal and each exit code means.
 //! * [`logs`]: what log lines are made of.
-//! * [`sources`]: which source files an application has, and which of them have changed.
 //! * [`step`]: what `exec-*` and `hook-*` options do, in whichever process runs them.
-//! * [`unnamed`]: temporary files that nobody finds.
 //! * [`program`]: how any process starts a program that is no worker.  * [`guard`]: ends what such programs leave.
 //! * [`instance`]: from a pidfile to the process and its scoreboard.
 //! * [`steer`]: requests to a running master, and how to send one.
@@ -29,22 +23,16 @@
 //! Data flows one way: `uswgi-conf` makes settings, the master passes them on, the worker
 //! obeys and writes the scoreboard, `uswgi-ctl` reads it.
 
-pub mod affinity;
 pub mod chunked;
 pub mod control;
-pub mod ending;
 pub mod exit;
 pub mod files;
 pub mod guard;
 pub mod http;
 pub mod instance;
-pub mod lent;
 pub mod logs;
-pub mod mounts;
 pub mod packet;
 pub mod program;
-pub mod progress;
-pub mod rate;
 pub mod scale;
 pub mod scoreboard;
 pub mod settings;
@@ -52,11 +40,9 @@ pub mod shared;
 pub mod show;
 pub mod signals;
 pub mod sock_diag;
-pub mod sources;
 pub mod span;
 pub mod stacks;
 pub mod steer;
 pub mod step;
 mod tcp_info;
 pub mod trust;
-pub mod unnamed;

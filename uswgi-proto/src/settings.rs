@@ -51,10 +51,11 @@ pub enum Role {
 }
 
 /// Wire protocol of a listening socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// uwsgi, as nginx and Apache speak it: one request a connection.
+    #[default]
     Uwsgi,
     /// HTTP/1.1 with persistent connections.
     Http,
@@ -101,8 +102,11 @@ pub struct StaticMap {
 
 impl WorkerSettings {
     /// Seconds in which a client has to make progress.
-    pub fn patience(&self, http: bool) -> u32 {
-        if http { self.http_timeout } else { self.socket_timeout }
+    pub fn patience(&self, protocol: Protocol) -> u32 {
+        match protocol {
+            Protocol::Http => self.http_timeout,
+            Protocol::Uwsgi => self.socket_timeout,
+        }
     }
 
     /// Settings of a worker that no configuration describes: every default of an instance, no application, no

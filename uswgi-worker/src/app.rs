@@ -1,15 +1,15 @@
 //! Loading the application: directories, sys.path, modules, callables. Runs once in a template, or once
 //! in each worker with lazy-apps. Must not start threads or open sockets of its own.
 
-use crate::control::Control;
 use crate::py::traceback;
 use crate::steps;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule};
-use uswgi_proto::mounts::Mounts;
 use uswgi_proto::settings::{App, AppSource, WorkerSettings};
 use uswgi_proto::step::StepError;
+use uswgi_serve::control::Control;
+use uswgi_serve::mounts::Mounts;
 
 /// All applications of this process.
 #[derive(Default)]

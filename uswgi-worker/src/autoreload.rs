@@ -1,16 +1,16 @@
 //! `py-autoreload`: tells the master when the source of a loaded module has changed.
 //!
 //! A thread of each worker looks each N seconds: modules that a request imports later are known to workers only. What
-//! is a change is decided in [`uswgi_proto::sources`].
+//! is a change is decided in [`uswgi_serve::sources`].
 
-use crate::engine::Engine;
-use crate::sys;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
 use std::sync::Arc;
 use std::time::Duration;
 use uswgi_proto::control::ToMaster;
-use uswgi_proto::sources::{Loaded, Seen, source};
+use uswgi_serve::engine::Engine;
+use uswgi_serve::sources::{Loaded, Seen, source};
+use uswgi_serve::sys;
 
 /// What is loaded now. Modules are asked for `__file__` in their dictionary only: their own `__getattr__`
 /// is not called.
@@ -61,7 +61,7 @@ pub(crate) fn start(py: Python<'_>, engine: &Arc<Engine>, no_app: bool) {
     let started =
         std::thread::Builder::new().name("uswgi-autoreload".into()).stack_size(512 * 1024).spawn(body);
     if let Err(e) = started {
-        crate::say!("py-autoreload: no thread can be started: {e}");
+        uswgi_serve::say!("py-autoreload: no thread can be started: {e}");
     }
 }
 

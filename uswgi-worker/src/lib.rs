@@ -1,65 +1,30 @@
-//! The worker: one process that runs one WSGI application on inherited sockets.
+//! The worker: one process that runs one Python application on inherited sockets.
 //!
-//! An abi3 extension module. The launcher (`src/bin/uswgi-worker`) execs the right interpreter, which loads this
-//! module and calls [`main`]. Rooms, in the order of a request's way:
+//! An abi3 extension module over `uswgi-serve`, which does everything that needs no Python. The launcher
+//! (`src/bin/uswgi-worker`) execs the right interpreter, which loads this module and calls [`main`]. Rooms:
 //!
-//! * [`inherited`]: contract with the master; [`start`]: role, import of the app ([`app`], [`collector`]); [`template`] forks workers.
-//! * [`engine`], [`parking`]: what the threads of one worker share; [`lane`]: what it knows of each; [`ready`]: the loop of a Python thread.
-//! * [`connection`]: bytes in; [`request`]: a whole request out; [`environ`], [`input`]: what the app gets.
-//! * [`response`], [`start_response`], [`respond`]: what the app gives; [`pending`]: what waits for its socket;
-//!   [`answer`]: answers of our own, [`refusal`]: when they are given.
-//! * [`io`]: the native thread: slow peers, timers, the control socket, leaving. Never takes the GIL.
-//! * [`handover`]: connections to other workers; [`harakiri`], [`stacks`]: requests that take too long.
-//! * [`spool`]: large bodies on disk. [`report`], [`log_format`], [`log_json`], [`dates`]: the request log. [`title`]: the name in ps.
+//! * [`start`]: role, import of the app ([`app`], [`collector`]); [`template`] forks workers; [`lanes`]: the threads.
+//! * [`gateway`]: how applications are called; WSGI is the first.
+//! * [`interpreter`], [`stacks`]: what deadlines need of CPython; [`held`]: bytes objects that are sent later.
+//! * [`autoreload`]: sources that changed; [`steps`]: `exec-*` and `hook-*`.
 //! * [`api`]: the module `uwsgi` that applications import.
-//! * [`token`]: what an event of the ready epoll is about; [`sync`]: locking.
-//! * [`sys`]: system calls; unsafe code stands there, in [`py`] and in `environ`.
+//! * Unsafe code stands in [`py`], [`held`], [`interpreter`] and the gateway's leaves.
 
 use pyo3::prelude::*;
 
-mod answer;
 mod api;
 mod app;
-mod asked;
 mod autoreload;
-mod backlog;
 mod collector;
-mod connection;
-mod control;
-mod dates;
-mod engine;
-mod environ;
-mod fastcall;
-mod file_wrapper;
-mod handover;
-mod harakiri;
-mod inherited;
-mod input;
-mod io;
-mod lane;
-mod log;
-mod log_format;
-mod log_json;
-mod parking;
-mod pending;
+mod gateway;
+mod held;
+mod interpreter;
+mod lanes;
 mod py;
-mod ready;
-mod refusal;
-mod report;
-mod request;
-mod respond;
-mod response;
-mod spool;
 mod stacks;
 mod start;
-mod start_response;
-mod static_files;
 mod steps;
-mod sync;
-mod sys;
 mod template;
-mod title;
-mod token;
 
 /// Runs the process to its end; returns its exit status.
 #[pyfunction]

@@ -1,10 +1,10 @@
 //! Small helpers over pyo3: tracebacks as text, flushing, the fork protocol of CPython.
 
-use crate::sys;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule, PyString};
 use std::mem::MaybeUninit;
+use uswgi_serve::sys;
 
 unsafe extern "C" {
     // Part of the stable ABI since 3.7 (Python/C API manual, "Operating System Utilities").
@@ -122,6 +122,6 @@ pub(crate) fn print_exception(py: Python<'_>, error: &PyErr) {
         .and_then(|sys| sys.getattr("stderr"))
         .and_then(|s| s.call_method1("write", (&text,)).and_then(|_| s.call_method0("flush")));
     if written.is_err() {
-        crate::say!("{text}");
+        uswgi_serve::say!("{text}");
     }
 }

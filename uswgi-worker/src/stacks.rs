@@ -26,7 +26,7 @@ pub(crate) fn current(which: impl Fn(u64) -> bool + Send + 'static) -> Option<St
     let (send, receive) = mpsc::channel();
     let spawned =
         std::thread::Builder::new().name("uswgi-stacks".into()).stack_size(512 * 1024).spawn(move || {
-            crate::sys::block_signals();
+            uswgi_serve::sys::block_signals();
             let text =
                 Python::attach(|py| read(py, &which).unwrap_or_else(|e| format!("(no stacks: {e})\n")));
             WAITING.fetch_sub(1, Ordering::SeqCst);

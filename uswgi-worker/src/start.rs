@@ -2,18 +2,19 @@
 //! application and becomes a template or a worker. Decides the exit status, nothing about requests.
 
 use crate::app::{Apps, LoadError};
-use crate::engine::Engine;
-use crate::inherited::{Inherited, inherit};
 use crate::template::{self, Left};
-use crate::{api, collector, log, py as python, ready, say, steps, sys, title};
+use crate::{api, collector, lanes, py as python, steps};
 use pyo3::prelude::*;
 use std::time::Instant;
-use uswgi_proto::affinity::cpus_of;
 use uswgi_proto::control::{ToMaster, fitting};
 use uswgi_proto::exit::Exit;
 use uswgi_proto::settings::{CHECK_PASSED, Role, WorkerSettings, env as contract};
 use uswgi_proto::signals::WORKER_NOTICE;
 use uswgi_proto::step::StepError;
+use uswgi_serve::affinity::cpus_of;
+use uswgi_serve::engine::Engine;
+use uswgi_serve::inherited::{Inherited, inherit};
+use uswgi_serve::{log, say, sys, title};
 
 /// `os.environ` is a copy that Python made before: the contract goes from there too.
 fn forget_contract(py: Python<'_>) {
@@ -181,7 +182,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     match Engine::new(inherited, startup_ms) {
         Ok(engine) => {
             api::serve(&engine);
-            let exit = ready::serve(py, engine, apps);
+            let exit = lanes::serve(py, engine, apps);
             api::hooks::at_exit(py);
             exit
         }

@@ -1,8 +1,6 @@
 //! Steps (`exec-*`, `hook-*`) that run in the process that loads the application, or in each worker.
 //! It must run before any thread of ours is started.
 
-use crate::control::Control;
-use crate::say;
 use nix::unistd::{Group, User};
 use pyo3::prelude::*;
 use std::io;
@@ -11,6 +9,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 use uswgi_proto::program;
 use uswgi_proto::step::{Runner, Step, StepError};
+use uswgi_serve::control::Control;
+use uswgi_serve::say;
 
 struct Worker<'a>(Python<'a>, Option<&'a Control>);
 

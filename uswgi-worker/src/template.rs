@@ -2,9 +2,9 @@
 //! It serves nothing and adds no thread of its own. Threads that the application started while it was
 //! imported live on here only, as in uWSGI's master; one warning names them.
 
-use crate::control::{Control, Received};
+use crate::collector;
+use crate::gateway::wsgi;
 use crate::py::{self, Side};
-use crate::{collector, respond, say};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -12,6 +12,8 @@ use std::os::fd::OwnedFd;
 use uswgi_proto::control::{ToMaster, ToWorker};
 use uswgi_proto::exit::Exit;
 use uswgi_proto::settings::Role;
+use uswgi_serve::control::{Control, Received};
+use uswgi_serve::say;
 
 /// Who a forked process is.
 pub(crate) struct Identity {
@@ -42,12 +44,12 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
             Ok(Received::Message(ToWorker::Fork { slot, worker_id, max_requests, paused }, descriptors)) => {
                 let Some((socket, output)) = given(descriptors) else { continue };
                 if let Some(own) = fork(py, &control, worker_id, socket) {
-                    output.iter().for_each(crate::log::reopen);
+                    output.iter().for_each(uswgi_serve::log::reopen);
                     return Left::Worker(Identity { slot, worker_id, max_requests, paused, control: own });
                 }
             }
             Ok(Received::Message(ToWorker::ReopenLogs, files)) => {
-                files.first().into_iter().for_each(crate::log::reopen);
+                files.first().into_iter().for_each(uswgi_serve::log::reopen);
             }
             Ok(Received::Message(ToWorker::Retire { .. }, _) | Received::Gone) => {
                 return Left::Exit(Exit::Ok);
@@ -64,7 +66,7 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
 /// Make once, in pages that the workers share, what each of them would make for itself, and keep those shared.
 fn make_common(py: Python<'_>) -> PyResult<()> {
     PyModule::import(py, "threading")?;
-    respond::make_types(py)?;
+    wsgi::make_types(py)?;
     collector::freeze(py)
 }
 
@@ -81,7 +83,7 @@ fn fork(py: Python<'_>, control: &Control, worker_id: u32, socket: OwnedFd) -> O
     let own = Control::new(socket);
     // Before the application's fork hooks: of one that dies in them the master knows how it ended.
     let born = || {
-        crate::sys::parent_death_signal(0);
+        uswgi_serve::sys::parent_death_signal(0);
         own.hello(Role::Worker);
     };
     match py::fork_twice(py, born) {

@@ -2,7 +2,6 @@
 //!
 //! * [`escape`]: text from the network that can neither forge a line nor break a JSON text. * [`digits`]: numbers.
 //! * [`format`]: `log-format`, compiled. * [`json`]: `log-json`.
-//! * [`limit`]: how many lines those outside can cause.
 //! * [`sink`]: writing whole lines to a descriptor that may be stuck.
 //! * [`record`]: how lines reach the log process.
 //!
@@ -12,7 +11,6 @@ pub mod digits;
 pub mod escape;
 pub mod format;
 pub mod json;
-pub mod limit;
 pub mod record;
 pub mod sink;
 

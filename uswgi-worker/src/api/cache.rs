@@ -3,15 +3,16 @@
 
 use super::fast::{self, Arguments, Function};
 use super::{SLICE, breathe, bytes, integer, shortly, state};
-use crate::environ::utf8_of;
-use crate::sync::lock;
-use crate::{py as python, say};
+use crate::gateway::wsgi::environ::utf8_of;
+use crate::py as python;
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyList, PyModule, PyString};
 use std::ffi::CStr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use uswgi_serve::say;
+use uswgi_serve::sync::lock;
 use uswgi_shared::cache::{Cache, Locked, Math, Mode, Refused};
 
 /// Values up to this size are copied with the GIL held.

@@ -30,7 +30,7 @@ pub(super) fn add(module: &Bound<'_, PyModule>, state: &State) -> PyResult<()> {
     module.add("loop", py.None())?;
     module.add("applications", py.None())?;
     let started = state.board.as_ref().map(|b| b.header().started_at.load(Ordering::Relaxed));
-    module.add("started_on", started.unwrap_or_else(crate::dates::coarse_seconds))?;
+    module.add("started_on", started.unwrap_or_else(uswgi_serve::dates::coarse_seconds))?;
     if let Some((_, Some(mode))) = settings.options.iter().rfind(|(name, _)| name == "mode") {
         module.add("mode", bytes(mode))?;
     }

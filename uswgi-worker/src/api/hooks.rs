@@ -31,7 +31,7 @@ fn run(py: Python<'_>, name: &str) {
     if let Some(hook) = hook(py, name)
         && let Err(e) = hook.call0()
     {
-        crate::say!("uwsgi.{name} has raised an exception:");
+        uswgi_serve::say!("uwsgi.{name} has raised an exception:");
         python::print_exception(py, &e);
     }
 }

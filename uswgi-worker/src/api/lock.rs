@@ -2,11 +2,11 @@
 
 use super::fast::{self, Arguments, Function};
 use super::{SLICE, breathe, integer, shortly, state};
-use crate::say;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyModule};
 use std::ffi::CStr;
+use uswgi_serve::say;
 use uswgi_shared::locks::Taken;
 
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {

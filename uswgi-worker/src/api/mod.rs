@@ -17,9 +17,7 @@ mod packet;
 mod process;
 mod request;
 
-use crate::engine::Engine;
-use crate::environ::utf8_of;
-use crate::say;
+use crate::gateway::wsgi::environ::utf8_of;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -29,6 +27,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use uswgi_proto::scoreboard::Scoreboard;
 use uswgi_proto::settings::WorkerSettings;
+use uswgi_serve::engine::Engine;
+use uswgi_serve::say;
 use uswgi_shared::{Shared, SharedSpec};
 
 /// How long a thread waits for a lock before it looks whether it is wanted otherwise (harakiri, signals).

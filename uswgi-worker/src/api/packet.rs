@@ -20,7 +20,7 @@ fn parsefile<'py>(py: Python<'py>, path: &str) -> PyResult<Option<Bound<'py, PyD
     let read =
         py.detach(|| std::fs::File::open(path)?.take(HEADER_LEN as u64 + LARGEST).read_to_end(&mut bytes));
     if let Err(e) = read {
-        crate::say!("uwsgi.parsefile: {path}: {e}");
+        uswgi_serve::say!("uwsgi.parsefile: {path}: {e}");
         return Ok(None);
     }
     let Some(pairs) = variables(&bytes) else { return Ok(None) };

@@ -1,7 +1,6 @@
 //! This process, its instance and the workers beside it, as the scoreboard shows them.
 
 use super::{State, state, tell_master};
-use crate::{sys, title};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyTuple};
@@ -11,6 +10,7 @@ use uswgi_proto::control::ToMaster;
 use uswgi_proto::scoreboard::layout::Totals;
 use uswgi_proto::scoreboard::{InstanceState, ThreadState, WorkerState};
 use uswgi_proto::sock_diag;
+use uswgi_serve::{sys, title};
 
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
@@ -206,7 +206,7 @@ fn log(line: &str) -> bool {
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    crate::log::plain(text.as_bytes());
+    uswgi_serve::log::plain(text.as_bytes());
     true
 }
 

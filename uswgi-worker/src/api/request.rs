@@ -1,13 +1,13 @@
 //! Functions about the request in hand. In a thread that runs no requests they do nothing.
 
 use super::{bytes, current};
-use crate::harakiri;
-use crate::lane::Client;
-use crate::sync::lock;
+use crate::interpreter;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
 use std::sync::atomic::Ordering::Relaxed;
 use uswgi_proto::scoreboard::monotonic_us;
+use uswgi_serve::lane::Client;
+use uswgi_serve::sync::lock;
 
 /// Variables of one request.
 const MAX_VARIABLES: usize = 256;
@@ -30,13 +30,13 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// How many requests this thread had answered before this one.
 #[pyfunction]
 fn request_id() -> u64 {
-    current::get().map_or(0, |c| c.notes.request_id.load(Relaxed))
+    current::get().map_or(0, |c| c.notes().request_id())
 }
 
 /// Bytes of body that the request announced.
 #[pyfunction]
 fn cl() -> u64 {
-    current::get().map_or(0, |c| c.notes.content_length.load(Relaxed))
+    current::get().map_or(0, |c| c.notes().content_length())
 }
 
 /// Set a variable for `%(name)` in log-format.
@@ -45,7 +45,7 @@ fn cl() -> u64 {
 fn set_logvar(name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let (name, value) = (bytes(name)?, bytes(value)?);
     let Some(current) = current::get() else { return Ok(()) };
-    current.notes.change(|said| {
+    current.notes().change(|said| {
         if let Some((_, old)) = said.variables.iter_mut().find(|(n, _)| n == name) {
             *old = value.to_vec();
             return Ok(());
@@ -65,7 +65,10 @@ fn set_logvar(name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()>
 #[pyo3(signature = (name, /))]
 fn get_logvar<'py>(py: Python<'py>, name: &Bound<'_, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
     let mut found = None;
-    current::variable(bytes(name)?, |value| found = Some(PyBytes::new(py, value)));
+    let name = bytes(name)?;
+    if let Some(current) = current::get() {
+        current.notes().variable(name, |value| found = Some(PyBytes::new(py, value)));
+    }
     Ok(found)
 }
 
@@ -73,7 +76,7 @@ fn get_logvar<'py>(py: Python<'py>, name: &Bound<'_, PyAny>) -> PyResult<Option<
 #[pyfunction]
 fn log_this_request() {
     if let Some(current) = current::get() {
-        current.notes.change(|said| said.log_it = true);
+        current.notes().change(|said| said.log_it = true);
     }
 }
 
@@ -101,14 +104,14 @@ fn set_user_harakiri(py: Python<'_>, seconds: i64) -> PyResult<()> {
         }
         None => return Ok(()),
     };
-    harakiri::prepare(py, engine)?;
-    current.notes.change(|_| ());
+    interpreter::prepare(py, engine)?;
+    current.notes().change(|_| ());
     let deadline = match u64::try_from(seconds) {
         Ok(n) if n > 0 => Some(monotonic_us().saturating_add(n.saturating_mul(1_000_000))),
         _ => None,
     };
-    let now_due = engine.threads[current.thread].limit(client, answered, deadline);
-    if let Some(slot) = engine.thread_slot(current.thread) {
+    let now_due = engine.lanes[current.lane].limit(client, answered, deadline);
+    if let Some(slot) = engine.lane_slot(current.lane) {
         slot.deadline_us.store(now_due, Relaxed);
     }
     engine.deadline_changed();

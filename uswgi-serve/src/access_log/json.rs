@@ -1,0 +1,43 @@
+//! `log-json`: the line of a request as one JSON object. The keys stand in `uswgi_proto::logs::json`.
+
+use super::format::Over;
+use crate::exchange::Exchange;
+use crate::sys;
+use uswgi_proto::logs::json::Object;
+use uswgi_proto::span::Span;
+
+/// Longest value from the network.
+const LONGEST: usize = 2048;
+
+/// The line of a request, line break included.
+pub(super) fn line(over: &Over<'_>) -> Vec<u8> {
+    let Over { exchange, response, facts } = *over;
+    let Exchange { engine, conn, request, lane } = exchange;
+    let known = &request.known;
+    let address = super::remote(exchange);
+    let text = |object: Object, key: &str, span: Span| object.text(key, span.of(&conn.buffer), LONGEST);
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut o = Object::new(sys::realtime_us(), "request")
+        .number("pid", sys::pid().into())
+        .number("worker", engine.settings.worker_id.into())
+        .number("generation", number(engine.settings.generation))
+        .number("thread", *lane as i64)
+        .number("app", facts.app.map_or(-1, |a| a as i64))
+        .text("remote", address, 64);
+    o = text(o, "user", known.user);
+    o = text(o, "host", known.host);
+    o = text(o, "method", known.method);
+    o = text(o, "uri", known.uri);
+    o = o
+        .text("protocol", exchange.protocol(), 16)
+        .number("status", response.status().into())
+        .number("micros", number(facts.micros))
+        .number("request_bytes", number(request.content_length))
+        .number("head_bytes", number(response.head_bytes))
+        .number("body_bytes", number(response.body_bytes));
+    o = text(o, "agent", known.agent);
+    o = text(o, "referer", known.referer);
+    let mut line = o.truth("failed", response.failed.is_some()).finish();
+    line.push(b'\n');
+    line
+}

@@ -1,0 +1,47 @@
+//! Answers of our own: errors, pings. Bytes only; whoever owns the connection sends them.
+
+/// Reason phrase of a status that this server sends by itself.
+pub fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        206 => "Partial Content",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        404 => "Not Found",
+        408 => "Request Timeout",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Error",
+    }
+}
+
+/// A whole answer that ends the connection; `head_only`: to a HEAD request, without its body (RFC 9110 section 9.3.2).
+pub fn error(status: u16, head_only: bool) -> Vec<u8> {
+    let reason = reason(status);
+    let mut answer = format!("HTTP/1.1 {status} {reason}\r\nDate: ").into_bytes();
+    crate::dates::http_date_now(&mut answer);
+    let rest = format!(
+        "\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        reason.len() + 5
+    );
+    answer.extend_from_slice(rest.as_bytes());
+    if !head_only {
+        answer.extend_from_slice(format!("{status} {reason}\n").as_bytes());
+    }
+    answer
+}
+
+/// The answer to a uwsgi ping (observed on uWSGI 2.0.31: modifier 100, no data, modifier2 1).
+pub const PONG: [u8; 4] = [100, 0, 0, 1];
+
+/// Before a body that the client holds back (RFC 9110 section 15.2.1).
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

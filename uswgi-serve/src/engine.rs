@@ -1,0 +1,362 @@
+//! What the threads of one worker share: the ready epoll with everything a Python thread can take from
+//! it, the queues to and from the native thread, and the worker's way to its end.
+//!
+//! Whoever holds a [`Conn`] owns it; a connection is in exactly one place: with a thread, parked here, in
+//! the `whole` queue, in a [`Job`], or with the native thread. Nothing here takes the GIL.
+
+mod listening;
+
+pub use listening::Listening;
+
+use crate::connection::Conn;
+use crate::control::Control;
+use crate::inherited::Inherited;
+use crate::lane::Lane;
+use crate::parking::Parking;
+use crate::pending::Pending;
+use crate::static_files::StaticFiles;
+use crate::sync::lock;
+use crate::sys::{Epoll, Event, Wake};
+use crate::token::Token;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use uswgi_proto::control::{ReplaceReason, ToMaster};
+use uswgi_proto::logs::format::LogFormat;
+use uswgi_proto::scoreboard::{Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
+use uswgi_proto::settings::WorkerSettings;
+use uswgi_proto::trust::Trust;
+
+/// Why the worker leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+#[repr(u8)]
+pub enum Leaving {
+    /// It does not.
+    No = 0,
+    /// Others serve on: they get our connections.
+    HandOver = 1,
+    /// The instance stops.
+    Stop = 2,
+    /// The master is gone.
+    Orphaned = 3,
+}
+
+/// Work for the native thread.
+pub(crate) enum Job {
+    /// Read until the request is whole.
+    Read(Conn),
+    /// Write what the socket did not take; afterwards keep the connection or close it.
+    Write { conn: Conn, pending: Pending, keep: bool, unread: bool },
+    /// Half-closed: swallow what the peer still sends, so that a reset does not eat our answer.
+    Linger(Conn),
+}
+
+/// Shared state of a worker.
+pub struct Engine {
+    /// What the configuration says.
+    pub settings: WorkerSettings,
+    pub(crate) log_format: Option<LogFormat>,
+    /// Whose `X-Forwarded-*` is believed.
+    pub trust: Trust,
+    /// None: no file is served without the application.
+    pub files: Option<StaticFiles>,
+    /// Sockets that are listened on.
+    pub listeners: Vec<Listening>,
+    /// The way to the master; None: the worker is alone.
+    pub control: Option<Control>,
+    pub(crate) board: Option<Arc<Scoreboard>>,
+    pub(crate) ready: Arc<Epoll>,
+    stop: Wake,
+    whole: Mutex<VecDeque<Conn>>,
+    whole_wake: Wake,
+    jobs: Mutex<Vec<Job>>,
+    pub(crate) jobs_wake: Wake,
+    parking: Parking,
+    /// Events that the only Python thread has fetched and not looked at.
+    fetched: Mutex<VecDeque<Token>>,
+    /// Sending and receiving end.
+    pub handover: Option<(OwnedFd, OwnedFd)>,
+    /// One for each thread that runs requests.
+    pub lanes: Vec<Lane>,
+    leaving: AtomicU8,
+    accepting: AtomicBool,
+    /// When listeners may be taken up again after the descriptors ran out, `monotonic_us`; 0: they are in use.
+    accept_again_us: AtomicU64,
+    /// The native thread watches the threads' progress.
+    pub watched: AtomicBool,
+    /// The native thread looks what the threads have lent.
+    pub lending: AtomicBool,
+    /// Every Python thread has left its loop.
+    pub all_left: AtomicBool,
+    requests: AtomicU64,
+    replace_asked: AtomicBool,
+    /// Some request has, or had, a deadline of its own.
+    own_deadlines: AtomicBool,
+    started_us: u64,
+}
+
+impl Engine {
+    /// For what was inherited; `startup_ms` is how long the application took to load.
+    pub fn new(inherited: Inherited, startup_ms: u64) -> io::Result<Arc<Engine>> {
+        let Inherited { settings, listeners, control, board, handover, .. } = inherited;
+        let listeners = Listening::all(listeners, &settings);
+        let ready = Arc::new(Epoll::new()?);
+        let engine = Engine {
+            lanes: (0..settings.threads.max(1)).map(|_| Lane::default()).collect(),
+            log_format: settings.log_format.as_deref().map(LogFormat::compile),
+            trust: Trust::parse(&settings.forwarded_allow).unwrap_or_default(),
+            files: StaticFiles::new(&settings),
+            settings,
+            listeners,
+            control,
+            board,
+            ready: ready.clone(),
+            stop: Wake::new(false)?,
+            whole: Mutex::default(),
+            whole_wake: Wake::new(true)?,
+            jobs: Mutex::default(),
+            jobs_wake: Wake::new(false)?,
+            parking: Parking::new(ready),
+            fetched: Mutex::default(),
+            handover,
+            leaving: AtomicU8::new(0),
+            accepting: AtomicBool::new(false),
+            accept_again_us: AtomicU64::new(0),
+            watched: AtomicBool::new(false),
+            lending: AtomicBool::new(false),
+            all_left: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            replace_asked: AtomicBool::new(false),
+            own_deadlines: AtomicBool::new(false),
+            started_us: monotonic_us(),
+        };
+        engine.ready.add(engine.stop.as_raw_fd(), libc::EPOLLIN, Token::Stop.encode())?;
+        engine.ready.add(engine.whole_wake.as_raw_fd(), libc::EPOLLIN, Token::Whole.encode())?;
+        if !engine.settings.paused {
+            engine.accept_on()?;
+        }
+        if let Some(slot) = engine.slot() {
+            slot.threads.store(engine.lanes.len() as u32, Ordering::Relaxed);
+            slot.startup_ms.store(startup_ms, Ordering::Relaxed);
+        }
+        let engine = Arc::new(engine);
+        crate::log::count_for(engine.board.as_ref());
+        Ok(engine)
+    }
+
+    /// Our slot in the scoreboard.
+    pub fn slot(&self) -> Option<&WorkerSlot> {
+        self.board.as_ref()?.worker(self.settings.slot)
+    }
+
+    /// A thread's slot in the scoreboard.
+    pub fn lane_slot(&self, thread: usize) -> Option<&ThreadSlot> {
+        if cfg!(feature = "bench-without-scoreboard") {
+            return None;
+        }
+        self.board.as_ref()?.thread(self.settings.slot, thread as u32)
+    }
+
+    /// Let a connection wait in the ready epoll for its next byte. Gives it back when the worker leaves
+    /// or the epoll refuses it.
+    pub fn park(&self, mut conn: Conn, now_us: u64) -> Option<Conn> {
+        let seconds = if conn.served > 0 {
+            self.settings.keepalive_timeout
+        } else {
+            self.settings.patience(conn.protocol)
+        };
+        conn.deadline_us = now_us + u64::from(seconds) * 1_000_000;
+        let data = self.parking.place(&mut conn);
+        let (fd, registered) = (conn.raw(), conn.registered);
+        let key = Token::decode(data);
+        conn.registered = true;
+        self.parking.put(conn);
+        // With one Python thread nobody else takes an event, so that the registration can stay as it is.
+        let once = if self.lanes.len() > 1 { libc::EPOLLONESHOT } else { 0 };
+        let events = libc::EPOLLIN | libc::EPOLLRDHUP | once;
+        let armed = match registered {
+            false => self.ready.add(fd, events, data),
+            true if once != 0 => self.ready.modify(fd, events, data),
+            true => Ok(()),
+        };
+        if armed.is_err() || self.is_leaving() {
+            return match key {
+                Token::Conn { key, stamp } => self.unpark(key, stamp),
+                _ => None,
+            };
+        }
+        self.watch();
+        None
+    }
+
+    /// Take a parked connection; None when somebody else has it.
+    pub fn unpark(&self, key: u32, stamp: u32) -> Option<Conn> {
+        self.parking.take(key, stamp)
+    }
+
+    /// Take the parked connections for which `which` holds.
+    pub fn unpark_where(&self, which: impl Fn(&Conn) -> bool) -> Vec<Conn> {
+        self.parking.take_where(which)
+    }
+
+    /// Number of parked connections.
+    pub fn parked(&self) -> usize {
+        self.parking.len()
+    }
+
+    /// The next ready thing, waiting for it; None when the wait was interrupted.
+    pub fn wait(&self) -> Option<Token> {
+        if self.lanes.len() > 1 {
+            let mut events = [Event { events: 0, u64: 0 }];
+            return self.ready.wait(&mut events, -1).first().map(|e| Token::decode(e.u64));
+        }
+        let mut events = [Event { events: 0, u64: 0 }; 32];
+        let ready = self.ready.wait(&mut events, -1);
+        let (first, rest) = ready.split_first()?;
+        if !rest.is_empty() {
+            lock(&self.fetched).extend(rest.iter().map(|e| Token::decode(e.u64)));
+        }
+        Some(Token::decode(first.u64))
+    }
+
+    /// The next of the events that were fetched together.
+    pub fn fetched(&self) -> Option<Token> {
+        if self.lanes.len() > 1 {
+            return None;
+        }
+        lock(&self.fetched).pop_front()
+    }
+
+    /// Give work to the native thread.
+    pub(crate) fn submit(&self, mut job: Job) {
+        let (Job::Read(conn) | Job::Write { conn, .. } | Job::Linger(conn)) = &mut job;
+        if std::mem::take(&mut conn.registered) {
+            // Its events are the native thread's business now.
+            self.ready.delete(conn.raw());
+        }
+        lock(&self.jobs).push(job);
+        self.jobs_wake.set();
+    }
+
+    /// Have the native thread look at what is due.
+    pub fn wake_native(&self) {
+        self.jobs_wake.set();
+    }
+
+    /// The lanes have left their loops: the native thread may end.
+    pub fn lanes_left(&self) {
+        self.all_left.store(true, Ordering::SeqCst);
+        self.jobs_wake.set();
+    }
+
+    /// Whether work was given that nobody has taken.
+    pub fn any_jobs(&self) -> bool {
+        !lock(&self.jobs).is_empty()
+    }
+
+    /// Take the work that was given.
+    pub(crate) fn take_jobs(&self) -> Vec<Job> {
+        std::mem::take(&mut *lock(&self.jobs))
+    }
+
+    /// Give a connection whose request is whole to the Python threads.
+    pub fn deliver(&self, mut conn: Conn) {
+        if std::mem::take(&mut conn.registered) {
+            self.ready.delete(conn.raw());
+        }
+        lock(&self.whole).push_back(conn);
+        self.whole_wake.set();
+    }
+
+    /// Take a connection whose request is whole.
+    pub fn take_whole(&self) -> Option<Conn> {
+        self.whole_wake.clear();
+        lock(&self.whole).pop_front()
+    }
+
+    /// Whether a whole request waits for a thread.
+    pub fn any_whole(&self) -> bool {
+        !lock(&self.whole).is_empty()
+    }
+
+    /// Make the native thread watch the threads' progress; cheap when it does already.
+    pub fn watch(&self) {
+        if !self.watched.load(Ordering::Relaxed) && !self.watched.swap(true, Ordering::AcqRel) {
+            self.jobs_wake.set();
+        }
+    }
+
+    /// Make the native thread send what a thread has lent; cheap when it looks already.
+    pub fn send_lent(&self) {
+        if !self.lending.load(Ordering::Relaxed) && !self.lending.swap(true, Ordering::AcqRel) {
+            self.jobs_wake.set();
+        }
+    }
+
+    /// Whether the worker leaves.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst) != Leaving::No as u8
+    }
+
+    /// Why the worker leaves.
+    pub fn leaving(&self) -> Leaving {
+        match self.leaving.load(Ordering::SeqCst) {
+            0 => Leaving::No,
+            1 => Leaving::HandOver,
+            2 => Leaving::Stop,
+            _ => Leaving::Orphaned,
+        }
+    }
+
+    /// Begin to leave; false when it was already leaving for as strong a reason.
+    pub fn leave(&self, why: Leaving) -> bool {
+        self.leaving.fetch_max(why as u8, Ordering::SeqCst) < why as u8
+    }
+
+    /// Wake every Python thread, now and from now on, to leave its loop.
+    pub fn finish(&self) {
+        self.stop.set();
+    }
+
+    /// Count a request; ask for a successor when a limit is reached.
+    pub fn count_request(&self, now_us: u64) {
+        let limit = self.settings.max_requests;
+        if limit == 0 {
+            return;
+        }
+        let n = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let lived = now_us.saturating_sub(self.started_us) / 1_000_000;
+        if n >= limit && lived >= u64::from(self.settings.min_worker_lifetime) {
+            self.ask_replacement(ReplaceReason::MaxRequests);
+        }
+    }
+
+    /// Ask the master for a successor, once. That a thread is lost is said in any case: the master then knows that this
+    /// worker watches its requests.
+    pub fn ask_replacement(&self, reason: ReplaceReason) {
+        let asked = self.replace_asked.swap(true, Ordering::AcqRel);
+        if (!asked || reason == ReplaceReason::Harakiri)
+            && let Some(control) = &self.control
+        {
+            control.send(&ToMaster::Replace { reason });
+        }
+    }
+
+    /// Whether requests may have deadlines.
+    pub fn has_deadlines(&self) -> bool {
+        self.settings.harakiri > 0 || self.own_deadlines.load(Ordering::Relaxed)
+    }
+
+    /// A request has changed its deadline: the native thread looks when it is.
+    pub fn deadline_changed(&self) {
+        self.own_deadlines.store(true, Ordering::SeqCst);
+        self.jobs_wake.set();
+    }
+
+    /// Seconds since this worker began to serve.
+    pub fn lived(&self, now_us: u64) -> u64 {
+        now_us.saturating_sub(self.started_us) / 1_000_000
+    }
+}

@@ -1,0 +1,133 @@
+//! One request on its connection, as a gateway, the access log and the static files see it.
+
+#![forbid(unsafe_code)]
+
+use crate::connection::Conn;
+use crate::engine::Engine;
+use crate::request::Request;
+use std::sync::Arc;
+use uswgi_proto::settings::Protocol;
+use uswgi_proto::span::Span;
+
+/// A request and the connection that it came on. What it says is asked here, whatever the protocol.
+pub struct Exchange<'a> {
+    /// The worker that runs it.
+    pub engine: &'a Arc<Engine>,
+    /// Number of the lane in which it runs.
+    pub lane: usize,
+    /// Where it came from, and where its answer goes.
+    pub conn: &'a mut Conn,
+    /// Its head.
+    pub request: &'a mut Request,
+}
+
+impl Exchange<'_> {
+    /// The request's method.
+    pub fn method(&self) -> &[u8] {
+        self.request.known.method.of(&self.conn.buffer)
+    }
+
+    /// PATH_INFO, decoded.
+    pub fn path(&self) -> &[u8] {
+        match self.conn.protocol {
+            Protocol::Http => &self.request.path,
+            Protocol::Uwsgi => self.request.known.path.of(&self.conn.buffer),
+        }
+    }
+
+    /// SCRIPT_NAME as a server in front gave it.
+    pub fn script(&self) -> &[u8] {
+        self.request.known.script.of(&self.conn.buffer)
+    }
+
+    /// REQUEST_URI, as it was sent.
+    pub fn uri(&self) -> &[u8] {
+        self.request.known.uri.of(&self.conn.buffer)
+    }
+
+    /// As uWSGI decides: UWSGI_SCHEME, X-Forwarded-Proto, X-Forwarded-SSL, HTTPS = on or 1. The forwarded ones only from
+    /// peers that are believed.
+    pub fn is_https(&self) -> bool {
+        let (buffer, known) = (&self.conn.buffer, &self.request.known);
+        let is = |span: Span| span.of(buffer).eq_ignore_ascii_case(b"https");
+        let on = |span: Span| {
+            let value = span.of(buffer);
+            value == b"1" || value.eq_ignore_ascii_case(b"on")
+        };
+        is(known.scheme)
+            || on(known.https)
+            || (is(known.forwarded_proto) || on(known.forwarded_ssl))
+                && self.engine.trust.allows(self.conn.peer.ip())
+    }
+
+    /// Protocol of the request as it was said.
+    pub fn protocol(&self) -> &[u8] {
+        match (self.conn.protocol, self.request.head.minor) {
+            (Protocol::Http, 0) => b"HTTP/1.0",
+            (Protocol::Http, _) => b"HTTP/1.1",
+            (Protocol::Uwsgi, _) => self.request.known.protocol.of(&self.conn.buffer),
+        }
+    }
+
+    /// Value of a request variable by its CGI name. Of a repeated one the last of a uwsgi packet counts, and the first
+    /// of HTTP headers.
+    pub fn variable(&self, name: &[u8]) -> Option<&[u8]> {
+        let buffer = &self.conn.buffer;
+        if self.conn.protocol == Protocol::Uwsgi {
+            let found = self.request.vars.iter().rev().find(|(k, _)| k.of(buffer) == name);
+            return found.map(|(_, v)| v.of(buffer));
+        }
+        let known = &self.request.known;
+        let server = || self.engine.listeners.get(usize::from(self.conn.listener)).map(|l| &l.server);
+        let header = match name {
+            b"REQUEST_METHOD" => return Some(known.method.of(buffer)),
+            b"REQUEST_URI" => return Some(known.uri.of(buffer)),
+            b"PATH_INFO" => return Some(&self.request.path),
+            b"QUERY_STRING" => return Some(self.request.head.query.of(buffer)),
+            b"SERVER_PROTOCOL" => return Some(self.protocol()),
+            b"SERVER_NAME" => return server().map(|s| s.0.as_bytes()),
+            b"SERVER_PORT" => return server().map(|s| s.1.as_bytes()),
+            b"REMOTE_ADDR" => return self.conn.remote().map(|r| r.0),
+            b"REMOTE_PORT" => return self.conn.remote().map(|r| r.1),
+            b"CONTENT_TYPE" | b"CONTENT_LENGTH" => name,
+            _ => name.strip_prefix(b"HTTP_")?,
+        };
+        let fields = &self.request.head.headers;
+        fields.iter().find(|(n, _)| is_variable(n.of(buffer), header)).map(|(_, v)| v.of(buffer))
+    }
+
+    /// Value of a header field by its name in lower case; repeated ones joined by commas (RFC 9110 section 5.3), none is
+    /// empty.
+    pub fn header(&self, name: &str) -> Vec<u8> {
+        let (buffer, name) = (&self.conn.buffer, name.as_bytes());
+        let http = self.conn.protocol == Protocol::Http;
+        let fields = if http { &self.request.head.headers } else { &self.request.vars };
+        let mut value = Vec::new();
+        for (n, v) in fields {
+            let n = n.of(buffer);
+            let is = if http {
+                n.eq_ignore_ascii_case(name)
+            } else {
+                n.strip_prefix(b"HTTP_").is_some_and(|rest| is_variable(name, rest))
+            };
+            if is {
+                if !value.is_empty() {
+                    value.extend_from_slice(b", ");
+                }
+                value.extend_from_slice(v.of(buffer));
+            }
+        }
+        value
+    }
+}
+
+/// Whether a header field of this name becomes the variable `HTTP_` + `variable` (RFC 3875 section 4.1.18).
+fn is_variable(header: &[u8], variable: &[u8]) -> bool {
+    header.len() == variable.len()
+        && header.iter().zip(variable).all(|(h, v)| match h {
+            b'-' => matches!(v, b'_' | b'-'),
+            // Such a header is passed on to nobody: it would be taken for the one with a dash.
+            b'_' => false,
+            h => h.eq_ignore_ascii_case(v),
+        })
+}

@@ -1,0 +1,70 @@
+//! The seam to what runs requests, and the loop of a lane over it.
+//!
+//! A gateway runs one exchange after another in its lane, with whatever lock its language needs; everything around
+//! that (waiting, receiving, parsing, files, books) is done here, without the lock.
+
+#![forbid(unsafe_code)]
+
+use crate::dispatcher::{Dispatcher, Next};
+use crate::engine::Engine;
+use crate::exchange::Exchange;
+use crate::response::Response;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use uswgi_proto::scoreboard::ThreadState;
+
+/// What runs the requests of one lane.
+pub trait Gateway {
+    /// Why a lane cannot begin.
+    type Error;
+
+    /// The lane begins, in the place in which it will run. Gives its identifier in the interpreter.
+    fn start(&mut self) -> Result<u64, Self::Error>;
+
+    /// Run one request: exactly one answer has to be given to `response`.
+    fn run(&mut self, exchange: &mut Exchange<'_>, response: Box<Response>) -> Ran;
+
+    /// The wait for a request was interrupted by a signal.
+    fn signal(&mut self);
+
+    /// Do what needs no lock, the lock released meanwhile.
+    fn unlocked<T: Send>(&mut self, f: impl FnOnce() -> T + Send) -> T;
+}
+
+/// A request whose application is done, and what has to be known to finish it.
+pub struct Ran {
+    /// Its answer; what is staged in it is still to be sent.
+    pub response: Box<Response>,
+    /// Position of the application in the configuration; None: there was none.
+    pub app: Option<usize>,
+    /// The request was read to its end.
+    pub whole: bool,
+    /// Bytes that came behind it.
+    pub leftover: Vec<u8>,
+    /// Memory that held its body.
+    pub spare: Vec<u8>,
+    /// How often the application gave something, and once for the call.
+    pub switches: u32,
+}
+
+/// Serve in a lane until told to leave. Runs in the lane, with the gateway's lock held.
+pub fn run_lane<G: Gateway>(engine: &Arc<Engine>, lane: usize, gateway: &mut G) -> Result<(), G::Error> {
+    engine.lanes[lane].adopt(gateway.start()?);
+    if let Some(slot) = engine.lane_slot(lane) {
+        slot.state.store(ThreadState::Idle as u32, Ordering::Relaxed);
+    }
+    let mut dispatcher = Dispatcher::new(engine, lane);
+    let mut previous = None;
+    loop {
+        match gateway.unlocked(|| dispatcher.next(previous.take())) {
+            Next::Run(mut conn) => {
+                let _taken_back = engine.lanes[lane].background.guard();
+                let (mut exchange, response) = dispatcher.begin(&mut conn);
+                let ran = gateway.run(&mut exchange, response);
+                previous = Some((conn, ran));
+            }
+            Next::Signal => gateway.signal(),
+            Next::Leave => return Ok(()),
+        }
+    }
+}

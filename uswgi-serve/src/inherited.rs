@@ -1,0 +1,95 @@
+//! The contract with the master, as it comes through the exec: settings, sockets and shared memory, by descriptors
+//! that the environment names. Taken once, before anything else runs.
+
+use crate::control::Control;
+use crate::{log, sys};
+use std::env;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use uswgi_proto::scoreboard::Scoreboard;
+use uswgi_proto::settings::{SETTINGS_VERSION, WorkerSettings, env as contract};
+use uswgi_shared::Shared;
+
+/// What came through the exec.
+pub struct Inherited {
+    /// What the configuration says, for this process.
+    pub settings: WorkerSettings,
+    /// Listening sockets, in the order of the settings.
+    pub listeners: Vec<OwnedFd>,
+    /// The way to the master; None: the worker is alone.
+    pub control: Option<Control>,
+    /// Where it is shown what this process does.
+    pub board: Option<Arc<Scoreboard>>,
+    /// Locks and caches.
+    pub shared: Option<Shared>,
+    /// Sending and receiving end.
+    pub handover: Option<(OwnedFd, OwnedFd)>,
+}
+
+/// Takes a variable out of the environment: the application and its children never see the contract.
+fn take_variable(name: &str) -> Option<String> {
+    let value = env::var(name).ok();
+    // SAFETY: called before any thread is started and with the GIL held, so nobody reads environ now.
+    unsafe { env::remove_var(name) };
+    value
+}
+
+fn descriptor(name: &str) -> Result<Option<OwnedFd>, String> {
+    let Some(text) = take_variable(name) else { return Ok(None) };
+    let number = text.parse().map_err(|_| format!("{name}={text} is no descriptor"))?;
+    sys::inherit(number).map(Some).ok_or_else(|| format!("{name}={text}: no such descriptor is open"))
+}
+
+/// Everything that the master gave; an error says what is missing.
+pub fn inherit() -> Result<Inherited, String> {
+    if let Some(said) = take_variable(contract::LOG) {
+        log::adopt(&said);
+    }
+    let settings = descriptor(contract::SETTINGS_FD)?.ok_or_else(|| {
+        format!("{} is not set; start the application with uswgi-master", contract::SETTINGS_FD)
+    })?;
+    let mut text = String::new();
+    File::from(settings).read_to_string(&mut text).map_err(|e| format!("cannot read the settings: {e}"))?;
+    let settings: WorkerSettings =
+        serde_json::from_str(&text).map_err(|e| format!("the settings are of another version: {e}"))?;
+    if settings.version != SETTINGS_VERSION {
+        return Err(format!(
+            "the settings have version {}, this module reads {SETTINGS_VERSION}",
+            settings.version
+        ));
+    }
+    let count: i32 = take_variable(contract::LISTEN_FDS).and_then(|n| n.parse().ok()).unwrap_or(0);
+    take_variable(contract::LISTEN_PID);
+    take_variable("LISTEN_FDNAMES");
+    if count as usize != settings.listeners.len() {
+        return Err(format!(
+            "{} sockets were inherited, the settings name {}",
+            count,
+            settings.listeners.len()
+        ));
+    }
+    let listeners = (3..3 + count)
+        .map(|fd| sys::inherit(fd).ok_or_else(|| format!("socket {fd} was not inherited")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let control = descriptor(contract::CONTROL_FD)?.map(Control::new);
+    let board = match descriptor(contract::SCOREBOARD_FD)? {
+        Some(fd) => Some(Arc::new(Scoreboard::adopt(fd.as_fd()).map_err(|e| e.to_string())?)),
+        None => None,
+    };
+    let shared = match descriptor(contract::SHARED_FD)? {
+        Some(fd) => Some(Shared::adopt(fd.as_fd()).map_err(|e| e.to_string())?),
+        None => None,
+    };
+    let handover = match take_variable(contract::HANDOVER_FDS) {
+        Some(text) => {
+            let pair = text.split_once(',').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+            let (send, receive) =
+                pair.ok_or_else(|| format!("{}={text} is no pair", contract::HANDOVER_FDS))?;
+            sys::inherit(send).zip(sys::inherit(receive))
+        }
+        None => None,
+    };
+    Ok(Inherited { settings, listeners, control, board, shared, handover })
+}

@@ -1,0 +1,59 @@
+//! The serving half of a worker, without any language: it owns the sockets, reads requests, sends answers, watches
+//! deadlines and passes connections on. It must never link an interpreter, so its tests run in milliseconds.
+//!
+//! A *lane* is the place in which a request runs (today a thread of Python). Two seams lead to what runs there:
+//! [`gateway`] (start a lane, run one exchange, a signal came) and [`interpreter`] (interrupt a lane, stacks).
+//! Rooms, in the order of a request's way:
+//!
+//! * [`inherited`]: the contract with the master; [`control`]: its socket.
+//! * [`engine`]: what the lanes of one worker share; [`lane`]: what is known of each; [`notes`]: what its request says of itself.
+//! * [`gateway`]: the loop of a lane; [`dispatcher`]: which connection is next, and what becomes of it.
+//! * [`connection`]: bytes in; [`request`]: a whole request out; [`exchange`]: both as one; `parking`: idle ones;
+//!   `spool`: large bodies on disk ([`anonymous`] files); [`static_files`]: files without an application.
+//! * [`response`]: an answer; [`pending`]: what waits for its socket; [`background`]: what is sent while an application
+//!   goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`ending`], [`rate`]: until when to wait.
+//! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`progress`]: which lanes get on;
+//!   `backlog`: queues of listeners; `harakiri`: deadlines; `stack_requests`: who asks where the lanes stand.
+//! * [`handover`]: connections to other workers.
+//! * [`log`], [`access_log`], [`dates`]: lines. [`title`]: the name in ps. [`affinity`]: CPUs. [`mounts`]: which
+//!   application a request is for. [`sources`]: which source files have changed.
+//! * `token`: what an event of the ready epoll is about; [`sync`]: locking; [`sys`]: system calls, with the unsafe code.
+
+mod access_log;
+pub mod affinity;
+mod anonymous;
+pub mod answer;
+mod background;
+mod backlog;
+pub mod connection;
+pub mod control;
+pub mod dates;
+mod dispatcher;
+mod ending;
+pub mod engine;
+pub mod exchange;
+pub mod gateway;
+mod handover;
+mod harakiri;
+pub mod inherited;
+pub mod interpreter;
+pub mod lane;
+pub mod log;
+pub mod mounts;
+pub mod native;
+pub mod notes;
+mod parking;
+pub mod pending;
+mod progress;
+pub mod rate;
+mod refusal;
+pub mod request;
+pub mod response;
+pub mod sources;
+mod spool;
+mod stack_requests;
+mod static_files;
+pub mod sync;
+pub mod sys;
+pub mod title;
+mod token;

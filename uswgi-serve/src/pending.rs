@@ -1,0 +1,144 @@
+//! Output that a socket did not take yet: bytes, bytes that somebody else keeps, or a part of a file. Never waits.
+
+use crate::background::Queue;
+use crate::sys;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// Bytes of an interpreter's that are kept as long as they are to be sent. They never change or move; what becomes of the
+/// object when it is dropped, by any thread, is its own matter.
+pub type Held = Box<dyn AsRef<[u8]> + Send + Sync>;
+
+/// Bytes after which others get their turn: a fast reader must not keep its sender for a whole file.
+const AT_ONCE: u64 = 4 << 20;
+
+enum Piece {
+    Bytes(Vec<u8>, usize),
+    Held(Held, usize),
+    File { fd: OwnedFd, offset: i64, left: u64 },
+}
+
+/// A queue of output.
+#[derive(Default)]
+pub struct Pending {
+    pieces: VecDeque<Piece>,
+    /// Bytes of memory in it (files do not count).
+    memory: usize,
+}
+
+impl Pending {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Bytes held in memory.
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// Bytes that are still to be sent.
+    pub fn left(&self) -> u64 {
+        let file = |piece: &Piece| if let Piece::File { left, .. } = piece { *left } else { 0 };
+        self.memory as u64 + self.pieces.iter().map(file).sum::<u64>()
+    }
+
+    /// Append a copy; an error: there is no memory.
+    pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if let Some(Piece::Bytes(last, at)) = self.pieces.back_mut() {
+            // What is sent must not pile up in front while a long answer goes through this piece.
+            if *at > last.len() / 2 {
+                last.drain(..*at);
+                *at = 0;
+            }
+            last.try_reserve(bytes.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            last.extend_from_slice(bytes);
+        } else {
+            let mut copy = Vec::new();
+            copy.try_reserve(bytes.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            copy.extend_from_slice(bytes);
+            self.pieces.push_back(Piece::Bytes(copy, 0));
+        }
+        self.memory += bytes.len();
+        Ok(())
+    }
+
+    /// Append the bytes of an object from `offset` on.
+    pub fn push_held(&mut self, held: Held, offset: usize) {
+        self.memory += (*held).as_ref().len() - offset;
+        self.pieces.push_back(Piece::Held(held, offset));
+    }
+
+    /// Append a part of a file.
+    pub fn push_file(&mut self, fd: OwnedFd, offset: i64, left: u64) {
+        if left > 0 {
+            self.pieces.push_back(Piece::File { fd, offset, left });
+        }
+    }
+
+    /// Send what the socket takes, at most about [`AT_ONCE`]; bytes sent. When something is left without an error, the
+    /// socket tells when it goes on.
+    pub fn flush(&mut self, socket: RawFd) -> io::Result<u64> {
+        let mut total = 0;
+        while total < AT_ONCE
+            && let Some(piece) = self.pieces.front_mut()
+        {
+            let result = match piece {
+                Piece::Bytes(bytes, at) => sys::send2(socket, &bytes[*at..], b"").map(|n| {
+                    *at += n;
+                    self.memory -= n;
+                    (n, *at == bytes.len())
+                }),
+                Piece::Held(held, at) => sys::send2(socket, &(**held).as_ref()[*at..], b"").map(|n| {
+                    *at += n;
+                    self.memory -= n;
+                    (n, *at == (**held).as_ref().len())
+                }),
+                Piece::File { fd, offset, left } => {
+                    let count = (*left).min(1 << 20) as usize;
+                    sys::sendfile(socket, fd.as_raw_fd(), offset, count).and_then(|n| {
+                        if n == 0 {
+                            // The file became shorter than its announced length: the answer is broken.
+                            return Err(io::ErrorKind::UnexpectedEof.into());
+                        }
+                        *left -= n as u64;
+                        Ok((n, *left == 0))
+                    })
+                }
+            };
+            match result {
+                Ok((n, done)) => {
+                    total += n as u64;
+                    if done {
+                        self.pieces.pop_front();
+                    }
+                }
+                Err(e) if sys::would_block(&e) => return Ok(total),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(total)
+    }
+}
+
+/// It can be lent.
+impl Queue for Pending {
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn memory(&self) -> usize {
+        self.memory()
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.push(bytes)
+    }
+
+    fn flush(&mut self, socket: RawFd) -> io::Result<u64> {
+        self.flush(socket)
+    }
+}

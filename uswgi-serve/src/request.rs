@@ -1,0 +1,369 @@
+//! The request at the start of a connection's buffer.
+//!
+//! [`examine`] decides, from bytes alone, what a connection needs next. It knows no Python, waits for
+//! nothing, and the only things it changes are the decoded part of a chunked body and a body on its way to disk.
+
+use crate::connection::{BODY_BUFFER, Chunks, Conn, Connection};
+use crate::spool;
+use uswgi_proto::chunked::Decoder;
+use uswgi_proto::http::{self, Head, Limits, Progress};
+use uswgi_proto::packet;
+use uswgi_proto::settings::{Protocol, WorkerSettings};
+use uswgi_proto::span::Span;
+
+/// How the body of a request comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// There is none.
+    None,
+    /// Whole in the buffer, behind the head.
+    Buffered(usize),
+    /// Whole and decoded in `chunks`.
+    Decoded,
+    /// Longer than the buffer: the rest is read while the application runs.
+    Stream(u64),
+    /// Chunked, and longer than the buffer.
+    StreamChunks,
+    /// Whole on disk, in `spool`.
+    Spooled,
+}
+
+/// Where the variables stand that the server itself needs. All spans are of the connection's buffer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Known {
+    pub(crate) method: Span,
+    pub(crate) uri: Span,
+    pub(crate) query: Span,
+    pub(crate) path: Span,
+    pub(crate) script: Span,
+    pub(crate) protocol: Span,
+    pub(crate) remote: Span,
+    pub(crate) user: Span,
+    pub(crate) host: Span,
+    pub(crate) agent: Span,
+    pub(crate) referer: Span,
+    pub(crate) forwarded: Span,
+    pub(crate) scheme: Span,
+    pub(crate) https: Span,
+    pub(crate) forwarded_proto: Span,
+    pub(crate) forwarded_ssl: Span,
+}
+
+/// A parsed request head. Reused from request to request: its vectors keep their memory.
+#[derive(Default)]
+pub struct Request {
+    /// Of an HTTP request.
+    pub head: Head,
+    /// uwsgi variables.
+    pub vars: Vec<(Span, Span)>,
+    /// Decoded PATH_INFO of an HTTP request.
+    pub path: Vec<u8>,
+    pub(crate) known: Known,
+    /// Of a uwsgi packet.
+    pub modifier1: u8,
+    pub(crate) modifier2: u8,
+    /// Bytes of the head at the start of the buffer.
+    pub head_length: usize,
+    /// How its body comes; None: nobody knows yet.
+    pub body: Option<Body>,
+    /// Bytes of the body: as announced by Content-Length, or counted when a chunked one is whole.
+    pub content_length: u64,
+    pub(crate) keep_alive: bool,
+    /// Variables that would make uWSGI load code.
+    pub loading_vars: u32,
+}
+
+/// A request that is answered by the server itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub(crate) status: u16,
+    /// For the log.
+    pub why: String,
+}
+
+/// What a connection needs next.
+#[derive(Debug)]
+pub enum Step {
+    /// More bytes.
+    More,
+    /// Run the application: [`Request`] is valid, `body` is set.
+    Run,
+    /// Answer with an error and close.
+    Refuse(Refusal),
+    /// Answer a uwsgi ping and close.
+    Ping,
+}
+
+pub(crate) fn refuse(status: u16, why: impl Into<String>) -> Step {
+    Step::Refuse(Refusal { status, why: why.into() })
+}
+
+/// Look at what the buffer of a connection holds.
+pub fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
+    if conn.buffer.len() < conn.needed {
+        return Step::More;
+    }
+    if let Some(step) = go_on(conn) {
+        return step;
+    }
+    match conn.protocol {
+        Protocol::Http => examine_http(conn, request, settings),
+        Protocol::Uwsgi => examine_packet(conn, request, settings),
+    }
+}
+
+/// Take in what came of a body that is on its way to memory or disk. None: there is none, or it has come as far as it
+/// goes here, and the head, which was looked at when it began, has to be parsed again. (A client that sends its body byte by
+/// byte must not have the head parsed for each.)
+fn go_on(conn: &mut Conn) -> Option<Step> {
+    if conn.spool.is_some() {
+        return spool::go_on(conn);
+    }
+    let head = conn.chunks.as_ref()?.head;
+    if let Err(step) = take_chunks(conn, head) {
+        return Some(step);
+    }
+    conn.chunks.as_ref().filter(|c| !c.decoder.done() && !c.is_full()).map(|_| Step::More)
+}
+
+fn examine_http(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
+    let limits = Limits {
+        max_head: settings.buffer_size as usize,
+        max_headers: settings.max_vars as usize,
+        max_line: settings.buffer_size as usize,
+    };
+    if conn.scanned > 0
+        && conn.buffer.len() <= limits.max_head
+        && !conn.buffer[conn.scanned..].contains(&b'\n')
+    {
+        conn.scanned = conn.buffer.len();
+        return Step::More;
+    }
+    request.head.clear();
+    match http::parse(&conn.buffer, &limits, &mut request.head) {
+        Ok(Progress::Partial) => {
+            conn.scanned = conn.buffer.len();
+            return Step::More;
+        }
+        Ok(Progress::Complete) => conn.scanned = 0,
+        Err(e) if packet::looks_like_uwsgi(&conn.buffer) => {
+            return refuse(
+                e.status(),
+                "this is a uwsgi request on an HTTP socket; use uwsgi_pass with `socket = `, proxy_pass with `http-socket = `",
+            );
+        }
+        Err(e) => return refuse(e.status(), e.to_string()),
+    }
+    let Request { head, path, known, .. } = request;
+    if let Err(e) = http::decode_path(head.path.of(&conn.buffer), path) {
+        return refuse(e.status(), e.to_string());
+    }
+    *known = Known { method: head.method, uri: head.target, query: head.query, ..Known::default() };
+    for &(name, value) in &head.headers {
+        let slot = match name.len() {
+            4 => (&mut known.host, "host"),
+            7 => (&mut known.referer, "referer"),
+            10 => (&mut known.agent, "user-agent"),
+            15 if name.of(&conn.buffer)[12] | 0x20 == b's' => (&mut known.forwarded_ssl, "x-forwarded-ssl"),
+            15 => (&mut known.forwarded, "x-forwarded-for"),
+            17 => (&mut known.forwarded_proto, "x-forwarded-proto"),
+            _ => continue,
+        };
+        // Of two schemes the nearest server's counts: it comes behind what a client may have sent.
+        let says_scheme = matches!(name.len(), 15 | 17) && slot.1 != "x-forwarded-for";
+        if (slot.0.is_empty() || says_scheme) && name.of(&conn.buffer).eq_ignore_ascii_case(slot.1.as_bytes())
+        {
+            *slot.0 = value;
+        }
+    }
+    request.modifier1 = 0;
+    request.modifier2 = 0;
+    request.head_length = request.head.length;
+    request.keep_alive = request.head.keep_alive;
+    request.content_length = request.head.content_length.unwrap_or(0);
+    conn.expects = request.head.expect_continue && !conn.invited && conn.buffer.len() == request.head_length;
+    if request.head.chunked {
+        chunked_body(conn, request, settings)
+    } else {
+        counted_body(conn, request, settings)
+    }
+}
+
+fn examine_packet(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
+    let Some(header) = packet::header(&conn.buffer) else { return Step::More };
+    if packet::looks_like_http(&conn.buffer) {
+        return refuse(
+            400,
+            "this is an HTTP request on a uwsgi socket; use `http-socket = ` for HTTP, or uwsgi_pass instead of proxy_pass",
+        );
+    }
+    match header.modifier1 {
+        0 | 30 => {}
+        100 => return Step::Ping,
+        other => {
+            return refuse(
+                501,
+                format!("modifier1 {other} is not served here; only 0 and 30 (WSGI) and 100 (ping) are"),
+            );
+        }
+    }
+    let size = usize::from(header.size);
+    if size > settings.buffer_size as usize {
+        return refuse(
+            431,
+            format!("the request head has {size} bytes, buffer-size allows {}", settings.buffer_size),
+        );
+    }
+    let end = packet::HEADER_LEN + size;
+    if conn.buffer.len() < end {
+        conn.needed = end;
+        return Step::More;
+    }
+    let block = &conn.buffer[packet::HEADER_LEN..end];
+    if size == 0 {
+        return refuse(400, "the uwsgi packet is empty");
+    }
+    let max_vars = settings.max_vars as usize;
+    if let Err(e) = packet::vars(block, packet::HEADER_LEN as u32, max_vars, &mut request.vars) {
+        return refuse(e.status(), e.to_string());
+    }
+    request.modifier1 = header.modifier1;
+    request.modifier2 = header.modifier2;
+    request.head_length = end;
+    request.keep_alive = false;
+    let content_length = know(&conn.buffer, request);
+    request.content_length = leading_digits(content_length.of(&conn.buffer));
+    counted_body(conn, request, settings)
+}
+
+/// uwsgi variables with a meaning for the server; gives the one of CONTENT_LENGTH. The last wins.
+fn know(buffer: &[u8], request: &mut Request) -> Span {
+    let mut content_length = Span::default();
+    let mut known = Known::default();
+    request.loading_vars = 0;
+    for &(key, value) in &request.vars {
+        let name = key.of(buffer);
+        match name.len() {
+            5 if name == b"HTTPS" => known.https = value,
+            9 if name == b"PATH_INFO" => known.path = value,
+            9 if name == b"HTTP_HOST" => known.host = value,
+            11 if name == b"SCRIPT_NAME" => known.script = value,
+            11 if name == b"REQUEST_URI" => known.uri = value,
+            11 if name == b"REMOTE_ADDR" => known.remote = value,
+            11 if name == b"REMOTE_USER" => known.user = value,
+            12 if name == b"QUERY_STRING" => known.query = value,
+            12 if name == b"HTTP_REFERER" => known.referer = value,
+            12 if name == b"UWSGI_SCHEME" => known.scheme = value,
+            14 if name == b"CONTENT_LENGTH" => content_length = value,
+            14 if name == b"REQUEST_METHOD" => known.method = value,
+            15 if name == b"SERVER_PROTOCOL" => known.protocol = value,
+            15 if name == b"HTTP_USER_AGENT" => known.agent = value,
+            20 if name == b"HTTP_X_FORWARDED_FOR" => known.forwarded = value,
+            20 if name == b"HTTP_X_FORWARDED_SSL" => known.forwarded_ssl = value,
+            22 if name == b"HTTP_X_FORWARDED_PROTO" => known.forwarded_proto = value,
+            _ if loads_code(name) => request.loading_vars += 1,
+            _ => {}
+        }
+    }
+    request.known = known;
+    content_length
+}
+
+/// Variables that make uWSGI load code or change its world (spec: observed on 2.0.31). Never obeyed here.
+pub fn loads_code(name: &[u8]) -> bool {
+    name.starts_with(b"UWSGI_")
+        && matches!(
+            &name[6..],
+            b"SCRIPT"
+                | b"MODULE"
+                | b"CALLABLE"
+                | b"FILE"
+                | b"PYHOME"
+                | b"HOME"
+                | b"CHDIR"
+                | b"APPID"
+                | b"SETENV"
+                | b"POSTFILE"
+                | b"TOUCH_RELOAD"
+                | b"CACHE_GET"
+        )
+}
+
+/// Leading decimal digits, as uWSGI reads a length; no digits are 0.
+fn leading_digits(text: &[u8]) -> u64 {
+    text.iter()
+        .take_while(|b| b.is_ascii_digit())
+        .try_fold(0u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b - b'0')))
+        .unwrap_or(u64::MAX)
+}
+
+fn counted_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
+    let length = request.content_length;
+    if settings.limit_post > 0 && length > settings.limit_post {
+        return refuse(
+            413,
+            format!("the body has {length} bytes, limit-post allows {}", settings.limit_post),
+        );
+    }
+    request.body = Some(if length == 0 {
+        Body::None
+    } else if settings.post_buffering > 0 && length > settings.post_buffering.max(BODY_BUFFER) {
+        return spool::counted(conn, request, length);
+    } else if length > BODY_BUFFER {
+        Body::Stream(length)
+    } else {
+        let end = request.head_length + length as usize;
+        if conn.buffer.len() < end {
+            conn.needed = end;
+            return Step::More;
+        }
+        Body::Buffered(length as usize)
+    });
+    Step::Run
+}
+
+/// There is no memory for the request (`limit-as`).
+pub fn no_memory() -> Step {
+    refuse(503, "there is no memory for the request (limit-as)")
+}
+
+/// Decode what is in the buffer behind the head, as long as it fits.
+fn take_chunks(conn: &mut Conn, head: usize) -> Result<(), Step> {
+    let Connection { chunks, buffer, .. } = &mut **conn;
+    let Some(chunks) = chunks else { return Ok(()) };
+    let room = (BODY_BUFFER as usize).saturating_sub(chunks.decoded.len());
+    let raw = &buffer[head..];
+    if chunks.decoded.try_reserve(raw.len().min(room)).is_err() {
+        return Err(no_memory());
+    }
+    let used =
+        chunks.decoder.feed(raw, &mut chunks.decoded, room).map_err(|e| refuse(e.status(), e.to_string()))?;
+    buffer.drain(head..head + used);
+    Ok(())
+}
+
+fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
+    if conn.spool.is_some() {
+        return spool::chunked(conn, request);
+    }
+    let head = request.head_length;
+    conn.chunks.get_or_insert_with(|| {
+        Box::new(Chunks { head, decoder: Decoder::new(settings.limit_post), decoded: Vec::new() })
+    });
+    if let Err(step) = take_chunks(conn, head) {
+        return step;
+    }
+    let Some(chunks) = &conn.chunks else { return Step::More };
+    if chunks.decoder.done() {
+        request.content_length = chunks.decoded.len() as u64;
+        request.body = Some(Body::Decoded);
+        Step::Run
+    } else if !chunks.is_full() {
+        Step::More
+    } else if settings.post_buffering > 0 {
+        spool::chunked(conn, request)
+    } else {
+        request.body = Some(Body::StreamChunks);
+        Step::Run
+    }
+}

@@ -1,0 +1,105 @@
+//! The head of an answer, made of what the application gave and of what the framing needs. Sends nothing.
+
+use super::Response;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use uswgi_proto::settings::Protocol;
+
+/// What the application said in `start_response`.
+#[derive(Default)]
+pub struct AppHead {
+    /// The code.
+    pub status: u16,
+    /// `CODE reason`.
+    pub status_text: Vec<u8>,
+    /// `Name: value\r\n` lines.
+    pub lines: Vec<u8>,
+    /// Number of `lines`.
+    pub count: u32,
+    /// As the application announced it.
+    pub content_length: Option<u64>,
+    /// The application gave a Date.
+    pub has_date: bool,
+    /// It wants the connection to end.
+    pub close: bool,
+}
+
+impl Response {
+    fn build_head(&mut self, whole_body: Option<u64>) {
+        let Some(head) = &self.head else { return };
+        let out = &mut self.out;
+        out.clear();
+        if self.protocol == Protocol::Http {
+            out.extend_from_slice(b"HTTP/1.1 ");
+        } else {
+            out.extend_from_slice(&self.version);
+            out.push(b' ');
+        }
+        out.extend_from_slice(&head.status_text);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(&head.lines);
+        out.extend_from_slice(&self.extra);
+        let no_length = matches!(head.status, 204 | 304) || head.status < 200;
+        self.bodiless = self.head_only || no_length;
+        self.left = head.content_length;
+        if head.content_length.is_none()
+            && !no_length
+            && let Some(n) = whole_body
+        {
+            self.left = Some(n);
+            // Writing to a Vec cannot fail.
+            let _ = write!(out, "Content-Length: {n}\r\n");
+        }
+        if self.protocol == Protocol::Http {
+            if !head.has_date {
+                push_date(out);
+            }
+            if self.left.is_none() && !self.bodiless {
+                if self.minor >= 1 {
+                    self.chunked = true;
+                    out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+                } else {
+                    self.keep_alive = false;
+                }
+            }
+            // Where the body of a request would end nobody looks, so the next one is not found (RFC 9110 section 10.1.1).
+            if head.close || self.unread.as_ref().is_some_and(|u| u.load(Ordering::Relaxed)) {
+                self.keep_alive = false;
+            }
+            if !self.keep_alive {
+                out.extend_from_slice(b"Connection: close\r\n");
+            } else if self.minor == 0 {
+                out.extend_from_slice(b"Connection: keep-alive\r\n");
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+        self.head_bytes = out.len() as u64;
+    }
+
+    /// Claim the answer before its first byte; false: it is not ours any more.
+    pub(super) fn begin(&mut self, whole_body: Option<u64>) -> bool {
+        if self.head_sent {
+            return self.failed.is_none();
+        }
+        if self.claims
+            && let Some((engine, thread)) = &self.of
+            && !engine.lanes[*thread].claim()
+        {
+            self.failed = Some(io::ErrorKind::TimedOut.into());
+            self.head_sent = true;
+            // The 504 is out (harakiri.rs); the books say so.
+            self.head = Some(Arc::new(AppHead { status: 504, ..AppHead::default() }));
+            return false;
+        }
+        self.build_head(whole_body);
+        self.head_sent = true;
+        true
+    }
+}
+
+fn push_date(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Date: ");
+    crate::dates::http_date_now(out);
+    out.extend_from_slice(b"\r\n");
+}

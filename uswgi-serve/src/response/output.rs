@@ -1,0 +1,156 @@
+//! What an answer gives to its socket, to the native thread, or keeps. Knows nothing of heads and framing.
+
+use super::Response;
+use crate::background::TOGETHER;
+use crate::pending::Held;
+use crate::rate::is_too_slow;
+use crate::sys;
+use std::io;
+use uswgi_proto::chunked;
+use uswgi_proto::scoreboard::monotonic_us;
+
+/// Bytes of output that may wait for a client before the application has to.
+const WRITE_BUFFER: usize = 1 << 20;
+/// A piece that comes so soon after the last send may wait for more pieces.
+const QUICKLY_US: u64 = 1_000;
+
+/// Whether this process may lend: a child that the application forked has no native thread.
+fn may_lend() -> bool {
+    !sys::is_forked_child()
+}
+
+impl Response {
+    /// Send, or keep what the socket does not take.
+    pub(super) fn put(&mut self, a: &[u8], b: &[u8], held: Option<Held>) {
+        if self.failed.is_some() || (a.is_empty() && b.is_empty()) {
+            return;
+        }
+        let mut sent = 0;
+        if self.pending.is_empty() {
+            match sys::send2(self.fd, a, b) {
+                Ok(n) => sent = n,
+                Err(e) if sys::would_block(&e) => {}
+                Err(e) => {
+                    self.failed = Some(e);
+                    return;
+                }
+            }
+            if sent == a.len() + b.len() {
+                return;
+            }
+        }
+        let mut pushed = self.pending.push(&a[sent.min(a.len())..]);
+        let from = sent.saturating_sub(a.len());
+        match held {
+            Some(held) => self.pending.push_held(held, from),
+            None => pushed = pushed.and_then(|()| self.pending.push(&b[from..])),
+        }
+        match pushed {
+            Ok(()) => self.flush(),
+            Err(e) => self.failed = Some(e),
+        }
+    }
+
+    /// Send the last bytes, behind what was put together before; `taken_back`: there may be something.
+    pub(super) fn put_last(&mut self, out: &[u8], taken_back: bool) {
+        if !out.is_empty() {
+            self.put(out, b"", None);
+        } else if taken_back && self.failed.is_none() {
+            self.flush();
+        }
+    }
+
+    /// Take a small piece that follows another at once, to be sent with the next ones; false: it has to be sent now.
+    /// Needs no system call, so the GIL can be kept.
+    pub fn gather(&mut self, data: &[u8]) -> bool {
+        let Some((engine, thread)) = &self.of else { return false };
+        if !self.head_sent
+            || self.ended
+            || self.bodiless
+            || self.failed.is_some()
+            || !self.pending.is_empty()
+            || data.is_empty()
+            || data.len() > TOGETHER / 2
+            || self.left.is_some_and(|left| left < data.len() as u64)
+            || monotonic_us() > self.sent_us + QUICKLY_US
+            || !may_lend()
+        {
+            return false;
+        }
+        let mut room = [0; 18];
+        let parts = match self.chunked {
+            true => [chunked::head(data.len(), &mut room), data, b"\r\n"],
+            false => [b"", data, b""],
+        };
+        if !engine.lanes[*thread].background.add(self.fd, parts) {
+            return false;
+        }
+        self.is_lent = true;
+        engine.send_lent();
+        self.body_bytes += data.len() as u64;
+        if let Some(left) = &mut self.left {
+            *left -= data.len() as u64;
+        }
+        true
+    }
+
+    /// Let the native thread go on with what the socket did not take.
+    pub(super) fn lend(&mut self) {
+        if let Some((engine, thread)) = &self.of
+            && !self.pending.is_empty()
+            && self.failed.is_none()
+            && may_lend()
+        {
+            engine.lanes[*thread].background.give(self.fd, std::mem::take(&mut self.pending));
+            self.is_lent = true;
+            engine.send_lent();
+        }
+    }
+
+    /// From here on nobody else sends; whether something was lent. In a child that the application forked it is left
+    /// to the parent.
+    pub(super) fn take_back(&mut self) -> bool {
+        let was_lent = std::mem::take(&mut self.is_lent) && may_lend();
+        if was_lent && let Some((engine, thread)) = &self.of {
+            match engine.lanes[*thread].background.take_back() {
+                Ok(pending) => self.pending = pending,
+                Err(e) => self.failed = Some(e),
+            }
+        }
+        was_lent
+    }
+
+    /// Wait while more waits than the write buffer holds.
+    pub(super) fn drain(&mut self) {
+        while self.failed.is_none() && self.pending.memory() > WRITE_BUFFER {
+            self.wait();
+        }
+    }
+
+    pub(super) fn flush(&mut self) {
+        if let Err(e) = self.pending.flush(self.fd) {
+            self.failed = Some(e);
+        }
+    }
+
+    /// Wait until the client takes more, but not for ever.
+    pub(super) fn wait(&mut self) {
+        let before = monotonic_us();
+        let unsent = sys::unsent(self.fd);
+        match sys::wait_for(self.fd, libc::POLLOUT, self.timeout_ms) {
+            Ok(true) => self.flush(),
+            // The socket says that it takes more only when a good part of its buffer is free; a slow client that
+            // gets on makes what it holds less.
+            Ok(false) if sys::unsent(self.fd) < unsent => {}
+            Ok(false) => self.failed = Some(io::ErrorKind::TimedOut.into()),
+            // A signal: the caller looks at it when it has the GIL again.
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => self.failed = Some(e),
+        }
+        self.waited_us += monotonic_us() - before;
+        let sent = self.body_bytes.saturating_sub(self.pending.memory() as u64 + sys::unsent(self.fd));
+        if is_too_slow(sent, self.waited_us) {
+            self.failed = Some(io::ErrorKind::TimedOut.into());
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The process itself: forks, its end, its memory, its arguments.
+
+use super::socket::check;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+static FORKED: AtomicBool = AtomicBool::new(false);
+static PID: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn in_forked_child() {
+    FORKED.store(true, Ordering::Relaxed);
+    PID.store(std::process::id(), Ordering::Relaxed);
+}
+
+/// From now on a child that the application forks knows that it is one, and [`pid`] costs no system call.
+pub fn notice_forks() {
+    PID.store(std::process::id(), Ordering::Relaxed);
+    // SAFETY: the handler only asks for the pid and stores to atomics.
+    unsafe { libc::pthread_atfork(None, None, Some(in_forked_child)) };
+}
+
+/// Pid of this process.
+pub fn pid() -> u32 {
+    match PID.load(Ordering::Relaxed) {
+        0 => std::process::id(),
+        pid => pid,
+    }
+}
+
+/// Whether this process is a child that the application forked.
+pub fn is_forked_child() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
+/// One arena for all threads: under an address-space limit each arena reserves 64 MiB of it.
+pub fn single_arena() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no pointers; called before threads are started.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// End at once, without destructors or Python's finalisation.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// fork(2). Only template.rs calls it, single-threaded as far as we know, with the GIL held.
+pub fn fork() -> io::Result<libc::pid_t> {
+    // SAFETY: the child runs only what template.rs says is safe there.
+    check(unsafe { libc::fork() })
+}
+
+/// waitpid(2) for one child; its raw status.
+pub fn wait_child(pid: libc::pid_t) -> io::Result<i32> {
+    let mut status = 0;
+    loop {
+        // SAFETY: status is live.
+        match check(unsafe { libc::waitpid(pid, &mut status, 0) }) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+            Ok(_) => return Ok(status),
+        }
+    }
+}
+
+/// Address space and resident memory of this process in bytes (proc_pid_statm(5)).
+pub fn memory() -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let mut pages = text.split_ascii_whitespace().map(|n| n.parse::<u64>().unwrap_or(0));
+    // SAFETY: no pointers.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
+    Some((pages.next()? * page, pages.next()? * page))
+}
+
+/// Write a title over the argument area of this process, whose bounds the kernel gave, and pad it with NULs.
+pub fn overwrite_arguments(start: usize, end: usize, title: &[u8]) {
+    if start == 0 || end <= start {
+        return;
+    }
+    let room = end - start;
+    let n = title.len().min(room - 1);
+    // SAFETY: start..end is the argument area of this very process as the kernel reports it: mapped, writable, on
+    // the main stack, and not used by Python after its start (sys.argv and sys.orig_argv are copies).
+    unsafe {
+        let area = start as *mut u8;
+        std::ptr::copy_nonoverlapping(title.as_ptr(), area, n);
+        std::ptr::write_bytes(area.add(n), 0, room - n);
+    }
+}

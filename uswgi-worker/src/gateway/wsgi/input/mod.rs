@@ -1,0 +1,262 @@
+//! `wsgi.input`: the body of one request. What is buffered comes at once; the rest is received while the
+//! application reads, with the GIL released, bounded by the socket timeout and a minimum rate. At the
+//! end of the request it is detached from its connection: a kept object reads nothing of the next one.
+
+mod state;
+
+use state::{PIECE, Source};
+pub(crate) use state::{State, state_for};
+
+use crate::py;
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyTimeoutError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::{Condvar, Mutex, PoisonError};
+use uswgi_proto::chunked::ChunkError;
+use uswgi_serve::sync::lock;
+use uswgi_serve::sys;
+
+/// Reads from this size on go right into their bytes object.
+const DIRECT: usize = 16 * 1024;
+enum Slot {
+    Here(Box<State>),
+    /// A thread of the application is in a call that reads.
+    Lent,
+    Over,
+}
+
+#[pyclass(module = "uswgi_worker", frozen)]
+pub(crate) struct Input {
+    slot: Mutex<Slot>,
+    /// The slot is not lent any more.
+    back: Condvar,
+}
+
+fn detached() -> PyErr {
+    PyOSError::new_err("wsgi.input cannot be read: its request is over, or another thread reads it")
+}
+
+impl Input {
+    pub(crate) fn new(state: State) -> Input {
+        Input { slot: Mutex::new(Slot::Here(Box::new(state))), back: Condvar::new() }
+    }
+
+    /// Without a body.
+    pub(crate) fn empty() -> Input {
+        Input::new(State {
+            buffer: Vec::new(),
+            at: 0,
+            source: Source::Done,
+            fd: -1,
+            timeout_ms: 0,
+            expects: false,
+            received: 0,
+            waited_us: 0,
+            failed: None,
+            unread: None,
+        })
+    }
+
+    /// The request is over: nothing is read from its connection any more when this returns. None: a thread of the
+    /// application was reading at that moment, and nobody knows how far it came.
+    pub(crate) fn detach(&self, py: Python<'_>, fd: RawFd) -> Option<Box<State>> {
+        // Two statements: the guard must be gone before the wait below.
+        let slot = std::mem::replace(&mut *lock(&self.slot), Slot::Over);
+        match slot {
+            Slot::Here(state) => Some(state),
+            Slot::Over => None,
+            Slot::Lent => {
+                // Its wait ends with the connection.
+                sys::shutdown(fd, libc::SHUT_RD);
+                py.detach(|| {
+                    let mut slot = lock(&self.slot);
+                    while !matches!(*slot, Slot::Here(_)) {
+                        slot = self.back.wait(slot).unwrap_or_else(PoisonError::into_inner);
+                    }
+                    *slot = Slot::Over;
+                });
+                None
+            }
+        }
+    }
+
+    /// The status for a body that could not be read; None: nothing failed.
+    pub(crate) fn refusal(&self) -> Option<u16> {
+        match &*lock(&self.slot) {
+            Slot::Here(state) => state.failed,
+            _ => None,
+        }
+    }
+
+    /// Run with the state taken out, so that no lock is held while the GIL is released.
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> PyResult<T>) -> PyResult<T> {
+        let taken = {
+            let mut slot = lock(&self.slot);
+            match std::mem::replace(&mut *slot, Slot::Lent) {
+                Slot::Here(state) => Some(state),
+                other => {
+                    *slot = other;
+                    None
+                }
+            }
+        };
+        let mut state = taken.ok_or_else(detached)?;
+        let result = f(&mut state);
+        // Whoever ends the request meanwhile waits for this.
+        *lock(&self.slot) = Slot::Here(state);
+        self.back.notify_all();
+        result
+    }
+}
+
+/// Status for a body that could not be read.
+fn status_of(e: &io::Error) -> u16 {
+    match e.kind() {
+        io::ErrorKind::TimedOut => 408,
+        io::ErrorKind::OutOfMemory => 503,
+        _ => e.get_ref().and_then(|e| e.downcast_ref::<ChunkError>()).map_or(400, ChunkError::status),
+    }
+}
+
+/// Run a step that may wait, the GIL released; its errors as the application sees them.
+fn step<T: Send>(
+    py: Python<'_>,
+    state: &mut State,
+    mut step: impl FnMut(&mut State) -> io::Result<T> + Send,
+) -> PyResult<T> {
+    if state.failed.is_some() {
+        return Err(PyOSError::new_err("the request body is incomplete"));
+    }
+    loop {
+        match py.detach(|| step(state)) {
+            Ok(value) => return Ok(value),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => py.check_signals()?,
+            Err(e) => {
+                state.failed = Some(status_of(&e));
+                return Err(match e.kind() {
+                    io::ErrorKind::TimedOut => {
+                        PyTimeoutError::new_err("the client sends its request body too slowly")
+                    }
+                    io::ErrorKind::UnexpectedEof => PyOSError::new_err(
+                        "the client closed the connection before its request body was complete",
+                    ),
+                    io::ErrorKind::OutOfMemory => PyMemoryError::new_err("request body"),
+                    _ => PyOSError::new_err(format!("reading the request body: {e}")),
+                });
+            }
+        }
+    }
+}
+
+fn more(py: Python<'_>, state: &mut State, wanted: usize) -> PyResult<bool> {
+    step(py, state, |s| s.more(wanted))
+}
+
+fn take<'py>(py: Python<'py>, state: &mut State, n: usize) -> Bound<'py, PyBytes> {
+    let bytes = PyBytes::new(py, &state.available()[..n]);
+    state.at += n;
+    bytes
+}
+
+/// A large piece of a counted body, received right into its bytes object.
+fn read_directly<'py>(py: Python<'py>, state: &mut State, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+    let (bytes, memory) = py::new_bytes(py, size).ok_or_else(|| PyMemoryError::new_err("request body"))?;
+    let mut filled = state.available().len().min(size);
+    for (to, from) in memory.iter_mut().zip(state.available()) {
+        to.write(*from);
+    }
+    state.at += filled;
+    while filled < size {
+        filled += step(py, state, |s| s.receive_counted(&mut memory[filled..]))?;
+    }
+    Ok(bytes)
+}
+
+/// Up to `size` bytes; all that is left without a size.
+fn read<'py>(py: Python<'py>, state: &mut State, size: Option<usize>) -> PyResult<Bound<'py, PyBytes>> {
+    let size = size.unwrap_or(usize::MAX);
+    if let Source::Counted(left) = state.source {
+        let all = state.available().len() as u64 + left;
+        let size = (size as u64).min(all) as usize;
+        if size >= DIRECT && size > state.available().len() {
+            return read_directly(py, state, size);
+        }
+    }
+    while state.available().len() < size {
+        if matches!(state.source, Source::Done) {
+            break;
+        }
+        let wanted = size - state.available().len();
+        if !more(py, state, wanted)? {
+            break;
+        }
+    }
+    let n = state.available().len().min(size);
+    Ok(take(py, state, n))
+}
+
+fn read_line<'py>(py: Python<'py>, state: &mut State, size: Option<usize>) -> PyResult<Bound<'py, PyBytes>> {
+    let limit = size.unwrap_or(usize::MAX);
+    let mut looked = 0;
+    loop {
+        let available = state.available();
+        let end = available.len().min(limit);
+        if let Some(i) = available[looked.min(end)..end].iter().position(|&b| b == b'\n') {
+            return Ok(take(py, state, looked + i + 1));
+        }
+        looked = end;
+        if end == limit || !more(py, state, PIECE)? {
+            let n = state.available().len().min(limit);
+            return Ok(take(py, state, n));
+        }
+    }
+}
+
+fn given(size: Option<isize>) -> Option<usize> {
+    size.and_then(|n| usize::try_from(n).ok())
+}
+
+#[pymethods]
+impl Input {
+    #[pyo3(signature = (size = None, /))]
+    fn read<'py>(&self, py: Python<'py>, size: Option<isize>) -> PyResult<Bound<'py, PyBytes>> {
+        self.with(|s| read(py, s, given(size)))
+    }
+
+    #[pyo3(signature = (size = None, /))]
+    fn readline<'py>(&self, py: Python<'py>, size: Option<isize>) -> PyResult<Bound<'py, PyBytes>> {
+        self.with(|s| read_line(py, s, given(size)))
+    }
+
+    #[pyo3(signature = (hint = None, /))]
+    fn readlines<'py>(&self, py: Python<'py>, hint: Option<isize>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let hint = given(hint).filter(|&h| h > 0).unwrap_or(usize::MAX);
+        self.with(|s| {
+            let mut lines = Vec::new();
+            let mut total = 0;
+            while total < hint {
+                let line = read_line(py, s, None)?;
+                if line.as_bytes().is_empty() {
+                    break;
+                }
+                total += line.as_bytes().len();
+                lines.push(line);
+            }
+            Ok(lines)
+        })
+    }
+
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let line = self.with(|s| read_line(py, s, None))?;
+        Ok((!line.as_bytes().is_empty()).then_some(line))
+    }
+
+    /// Some frameworks close what they read; there is nothing to do.
+    fn close(&self) {}
+}

@@ -1,0 +1,252 @@
+//! The body of one request as bytes: what is buffered, and how the rest is received. It knows nothing of Python; whoever
+//! calls it has released the GIL.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use uswgi_proto::chunked::Decoder;
+use uswgi_proto::scoreboard::monotonic_us;
+use uswgi_serve::connection::Conn;
+use uswgi_serve::rate::is_too_slow;
+use uswgi_serve::sys;
+
+/// Received at a time.
+pub(super) const PIECE: usize = 64 * 1024;
+
+/// Where the rest of a body comes from.
+pub(crate) enum Source {
+    /// There is no more.
+    Done,
+    /// So many bytes of the socket.
+    Counted(u64),
+    /// So many bytes of a file on disk.
+    File(std::fs::File, u64),
+    /// Chunks; `raw` holds what was received and not decoded.
+    Chunked { decoder: Decoder, raw: Vec<u8> },
+}
+
+pub(crate) struct State {
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) at: usize,
+    pub(crate) source: Source,
+    pub(crate) fd: RawFd,
+    pub(crate) timeout_ms: i32,
+    /// `100 Continue` is due before the first receive.
+    pub(crate) expects: bool,
+    pub(crate) received: u64,
+    pub(crate) waited_us: u64,
+    /// Reading failed: the status of the answer when the application leaves it at that.
+    pub(crate) failed: Option<u16>,
+    /// Whether some of it is still to come from the client; None: nothing is from the start. The head of the answer says
+    /// with it whether the connection stays.
+    pub(crate) unread: Option<Arc<AtomicBool>>,
+}
+
+impl State {
+    pub(super) fn available(&self) -> &[u8] {
+        &self.buffer[self.at..]
+    }
+
+    /// Receive once with `receive`, waiting as long as the client may take; 0: the client left.
+    fn receive(&mut self, mut receive: impl FnMut(RawFd) -> io::Result<usize>) -> io::Result<usize> {
+        if std::mem::take(&mut self.expects) {
+            let _ = sys::send2(self.fd, uswgi_serve::answer::CONTINUE, b"");
+        }
+        loop {
+            match receive(self.fd) {
+                Ok(n) => {
+                    self.received += n as u64;
+                    return Ok(n);
+                }
+                Err(e) if sys::would_block(&e) => {}
+                Err(e) => return Err(e),
+            }
+            let before = monotonic_us();
+            // An interruption (a signal) goes up, so that its Python handler can run.
+            if !sys::wait_for(self.fd, libc::POLLIN, self.timeout_ms)? {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.waited_us += monotonic_us() - before;
+            if is_too_slow(self.received, self.waited_us) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+        }
+    }
+
+    /// Receive the next bytes of a counted body; counts them. End of file is an error.
+    pub(super) fn receive_counted(&mut self, into: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        let Source::Counted(left) = self.source else { return Ok(0) };
+        let take = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let n = self.receive(|fd| sys::recv_slice(fd, &mut into[..take]))?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let left = left - n as u64;
+        self.source = if left == 0 { Source::Done } else { Source::Counted(left) };
+        self.note_unread(left > 0);
+        Ok(n)
+    }
+
+    /// Get more into the buffer; false: the body is over.
+    pub(super) fn more(&mut self, wanted: usize) -> io::Result<bool> {
+        if self.at > 0 {
+            self.buffer.drain(..self.at);
+            self.at = 0;
+        }
+        match &mut self.source {
+            Source::Done => Ok(false),
+            Source::Counted(left) => {
+                let piece = (*left).min(wanted.clamp(PIECE, 1 << 20) as u64) as usize;
+                reserve_exactly(&mut self.buffer, piece)?;
+                let mut buffer = std::mem::take(&mut self.buffer);
+                let result = self.receive_counted(&mut buffer.spare_capacity_mut()[..piece]);
+                if let Ok(n) = result {
+                    // SAFETY: recv wrote n bytes right behind the length, within the capacity.
+                    unsafe { buffer.set_len(buffer.len() + n) };
+                }
+                self.buffer = buffer;
+                result.map(|_| true)
+            }
+            Source::File(file, left) => {
+                use std::io::Read;
+                let piece = (*left).min(wanted.clamp(PIECE, 1 << 20) as u64);
+                reserve_exactly(&mut self.buffer, piece as usize)?;
+                let n = file.take(piece).read_to_end(&mut self.buffer)? as u64;
+                *left = if n == 0 { 0 } else { *left - n };
+                if *left == 0 {
+                    self.source = Source::Done;
+                }
+                Ok(n > 0)
+            }
+            Source::Chunked { .. } => self.more_chunks(),
+        }
+    }
+
+    fn note_unread(&self, unread: bool) {
+        if let Some(note) = &self.unread {
+            note.store(unread, Ordering::Relaxed);
+        }
+    }
+
+    fn more_chunks(&mut self) -> io::Result<bool> {
+        loop {
+            let Source::Chunked { decoder, raw } = &mut self.source else { return Ok(false) };
+            let before = self.buffer.len();
+            let used = decoder
+                .feed(raw, &mut self.buffer, PIECE)
+                .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+            raw.drain(..used);
+            let done = decoder.done();
+            self.note_unread(!done);
+            if self.buffer.len() > before {
+                return Ok(true);
+            }
+            if done {
+                // What follows belongs to the next request; `leftover` takes it.
+                return Ok(false);
+            }
+            let Source::Chunked { raw, .. } = &mut self.source else { return Ok(false) };
+            let mut raw = std::mem::take(raw);
+            let result = reserve_exactly(&mut raw, PIECE)
+                .and_then(|()| self.receive(|fd| sys::recv_into(fd, &mut raw)));
+            if let Source::Chunked { raw: slot, .. } = &mut self.source {
+                *slot = raw;
+            }
+            if result? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// Whether every byte of the body was received.
+    pub(crate) fn is_whole(&self) -> bool {
+        match &self.source {
+            Source::Done | Source::File(..) => true,
+            Source::Counted(_) => false,
+            Source::Chunked { decoder, .. } => decoder.done(),
+        }
+    }
+
+    /// Bytes received behind the body, and memory that the next request may use.
+    pub(crate) fn leave(self) -> (Vec<u8>, Vec<u8>) {
+        let leftover = match self.source {
+            Source::Chunked { raw, .. } => raw,
+            _ => Vec::new(),
+        };
+        (leftover, self.buffer)
+    }
+}
+
+fn reserve_exactly(buffer: &mut Vec<u8>, n: usize) -> io::Result<()> {
+    buffer.try_reserve(n).map_err(|_| io::ErrorKind::OutOfMemory.into())
+}
+
+/// A copy, or no memory.
+fn copied(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut copy = Vec::new();
+    reserve_exactly(&mut copy, bytes.len())?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
+/// A buffered body from this size on is not copied: the head is, which is shorter.
+const MOVED: usize = 4 * 1024;
+
+/// The state for the body of the request at the start of a connection's buffer; the bytes of the body are
+/// moved out of it or copied, and the head stays.
+pub(crate) fn state_for(
+    conn: &mut Conn,
+    head_length: usize,
+    body: uswgi_serve::request::Body,
+    timeout_ms: i32,
+) -> io::Result<Option<State>> {
+    use uswgi_serve::request::Body;
+    let mut at = 0;
+    let (buffer, source) = match body {
+        Body::None => return Ok(None),
+        Body::Buffered(n) if n >= MOVED && conn.buffer.len() == head_length + n => {
+            at = head_length;
+            let head = copied(&conn.buffer[..head_length])?;
+            (std::mem::replace(&mut conn.buffer, head), Source::Done)
+        }
+        Body::Buffered(n) => (copied(&conn.buffer[head_length..head_length + n])?, Source::Done),
+        Body::Decoded => (conn.chunks.take().ok_or(io::ErrorKind::NotFound)?.decoded, Source::Done),
+        Body::Spooled => {
+            let spool = conn.spool.take().ok_or(io::ErrorKind::NotFound)?;
+            (Vec::new(), Source::File(spool.file, spool.length))
+        }
+        Body::Stream(length) => {
+            let mut buffer = copied(&conn.buffer[head_length..])?;
+            conn.buffer.truncate(head_length);
+            if buffer.len() as u64 > length {
+                // The next request has begun to arrive behind this body.
+                let next = buffer.split_off(length as usize);
+                conn.buffer.extend_from_slice(&next);
+            }
+            let left = length - buffer.len() as u64;
+            let source = if left == 0 { Source::Done } else { Source::Counted(left) };
+            (buffer, source)
+        }
+        Body::StreamChunks => {
+            let chunks = conn.chunks.take().ok_or(io::ErrorKind::NotFound)?;
+            let raw = copied(&conn.buffer[head_length..])?;
+            conn.buffer.truncate(head_length);
+            (chunks.decoded, Source::Chunked { decoder: chunks.decoder, raw })
+        }
+    };
+    let comes_later = matches!(source, Source::Counted(_) | Source::Chunked { .. });
+    Ok(Some(State {
+        buffer,
+        at,
+        source,
+        fd: conn.raw(),
+        timeout_ms,
+        expects: std::mem::take(&mut conn.expects),
+        received: 0,
+        waited_us: 0,
+        failed: None,
+        unread: comes_later.then(|| Arc::new(AtomicBool::new(true))),
+    }))
+}

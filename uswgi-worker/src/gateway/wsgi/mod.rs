@@ -1,0 +1,302 @@
+//! WSGI (PEP 3333): running the application for one request, with the GIL: environ, call, iteration, close, errors.
+//!
+//! Whatever the application does, exactly one answer goes out, and `close()` is called once. What needs no GIL (the
+//! rest of the answer, the books) is the lane's dispatcher's.
+
+mod body;
+pub(crate) mod environ;
+mod fastcall;
+pub(crate) mod file_wrapper;
+mod input;
+pub(crate) mod start_response;
+
+use crate::api::current;
+use crate::app::Apps;
+use crate::held::drop_buried;
+use crate::interpreter::{self, HarakiriTimeout};
+use crate::py as python;
+use environ::{Builder, call2};
+use file_wrapper::FileWrapper;
+use input::Input;
+use pyo3::exceptions::{PyMemoryError, PySystemExit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyModule, PyTuple};
+use start_response::{Pair, Shared};
+use std::sync::Arc;
+use uswgi_proto::packet::behind_script;
+use uswgi_proto::scoreboard::layout::add;
+use uswgi_serve::engine::Engine;
+use uswgi_serve::exchange::Exchange;
+use uswgi_serve::gateway::{Gateway, Ran};
+use uswgi_serve::log::Fault;
+use uswgi_serve::mounts::Chosen;
+use uswgi_serve::request::Body;
+use uswgi_serve::response::{AppHead, Response};
+use uswgi_serve::sync::lock;
+use uswgi_serve::{answer, limited_say, say, sys};
+
+/// What a thread needs to run requests.
+pub(crate) struct Runner {
+    engine: Arc<Engine>,
+    apps: Arc<Apps>,
+    lane: usize,
+    pair: Pair,
+    builder: Builder,
+    no_body: Py<PyAny>,
+    /// Pieces of body of the request.
+    switches: u32,
+}
+
+/// Make the types of the objects that requests need; otherwise they are made with the first object of each.
+pub(crate) fn make_types(py: Python<'_>) -> PyResult<()> {
+    drop(Pair::new(py)?);
+    drop(Py::new(py, Input::empty())?);
+    py.get_type::<FileWrapper>();
+    py.get_type::<HarakiriTimeout>();
+    Ok(())
+}
+
+impl Runner {
+    pub(crate) fn new(
+        py: Python<'_>,
+        engine: &Arc<Engine>,
+        apps: &Arc<Apps>,
+        lane: usize,
+    ) -> PyResult<Runner> {
+        Ok(Runner {
+            engine: engine.clone(),
+            apps: apps.clone(),
+            lane,
+            pair: Pair::new(py)?,
+            builder: Builder::new(py, engine)?,
+            no_body: Py::new(py, Input::empty())?.into_any(),
+            switches: 0,
+        })
+    }
+
+    /// One request.
+    fn run(&mut self, py: Python<'_>, exchange: &mut Exchange<'_>, mut response: Box<Response>) -> Ran {
+        self.switches = 1;
+        drop_buried(py);
+        if self.pair.is_shared(py) {
+            // The application kept start_response or write(): they stay with their old, ended request.
+            if let Ok(pair) = Pair::new(py) {
+                self.pair = pair;
+                self.adopt_thread();
+            }
+        }
+        let body = exchange.request.body.unwrap_or(Body::None);
+        let head_length = exchange.request.head_length;
+        let input = match input::state_for(exchange.conn, head_length, body, response.timeout_ms) {
+            Ok(None) => Ok(None),
+            Ok(Some(state)) => {
+                response.unread = state.unread.clone();
+                Py::new(py, Input::new(state)).map(Some)
+            }
+            Err(_) => Err(PyMemoryError::new_err("request body")),
+        };
+        let shared = self.pair.shared.clone();
+        *lock(&shared) = Some(response);
+
+        let apps = self.apps.clone();
+        let chosen = apps.mounts.choose(exchange.path(), exchange.script());
+        let result = match (chosen, &input) {
+            (_, Err(e)) => Err(e.clone_ref(py)),
+            (Some(chosen), Ok(input)) => {
+                self.call(py, exchange, chosen, input.as_ref(), &shared).map(|()| Some(chosen.app))
+            }
+            (None, _) => Ok(None),
+        };
+        if sys::is_forked_child() {
+            leave_forked_child(py, result.err());
+        }
+        // Another thread of the application may hold it for the moment of one write().
+        let mut response: Box<Response> = loop {
+            if let Some(response) = lock(&shared).take() {
+                break response;
+            }
+            py.detach(std::thread::yield_now);
+        };
+        let status = match (&result, &input) {
+            // The body was at fault, and the application left it at that.
+            (Err(_), Ok(Some(input))) => input.get().refusal().unwrap_or(500),
+            _ => 500,
+        };
+        conclude(py, exchange, &mut response, result, status);
+        let (whole, (leftover, spare)) = match input {
+            Ok(None) => (true, Default::default()),
+            Ok(Some(input)) => match input.get().detach(py, exchange.conn.raw()) {
+                Some(state) => (state.is_whole(), state.leave()),
+                None => (false, Default::default()),
+            },
+            Err(_) => (false, Default::default()),
+        };
+        let lane = &self.engine.lanes[self.lane];
+        if (self.engine.settings.harakiri > 0 || lane.notes.is_used()) && lane.end() {
+            interpreter::clear(py, lane);
+        }
+        Ran { response, app: chosen.map(|c| c.app), whole, leftover, spare, switches: self.switches }
+    }
+
+    /// The calling thread is the one that runs the requests.
+    fn adopt_thread(&self) {
+        current::set(&self.engine, self.lane, &self.pair.shared);
+    }
+
+    fn call(
+        &mut self,
+        py: Python<'_>,
+        exchange: &Exchange<'_>,
+        chosen: Chosen,
+        input: Option<&Py<Input>>,
+        shared: &Shared,
+    ) -> PyResult<()> {
+        let body = match input {
+            Some(input) => input.clone_ref(py).into_any(),
+            None => self.no_body.clone_ref(py),
+        };
+        let environ = self.builder.build(py, exchange, &body)?;
+        mount(&environ, exchange, chosen.mounted)?;
+        let start_response = self.pair.start_response.bind(py).as_any();
+        let result = call2(self.apps.callables[chosen.app].bind(py), environ.as_any(), start_response)?;
+        let sent = self.send(py, &result, shared);
+        // PEP 3333: always, also when the client left or the iteration raised.
+        let closed = if result.is_exact_instance_of::<PyList>() || result.is_exact_instance_of::<PyTuple>() {
+            Ok(())
+        } else {
+            match result.getattr_opt("close") {
+                Ok(Some(close)) => close.call0().map(drop),
+                Ok(None) => Ok(()),
+                Err(e) => Err(e),
+            }
+        };
+        sent.and(closed)
+    }
+}
+
+/// SCRIPT_NAME and PATH_INFO as the application behind a mount point sees them, which is that many bytes long.
+fn mount(environ: &Bound<'_, PyDict>, exchange: &Exchange<'_>, mounted: usize) -> PyResult<()> {
+    let (path, script) = (exchange.path(), exchange.script());
+    let latin1 = |b: &[u8]| b.iter().map(|&c| c as char).collect::<String>();
+    if mounted > 0 {
+        let (point, rest) = path.split_at(mounted);
+        environ.set_item("SCRIPT_NAME", latin1(point))?;
+        environ.set_item("PATH_INFO", latin1(rest))?;
+    } else if exchange.request.modifier1 == 30
+        && !script.is_empty()
+        && let Some(rest) = behind_script(path, script)
+    {
+        environ.set_item("PATH_INFO", latin1(rest))?;
+    }
+    Ok(())
+}
+
+/// Make sure that there is one answer, and finish it.
+fn conclude(
+    py: Python<'_>,
+    exchange: &Exchange<'_>,
+    response: &mut Response,
+    result: PyResult<Option<usize>>,
+    status: u16,
+) {
+    let shown = |limit| uswgi_serve::log::shown(exchange.uri(), limit);
+    match result {
+        Ok(Some(_)) => {
+            if response.failed.is_none() && !response.is_ended() {
+                py.detach(|| response.end());
+            }
+            if response.excess {
+                limited_say!(
+                    Fault::Ours,
+                    exchange.engine,
+                    "{}: the application gave more than its Content-Length; the rest was dropped",
+                    shown(256)
+                );
+            }
+        }
+        Ok(None) => {
+            limited_say!(
+                Fault::Client,
+                exchange.engine,
+                "{}: no application is loaded for this path",
+                shown(256)
+            );
+            plain_error(py, response, 500);
+        }
+        Err(e) => {
+            if e.is_instance_of::<HarakiriTimeout>(py) {
+                say!("{}: the request came out of its harakiri", shown(256));
+            } else {
+                python::print_exception(py, &e);
+                if let Some(slot) = exchange.engine.lane_slot(exchange.lane) {
+                    add(&slot.exceptions, 1);
+                }
+            }
+            if response.head_sent {
+                py.detach(|| response.abort());
+            } else {
+                plain_error(py, response, status);
+            }
+        }
+    }
+}
+
+/// A lane that runs WSGI applications in a thread of Python.
+pub(crate) struct Wsgi<'py> {
+    pub(crate) py: Python<'py>,
+    pub(crate) runner: Runner,
+}
+
+impl Gateway for Wsgi<'_> {
+    type Error = PyErr;
+
+    fn start(&mut self) -> PyResult<u64> {
+        self.runner.adopt_thread();
+        PyModule::import(self.py, "threading")?.call_method0("get_ident")?.extract()
+    }
+
+    fn run(&mut self, exchange: &mut Exchange<'_>, response: Box<Response>) -> Ran {
+        self.runner.run(self.py, exchange, response)
+    }
+
+    fn signal(&mut self) {
+        if let Err(e) = self.py.check_signals() {
+            python::print_exception(self.py, &e);
+        }
+    }
+
+    fn unlocked<T: Send>(&mut self, f: impl FnOnce() -> T + Send) -> T {
+        self.py.detach(f)
+    }
+}
+
+/// The application forked, and its child came back from the call: it must not serve in its parent's place.
+fn leave_forked_child(py: Python<'_>, error: Option<PyErr>) -> ! {
+    let code = match error {
+        None => 0,
+        Some(e) if e.is_instance_of::<PySystemExit>(py) => {
+            let code = e.value(py).getattr("code").ok();
+            code.map_or(0, |c| if c.is_none() { 0 } else { c.extract().unwrap_or(1) })
+        }
+        Some(e) => {
+            python::print_exception(py, &e);
+            1
+        }
+    };
+    python::flush(py);
+    sys::exit_now(code)
+}
+
+fn plain_error(py: Python<'_>, response: &mut Response, status: u16) {
+    let text = format!("{status} {}", answer::reason(status));
+    response.head = Some(Arc::new(AppHead {
+        status,
+        status_text: text.clone().into_bytes(),
+        lines: b"Content-Type: text/plain\r\n".to_vec(),
+        count: 1,
+        ..AppHead::default()
+    }));
+    response.keep_alive = false;
+    let body = text + "\n";
+    py.detach(|| response.body(body.as_bytes(), true, None));
+}

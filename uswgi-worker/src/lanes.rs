@@ -1,0 +1,97 @@
+//! The lanes of a worker as threads of Python: started, joined, and what has to happen around them.
+
+use crate::app::Apps;
+use crate::gateway::wsgi::{Runner, Wsgi};
+use crate::interpreter::{self, CPython};
+use crate::{autoreload, py as python};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyModule};
+use std::sync::Arc;
+use uswgi_proto::control::ToMaster;
+use uswgi_proto::exit::Exit;
+use uswgi_serve::engine::{Engine, Leaving};
+use uswgi_serve::sync::lock;
+use uswgi_serve::{gateway, native, sys};
+
+/// Serve until told to leave. Runs in the main thread.
+pub(crate) fn serve(py: Python<'_>, engine: Arc<Engine>, apps: Apps) -> Exit {
+    let apps = Arc::new(apps);
+    match serve_with(py, &engine, &apps) {
+        Ok(()) if engine.leaving() == Leaving::Orphaned => Exit::MasterGone,
+        Ok(()) => Exit::Ok,
+        Err(e) => {
+            python::print_exception(py, &e);
+            Exit::Failed
+        }
+    }
+}
+
+fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResult<()> {
+    sys::notice_forks();
+    let native = native::start(engine, CPython)?;
+    let ready = || {
+        // Who sees us serve may change a file.
+        autoreload::start(py, engine, apps.callables.is_empty());
+        if let Some(control) = &engine.control {
+            control.send(&ToMaster::Ready);
+        }
+    };
+    if engine.lanes.len() == 1 {
+        if engine.settings.harakiri > 0 {
+            interpreter::install_main(py, engine)?;
+        }
+        let runner = Runner::new(py, engine, apps, 0)?;
+        ready();
+        gateway::run_lane(engine, 0, &mut Wsgi { py, runner })?;
+    } else {
+        let runners = (0..engine.lanes.len())
+            .map(|i| Runner::new(py, engine, apps, i))
+            .collect::<PyResult<Vec<_>>>()?;
+        let threading = PyModule::import(py, "threading")?;
+        let mut threads = Vec::new();
+        for (i, runner) in runners.into_iter().enumerate() {
+            let body = Py::new(py, LaneBody(std::sync::Mutex::new(Some((engine.clone(), runner, i)))))?;
+            let options = PyDict::new(py);
+            options.set_item("target", body)?;
+            options.set_item("name", format!("uWSGIWorker{}Core{i}", engine.settings.worker_id))?;
+            let thread = threading.getattr("Thread")?.call((), Some(&options))?;
+            thread.call_method0("start")?;
+            threads.push(thread);
+        }
+        ready();
+        for thread in threads {
+            while let Err(e) = thread.call_method0("join") {
+                // A Python signal handler of the application raised in the main thread.
+                python::print_exception(py, &e);
+            }
+        }
+    }
+    if engine.control.is_some() {
+        // From here on nobody watches for the master's end, and the application's threads may not end by themselves.
+        sys::parent_death_signal(libc::SIGKILL);
+        if engine.leaving() == Leaving::Orphaned {
+            sys::end_in(native::ORPHAN_SECONDS);
+        }
+    }
+    engine.lanes_left();
+    py.detach(|| {
+        // It panics only where it aborts; there is nothing left to do without it.
+        let _ = native.join();
+    });
+    Ok(())
+}
+
+/// Target of a `threading.Thread`, so that the threads are Python's own in every respect.
+#[pyclass(module = "uswgi_worker", frozen)]
+struct LaneBody(std::sync::Mutex<Option<(Arc<Engine>, Runner, usize)>>);
+
+#[pymethods]
+impl LaneBody {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let taken = lock(&self.0).take();
+        match taken {
+            Some((engine, runner, lane)) => gateway::run_lane(&engine, lane, &mut Wsgi { py, runner }),
+            None => Ok(()),
+        }
+    }
+}
