@@ -1,11 +1,12 @@
-//! Makes `man/*.{1,5,7,8}`, `completions/*` and the table of `docs/MIGRATING.md` from the option table, the signal table, the exit codes and the clap
-//! commands. With `--check` it writes nothing and fails when a file differs from what it would write.
+//! Makes `man/*.{1,5,7,8}`, `completions/*`, the table of `docs/MIGRATING.md` and the file map of
+//! `docs/ARCHITECTURE.md` from the option table, the signal table, the exit codes, the clap commands and the modules. With `--check` it writes nothing and fails when a file differs from what it would write.
 //!
 //! What a person has to say stands in the modules of the pages; what a table knows is never typed twice.
 #![forbid(unsafe_code)]
 
 mod commands;
 mod completions;
+mod file_map;
 mod ini;
 mod mdoc;
 mod migrating;
@@ -31,6 +32,7 @@ fn files(root: &Path) -> Vec<(PathBuf, String)> {
         completions::all().into_iter().map(|(name, text)| (PathBuf::from("completions").join(name), text)),
     );
     all.extend(migrating::document(root).map(|text| (PathBuf::from("docs/MIGRATING.md"), text)));
+    all.extend(file_map::document(root).map(|text| (PathBuf::from("docs/ARCHITECTURE.md"), text)));
     all
 }
 
