@@ -68,3 +68,6 @@ pub fn run_lane<G: Gateway>(engine: &Arc<Engine>, lane: usize, gateway: &mut G) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

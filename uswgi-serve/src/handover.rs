@@ -157,3 +157,6 @@ fn receive_one(fd: RawFd) -> std::io::Result<(Vec<u8>, Option<OwnedFd>)> {
     buffer.truncate(length);
     Ok((buffer, descriptor))
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,5 +55,7 @@ mod stack_requests;
 mod static_files;
 pub mod sync;
 pub mod sys;
+#[cfg(test)]
+mod testing;
 pub mod title;
 mod token;

@@ -357,3 +357,6 @@ impl<I: Interpreter> Native<I> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

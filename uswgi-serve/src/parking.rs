@@ -106,3 +106,6 @@ impl Parking {
         lock(&self.lot).taken
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -367,3 +367,6 @@ fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
         Step::Run
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -275,3 +275,6 @@ impl Response {
         self.head.as_ref().map_or(500, |h| h.status)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,3 +125,6 @@ fn decode_all(conn: &mut Conn, chunks: &mut Chunks, head: usize) -> Result<(), S
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
