@@ -85,6 +85,13 @@ const CASES: &[Case] = cases! {
     // They stay at the root, as on uWSGI; nginx refuses.
     "dots above the root", b"GET /../p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
         => "GET /p 0", "2" "2" "4";
+    // Read as one path here and as another in front (nginx decodes, merges slashes, then resolves): refused.
+    "a dot segment behind an encoded slash", b"GET /a%2F../p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        => "400", "2" "2" "2";
+    "dots above an encoded slash", b"GET /a%2Fb/../p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        => "400", "2" "2" "2";
+    "dots above two slashes", b"GET /a//../p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        => "400", "2" "2" "2";
     "two slashes", b"GET //p//q HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
         => "GET //p//q 0", "2" "2" "2";
     "an empty line before", b"\r\nGET /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

@@ -60,6 +60,9 @@ pub enum HttpError {
     /// A `%` without two hexadecimal digits, or `%00`.
     #[error("the path has a bad percent escape")]
     Escape,
+    /// Servers in front resolve it to other paths.
+    #[error("the path has a dot segment at an encoded or a doubled slash, which servers read differently")]
+    Dots,
 }
 
 impl HttpError {
