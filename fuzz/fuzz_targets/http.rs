@@ -6,7 +6,7 @@ use uswgi_proto::http::{self, Head, Limits, Progress};
 
 fuzz_target!(|data: &[u8]| {
     let Some((&cut, buf)) = data.split_first() else { return };
-    let limits = Limits { max_head: 2048, max_headers: 16, max_line: 512 };
+    let limits = Limits { max_head: 2048, max_headers: 16, max_line: 512, path_as_host: cut & 1 == 1 };
     let mut whole = Head::default();
     let expected = http::parse(buf, &limits, &mut whole);
     let cut = usize::from(cut).min(buf.len());

@@ -136,7 +136,7 @@ const CASES: &[Case] = cases! {
         => "400", "4" "4" "4";
     // gunicorn waits for them.
     "Content-Length beyond 64 bits", b"POST /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 99999999999999999999\r\n\r\nabc"
-        => "400", "w" "4" "4";
+        => "413", "w" "4" "4";
     "chunked", b"POST /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
         => "POST /p 3", "2" "2" "2";
     "chunked with extension and trailer", b"POST /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: v\r\n\r\n"

@@ -82,7 +82,7 @@ pub struct Decoder {
 impl Decoder {
     /// For a body of at most `limit_body` bytes of data; 0: no limit.
     pub fn new(limit_body: u64) -> Self {
-        let limit = if limit_body == 0 { u64::MAX } else { limit_body };
+        let limit = if limit_body == 0 { crate::http::MAX_BODY } else { limit_body };
         Decoder { state: State::Size(0), left: 0, total: 0, limit, extensions: 0, trailers: 0 }
     }
 

@@ -131,6 +131,7 @@ fn examine_http(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
         max_head: settings.buffer_size as usize,
         max_headers: settings.max_vars as usize,
         max_line: settings.buffer_size as usize,
+        path_as_host: conn.peer.ip().is_none(),
     };
     if conn.scanned > 0
         && conn.buffer.len() <= limits.max_head
@@ -299,6 +300,9 @@ fn leading_digits(text: &[u8]) -> u64 {
 
 fn counted_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
     let length = request.content_length;
+    if length > http::MAX_BODY {
+        return refuse(413, http::HttpError::BodyTooLong.to_string());
+    }
     if settings.limit_post > 0 && length > settings.limit_post {
         return refuse(
             413,

@@ -63,12 +63,16 @@ pub enum HttpError {
     /// Servers in front resolve it to other paths.
     #[error("the path has a dot segment at an encoded or a doubled slash, which servers read differently")]
     Dots,
+    /// A Content-Length of 2^63 or more.
+    #[error("Content-Length is larger than any body can be")]
+    BodyTooLong,
 }
 
 impl HttpError {
     /// Status of the answer.
     pub fn status(&self) -> u16 {
         match self {
+            HttpError::BodyTooLong => 413,
             HttpError::TargetTooLong => 414,
             HttpError::Expectation => 417,
             HttpError::HeadTooLong | HttpError::TooManyHeaders => 431,

@@ -1,8 +1,8 @@
 //! One header line, and what the few names that frame a message mean. Everything else is passed on
 //! as it came.
 
-use super::line::{TOKEN, is_authority};
-use super::{Head, HttpError, Span};
+use super::line::{TOKEN, is_authority, is_reg_name};
+use super::{Head, HttpError, Limits, MAX_BODY, Span};
 
 /// What came so far and may come once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,7 +13,12 @@ pub(super) struct Seen {
 }
 
 /// Parse a header line without its CR LF, `text` being its offsets (never empty).
-pub(super) fn parse(buf: &[u8], text: (usize, usize), head: &mut Head) -> Result<(), HttpError> {
+pub(super) fn parse(
+    buf: &[u8],
+    text: (usize, usize),
+    head: &mut Head,
+    limits: &Limits,
+) -> Result<(), HttpError> {
     let (start, end) = text;
     let line = &buf[start..end];
     let colon = line.iter().position(|b| !TOKEN[usize::from(*b)]).ok_or(HttpError::HeaderName)?;
@@ -37,7 +42,7 @@ pub(super) fn parse(buf: &[u8], text: (usize, usize), head: &mut Head) -> Result
     }
     let span = Span::new(from, from + value.len());
     head.headers.push((Span::new(start, start + colon), span));
-    meaning(&line[..colon], value, span, head)
+    meaning(&line[..colon], value, span, head, limits)
 }
 
 /// Written without branches, so that the compiler makes vector code of it.
@@ -45,13 +50,14 @@ fn has_control(value: &[u8]) -> bool {
     value.iter().fold(false, |bad, b| bad | ((*b < b' ') & (*b != b'\t')) | (*b == 0x7f))
 }
 
-fn meaning(name: &[u8], value: &[u8], span: Span, head: &mut Head) -> Result<(), HttpError> {
+fn meaning(name: &[u8], value: &[u8], span: Span, head: &mut Head, limits: &Limits) -> Result<(), HttpError> {
     match name.len() {
         4 if name.eq_ignore_ascii_case(b"host") => {
             if head.host.is_some() {
                 return Err(HttpError::HostCount);
             }
-            if !is_authority(value) {
+            let fine = is_authority(value) || limits.path_as_host && is_path(value);
+            if !fine {
                 return Err(HttpError::Host);
             }
             head.host = Some(span);
@@ -74,7 +80,7 @@ fn meaning(name: &[u8], value: &[u8], span: Span, head: &mut Head) -> Result<(),
             if head.content_length.is_some() {
                 return Err(HttpError::ContentLength);
             }
-            head.content_length = Some(number(value).ok_or(HttpError::ContentLength)?);
+            head.content_length = Some(length(value)?);
         }
         17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
             if head.state.seen.transfer_encoding {
@@ -91,17 +97,18 @@ fn meaning(name: &[u8], value: &[u8], span: Span, head: &mut Head) -> Result<(),
     Ok(())
 }
 
-/// Only digits, and not more than fit.
-fn number(value: &[u8]) -> Option<u64> {
-    if value.is_empty() {
-        return None;
+/// Whether it can be the path of a unix socket.
+fn is_path(value: &[u8]) -> bool {
+    value.starts_with(b"/") && value.split(|b| *b == b'/').all(is_reg_name)
+}
+
+/// Only digits, and not more than offsets of files can be.
+fn length(value: &[u8]) -> Result<u64, HttpError> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return Err(HttpError::ContentLength);
     }
-    value.iter().try_fold(0u64, |n, b| {
-        if !b.is_ascii_digit() {
-            return None;
-        }
-        n.checked_mul(10)?.checked_add(u64::from(b - b'0'))
-    })
+    let number = value.iter().try_fold(0u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b - b'0')));
+    number.filter(|n| *n <= MAX_BODY).ok_or(HttpError::BodyTooLong)
 }
 
 /// Rules that need the whole head.

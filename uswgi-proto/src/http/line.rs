@@ -125,7 +125,12 @@ pub(super) fn is_authority(text: &[u8]) -> bool {
         [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    port_fits && host.iter().all(|b| REG_NAME[usize::from(*b)])
+    port_fits && is_reg_name(host)
+}
+
+/// Whether every byte can stand in a reg-name.
+pub(super) fn is_reg_name(text: &[u8]) -> bool {
+    text.iter().all(|b| REG_NAME[usize::from(*b)])
 }
 
 /// reg-name of RFC 3986: unreserved, percent escapes, sub-delims; UTF-8 is taken as in a path.

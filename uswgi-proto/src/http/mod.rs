@@ -35,11 +35,16 @@ pub struct Limits {
     pub max_headers: usize,
     /// Bytes of the request line.
     pub max_line: usize,
+    /// Host may be the path of a socket: clients of a unix socket send it.
+    pub path_as_host: bool,
 }
+
+/// Bytes that a body can have at most, announced or not: what an offset in a file can be.
+pub const MAX_BODY: u64 = i64::MAX as u64;
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { max_head: 65535, max_headers: 256, max_line: 65535 }
+        Limits { max_head: 65535, max_headers: 256, max_line: 65535, path_as_host: false }
     }
 }
 
@@ -197,7 +202,7 @@ fn advance(buf: &[u8], limits: &Limits, head: &mut Head) -> Result<Progress, Htt
             if head.headers.len() >= limits.max_headers {
                 return Err(HttpError::TooManyHeaders);
             }
-            field::parse(buf, text, head)?;
+            field::parse(buf, text, head, limits)?;
         }
     }
 }

@@ -136,11 +136,30 @@ fn bad_headers_are_refused() {
 }
 
 #[test]
+fn host_may_be_the_path_of_a_unix_socket() {
+    let result = |host: &str, path_as_host| {
+        let text = format!("{GET}\r\nHost: {host}\r\n\r\n");
+        let limits = Limits { path_as_host, ..Limits::default() };
+        parse(text.as_bytes(), &limits, &mut Head::default()).map_err(|e| e.status())
+    };
+    for host in ["/", "/run/site.sock", "/var/run/a%20b/x_y.sock"] {
+        assert_eq!(result(host, true), Ok(Progress::Complete), "{host}");
+        assert_eq!(result(host, false), Err(400), "{host}");
+    }
+    for host in ["run/site.sock", "a/", "/run/<b>", "/run/a b", "/run/u@h", "/x:80"] {
+        assert_eq!(result(host, true), Err(400), "{host}");
+    }
+    assert_eq!(result("a.example:80", true), Ok(Progress::Complete));
+}
+
+#[test]
 fn framing_is_unambiguous_or_refused() {
     for (headers, expected) in [
         ("Content-Length: 0\r\n", 0),
-        ("Content-Length: 18446744073709551615\r\n", 0),
-        ("Content-Length: 18446744073709551616\r\n", 400),
+        ("Content-Length: 18446744073709551615\r\n", 413),
+        ("Content-Length: 9223372036854775807\r\n", 0),
+        ("Content-Length: 9223372036854775808\r\n", 413),
+        ("Content-Length: 99999999999999999999999x\r\n", 400),
         ("Content-Length: 5\r\nContent-Length: 5\r\n", 400),
         ("Content-Length: 5, 5\r\n", 400),
         ("Content-Length: +5\r\n", 400),
@@ -197,7 +216,7 @@ fn empty_lines_before_a_request_are_forgiven_once() {
 #[test]
 fn limits_are_exact() {
     let text = format!("{GET}\r\n{HOST}A: 1\r\nB: 2\r\n\r\n");
-    let fits = Limits { max_head: text.len(), max_headers: 3, max_line: GET.len() };
+    let fits = Limits { max_head: text.len(), max_headers: 3, max_line: GET.len(), path_as_host: false };
     let result = |text: &str, limits: Limits| {
         parse(text.as_bytes(), &limits, &mut Head::default()).map_err(|e| e.status())
     };
