@@ -7,8 +7,6 @@
 
 use crate::events::{Events, Woken};
 use crate::log;
-use crate::master::Master;
-use crate::supervisor::Event;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::{mkfifo, read};
@@ -172,7 +170,7 @@ impl Fifo {
     }
 
     /// Read another one from now on.
-    fn choose(&mut self, slot: usize, events: &Events) {
+    pub(crate) fn choose(&mut self, slot: usize, events: &Events) {
         let Some(path) = self.paths.get(slot) else {
             return log::line(format_args!(
                 "master-fifo {slot} refused: only {} are named",
@@ -217,27 +215,12 @@ impl Fifo {
         }
     }
 
-    fn letters(&self) -> Vec<u8> {
+    /// Some of the letters that are there; more of them wake the loop again.
+    pub(crate) fn letters(&self) -> Vec<u8> {
         let Some(open) = &self.open else { return Vec::new() };
         let mut buffer = [0; 512];
         let n = read(&open.fd, &mut buffer).unwrap_or(0);
         buffer[..n].to_vec()
-    }
-}
-
-impl Master<'_> {
-    /// Letters are there: some of them. More of them wake the loop again.
-    pub(crate) fn read_fifo(&mut self) {
-        for letter in self.fifo.letters() {
-            let from = format!("master-fifo: {}", letter as char);
-            match command(letter) {
-                Some(Command::Slot(slot)) => self.fifo.choose(slot, &self.events),
-                Some(Command::Order(request)) => self.order_unheard(&from, request),
-                Some(Command::SendAway) => self.operate(Event::SendAway),
-                Some(Command::Refused(why)) => log::line(format_args!("{from} refused: {why}")),
-                None => {}
-            }
-        }
     }
 }
 

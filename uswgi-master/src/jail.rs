@@ -4,7 +4,7 @@
 //! a way out.
 #![forbid(unsafe_code)]
 
-use crate::spawn;
+use crate::launcher;
 use nix::unistd::{Gid, Uid};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ pub enum JailError {
     /// Nobody can start workers in it.
     #[error(
         "chroot = {root}: there is no {} in the jail, and workers are started from inside; copy {outside} and its module uswgi_worker.abi3.so to {}, or mount their directory there (mount --bind)",
-        spawn::LAUNCHER,
+        launcher::LAUNCHER,
         place.display()
     )]
     NoLauncher {
@@ -113,7 +113,7 @@ pub fn inside(jail: &Jail, path: &Path) -> Option<PathBuf> {
 /// [`launcher`] knows better. `measures`: an option that needs /proc.
 pub fn check(jail: &Jail, measures: Option<&'static str>, outside: &Path) -> Result<(), JailError> {
     let there = |p: &Path| std::fs::symlink_metadata(p).is_ok();
-    let named = spawn::candidates(outside.parent().unwrap_or(Path::new("/")));
+    let named = launcher::candidates(outside.parent().unwrap_or(Path::new("/")));
     if inside(jail, outside).is_none() && !named.iter().any(|p| there(&jail.outside(p))) {
         return Err(missing(jail, outside));
     }
@@ -150,9 +150,9 @@ pub fn enter(jail: &Jail) -> Result<(), JailError> {
 /// The launcher as it is inside: the one of outside where it lies in the jail, else the same name or one on PATH.
 /// For a process that is inside already; `moved` is `outside` as [`inside`] has it.
 pub fn launcher(jail: &Jail, outside: &Path, moved: Option<PathBuf>) -> Result<PathBuf, JailError> {
-    let named = spawn::candidates(outside.parent().unwrap_or(Path::new("/")));
+    let named = launcher::candidates(outside.parent().unwrap_or(Path::new("/")));
     let mut all = moved.into_iter().chain([outside.to_path_buf()]).chain(named);
-    all.find(|p| spawn::usable(p)).ok_or_else(|| missing(jail, outside))
+    all.find(|p| launcher::usable(p)).ok_or_else(|| missing(jail, outside))
 }
 
 /// Users and groups of the jail: the text of its passwd(5) and group(5). The system's own lookup would load

@@ -2,41 +2,40 @@
 //! its directory, has one thread.
 //!
 //! * [`supervisor`]: every decision, pure.
-//! * [`start`]: the way to the first process; [`master`]: the loop; `act`: actions to system calls.
+//! * [`start`]: the way to the first process; [`master`]: the loop, what it does and what it answers.
 //! * [`events`], [`processes`]: what happens, from descriptors and pids to events.
-//! * `look`: the numbers that decisions about workers need; what an operator asks for; `callers`: who connects while there is no worker.
+//! * `callers`: who connects while there is no worker.
 //! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
-//! * [`spawn`], [`sockets`], [`privs`], [`jail`], [`pidfile`], [`log`], [`logs`], [`notify`], [`watchdog`], [`touch`], [`watch`]: one system matter each.
-//! * [`tasks`], `steps`, `touched`, [`clock`], [`lines`]: programs beside the workers, and what they write.
+//! * [`spawn`], [`launcher`], [`sockets`], [`privs`], [`jail`], [`pidfile`], [`log`], [`logs`], [`notify`], [`watchdog`], [`touch`], [`watch`]: one system matter each.
+//! * [`tasks`], `steps`, `touched`, `shell`, [`clock`], [`lines`]: programs beside the workers, and what they write.
 //! * [`shared`]: the memory of locks and caches.
 //! * [`board`], [`stats`]: what is shown to others.
-//! * [`steer`], [`fifo`]: what others ask for, carried out by `orders`.
+//! * [`steer`], [`fifo`]: what others ask for.
 //! * [`sys`]: all unsafe code.
 //!
-//! Data flows in a circle: `events` and `processes` -> `supervisor` -> `act` -> the system.
+//! Data flows in a circle: `events` and `processes` -> `supervisor` -> `master::act` -> the system.
 
 #![deny(unsafe_code)]
 
-mod act;
 pub mod board;
 mod callers;
 pub mod clock;
 pub mod events;
 pub mod fifo;
 pub mod jail;
+pub mod launcher;
 pub mod lines;
 pub mod log;
 pub mod logs;
-mod look;
 pub mod master;
 pub mod notify;
-mod orders;
 pub mod pidfile;
 pub mod privs;
 pub mod processes;
 pub mod reading;
 pub mod reload;
 pub mod shared;
+mod shell;
 pub mod sockets;
 pub mod spawn;
 pub mod start;
@@ -68,11 +67,11 @@ pub struct ConfigError {
 
 /// Run an instance until it ends; returns the exit code, or why there was nothing to run. `load` is
 /// called once now and once for every reload.
-pub fn run(load: master::Load<'_>) -> Result<i32, ConfigError> {
+pub fn run(load: reading::Load<'_>) -> Result<i32, ConfigError> {
     Ok(run_instance(load(0)?, load))
 }
 
-fn run_instance(read: reading::Read, load: master::Load<'_>) -> i32 {
+fn run_instance(read: reading::Read, load: reading::Load<'_>) -> i32 {
     let reading::Read { mut instance, warnings } = read;
     log::set_style(&instance.log.lines);
     // Where it fails it does again, and is told, when the events begin.

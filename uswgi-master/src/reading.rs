@@ -50,6 +50,9 @@ pub enum Failed {
     Step(String),
 }
 
+/// Reads the configuration, at the start and again for every reload; it gets how often it was read before.
+pub type Load<'a> = &'a dyn Fn(u64) -> Result<Read, ConfigError>;
+
 /// What comes through the pipe: the settings, or why there are none.
 type Answer = Result<Read, Failed>;
 

@@ -19,6 +19,9 @@ use uswgi_proto::scoreboard::Scoreboard;
 /// How long a reload waits for a process to become ready.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// How much later than the worker's own grace the master acts on a harakiri.
+const BACKSTOP: Duration = Duration::from_secs(3);
+
 /// One configuration and its listeners, in the order of its sockets.
 #[derive(Clone)]
 pub struct Setup {
@@ -84,6 +87,13 @@ fn cheaper(d: &Dynamic, workers: u32) -> Option<Cheaper> {
         rss_soft: d.rss_soft,
         rss_hard: d.rss_hard,
     })
+}
+
+/// After which time beyond its deadline a request is the master's business; None without harakiri.
+pub(crate) fn harakiri_limit(i: &Instance) -> Option<Duration> {
+    let grace = Duration::from_secs(i.harakiri_grace.into());
+    let announced = if i.harakiri_signal == 0 { Duration::ZERO } else { grace };
+    (i.harakiri != 0).then(|| announced + grace + BACKSTOP)
 }
 
 /// Put back what a running instance cannot change, so that what it says of itself stays true; the names of

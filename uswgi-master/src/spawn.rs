@@ -3,43 +3,26 @@
 //! It must never choose when: the supervisor does.
 #![forbid(unsafe_code)]
 
+use crate::shell::variables;
 use crate::sockets::Listener;
 use crate::supervisor::Kind;
 use crate::sys::exec;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::Resource;
-use std::collections::BTreeMap;
-use std::ffi::{CString, OsString};
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use uswgi_conf::instance::Instance;
 use uswgi_proto::settings::{self, Role, SETTINGS_VERSION, WorkerSettings, env};
 use uswgi_proto::step::Step;
 
-/// Path of the launcher to use instead of the installed one; for tests.
-pub const LAUNCHER_OVERRIDE: &str = "USWGI_WORKER";
-
-/// Name of the launcher.
-pub(crate) const LAUNCHER: &str = "uswgi-worker";
-
-/// Variables that are about the master alone: a worker must not answer systemd for it.
-const MASTER_ONLY: [&str; 6] =
-    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDNAMES", LAUNCHER_OVERRIDE];
-
 /// A process that could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// There is no launcher.
-    #[error("cannot find {LAUNCHER} beside {beside} or on PATH; install it there")]
-    NoLauncher {
-        /// Directory of this program.
-        beside: PathBuf,
-    },
     /// The system refused.
     #[error("cannot start {program}: {source}")]
     Exec {
@@ -74,28 +57,6 @@ pub struct Inherited<'a> {
     pub program: &'a Path,
     /// stdout and stderr; None: ours.
     pub output: Option<BorrowedFd<'a>>,
-}
-
-/// Whether it is a program.
-pub(crate) fn usable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-}
-
-/// Where a launcher may be: in this directory, or on PATH.
-pub(crate) fn candidates(beside: &Path) -> Vec<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs = std::iter::once(beside.to_path_buf()).chain(std::env::split_paths(&path));
-    dirs.map(|dir| dir.join(LAUNCHER)).collect()
-}
-
-/// The launcher: named by the environment, beside this program, or on PATH.
-pub fn launcher() -> Result<PathBuf, SpawnError> {
-    if let Some(path) = std::env::var_os(LAUNCHER_OVERRIDE).filter(|p| !p.is_empty()) {
-        return Ok(path.into());
-    }
-    let beside =
-        std::env::current_exe().ok().and_then(|p| p.parent().map(Path::to_path_buf)).unwrap_or_default();
-    candidates(&beside).into_iter().find(|p| usable(p)).ok_or(SpawnError::NoLauncher { beside })
 }
 
 /// The settings document of a process.
@@ -184,21 +145,6 @@ fn steps_for(i: &Instance, kind: Kind, generation: u64) -> settings::Steps {
         worker: all(&[&p.post_fork, &p.accepting]),
         first_worker: p.accepting_first.clone(),
     }
-}
-
-/// Our environment with `env` and `unenv` applied: that of the application.
-pub(crate) fn variables(i: &Instance) -> BTreeMap<OsString, OsString> {
-    let mut all: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-    for name in MASTER_ONLY {
-        all.remove(OsString::from(name).as_os_str());
-    }
-    for (name, value) in &i.env {
-        match value {
-            Some(value) => all.insert(name.into(), value.into()),
-            None => all.remove(OsString::from(name).as_os_str()),
-        };
-    }
-    all
 }
 
 /// The environment of a worker: that of the application, and the contract.

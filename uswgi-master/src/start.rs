@@ -7,6 +7,7 @@ use crate::board::Board;
 use crate::events::Events;
 use crate::fifo::{Fifo, FifoError};
 use crate::jail::{self, JailError, Names};
+use crate::launcher::{self, NoLauncher};
 use crate::log::LogError;
 use crate::logs::{Files, Logs};
 use crate::notify;
@@ -14,7 +15,6 @@ use crate::pidfile::{Pidfile, PidfileError};
 use crate::privs::{self, PrivsError};
 use crate::shared::Memory;
 use crate::sockets::{self, Listener, SocketError, When};
-use crate::spawn::{self, SpawnError};
 use crate::stats::{self, StatsError};
 use crate::steer;
 use crate::steps::{self, By};
@@ -69,7 +69,7 @@ pub enum StartError {
     Shared(#[from] uswgi_shared::SharedError),
     /// No launcher.
     #[error(transparent)]
-    Spawn(#[from] SpawnError),
+    Launcher(#[from] NoLauncher),
     /// A limit.
     #[error("{0}")]
     Limit(String),
@@ -161,7 +161,7 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
     if let Some(owner) = &instance.chown_socket {
         privs::owner("chown-socket", owner)?;
     }
-    let mut program = spawn::launcher()?;
+    let mut program = launcher::find()?;
     if let Some(jail) = &jail {
         jail::check(jail, instance.measures_memory(), &program)?;
     }

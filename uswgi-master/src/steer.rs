@@ -2,11 +2,10 @@
 //! there). A client delays nothing: nothing here waits, a request is bounded, and so are the number of
 //! clients and their time.
 //!
-//! It must never act: requests go to `orders`.
+//! It must never act: `master/handle_steer` carries requests out.
 #![forbid(unsafe_code)]
 
 use crate::events::{Events, Woken};
-use crate::master::Master;
 use crate::{log, sys};
 use nix::fcntl::OFlag;
 use nix::libc;
@@ -30,7 +29,7 @@ const CLIENTS: usize = 16;
 /// How long a client may take to say something, to wait for its answer, and to take it.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Token of the listener; clients follow.
-const LISTENER: u64 = 0;
+pub(crate) const LISTENER: u64 = 0;
 
 enum State {
     Reading(Vec<u8>),
@@ -103,7 +102,8 @@ impl Server {
         }
     }
 
-    fn accept(&mut self, events: &Events) {
+    /// Take a client that waits.
+    pub(crate) fn accept(&mut self, events: &Events) {
         let Some(listener) = &self.listener else { return };
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let pause = match sys::accept(listener.as_fd(), flags.bits()) {
@@ -133,7 +133,7 @@ impl Server {
     }
 
     /// What a client has said, once it has said everything; its state is then to wait.
-    fn hear(&mut self, token: u64, events: &Events) -> Option<Vec<u8>> {
+    pub(crate) fn hear(&mut self, token: u64, events: &Events) -> Option<Vec<u8>> {
         let client = self.clients.get_mut(&token)?;
         let State::Reading(said) = &mut client.state else { return None };
         let mut piece = [0; 8192];
@@ -181,7 +181,8 @@ impl Server {
         self.go_on(token);
     }
 
-    fn go_on(&mut self, token: u64) {
+    /// Send what is left of an answer.
+    pub(crate) fn go_on(&mut self, token: u64) {
         let Some(client) = self.clients.get_mut(&token) else { return };
         let State::Writing { text, sent } = &mut client.state else { return };
         while *sent < text.len() {
@@ -237,7 +238,8 @@ fn bind() -> io::Result<(OwnedFd, OwnedFd)> {
     Err(last)
 }
 
-fn understood(said: &[u8]) -> Result<Envelope, String> {
+/// The request in what a client has said.
+pub(crate) fn understood(said: &[u8]) -> Result<Envelope, String> {
     if said.len() > MAX_REQUEST {
         return Err(format!("the request is longer than {MAX_REQUEST} bytes"));
     }
@@ -250,21 +252,6 @@ fn understood(said: &[u8]) -> Result<Envelope, String> {
         ));
     }
     serde_json::from_slice(said).map_err(|e| format!("this request is not understood: {e}"))
-}
-
-impl Master<'_> {
-    /// Something for the steering socket.
-    pub(crate) fn serve_steer(&mut self, token: u64) {
-        if token == LISTENER {
-            return self.steer.accept(&self.events);
-        }
-        let Some(said) = self.steer.hear(token, &self.events) else { return self.steer.go_on(token) };
-        let answer = match understood(&said) {
-            Ok(envelope) => self.order(envelope.request),
-            Err(message) => Answer::Refused { message },
-        };
-        self.steer.answer(token, &answer, &self.events);
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! The master waits for each step, as nothing serves yet (or any more).
 #![forbid(unsafe_code)]
 
-use crate::{log, privs, sys, tasks};
+use crate::shell::shell;
+use crate::{log, privs, sys};
 use std::io;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -28,7 +29,7 @@ struct Master<'a>(&'a mut Instance, By);
 
 impl Runner for Master<'_> {
     fn exec(&mut self, command: &str) -> io::Result<ExitStatus> {
-        let mut command = tasks::shell(self.0, command);
+        let mut command = shell(self.0, command);
         if self.1 == By::Master {
             // Our own signals are blocked; the start must not be deaf.
             return program::run(&mut command, sys::stop_is_pending);

@@ -5,13 +5,14 @@
 use crate::clock::{self, Timer};
 use crate::events::{Events, Woken};
 use crate::lines::Outputs;
+use crate::shell::shell;
 use crate::supervisor::Ended;
 use crate::supervisor::cron::{CronOrder, Crons};
 use crate::supervisor::daemons::{DaemonId, Daemons, Heard, Order};
 use crate::supervisor::looks::{Looks, Matter};
 use crate::supervisor::touched::{TouchOrder, Touched};
 use crate::touch::Touch;
-use crate::{log, privs, spawn, sys, touched};
+use crate::{log, privs, sys, touched};
 use nix::unistd::Pid;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
@@ -40,16 +41,6 @@ pub struct Tasks {
     guard: Option<Guard>,
     /// A daemon ended that ends the instance.
     stop_instance: bool,
-}
-
-/// `/bin/sh -c` in the directory and with the variables of the application.
-pub(crate) fn shell(i: &Instance, command: &str) -> Command {
-    let mut c = Command::new("/bin/sh");
-    c.arg("-c").arg(command).env_clear().envs(spawn::variables(i)).stdin(Stdio::null());
-    if let Some(dir) = &i.chdir {
-        c.current_dir(dir);
-    }
-    c
 }
 
 /// The living process that a pidfile names.

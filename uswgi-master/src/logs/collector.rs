@@ -4,6 +4,7 @@
 //! those that it had read, and its successor goes on where it stopped.
 #![forbid(unsafe_code)]
 
+use super::RefreshError;
 use super::chain::Rules;
 use super::file::LogFile;
 use super::output::{Frame, Output, Peer};
@@ -209,9 +210,9 @@ impl Collector {
     }
 
     /// Open all files again, or rotate them.
-    pub fn refresh(&self, rotate: bool) -> Result<(), String> {
+    pub fn refresh(&self, rotate: bool) -> Result<(), RefreshError> {
         let order = if rotate { Order::Rotate } else { Order::Reopen };
-        self.order(order, None).map_err(|e| format!("the log process cannot be told: {e}"))
+        self.order(order, None).map_err(RefreshError::Deaf)
     }
 
     /// A pipe for stdout and stderr of a child; returns the end that the child gets.

@@ -35,7 +35,6 @@ pub mod process;
 mod succession;
 
 use crate::log::{self, LogError};
-use crate::master::Master;
 use crate::privs::Target;
 use crate::supervisor::ChildId;
 use crate::sys;
@@ -43,12 +42,40 @@ use crate::touch::Touch;
 use collector::{Collector, OpenFile};
 use file::{FileSpec, LogFile};
 use output::Output;
+use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use uswgi_conf::instance::Instance;
-use uswgi_proto::control::ToWorker;
 use uswgi_proto::logs::sink;
 use uswgi_proto::scoreboard::Scoreboard;
+
+/// Why the logs were not opened again, or not rotated. Everybody logs as before.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// What is written to is nobody's to rename.
+    #[error("the log is no file of ours: there is nothing to {0}")]
+    NoFile(&'static str),
+    /// The path cannot be opened.
+    #[error("cannot open {path} again: {source}; logging into the old file")]
+    Reopen {
+        /// Which.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file cannot be renamed, or the next one not be opened.
+    #[error("cannot rotate {path}: {source}; logging into the old file")]
+    Rotate {
+        /// Which.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The log process does not hear.
+    #[error("the log process cannot be told: {0}")]
+    Deaf(nix::Error),
+}
 
 /// What the master holds of its logs.
 pub struct Logs {
@@ -248,88 +275,87 @@ impl Logs {
         let missing = self.collector.iter().chain(&self.leaving).any(Collector::is_missing);
         touches || missing || self.pending || self.file.as_ref().is_some_and(LogFile::is_limited)
     }
-}
 
-impl Master<'_> {
-    /// Open the log file again: something has moved the old one away. What was done, or why nothing was.
-    pub fn reopen_logs(&mut self) -> Result<String, String> {
-        if let Some(collector) = &self.logs.collector {
+    /// Open the log file again: something has moved the old one away. Says what was done; the others are to be given
+    /// [`Logs::shared_file`] then.
+    pub(crate) fn reopen(&mut self) -> Result<String, RefreshError> {
+        if let Some(collector) = &self.collector {
             return collector.refresh(false).map(|()| "the log files are opened again".into());
         }
-        let Some(file) = self.logs.file.as_mut().filter(|f| f.is_regular()) else {
-            return Err("the log is no file of ours: there is nothing to open again".into());
+        let Some(file) = self.file.as_mut().filter(|f| f.is_regular()) else {
+            return Err(RefreshError::NoFile("open again"));
         };
         let path = file.path().display().to_string();
-        file.reopen().map_err(|e| format!("cannot open {path} again: {e}; logging into the old file"))?;
-        self.spread();
-        Ok(format!("opened the log {path} again"))
+        match file.reopen() {
+            Ok(()) => Ok(format!("opened the log {path} again")),
+            Err(source) => Err(RefreshError::Reopen { path, source }),
+        }
     }
 
-    /// Move the log file away and begin a new one. What was done, or why nothing was.
-    pub fn rotate_logs(&mut self) -> Result<String, String> {
-        if let Some(collector) = &self.logs.collector {
+    /// Move the log file away and begin a new one, as [`Logs::reopen`].
+    pub(crate) fn rotate(&mut self) -> Result<String, RefreshError> {
+        if let Some(collector) = &self.collector {
             return collector.refresh(true).map(|()| "the log files are rotated".into());
         }
-        let Some(file) = self.logs.file.as_mut().filter(|f| f.is_regular()) else {
-            return Err("the log is no file of ours: there is nothing to rotate".into());
+        let Some(file) = self.file.as_mut().filter(|f| f.is_regular()) else {
+            return Err(RefreshError::NoFile("rotate"));
         };
         let path = file.path().display().to_string();
-        let rotated = file
-            .rotate(sys::realtime().0)
-            .map_err(|e| format!("cannot rotate {path}: {e}; logging into the old file"))?;
-        self.spread();
-        Ok(match rotated {
-            Some(backup) => format!("rotated the log {path} to {}", backup.display()),
-            None => format!("opened the log {path} again: it had been moved"),
-        })
-    }
-
-    /// A reload begins: `log-reopen`.
-    pub(crate) fn reopen_logs_for_reload(&mut self) {
-        if self.setup().is_some_and(|s| s.instance.log.reopen_on_reload) {
-            log::line(self.reopen_logs().unwrap_or_else(|e| e));
+        match file.rotate(sys::realtime().0) {
+            Ok(Some(backup)) => Ok(format!("rotated the log {path} to {}", backup.display())),
+            Ok(None) => Ok(format!("opened the log {path} again: it had been moved")),
+            Err(source) => Err(RefreshError::Rotate { path, source }),
         }
     }
 
-    /// Give the file that is open to everybody.
-    fn spread(&mut self) {
-        let Some(file) = &self.logs.file else { return };
-        if let Err(e) = log::redirect(file.file()) {
-            log::line(e);
-        }
-        let (since, coming) = (self.logs.since, self.logs.coming.as_ref().map(|c| c.since));
-        let children = self.supervisor.children().iter();
-        // Those before and after have logs of their own.
-        let children = children.filter(|(_, c)| c.generation >= since && Some(c.generation) != coming);
-        let failed = children.filter(|&(&child, _)| {
-            let sent = self.processes.send(child, &ToWorker::ReopenLogs, &[file.file().as_fd()]);
-            // One whose socket is full gets it later; one that has none has ended.
-            sent == Err(nix::Error::EAGAIN)
-        });
-        self.logs.pending = failed.count() > 0;
+    /// The file that everybody writes to, if it is one.
+    pub(crate) fn shared_file(&self) -> Option<&File> {
+        self.file.as_ref().map(LogFile::file)
     }
 
-    /// What needs a look every second.
-    pub(crate) fn look_at_logs(&mut self) {
-        if self.logs.pending {
-            self.spread();
+    /// Whether processes of this generation write to [`Logs::shared_file`]: those before and after have logs of their own.
+    pub(crate) fn serves(&self, generation: u64) -> bool {
+        generation >= self.since && self.coming.as_ref().is_none_or(|coming| coming.since != generation)
+    }
+
+    /// Whether a process could not be given the file yet.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending
+    }
+
+    /// A process could not be given the file yet; or everybody has it.
+    pub(crate) fn set_pending(&mut self, pending: bool) {
+        self.pending = pending;
+    }
+
+    /// A look at the touch files and at the size of the log: what has to be done about it.
+    pub(crate) fn due(&mut self) -> Due {
+        let reopen = self.touch_reopen.changed().is_some();
+        let rotate = self.touch_rotate.changed().is_some();
+        match self.file.as_ref().is_some_and(LogFile::is_too_large) {
+            true => Due::RotateLarge,
+            false if rotate => Due::Rotate,
+            false if reopen => Due::Reopen,
+            false => Due::Nothing,
         }
-        self.logs.revive(self.board.scoreboard());
-        let reopen = self.logs.touch_reopen.changed().is_some();
-        let rotate = self.logs.touch_rotate.changed().is_some();
-        let large = self.logs.file.as_ref().is_some_and(LogFile::is_too_large);
-        let done = match (rotate || large, reopen) {
-            (true, _) => self.rotate_logs(),
-            (false, true) => self.reopen_logs(),
-            (false, false) => return,
-        };
-        if large
-            && done.is_err()
-            && let Some(file) = &mut self.logs.file
-        {
-            // Not once a second for ever.
+    }
+
+    /// The log cannot be rotated: not once a second for ever.
+    pub(crate) fn give_up_rotating(&mut self) {
+        if let Some(file) = &mut self.file {
             file.give_up();
         }
-        log::line(done.unwrap_or_else(|e| e));
     }
+}
+
+/// What a look at the logs asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    Nothing,
+    /// The touch file says so.
+    Reopen,
+    /// The touch file says so.
+    Rotate,
+    /// It has reached its size.
+    RotateLarge,
 }

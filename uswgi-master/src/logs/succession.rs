@@ -118,7 +118,7 @@ impl Logs {
     }
 
     /// Start again what has died.
-    pub(super) fn revive(&mut self, board: &Scoreboard) {
+    pub(crate) fn revive(&mut self, board: &Scoreboard) {
         self.collectors().for_each(|c| c.revive(board));
     }
 }

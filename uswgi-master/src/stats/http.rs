@@ -4,13 +4,13 @@
 /// Largest head of a request.
 const LARGEST: usize = 8 * 1024;
 
-pub(super) const JSON: &str = "application/json";
-pub(super) const TEXT: &str = "text/plain; charset=utf-8";
-pub(super) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Page {
+pub(crate) enum Page {
     /// The JSON text: every path that is none of the others, as uWSGI looks at none.
     Stats,
     Metrics,
@@ -20,7 +20,7 @@ pub(super) enum Page {
 
 /// What the bytes of a client say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     /// The head is not whole.
     More,
     Page {
@@ -32,7 +32,7 @@ pub(super) enum Asked {
     Bad(u16),
 }
 
-pub(super) fn asked(bytes: &[u8]) -> Asked {
+pub(crate) fn asked(bytes: &[u8]) -> Asked {
     let whole = bytes.windows(4).any(|w| w == b"\r\n\r\n") || bytes.windows(2).any(|w| w == b"\n\n");
     if !whole {
         return if bytes.len() > LARGEST { Asked::Bad(431) } else { Asked::More };
@@ -75,7 +75,7 @@ fn reason(status: u16) -> &'static str {
 }
 
 /// Head and body of an answer.
-pub(super) fn answer(status: u16, kind: &str, body: &str, head_only: bool) -> Vec<u8> {
+pub(crate) fn answer(status: u16, kind: &str, body: &str, head_only: bool) -> Vec<u8> {
     let (reason, length) = (reason(status), body.len());
     let mut text = format!(
         "HTTP/1.0 {status} {reason}\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
@@ -87,7 +87,7 @@ pub(super) fn answer(status: u16, kind: &str, body: &str, head_only: bool) -> Ve
 }
 
 /// The answer to a request that is none.
-pub(super) fn refusal(status: u16) -> Vec<u8> {
+pub(crate) fn refusal(status: u16) -> Vec<u8> {
     answer(status, TEXT, &format!("{}\n", reason(status)), false)
 }
 

@@ -2,15 +2,13 @@
 //! socket does not take at once is written when it does, for a bounded time, to a bounded number of
 //! clients.
 //!
-//! * [`document`]: the texts.
 //! * `http`: requests and heads, for `stats-http`.
+//! * The texts are the master's (`master/handle_stats`).
 #![forbid(unsafe_code)]
 
-pub mod document;
-mod http;
+pub(crate) mod http;
 
 use crate::events::{Events, Woken};
-use crate::master::Master;
 use crate::sockets::{self, Listener, SocketError};
 use crate::{log, sys};
 use nix::libc;
@@ -27,7 +25,7 @@ const CLIENTS: usize = 32;
 /// Seconds that a client has.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Tokens below are listeners.
-const FIRST_CLIENT: u64 = 1 << 16;
+pub(crate) const FIRST_CLIENT: u64 = 1 << 16;
 
 /// A stats address that cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +96,16 @@ impl Server {
         &self.listeners
     }
 
+    /// Whether a client has to ask before it is answered.
+    pub(crate) fn speaks_http(&self) -> bool {
+        self.http
+    }
+
+    /// Whether this client has not asked for anything yet.
+    pub(crate) fn is_asking(&self, token: u64) -> bool {
+        self.clients.get(&token).is_some_and(|c| c.stage == Stage::Asking)
+    }
+
     /// Serve these from now on. Clients that are there keep what they get.
     pub fn serve(&mut self, listeners: &[Rc<Listener>], http: bool, events: &Events) {
         self.listeners.iter().for_each(|l| events.forget(l.fd.as_fd()));
@@ -136,7 +144,8 @@ impl Server {
         }
     }
 
-    fn accept(&mut self, listener: usize, events: &Events) -> Option<u64> {
+    /// Take a client of this listener; its token.
+    pub(crate) fn accept(&mut self, listener: usize, events: &Events) -> Option<u64> {
         let from = self.listeners.get(listener)?;
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let fd = match sys::accept(from.fd.as_fd(), flags.bits()) {
@@ -166,7 +175,7 @@ impl Server {
     }
 
     /// What a client of the HTTP server asks for, once that is known.
-    fn hear(&mut self, token: u64) -> http::Asked {
+    pub(crate) fn hear(&mut self, token: u64) -> http::Asked {
         let Some(client) = self.clients.get_mut(&token) else { return http::Asked::More };
         let mut buffer = [0; 4096];
         match so::recv(client.fd.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
@@ -181,7 +190,7 @@ impl Server {
     }
 
     /// Give a client its answer.
-    fn answer(&mut self, token: u64, text: Vec<u8>, events: &Events) {
+    pub(crate) fn answer(&mut self, token: u64, text: Vec<u8>, events: &Events) {
         let Some(client) = self.clients.get_mut(&token) else { return };
         client.text = text;
         client.stage = Stage::Writing;
@@ -195,7 +204,7 @@ impl Server {
 
     /// Write what the socket takes, then wait for the client to close: an earlier close could destroy
     /// what it has not read yet.
-    fn go_on(&mut self, token: u64, events: &Events) {
+    pub(crate) fn go_on(&mut self, token: u64, events: &Events) {
         let Some(client) = self.clients.get_mut(&token) else { return };
         let fd = client.fd.as_raw_fd();
         while client.stage == Stage::Writing {
@@ -225,46 +234,5 @@ impl Server {
                 self.clients.remove(&token);
             }
         }
-    }
-}
-
-impl Master<'_> {
-    /// Something for the stats server.
-    pub(crate) fn serve_stats(&mut self, token: u64) {
-        if token >= FIRST_CLIENT {
-            let asking = self.stats.clients.get(&token).is_some_and(|c| c.stage == Stage::Asking);
-            if !asking {
-                return self.stats.go_on(token, &self.events);
-            }
-            if let Some(answer) = self.answer_for(token) {
-                self.stats.answer(token, answer, &self.events);
-            }
-            return;
-        }
-        let Some(client) = self.stats.accept(token as usize, &self.events) else { return };
-        if !self.stats.http {
-            let text = document::stats(self).into_bytes();
-            self.stats.answer(client, text, &self.events);
-        }
-    }
-
-    /// Answer to what an HTTP client asks; None as long as that is not known.
-    fn answer_for(&mut self, token: u64) -> Option<Vec<u8>> {
-        let (page, head_only) = match self.stats.hear(token) {
-            http::Asked::More => return None,
-            http::Asked::Bad(status) => return Some(http::refusal(status)),
-            http::Asked::Page { page, head_only } => (page, head_only),
-        };
-        let (status, kind, body) = match page {
-            http::Page::Stats => (200, http::JSON, document::stats(self)),
-            http::Page::Metrics => (200, http::OPENMETRICS, document::metrics(self)),
-            // Who reads this is answered by the master itself: it lives.
-            http::Page::Health => (200, http::TEXT, "ok\n".into()),
-            http::Page::Ready => match document::readiness(self) {
-                Ok(told) => (200, http::TEXT, told + "\n"),
-                Err(reason) => (503, http::TEXT, reason + "\n"),
-            },
-        };
-        Some(http::answer(status, kind, &body, head_only))
     }
 }

@@ -1,9 +1,10 @@
-//! What somebody asked for through the steering socket or the FIFO, turned into events for the supervisor
+//! Carries out what somebody asks for through the steering socket or the FIFO: events for the supervisor,
 //! or done here. It must never decide about processes: the supervisor does.
 #![forbid(unsafe_code)]
 
+use super::Master;
 use crate::log;
-use crate::master::Master;
+use crate::steer::{LISTENER, understood};
 use crate::supervisor::{Event, Goal, Phase, Stage};
 use uswgi_proto::control::ReplaceReason;
 use uswgi_proto::steer::{Answer, Reload, Request, Setting};
@@ -16,14 +17,27 @@ fn refused(message: impl Into<String>) -> Answer {
     Answer::Refused { message: message.into() }
 }
 
-fn either(result: Result<String, String>) -> Answer {
+fn either<E: std::fmt::Display>(result: Result<String, E>) -> Answer {
     match result {
         Ok(message) => done(message),
-        Err(message) => refused(message),
+        Err(e) => refused(e.to_string()),
     }
 }
 
 impl Master<'_> {
+    /// Something for the steering socket.
+    pub(crate) fn serve_steer(&mut self, token: u64) {
+        if token == LISTENER {
+            return self.steer.accept(&self.events);
+        }
+        let Some(said) = self.steer.hear(token, &self.events) else { return self.steer.go_on(token) };
+        let answer = match understood(&said) {
+            Ok(envelope) => self.order(envelope.request),
+            Err(message) => Answer::Refused { message },
+        };
+        self.steer.answer(token, &answer, &self.events);
+    }
+
     /// Carry it out.
     pub(crate) fn order(&mut self, request: Request) -> Answer {
         let stopping = matches!(self.supervisor.phase(), Phase::Stopping { .. } | Phase::Over);

@@ -1,8 +1,8 @@
-//! Looks at the workers, for the supervisor and for who asks, and brings the supervisor what an operator asks for. It must never decide.
+//! The numbers of the workers, for the supervisor's decisions and for who asks. It must never decide.
 #![forbid(unsafe_code)]
 
+use super::Master;
 use crate::log;
-use crate::master::Master;
 use crate::supervisor::{ChildId, Event, Memory, Numbers, Stage};
 use std::collections::BTreeMap;
 

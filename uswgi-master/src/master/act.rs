@@ -1,8 +1,8 @@
 //! Actions to system calls. It must never decide: what goes wrong becomes an event.
 #![forbid(unsafe_code)]
 
+use super::Master;
 use crate::events::Woken;
-use crate::master::Master;
 use crate::pidfile::Pidfile;
 use crate::processes::control_pair;
 use crate::reading::{Failed, Read, Reading};
@@ -239,7 +239,7 @@ impl Master<'_> {
             self.touch.rename(&setup.instance, &self.events);
             self.logs.succeed(generation);
             self.logs.configure(&setup.instance);
-            self.harakiri_limit = crate::master::harakiri_limit(&setup.instance);
+            self.harakiri_limit = reload::harakiri_limit(&setup.instance);
             let pidfiles: Vec<PathBuf> = reload::pidfiles(&setup.instance).cloned().collect();
             self.rename_pidfiles(&pidfiles);
         }

@@ -2,7 +2,18 @@
 //!
 //! Single-threaded; it sleeps until something happens, and wakes by a timer only while a feature needs
 //! one (harakiri's backstop, touch files, dynamic workers, the service manager's watchdog).
+//!
+//! * `act`: actions of the supervisor to system calls.
+//! * `handle_steer`, `handle_fifo`: what an operator asks for; `handle_stats`: what monitoring asks for.
+//! * `handle_logs`: rotation and reopening; `numbers`: what decisions about workers need.
 #![forbid(unsafe_code)]
+
+mod act;
+mod handle_fifo;
+mod handle_logs;
+mod handle_stats;
+mod handle_steer;
+mod numbers;
 
 use crate::board::Board;
 use crate::callers::Callers;
@@ -12,7 +23,7 @@ use crate::log::{self, Launcher};
 use crate::logs::Logs;
 use crate::pidfile::Pidfile;
 use crate::processes::{Processes, Reaped};
-use crate::reading::{Read, Reading};
+use crate::reading::{Load, Read, Reading};
 use crate::reload::{self, Setup};
 use crate::shared::Memory;
 use crate::start::Started;
@@ -20,7 +31,7 @@ use crate::supervisor::{Event, Phase, Stage, Supervisor};
 use crate::tasks::Tasks;
 use crate::watch::{Follows, Watched};
 use crate::watchdog::Watchdog;
-use crate::{ConfigError, notify, stats, steer};
+use crate::{notify, stats, steer};
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -31,12 +42,6 @@ use uswgi_proto::signals::{self, MasterAction};
 
 /// How often the features that need a timer look.
 const COARSE: Duration = Duration::from_secs(1);
-/// How much later than the worker's own grace the master acts on a harakiri.
-const BACKSTOP: Duration = Duration::from_secs(3);
-
-/// Reads the configuration, at the start and again for every reload; it gets how often it was read before.
-pub type Load<'a> = &'a dyn Fn(u64) -> Result<Read, ConfigError>;
-
 /// A running instance.
 pub struct Master<'a> {
     pub(crate) load: Load<'a>,
@@ -76,13 +81,6 @@ pub struct Master<'a> {
     pub(crate) exit: Option<i32>,
 }
 
-/// After which time beyond its deadline a request is the master's business; None without harakiri.
-pub(crate) fn harakiri_limit(i: &Instance) -> Option<Duration> {
-    let grace = Duration::from_secs(i.harakiri_grace.into());
-    let announced = if i.harakiri_signal == 0 { Duration::ZERO } else { grace };
-    (i.harakiri != 0).then(|| announced + grace + BACKSTOP)
-}
-
 impl<'a> Master<'a> {
     /// A master that has started no process yet.
     pub fn new(read: Read, started: Started, launcher: Option<Launcher>, load: Load<'a>) -> Master<'a> {
@@ -105,7 +103,7 @@ impl<'a> Master<'a> {
             reads: 1,
             tasks: Tasks::new(&instance, now),
             step_env: started.step_env,
-            harakiri_limit: harakiri_limit(&instance),
+            harakiri_limit: reload::harakiri_limit(&instance),
             callers: Callers::default(),
             generations: BTreeMap::from([(
                 1,

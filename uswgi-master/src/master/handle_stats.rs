@@ -1,26 +1,67 @@
-//! The texts of the stats server: a snapshot of the own scoreboard, and what only the master knows.
+//! Answers of the stats server: a snapshot of the own scoreboard, and what only the master knows.
 //!
 //! It reads the scoreboard and the configuration, and must never change a decision.
 #![forbid(unsafe_code)]
 
-use crate::master::Master;
+use super::Master;
+use crate::stats::{FIRST_CLIENT, http};
 use uswgi_proto::scoreboard::Reader;
 use uswgi_proto::show::uwsgi::{App, Cache, Facts, document, text};
 use uswgi_proto::show::{self, Snapshot, metrics as openmetrics};
 
+impl Master<'_> {
+    /// Something for the stats server.
+    pub(crate) fn serve_stats(&mut self, token: u64) {
+        if token >= FIRST_CLIENT {
+            if !self.stats.is_asking(token) {
+                return self.stats.go_on(token, &self.events);
+            }
+            if let Some(answer) = self.answer_for(token) {
+                self.stats.answer(token, answer, &self.events);
+            }
+            return;
+        }
+        let Some(client) = self.stats.accept(token as usize, &self.events) else { return };
+        if !self.stats.speaks_http() {
+            let text = stats(self).into_bytes();
+            self.stats.answer(client, text, &self.events);
+        }
+    }
+
+    /// Answer to what an HTTP client asks; None as long as that is not known.
+    fn answer_for(&mut self, token: u64) -> Option<Vec<u8>> {
+        let (page, head_only) = match self.stats.hear(token) {
+            http::Asked::More => return None,
+            http::Asked::Bad(status) => return Some(http::refusal(status)),
+            http::Asked::Page { page, head_only } => (page, head_only),
+        };
+        let (status, kind, body) = match page {
+            http::Page::Stats => (200, http::JSON, stats(self)),
+            http::Page::Metrics => (200, http::OPENMETRICS, metrics(self)),
+            // Who reads this is answered by the master itself: it lives.
+            http::Page::Health => (200, http::TEXT, "ok\n".into()),
+            http::Page::Ready => match readiness(self) {
+                Ok(told) => (200, http::TEXT, told + "\n"),
+                Err(reason) => (503, http::TEXT, reason + "\n"),
+            },
+        };
+        Some(http::answer(status, kind, &body, head_only))
+    }
+}
+
 /// The JSON text.
-pub fn stats(master: &Master<'_>) -> String {
+fn stats(master: &Master<'_>) -> String {
     let minified = master.setup().is_some_and(|s| s.instance.stats_minified);
     snapshot(master).map_or(String::new(), |s| text(&document(&s, &facts(master)), minified))
 }
 
 /// The OpenMetrics text.
-pub fn metrics(master: &Master<'_>) -> String {
+fn metrics(master: &Master<'_>) -> String {
     snapshot(master).map_or(String::new(), |s| openmetrics::openmetrics(&s, &facts(master)))
 }
 
 /// Whether the instance takes requests, and what is to be known then; otherwise why not.
-pub fn readiness(master: &Master<'_>) -> Result<String, String> {
+fn readiness(master: &Master<'_>) -> Result<String, String> {
     let reader = reader(master).ok_or("the scoreboard cannot be read")?;
     let s = Snapshot::read(std::process::id() as i32, &reader);
     show::readiness(&s)?;
