@@ -4,10 +4,13 @@
 //! groups stay text, because they are looked up in the system that runs the instance, at start.
 
 use crate::logs::Logs;
+use crate::tasks::Tasks;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use uswgi_proto::files::StaticRules;
-use uswgi_proto::settings::{App, LogAlways, Protocol, StaticMap};
+use uswgi_proto::settings::{
+    Application, Autoreload, Harakiri, Headers, Protocol, Recycling, RequestLimits, RequestLog,
+    StaticServing, Timeouts,
+};
 use uswgi_proto::shared::SharedSpec;
 
 /// Where a value came from, for messages.
@@ -138,13 +141,13 @@ impl Default for Busyness {
 }
 
 /// When there are fewer workers than `workers`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dynamic {
     /// Fewest workers; 0: always all.
     pub cheaper: u32,
-    /// Workers at the start; 0: the fewest.
+    /// Workers at the start; with `cheaper` at least the fewest.
     pub initial: u32,
-    /// Workers that come at a time.
+    /// Workers that come at a time, at least 1.
     pub step: u32,
     /// Cycles of the spare algorithm, connections of the backlog algorithm, seconds of a cycle of busyness.
     pub overload: u32,
@@ -162,6 +165,25 @@ pub struct Dynamic {
     pub idle: u32,
     /// End the instance then.
     pub die_on_idle: bool,
+}
+
+/// All workers stay; the numbers beside it are uWSGI's.
+impl Default for Dynamic {
+    fn default() -> Self {
+        Dynamic {
+            cheaper: 0,
+            initial: 0,
+            step: 1,
+            overload: 3,
+            algorithm: CheaperAlgorithm::default(),
+            busyness: Busyness::default(),
+            rss_soft: 0,
+            rss_hard: 0,
+            cheap: false,
+            idle: 0,
+            die_on_idle: false,
+        }
+    }
 }
 
 /// One instance.
@@ -186,32 +208,16 @@ pub struct Instance {
     /// umask, if it was given.
     pub umask: Option<u32>,
 
-    /// Directory to change to (after the sockets' and pidfile's own paths were made absolute).
-    pub chdir: Option<PathBuf>,
-    /// Second change of directory, after the app was loaded.
-    pub chdir2: Option<PathBuf>,
+    /// What the workers load (directories count after the sockets' and pidfile's own paths were made absolute).
+    pub app: Application,
+    /// When they look at its source.
+    pub autoreload: Autoreload,
     /// Virtual environment or prefix whose interpreter runs the app.
     pub home: Option<PathBuf>,
     /// Variables to set (Some) or remove (None), in order.
     pub env: Vec<(String, Option<String>)>,
-    /// Entries of sys.path (patterns already expanded).
-    pub pythonpath: Vec<String>,
-    /// Applications.
-    pub apps: Vec<App>,
-    /// Name of the callable where a source names none.
-    pub callable: String,
-    /// Modules imported before the application.
-    pub imports: Vec<String>,
-    /// Arguments for sys.argv.
-    pub pyargv: Vec<String>,
-    /// Fail the start when the app does not load.
-    pub need_app: bool,
     /// Load the app in every worker instead of once in the template.
     pub lazy_apps: bool,
-    /// Choose the app by mount prefix.
-    pub manage_script_name: bool,
-    /// What no application owns goes to the default one: the one that is mounted nowhere, or the first.
-    pub default_app: bool,
 
     /// Workers wanted.
     pub workers: u32,
@@ -225,12 +231,10 @@ pub struct Instance {
     pub mercy: u32,
     /// Surplus processes allowed during replacement; None: max(1, 25 % of workers).
     pub max_surplus: Option<u32>,
-    /// Requests after which a worker is replaced; 0: never.
-    pub max_requests: u64,
+    /// When a worker is replaced after its own limits.
+    pub recycling: Recycling,
     /// Most that is added to `max_requests` at random, per worker.
     pub max_requests_delta: u64,
-    /// Seconds a worker lives at least before a limit replaces it.
-    pub min_worker_lifetime: u32,
     /// Seconds after which a worker is replaced; 0: never.
     pub max_worker_lifetime: u32,
     /// Added for each worker number to `max_worker_lifetime`.
@@ -241,45 +245,21 @@ pub struct Instance {
     pub limit_nproc: u64,
     /// Descriptors; 0: as inherited.
     pub max_fd: u64,
-    /// Bytes; 0: never.
-    pub reload_on_rss: u64,
-    /// Bytes; 0: never.
-    pub reload_on_as: u64,
     /// Bytes of resident memory at which the master kills a worker; 0: never.
     pub evil_reload_on_rss: u64,
     /// Bytes of address space at which the master kills a worker; 0: never.
     pub evil_reload_on_as: u64,
-    /// Seconds a request may run; 0: for ever.
-    pub harakiri: u32,
-    /// Seconds between the interruption and the worker's replacement.
-    pub harakiri_grace: u32,
-    /// Signal that announces a harakiri to the application; 0: none.
-    pub harakiri_signal: i32,
-    /// Seconds between looks at the source of loaded modules; 0: none.
-    pub autoreload: u32,
-    /// Modules that are not looked at.
-    pub autoreload_ignore: Vec<String>,
+    /// How long a request may run.
+    pub harakiri: Harakiri,
 
-    /// Largest request head.
-    pub buffer_size: u32,
-    /// Most request variables.
-    pub max_vars: u32,
-    /// Largest body; 0: no limit.
-    pub limit_post: u64,
-    /// Bodies above go to disk; 0: they are streamed.
-    pub post_buffering: u64,
-    /// Seconds without progress.
-    pub socket_timeout: u32,
-    /// The same for HTTP clients (`http-timeout`).
-    pub http_timeout: u32,
-    /// Seconds an idle persistent connection is kept.
-    pub keepalive_timeout: u32,
-    /// Served without Python.
-    pub static_maps: Vec<StaticMap>,
-    /// How they are served.
-    pub static_rules: StaticRules,
-    /// `Name: value`.
-    pub add_headers: Vec<String>,
+    /// What a request may be made of.
+    pub limits: RequestLimits,
+    /// How long a client is waited for.
+    pub timeouts: Timeouts,
+    /// What is served without Python.
+    pub static_files: StaticServing,
+    /// What is believed of a request, and added to an answer.
+    pub headers: Headers,
 
     /// The master's pid before privileges are dropped.
     pub pidfile: Option<PathBuf>,
@@ -316,28 +296,14 @@ pub struct Instance {
     /// The stats leave the threads out (`stats-no-cores`).
     pub stats_no_cores: bool,
 
-    /// Write no line for each request.
-    pub disable_logging: bool,
-    /// Exceptions to `disable_logging`.
-    pub log_always: LogAlways,
-    /// See `WorkerSettings`.
-    pub forwarded_allow: String,
-    /// See `WorkerSettings`.
-    pub log_x_forwarded_for: bool,
-    /// See `WorkerSettings`.
-    pub log_micros: bool,
-    /// See `WorkerSettings`.
-    pub memory_report: bool,
-    /// See `WorkerSettings`.
-    pub log_format: Option<String>,
+    /// Lines of requests.
+    pub request_log: RequestLog,
     /// Where log lines go and what they look like.
     pub log: Logs,
     /// Prefix of every process title.
     pub procname_prefix: String,
-    /// Give processes descriptive titles.
-    pub auto_procname: bool,
     /// Programs beside the instance, and steps at points of its life.
-    pub tasks: crate::tasks::Tasks,
+    pub tasks: Tasks,
     /// User and group to become before anything else (`immediate-uid`, `immediate-gid`).
     pub immediate: (Option<String>, Option<String>),
     /// No program that the instance starts may gain privileges (`no-new-privs`).
@@ -352,17 +318,86 @@ pub struct Instance {
     pub options: Vec<(String, Option<String>)>,
 }
 
+/// What is in force where a configuration says nothing: no socket and no application.
+impl Default for Instance {
+    fn default() -> Self {
+        Instance {
+            sockets: Vec::new(),
+            listen: 100,
+            defer_accept: true,
+            chmod_socket: None,
+            chown_socket: None,
+            uid: None,
+            gid: None,
+            add_gid: Vec::new(),
+            umask: None,
+            app: Application::default(),
+            autoreload: Autoreload::default(),
+            home: None,
+            env: Vec::new(),
+            lazy_apps: false,
+            workers: 1,
+            dynamic: Dynamic::default(),
+            cpu_affinity: 0,
+            threads: 1,
+            mercy: 60,
+            max_surplus: None,
+            recycling: Recycling::default(),
+            max_requests_delta: 0,
+            max_worker_lifetime: 0,
+            max_worker_lifetime_delta: 0,
+            limit_as: 0,
+            limit_nproc: 0,
+            max_fd: 0,
+            evil_reload_on_rss: 0,
+            evil_reload_on_as: 0,
+            harakiri: Harakiri::default(),
+            limits: RequestLimits::default(),
+            timeouts: Timeouts::default(),
+            static_files: StaticServing::default(),
+            headers: Headers::default(),
+            pidfile: None,
+            pidfile2: None,
+            safe_pidfile: None,
+            safe_pidfile2: None,
+            vacuum: false,
+            daemonize: None,
+            daemonize2: None,
+            logto: None,
+            logto2: None,
+            on_term: OnTerm::Stop,
+            touch_reload: Vec::new(),
+            touch_workers: Vec::new(),
+            master_fifo: Vec::new(),
+            stats: Vec::new(),
+            stats_http: false,
+            stats_minified: false,
+            stats_no_cores: false,
+            request_log: RequestLog::default(),
+            log: Logs::default(),
+            procname_prefix: String::new(),
+            tasks: Tasks::default(),
+            immediate: (None, None),
+            no_new_privs: false,
+            chroot: None,
+            files: Vec::new(),
+            shared: SharedSpec::default(),
+            options: Vec::new(),
+        }
+    }
+}
+
 impl Instance {
     /// The option for which /proc has to be there, if one is set.
     pub fn measures_memory(&self) -> Option<&'static str> {
         let set = [
-            ("reload-on-rss", self.reload_on_rss != 0),
-            ("reload-on-as", self.reload_on_as != 0),
+            ("reload-on-rss", self.recycling.reload_on_rss != 0),
+            ("reload-on-as", self.recycling.reload_on_as != 0),
             ("evil-reload-on-rss", self.evil_reload_on_rss != 0),
             ("evil-reload-on-as", self.evil_reload_on_as != 0),
             ("cheaper-rss-limit-soft", self.dynamic.rss_soft != 0),
             ("cheaper-rss-limit-hard", self.dynamic.rss_hard != 0),
-            ("memory-report", self.memory_report),
+            ("memory-report", self.request_log.memory),
         ];
         set.into_iter().find(|(_, on)| *on).map(|(name, _)| name)
     }

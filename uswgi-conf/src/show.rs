@@ -50,8 +50,8 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
     some("gid", i.gid.clone());
     i.add_gid.iter().for_each(|g| some("add-gid", Some(g.clone())));
     some("umask", mode(i.umask));
-    some("chdir", path(&i.chdir));
-    some("chdir2", path(&i.chdir2));
+    some("chdir", path(&i.app.chdir));
+    some("chdir2", path(&i.app.chdir2));
     some("home", path(&i.home));
     for (name, value) in &i.env {
         match value {
@@ -59,36 +59,36 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
             None => some("unenv", Some(name.clone())),
         }
     }
-    i.pythonpath.iter().for_each(|p| some("pythonpath", Some(p.clone())));
-    for app in &i.apps {
+    i.app.pythonpath.iter().for_each(|p| some("pythonpath", Some(p.clone())));
+    for app in &i.app.apps {
         match (&app.source, app.mountpoint.as_str()) {
             (AppSource::Module(m), "") => some("module", Some(m.clone())),
             (AppSource::File(f), "") => some("wsgi-file", Some(f.clone())),
             (AppSource::Module(s) | AppSource::File(s), point) => some("mount", Some(format!("{point}={s}"))),
         }
     }
-    some("callable", Some(i.callable.clone()));
-    i.imports.iter().for_each(|m| some("import", Some(m.clone())));
-    some("pyargv", (!i.pyargv.is_empty()).then(|| i.pyargv.join(" ")));
-    some("need-app", Some(i.need_app.to_string()));
+    some("callable", Some(i.app.callable.clone()));
+    i.app.imports.iter().for_each(|m| some("import", Some(m.clone())));
+    some("pyargv", (!i.app.pyargv.is_empty()).then(|| i.app.pyargv.join(" ")));
+    some("need-app", Some(i.app.need_app.to_string()));
     some("lazy-apps", Some(i.lazy_apps.to_string()));
-    some("manage-script-name", Some(i.manage_script_name.to_string()));
+    some("manage-script-name", Some(i.app.manage_script_name.to_string()));
     some("no-defer-accept", (!i.defer_accept).then(|| "true".into()));
-    some("no-default-app", (!i.default_app).then(|| "true".into()));
+    some("no-default-app", (!i.app.default_app).then(|| "true".into()));
     some("processes", Some(i.workers.to_string()));
     some("threads", Some(i.threads.to_string()));
     some("worker-reload-mercy", Some(i.mercy.to_string()));
     some("max-surplus", i.max_surplus.map(|n| n.to_string()));
-    some("max-requests", Some(i.max_requests.to_string()));
+    some("max-requests", Some(i.recycling.max_requests.to_string()));
     some("max-requests-delta", Some(i.max_requests_delta.to_string()));
-    some("min-worker-lifetime", Some(i.min_worker_lifetime.to_string()));
+    some("min-worker-lifetime", Some(i.recycling.min_worker_lifetime.to_string()));
     some("max-worker-lifetime", Some(i.max_worker_lifetime.to_string()));
     some("max-worker-lifetime-delta", Some(i.max_worker_lifetime_delta.to_string()));
     some("limit-as", Some(mib(i.limit_as)));
     some("limit-nproc", Some(i.limit_nproc.to_string()));
     some("max-fd", Some(i.max_fd.to_string()));
-    some("reload-on-rss", Some(mib(i.reload_on_rss)));
-    some("reload-on-as", Some(mib(i.reload_on_as)));
+    some("reload-on-rss", Some(mib(i.recycling.reload_on_rss)));
+    some("reload-on-as", Some(mib(i.recycling.reload_on_as)));
     let over_0 = |n: u64, text: String| (n > 0).then_some(text);
     some("evil-reload-on-rss", over_0(i.evil_reload_on_rss, mib(i.evil_reload_on_rss)));
     some("evil-reload-on-as", over_0(i.evil_reload_on_as, mib(i.evil_reload_on_as)));
@@ -110,23 +110,23 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
     some("cheap", d.cheap.then(|| "true".into()));
     some("idle", over_0(d.idle.into(), d.idle.to_string()));
     some("die-on-idle", d.die_on_idle.then(|| "true".into()));
-    some("harakiri", Some(i.harakiri.to_string()));
-    some("harakiri-graceful-timeout", Some(i.harakiri_grace.to_string()));
-    some("harakiri-graceful-signal", (i.harakiri_signal != 0).then(|| i.harakiri_signal.to_string()));
-    some("py-autoreload", (i.autoreload != 0).then(|| i.autoreload.to_string()));
-    i.autoreload_ignore.iter().for_each(|m| some("py-auto-reload-ignore", Some(m.clone())));
-    some("buffer-size", Some(i.buffer_size.to_string()));
-    some("max-vars", Some((i.max_vars / 2).to_string()));
-    some("limit-post", Some(i.limit_post.to_string()));
-    some("post-buffering", Some(i.post_buffering.to_string()));
-    some("socket-timeout", Some(i.socket_timeout.to_string()));
-    some("http-timeout", Some(i.http_timeout.to_string()));
-    some("http-keepalive", Some(i.keepalive_timeout.to_string()));
-    for m in &i.static_maps {
+    some("harakiri", Some(i.harakiri.seconds.to_string()));
+    some("harakiri-graceful-timeout", Some(i.harakiri.grace.to_string()));
+    some("harakiri-graceful-signal", (i.harakiri.signal != 0).then(|| i.harakiri.signal.to_string()));
+    some("py-autoreload", (i.autoreload.seconds != 0).then(|| i.autoreload.seconds.to_string()));
+    i.autoreload.ignore.iter().for_each(|m| some("py-auto-reload-ignore", Some(m.clone())));
+    some("buffer-size", Some(i.limits.buffer_size.to_string()));
+    some("max-vars", Some((i.limits.max_vars / 2).to_string()));
+    some("limit-post", Some(i.limits.limit_post.to_string()));
+    some("post-buffering", Some(i.limits.post_buffering.to_string()));
+    some("socket-timeout", Some(i.timeouts.socket.to_string()));
+    some("http-timeout", Some(i.timeouts.http.to_string()));
+    some("http-keepalive", Some(i.timeouts.keepalive.to_string()));
+    for m in &i.static_files.maps {
         let name = if m.keep_prefix { "static-map2" } else { "static-map" };
         some(name, Some(format!("{}={}", m.prefix, m.target)));
     }
-    let rules = &i.static_rules;
+    let rules = &i.static_files.rules;
     for (name, list) in [
         ("static-index", &rules.index),
         ("static-skip-ext", &rules.skip_suffixes),
@@ -141,8 +141,8 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
     rules.expires.iter().for_each(|e| some(e.option(), Some(e.written())));
     some("static-gzip-all", rules.gzip_all.then(|| "true".into()));
     some("honour-range", (!rules.ranges).then(|| "false".into()));
-    some("forwarded-allow-ips", Some(i.forwarded_allow.clone()));
-    i.add_headers.iter().for_each(|h| some("add-header", Some(h.clone())));
+    some("forwarded-allow-ips", Some(i.headers.trusted.clone()));
+    i.headers.add.iter().for_each(|h| some("add-header", Some(h.clone())));
     some("pidfile", path(&i.pidfile));
     some("pidfile2", path(&i.pidfile2));
     some("safe-pidfile", path(&i.safe_pidfile));
@@ -171,11 +171,11 @@ fn values(i: &Instance) -> Vec<(&'static str, String)> {
     some("stats-http", Some(i.stats_http.to_string()));
     some("stats-minified", Some(i.stats_minified.to_string()));
     some("stats-no-cores", Some(i.stats_no_cores.to_string()));
-    some("disable-logging", Some(i.disable_logging.to_string()));
-    some("log-x-forwarded-for", Some(i.log_x_forwarded_for.to_string()));
-    some("log-micros", Some(i.log_micros.to_string()));
-    some("memory-report", Some(i.memory_report.to_string()));
-    some("log-format", i.log_format.clone());
+    some("disable-logging", Some(i.request_log.disabled.to_string()));
+    some("log-x-forwarded-for", Some(i.request_log.x_forwarded_for.to_string()));
+    some("log-micros", Some(i.request_log.micros.to_string()));
+    some("memory-report", Some(i.request_log.memory.to_string()));
+    some("log-format", i.request_log.format.clone());
     some("locks", (i.shared.locks > 0).then(|| i.shared.locks.to_string()));
     i.shared.caches.iter().for_each(|c| some("cache2", Some(crate::resolve::caches::said(c))));
     some("procname-prefix", (!i.procname_prefix.is_empty()).then(|| i.procname_prefix.clone()));

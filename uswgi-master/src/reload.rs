@@ -53,11 +53,11 @@ pub fn plan(i: &Instance) -> Plan {
         lazy: i.lazy_apps,
         mercy: seconds(i.mercy),
         surplus: i.max_surplus.unwrap_or(i.workers / 4).max(1),
-        max_requests: i.max_requests,
+        max_requests: i.recycling.max_requests,
         max_requests_delta: i.max_requests_delta,
         max_lifetime: (i.max_worker_lifetime != 0).then(|| seconds(i.max_worker_lifetime)),
         max_lifetime_delta: seconds(i.max_worker_lifetime_delta),
-        need_app: i.need_app,
+        need_app: i.app.need_app,
         term_reloads: i.on_term == OnTerm::Reload,
         load_timeout: LOAD_TIMEOUT,
         cheaper: cheaper(&i.dynamic, i.workers.max(1)),
@@ -91,9 +91,9 @@ fn cheaper(d: &Dynamic, workers: u32) -> Option<Cheaper> {
 
 /// After which time beyond its deadline a request is the master's business; None without harakiri.
 pub(crate) fn harakiri_limit(i: &Instance) -> Option<Duration> {
-    let grace = Duration::from_secs(i.harakiri_grace.into());
-    let announced = if i.harakiri_signal == 0 { Duration::ZERO } else { grace };
-    (i.harakiri != 0).then(|| announced + grace + BACKSTOP)
+    let grace = Duration::from_secs(i.harakiri.grace.into());
+    let announced = if i.harakiri.signal == 0 { Duration::ZERO } else { grace };
+    (i.harakiri.seconds != 0).then(|| announced + grace + BACKSTOP)
 }
 
 /// Put back what a running instance cannot change, so that what it says of itself stays true; the names of

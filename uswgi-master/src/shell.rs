@@ -30,7 +30,7 @@ pub(crate) fn variables(i: &Instance) -> BTreeMap<OsString, OsString> {
 pub(crate) fn shell(i: &Instance, command: &str) -> Command {
     let mut c = Command::new("/bin/sh");
     c.arg("-c").arg(command).env_clear().envs(variables(i)).stdin(Stdio::null());
-    if let Some(dir) = &i.chdir {
+    if let Some(dir) = &i.app.chdir {
         c.current_dir(dir);
     }
     c

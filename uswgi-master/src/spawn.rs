@@ -72,7 +72,6 @@ pub fn settings_for(
         Kind::Template => (Role::Template, 0, 0),
         Kind::Worker { slot, worker_id } => (Role::Worker, slot, worker_id),
     };
-    let path = |p: &Option<PathBuf>| p.as_ref().map(|p| p.to_string_lossy().into_owned());
     let listener =
         |s: &uswgi_conf::instance::Socket| settings::Listener { name: s.name.clone(), protocol: s.protocol };
     WorkerSettings {
@@ -85,46 +84,19 @@ pub fn settings_for(
         workers: i.workers,
         threads: i.threads,
         listeners: i.sockets.iter().map(listener).collect(),
-        chdir: path(&i.chdir),
-        chdir2: path(&i.chdir2),
-        pythonpath: i.pythonpath.clone(),
-        apps: i.apps.clone(),
-        callable: i.callable.clone(),
-        imports: i.imports.clone(),
-        pyargv: i.pyargv.clone(),
-        need_app,
-        manage_script_name: i.manage_script_name,
-        default_app: i.default_app,
-        buffer_size: i.buffer_size,
-        max_vars: i.max_vars,
-        limit_post: i.limit_post,
-        post_buffering: i.post_buffering,
-        socket_timeout: i.socket_timeout,
-        http_timeout: i.http_timeout,
-        keepalive_timeout: i.keepalive_timeout,
-        harakiri: i.harakiri,
-        harakiri_grace: i.harakiri_grace,
-        harakiri_signal: i.harakiri_signal,
-        autoreload: i.autoreload,
-        autoreload_ignore: i.autoreload_ignore.clone(),
-        max_requests,
-        min_worker_lifetime: i.min_worker_lifetime,
         cpu_affinity: i.cpu_affinity,
         limit_as: i.limit_as,
-        reload_on_rss: i.reload_on_rss,
-        reload_on_as: i.reload_on_as,
-        static_maps: i.static_maps.clone(),
-        static_rules: i.static_rules.clone(),
-        add_headers: i.add_headers.clone(),
-        disable_logging: i.disable_logging,
-        log_always: i.log_always,
-        forwarded_allow: i.forwarded_allow.clone(),
-        log_x_forwarded_for: i.log_x_forwarded_for,
-        log_micros: i.log_micros,
-        memory_report: i.memory_report,
-        log_format: i.log_format.clone(),
-        log_lines: i.log.lines.clone(),
         procname_prefix: i.procname_prefix.clone(),
+        app: settings::Application { need_app, ..i.app.clone() },
+        autoreload: i.autoreload.clone(),
+        limits: i.limits.clone(),
+        timeouts: i.timeouts.clone(),
+        harakiri: i.harakiri.clone(),
+        recycling: settings::Recycling { max_requests, ..i.recycling.clone() },
+        static_files: i.static_files.clone(),
+        headers: i.headers.clone(),
+        request_log: i.request_log.clone(),
+        log_lines: i.log.lines.clone(),
         steps: steps_for(i, kind, generation),
         options: i.options.clone(),
     }
@@ -216,4 +188,23 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
         limits: &limits,
     })
     .map_err(|source| SpawnError::Exec { program: program.into(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sockets::tests::instance;
+
+    /// A worker that runs alone (`uswgi-worker --serve`) behaves as one below a master: it cut slow clients after 4 s
+    /// where they have 30.
+    #[test]
+    fn a_worker_alone_has_the_defaults_of_one_below_a_master() {
+        let kind = Kind::Worker { slot: 0, worker_id: 1 };
+        let below = settings_for(&instance(), kind, 1, 0, true, false);
+        let alone = WorkerSettings::alone(Role::Worker);
+        let app = settings::Application { apps: below.app.apps.clone(), ..alone.app.clone() };
+        let (listeners, options) = (below.listeners.clone(), below.options.clone());
+        assert_eq!(below, WorkerSettings { app, listeners, options, ..alone });
+        assert_eq!((below.timeouts.socket, below.timeouts.http), (30, 30));
+    }
 }

@@ -66,7 +66,7 @@ impl Runner for Master<'_> {
 
 /// Paths of a step are relative to the directory of the application, which the master does not enter.
 fn placed(step: &Step, i: &Instance) -> Step {
-    let at = |path: &String| match &i.chdir {
+    let at = |path: &String| match &i.app.chdir {
         Some(dir) => dir.join(path).to_string_lossy().into_owned(),
         None => path.clone(),
     };
@@ -92,9 +92,9 @@ pub(crate) fn run(steps: &[Step], i: &mut Instance, by: By) -> Result<(), StepEr
 
 /// The same in the directory of the start: uWSGI changes to `chdir` after these phases.
 pub(crate) fn run_here(steps: &[Step], i: &mut Instance, by: By) -> Result<(), StepError> {
-    let chdir = i.chdir.take();
+    let chdir = i.app.chdir.take();
     let ran = run(steps, i, by);
-    i.chdir = chdir;
+    i.app.chdir = chdir;
     ran
 }
 

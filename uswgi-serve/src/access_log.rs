@@ -27,10 +27,10 @@ pub(crate) struct Facts {
 
 /// Whether a request gets a line.
 pub(crate) fn wanted(engine: &Engine, response: &Response, micros: u64) -> bool {
-    if !engine.settings.disable_logging {
+    if !engine.settings.request_log.disabled {
         return true;
     }
-    let always = &engine.settings.log_always;
+    let always = &engine.settings.request_log.always;
     let status = response.status();
     (always.client_errors && (400..500).contains(&status))
         || (always.server_errors && status >= 500)
@@ -45,7 +45,7 @@ pub(crate) fn wanted(engine: &Engine, response: &Response, micros: u64) -> bool 
 pub(crate) fn remote<'a>(exchange: &'a Exchange<'_>) -> &'a [u8] {
     let Exchange { engine, conn, request, .. } = exchange;
     let known = &request.known;
-    if engine.settings.log_x_forwarded_for
+    if engine.settings.request_log.x_forwarded_for
         && !known.forwarded.is_empty()
         && engine.trust.allows(conn.peer.ip())
     {
@@ -90,7 +90,7 @@ fn default_line(over: &Over<'_>, out: &mut Vec<u8>) {
         .board
         .as_ref()
         .map_or(facts.requests, |b| b.header().requests.fetch_add(1, Ordering::Relaxed) + 1);
-    if engine.settings.memory_report
+    if engine.settings.request_log.memory
         && let Some(slot) = engine.slot()
     {
         let (vsz, rss) = (slot.vsz.load(Ordering::Relaxed), slot.rss.load(Ordering::Relaxed));
@@ -114,7 +114,7 @@ fn default_line(over: &Over<'_>, out: &mut Vec<u8>) {
     escaped(known.method.of(buffer), 32, out);
     out.push(b' ');
     escaped(known.uri.of(buffer), 4096, out);
-    let (time, unit): (_, &[u8]) = match engine.settings.log_micros {
+    let (time, unit): (_, &[u8]) = match engine.settings.request_log.micros {
         true => (facts.micros, b" micros ("),
         false => (facts.micros / 1000, b" msecs ("),
     };

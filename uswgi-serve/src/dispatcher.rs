@@ -71,7 +71,7 @@ pub(crate) struct Dispatcher {
 /// An answer for requests of a lane.
 fn response_for(engine: &Arc<Engine>, lane: usize) -> Box<Response> {
     let mut lines = Vec::new();
-    for header in &engine.settings.add_headers {
+    for header in &engine.settings.headers.add {
         lines.extend_from_slice(header.as_bytes());
         lines.extend_from_slice(b"\r\n");
     }
@@ -90,7 +90,7 @@ fn prepare(response: &mut Response, exchange: &Exchange<'_>) {
     if conn.protocol == Protocol::Http {
         response.minor = request.head.minor;
         response.keep_alive = request.keep_alive
-            && engine.settings.keepalive_timeout > 0
+            && engine.settings.timeouts.keepalive > 0
             && engine.leaving() <= Leaving::HandOver;
     } else {
         let version = exchange.protocol();
@@ -128,9 +128,9 @@ impl Dispatcher {
         cell.notes.begin(self.request.content_length, self.requests);
         self.requests += 1;
         let mut response = self.response.take().unwrap_or_else(|| response_for(engine, self.lane));
-        response.claims = engine.settings.harakiri > 0;
+        response.claims = engine.settings.harakiri.seconds > 0;
         let exchange = Exchange { engine, lane: self.lane, conn, request: &mut self.request };
-        let deadline = match engine.settings.harakiri {
+        let deadline = match engine.settings.harakiri.seconds {
             0 => 0,
             seconds => {
                 let deadline = self.started + u64::from(seconds) * 1_000_000;

@@ -105,8 +105,8 @@ impl Engine {
         let ready = Arc::new(Epoll::new()?);
         let engine = Engine {
             lanes: (0..settings.threads.max(1)).map(|_| Lane::default()).collect(),
-            log_format: settings.log_format.as_deref().map(LogFormat::compile),
-            trust: Trust::parse(&settings.forwarded_allow).unwrap_or_default(),
+            log_format: settings.request_log.format.as_deref().map(LogFormat::compile),
+            trust: Trust::parse(&settings.headers.trusted).unwrap_or_default(),
             files: StaticFiles::new(&settings),
             settings,
             listeners,
@@ -163,7 +163,7 @@ impl Engine {
     /// or the epoll refuses it.
     pub fn park(&self, mut conn: Conn, now_us: u64) -> Option<Conn> {
         let seconds = if conn.served > 0 {
-            self.settings.keepalive_timeout
+            self.settings.timeouts.keepalive
         } else {
             self.settings.patience(conn.protocol)
         };
@@ -322,13 +322,13 @@ impl Engine {
 
     /// Count a request; ask for a successor when a limit is reached.
     pub fn count_request(&self, now_us: u64) {
-        let limit = self.settings.max_requests;
+        let limit = self.settings.recycling.max_requests;
         if limit == 0 {
             return;
         }
         let n = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let lived = now_us.saturating_sub(self.started_us) / 1_000_000;
-        if n >= limit && lived >= u64::from(self.settings.min_worker_lifetime) {
+        if n >= limit && lived >= u64::from(self.settings.recycling.min_worker_lifetime) {
             self.ask_replacement(ReplaceReason::MaxRequests);
         }
     }
@@ -346,7 +346,7 @@ impl Engine {
 
     /// Whether requests may have deadlines.
     pub fn has_deadlines(&self) -> bool {
-        self.settings.harakiri > 0 || self.own_deadlines.load(Ordering::Relaxed)
+        self.settings.harakiri.seconds > 0 || self.own_deadlines.load(Ordering::Relaxed)
     }
 
     /// A request has changed its deadline: the native thread looks when it is.

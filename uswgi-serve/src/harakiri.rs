@@ -16,7 +16,7 @@ use uswgi_proto::scoreboard::layout::add;
 static HELPER: AtomicBool = AtomicBool::new(false);
 
 fn grace_us(engine: &Engine) -> u64 {
-    u64::from(engine.settings.harakiri_grace.max(1)) * 1_000_000
+    u64::from(engine.settings.harakiri.grace.max(1)) * 1_000_000
 }
 
 /// Tell the application by the signal of the settings; false: there is none, or nobody to handle it.
@@ -35,10 +35,10 @@ pub(crate) fn check(engine: &Arc<Engine>, interpreter: &impl Interpreter, now_us
             continue;
         }
         if flight.give_up_us == 0 && now_us >= flight.deadline_us {
-            if !std::mem::replace(&mut flight.announced, true) && announce(engine.settings.harakiri_signal) {
+            if !std::mem::replace(&mut flight.announced, true) && announce(engine.settings.harakiri.signal) {
                 flight.deadline_us = now_us + grace_us(engine);
                 drop(flight);
-                let signal = engine.settings.harakiri_signal;
+                let signal = engine.settings.harakiri.signal;
                 say!("HARAKIRI: thread {i} is beyond its time; the application is told by signal {signal}");
                 continue;
             }
@@ -67,7 +67,7 @@ pub(crate) fn check(engine: &Arc<Engine>, interpreter: &impl Interpreter, now_us
 
 fn overdue(engine: &Arc<Engine>, interpreter: &impl Interpreter, thread: usize, answered: bool) {
     let mut request = String::from("(unknown request)");
-    let mut seconds = u64::from(engine.settings.harakiri);
+    let mut seconds = u64::from(engine.settings.harakiri.seconds);
     if let Some(slot) = engine.lane_slot(thread) {
         // A request may have a deadline of its own.
         let (from, to) = (slot.started_us.load(Ordering::Relaxed), slot.deadline_us.load(Ordering::Relaxed));

@@ -128,9 +128,9 @@ fn go_on(conn: &mut Conn) -> Option<Step> {
 
 fn examine_http(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
     let limits = Limits {
-        max_head: settings.buffer_size as usize,
-        max_headers: settings.max_vars as usize,
-        max_line: settings.buffer_size as usize,
+        max_head: settings.limits.buffer_size as usize,
+        max_headers: settings.limits.max_vars as usize,
+        max_line: settings.limits.buffer_size as usize,
         path_as_host: conn.peer.ip().is_none(),
     };
     if conn.scanned > 0
@@ -209,10 +209,10 @@ fn examine_packet(conn: &mut Conn, request: &mut Request, settings: &WorkerSetti
         }
     }
     let size = usize::from(header.size);
-    if size > settings.buffer_size as usize {
+    if size > settings.limits.buffer_size as usize {
         return refuse(
             431,
-            format!("the request head has {size} bytes, buffer-size allows {}", settings.buffer_size),
+            format!("the request head has {size} bytes, buffer-size allows {}", settings.limits.buffer_size),
         );
     }
     let end = packet::HEADER_LEN + size;
@@ -224,7 +224,7 @@ fn examine_packet(conn: &mut Conn, request: &mut Request, settings: &WorkerSetti
     if size == 0 {
         return refuse(400, "the uwsgi packet is empty");
     }
-    let max_vars = settings.max_vars as usize;
+    let max_vars = settings.limits.max_vars as usize;
     if let Err(e) = packet::vars(block, packet::HEADER_LEN as u32, max_vars, &mut request.vars) {
         return refuse(e.status(), e.to_string());
     }
@@ -303,15 +303,15 @@ fn counted_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
     if length > http::MAX_BODY {
         return refuse(413, http::HttpError::BodyTooLong.to_string());
     }
-    if settings.limit_post > 0 && length > settings.limit_post {
+    if settings.limits.limit_post > 0 && length > settings.limits.limit_post {
         return refuse(
             413,
-            format!("the body has {length} bytes, limit-post allows {}", settings.limit_post),
+            format!("the body has {length} bytes, limit-post allows {}", settings.limits.limit_post),
         );
     }
     request.body = Some(if length == 0 {
         Body::None
-    } else if settings.post_buffering > 0 && length > settings.post_buffering.max(BODY_BUFFER) {
+    } else if settings.limits.post_buffering > 0 && length > settings.limits.post_buffering.max(BODY_BUFFER) {
         return spool::counted(conn, request, length);
     } else if length > BODY_BUFFER {
         Body::Stream(length)
@@ -352,7 +352,7 @@ fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
     }
     let head = request.head_length;
     conn.chunks.get_or_insert_with(|| {
-        Box::new(Chunks { head, decoder: Decoder::new(settings.limit_post), decoded: Vec::new() })
+        Box::new(Chunks { head, decoder: Decoder::new(settings.limits.limit_post), decoded: Vec::new() })
     });
     if let Err(step) = take_chunks(conn, head) {
         return step;
@@ -364,7 +364,7 @@ fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
         Step::Run
     } else if !chunks.is_full() {
         Step::More
-    } else if settings.post_buffering > 0 {
+    } else if settings.limits.post_buffering > 0 {
         spool::chunked(conn, request)
     } else {
         request.body = Some(Body::StreamChunks);

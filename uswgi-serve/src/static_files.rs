@@ -53,23 +53,24 @@ struct Opened {
 impl StaticFiles {
     /// None: there is nothing to serve.
     pub fn new(settings: &WorkerSettings) -> Option<StaticFiles> {
-        if settings.static_maps.is_empty() {
+        if settings.static_files.maps.is_empty() {
             return None;
         }
         // The configuration was checked; without the rules, files are still served.
-        let rules = Rules::compile(&settings.static_rules).unwrap_or_else(|e| {
+        let rules = Rules::compile(&settings.static_files.rules).unwrap_or_else(|e| {
             say!("static files are served without any rule: {e}");
             Rules::none()
         });
         Some(StaticFiles {
-            maps: settings.static_maps.clone(),
+            maps: settings.static_files.maps.clone(),
             safe: settings
-                .static_rules
+                .static_files
+                .rules
                 .safe
                 .iter()
                 .filter_map(|s| Path::new(s).canonicalize().ok())
                 .collect(),
-            settings: settings.static_rules.clone(),
+            settings: settings.static_files.rules.clone(),
             rules,
             types: OnceLock::new(),
         })

@@ -16,14 +16,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use uswgi_proto::packet::{PacketHeader, push_var};
-use uswgi_proto::settings::{Listener, Protocol, Role, WorkerSettings};
+use uswgi_proto::settings::{Listener, Protocol, RequestLog, Role, WorkerSettings};
 
 /// How long any event may take to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Settings of a worker without request lines.
 pub(crate) fn settings() -> WorkerSettings {
-    WorkerSettings { disable_logging: true, ..WorkerSettings::alone(Role::Worker) }
+    WorkerSettings {
+        request_log: RequestLog { disabled: true, ..RequestLog::default() },
+        ..WorkerSettings::alone(Role::Worker)
+    }
 }
 
 /// A worker over these parts.

@@ -35,15 +35,15 @@ impl Apps {
         settings: &WorkerSettings,
         control: Option<&Control>,
     ) -> Result<Apps, LoadError> {
-        if let Some(dir) = &settings.chdir {
+        if let Some(dir) = &settings.app.chdir {
             std::env::set_current_dir(dir)
-                .map_err(|e| LoadError::App(format!("cannot change to chdir = {dir}: {e}")))?;
+                .map_err(|e| LoadError::App(format!("cannot change to chdir = {}: {e}", dir.display())))?;
         }
         steps::run(py, &settings.steps.pre_app, control).map_err(LoadError::Step)?;
         prepare(py, settings).map_err(|e| LoadError::App(traceback(py, &e)))?;
         let (mut callables, mut points) = (Vec::new(), Vec::new());
-        for app in &settings.apps {
-            let callable = load_one(py, app, &settings.callable).map_err(|e| failure(py, app, &e))?;
+        for app in &settings.app.apps {
+            let callable = load_one(py, app, &settings.app.callable).map_err(|e| failure(py, app, &e))?;
             callables.push(callable);
             points.push(app.mountpoint.clone().into_bytes());
         }
@@ -54,11 +54,11 @@ impl Apps {
             callables.push(callable);
             points.push(point.trim_end_matches('/').as_bytes().to_vec());
         }
-        let mounts = Mounts::new(points, settings.manage_script_name, settings.default_app);
+        let mounts = Mounts::new(points, settings.app.manage_script_name, settings.app.default_app);
         steps::run(py, &settings.steps.post_app, control).map_err(LoadError::Step)?;
-        if let Some(dir) = &settings.chdir2 {
+        if let Some(dir) = &settings.app.chdir2 {
             std::env::set_current_dir(dir)
-                .map_err(|e| LoadError::App(format!("cannot change to chdir2 = {dir}: {e}")))?;
+                .map_err(|e| LoadError::App(format!("cannot change to chdir2 = {}: {e}", dir.display())))?;
         }
         Ok(Apps { callables, mounts })
     }
@@ -76,14 +76,14 @@ fn failure(py: Python<'_>, app: &App, error: &PyErr) -> LoadError {
 fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {
     let sys = PyModule::import(py, "sys")?;
     let path = sys.getattr("path")?.cast_into::<PyList>()?;
-    for entry in &settings.pythonpath {
+    for entry in &settings.app.pythonpath {
         path.insert(0, entry)?;
     }
     let argv = sys.getattr("argv")?.cast_into::<PyList>()?;
-    for word in &settings.pyargv {
+    for word in &settings.app.pyargv {
         argv.append(word)?;
     }
-    for name in &settings.imports {
+    for name in &settings.app.imports {
         py.import(name.as_str())?;
     }
     Ok(())

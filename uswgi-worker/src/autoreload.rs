@@ -40,7 +40,7 @@ fn loaded(py: Python<'_>, ignore: &[String], no_app: bool) -> PyResult<Loaded> {
 /// Start to look, if the settings want it; what is there now is no change. `no_app`: none could be loaded (`need-app =
 /// false`), and the repair is waited for.
 pub(crate) fn start(py: Python<'_>, engine: &Arc<Engine>, no_app: bool) {
-    let every = engine.settings.autoreload;
+    let every = engine.settings.autoreload.seconds;
     if every == 0 || engine.control.is_none() {
         return;
     }
@@ -66,7 +66,7 @@ pub(crate) fn start(py: Python<'_>, engine: &Arc<Engine>, no_app: bool) {
 }
 
 fn look(py: Python<'_>, engine: &Engine, seen: &mut Seen, no_app: bool) {
-    let Ok(all) = loaded(py, &engine.settings.autoreload_ignore, no_app) else { return };
+    let Ok(all) = loaded(py, &engine.settings.autoreload.ignore, no_app) else { return };
     // Others may run while the disk is asked.
     let changed = py.detach(|| seen.changed(all.watched()));
     if let (Some((path, modified_us)), Some(control)) = (changed, &engine.control) {

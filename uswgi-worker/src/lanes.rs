@@ -37,7 +37,7 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
         }
     };
     if engine.lanes.len() == 1 {
-        if engine.settings.harakiri > 0 {
+        if engine.settings.harakiri.seconds > 0 {
             interpreter::install_main(py, engine)?;
         }
         let runner = Runner::new(py, engine, apps, 0)?;

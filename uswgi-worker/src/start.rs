@@ -78,7 +78,7 @@ fn bind_to_cpus(settings: &WorkerSettings) {
 /// Imports the application and tells the master when there is none; an error where there has to be one, or a step has
 /// failed: `need-app` says nothing about steps, as in uWSGI.
 fn load(py: Python<'_>, inherited: &Inherited) -> Result<Apps, Exit> {
-    let need = inherited.settings.need_app;
+    let need = inherited.settings.app.need_app;
     let control = inherited.control.as_ref();
     let forks = inherited.settings.role == Role::Template;
     let loaded = collector::patiently(py, forks, || Apps::load(py, &inherited.settings, control));
@@ -161,7 +161,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
                 inherited.settings.role = Role::Worker;
                 inherited.settings.slot = who.slot;
                 inherited.settings.worker_id = who.worker_id;
-                inherited.settings.max_requests = who.max_requests;
+                inherited.settings.recycling.max_requests = who.max_requests;
                 inherited.settings.paused = who.paused;
                 inherited.control = Some(who.control);
                 log::set_worker(who.worker_id);

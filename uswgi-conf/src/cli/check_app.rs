@@ -47,10 +47,10 @@ fn check(instance: &Instance, app: &App) -> Result<(), String> {
     if let Some(home) = &instance.home {
         command.arg("--home").arg(home);
     }
-    if let Some(dir) = &instance.chdir {
+    if let Some(dir) = &instance.app.chdir {
         command.arg("--chdir").arg(dir);
     }
-    for entry in &instance.pythonpath {
+    for entry in &instance.app.pythonpath {
         command.arg("--pythonpath").arg(entry);
     }
     for (name, value) in &instance.env {
@@ -59,7 +59,7 @@ fn check(instance: &Instance, app: &App) -> Result<(), String> {
             None => command.env_remove(name),
         };
     }
-    let source = source(app, &instance.callable);
+    let source = source(app, &instance.app.callable);
     let output = command
         .arg("--check")
         .arg(&source)
@@ -88,7 +88,7 @@ pub(super) fn run(file: &OsString) -> Result<(), String> {
     match load(&["--allow-unsupported".into(), kind.into(), file.clone()], std::env::vars_os()) {
         Ok(Loaded::Run(loaded)) => {
             let instance = &loaded.instance;
-            instance.apps.iter().try_for_each(|app| check(instance, app))
+            instance.app.apps.iter().try_for_each(|app| check(instance, app))
         }
         Ok(Loaded::Print { .. }) => Ok(()),
         Err(e) => {

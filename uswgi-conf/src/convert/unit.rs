@@ -70,7 +70,7 @@ fn runtime_directory(instance: &Instance) -> Option<String> {
 /// A name for people: the directory or module of the app.
 fn name(instance: &Instance) -> String {
     use uswgi_proto::settings::AppSource;
-    let text = match instance.apps.first().map(|a| &a.source) {
+    let text = match instance.app.apps.first().map(|a| &a.source) {
         Some(AppSource::Module(m)) => m.split([':', '.']).next().unwrap_or_default().to_string(),
         Some(AppSource::File(f)) => {
             Path::new(f).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
@@ -118,13 +118,14 @@ pub fn nginx(instance: &Instance) -> Result<String, String> {
     };
     let name = name(instance);
     // nginx must wait longer than the app may take.
-    let wait = if instance.harakiri > 0 { instance.harakiri + 5 } else { 60 };
+    let wait = if instance.harakiri.seconds > 0 { instance.harakiri.seconds + 5 } else { 60 };
     let mut out = format!(
         "upstream {name} {{\n    server {target};\n}}\n\nserver {{\n    listen 80;\n    server_name example.com;\n"
     );
-    let body = if instance.limit_post > 0 { instance.limit_post.to_string() } else { "10m".into() };
+    let body =
+        if instance.limits.limit_post > 0 { instance.limits.limit_post.to_string() } else { "10m".into() };
     out += &format!("    client_max_body_size {body};\n");
-    for map in &instance.static_maps {
+    for map in &instance.static_files.maps {
         let prefix = format!("{}/", map.prefix.trim_end_matches('/'));
         if prefix == "/" || map.target.contains([' ', ';', '{', '}', '"']) {
             continue;
@@ -152,7 +153,7 @@ pub fn nginx(instance: &Instance) -> Result<String, String> {
 }
 
 fn absolute(instance: &Instance, path: &str) -> String {
-    match &instance.chdir {
+    match &instance.app.chdir {
         Some(base) if !path.starts_with('/') => base.join(path).display().to_string(),
         _ => path.to_string(),
     }

@@ -17,7 +17,7 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
     };
     let i = c.instance;
     let serves = !i.sockets.is_empty();
-    if let (0, true, false) = (i.harakiri, serves, i.apps.is_empty()) {
+    if let (0, true, false) = (i.harakiri.seconds, serves, i.app.apps.is_empty()) {
         let message = "no harakiri: a request that hangs keeps its worker for ever".to_string();
         say(
             Severity::Note,
@@ -27,12 +27,13 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
             "add harakiri = 30, longer than your slowest good request",
         );
     }
-    if let Some(a) =
-        c.last(&["reload-mercy", "worker-reload-mercy"]).filter(|_| i.harakiri > 0 && i.mercy < i.harakiri)
+    if let Some(a) = c
+        .last(&["reload-mercy", "worker-reload-mercy"])
+        .filter(|_| i.harakiri.seconds > 0 && i.mercy < i.harakiri.seconds)
     {
         let message = format!(
             "requests may run {} s (harakiri), but a reload or stop waits only {} s for them",
-            i.harakiri, i.mercy
+            i.harakiri.seconds, i.mercy
         );
         say(
             Severity::Note,

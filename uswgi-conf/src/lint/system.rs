@@ -18,14 +18,14 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
             None => d,
         });
     };
-    let base = i.chdir.clone().unwrap_or_default();
+    let base = i.app.chdir.clone().unwrap_or_default();
     let below = |path: &Path| -> PathBuf { base.join(path) };
     // Most paths are those of the jail, where there is one; what is opened before it is entered is not.
     let jail = super::jail::of(i);
     let at = |path: &Path| jail.as_ref().map_or(path.to_path_buf(), |jail| jail.outside(path));
     let missing_here = |path: &Path| known(path) && !path.exists();
     let missing = |path: &Path| known(path) && std::fs::symlink_metadata(at(path)).is_err();
-    if let Some(dir) = i.chdir.as_deref().filter(|d| missing(d)) {
+    if let Some(dir) = i.app.chdir.as_deref().filter(|d| missing(d)) {
         say(
             Severity::Warning,
             "path",
@@ -35,7 +35,7 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
         );
     }
     let base_is_there = base.as_os_str().is_empty() || at(&base).exists();
-    for app in &i.apps {
+    for app in &i.app.apps {
         if let AppSource::File(file) = &app.source {
             let file = file.split(':').next().unwrap_or_default();
             let path = below(Path::new(file));
@@ -112,7 +112,7 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
             );
         }
     }
-    for map in &i.static_maps {
+    for map in &i.static_files.maps {
         let path = below(Path::new(&map.target));
         if base_is_there && missing(&path) {
             let a = c

@@ -112,10 +112,10 @@ pub(super) fn cache2(d: &mut Draft, a: &Applied) {
     };
     match wrong {
         Some(wrong) => bad(d, a, &wrong),
-        None if d.shared.caches.iter().any(|c| c.name == spec.name) => {
+        None if d.instance.shared.caches.iter().any(|c| c.name == spec.name) => {
             bad(d, a, "has the name of a cache before it, which would never be found");
         }
-        None => d.shared.caches.push(spec),
+        None => d.instance.shared.caches.push(spec),
     }
 }
 
@@ -153,8 +153,8 @@ pub(super) fn finish(d: &mut Draft) {
     let mut spec = CacheSpec::new("default", u32::try_from(items).unwrap_or(u32::MAX));
     spec.blocksize = d.cache_blocksize.filter(|n| *n > 0).unwrap_or(spec.blocksize);
     spec.no_expire = d.cache_no_expire;
-    d.shared.caches.retain(|c| c.name != spec.name);
-    d.shared.caches.insert(0, spec);
+    d.instance.shared.caches.retain(|c| c.name != spec.name);
+    d.instance.shared.caches.insert(0, spec);
 }
 
 /// A cache as `cache2` says it.

@@ -5,9 +5,6 @@ use super::value::written;
 use crate::expand::{Applied, Expansion, truth};
 use crate::instance::{Busyness, CheaperAlgorithm};
 
-/// Cycles or connections; as uWSGI.
-const OVERLOAD: u32 = 3;
-
 /// Where a number of the busyness algorithm belongs.
 fn busyness<'a>(b: &'a mut Busyness, name: &str) -> Option<&'a mut u32> {
     Some(match name.strip_prefix("cheaper-busyness-")? {
@@ -25,12 +22,12 @@ fn busyness<'a>(b: &'a mut Busyness, name: &str) -> Option<&'a mut u32> {
 
 /// Give an option's value to the draft. False: it is none of these.
 pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
-    let (said, to) = (&mut d.said, &mut d.dynamic);
+    let (said, to) = (&mut d.said, &mut d.instance.dynamic);
     let on = truth(a.value.as_deref());
     match a.fact.name {
         "cheaper" => to.cheaper = said.number32(a).unwrap_or(0),
         "cheaper-initial" => to.initial = said.number32(a).unwrap_or(0),
-        "cheaper-step" => to.step = said.number32(a).unwrap_or(0),
+        "cheaper-step" => to.step = said.number32(a).unwrap_or(0).max(1),
         "cheaper-overload" => to.overload = said.number32(a).unwrap_or(0),
         "cheaper-rss-limit-soft" => to.rss_soft = said.number(a).unwrap_or(0),
         "cheaper-rss-limit-hard" => to.rss_hard = said.number(a).unwrap_or(0),
@@ -51,7 +48,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
 }
 
 fn algorithm(d: &mut Draft, a: &Applied) {
-    d.dynamic.algorithm = match a.value.as_deref().unwrap_or_default() {
+    d.instance.dynamic.algorithm = match a.value.as_deref().unwrap_or_default() {
         b"spare" => CheaperAlgorithm::Spare,
         b"backlog" => CheaperAlgorithm::Backlog,
         b"manual" => CheaperAlgorithm::Manual,
@@ -68,10 +65,10 @@ fn algorithm(d: &mut Draft, a: &Applied) {
 /// Defaults, and what contradicts other options.
 pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
     let given = |name: &str| expansion.applied.iter().rfind(|a| a.fact.name == name);
-    if given("cheaper-overload").is_none() {
-        d.dynamic.overload = OVERLOAD;
+    let (cheaper, workers) = (d.instance.dynamic.cheaper, d.instance.workers);
+    if cheaper > 0 {
+        d.instance.dynamic.initial = d.instance.dynamic.initial.max(cheaper);
     }
-    let (cheaper, workers) = (d.dynamic.cheaper, d.workers.unwrap_or(1));
     if let Some(a) = given("cheaper").filter(|_| cheaper >= workers && cheaper > 0) {
         let message = format!("cheaper ({cheaper}) must be below workers ({workers}): all workers stay");
         d.said.warning(a, "cheaper-too-high", message).help =
@@ -83,7 +80,9 @@ pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
         d.said.warning(a, "no-effect", message).help =
             Some("add cheaper, the number of workers that always stay".into());
     }
-    if let Some(a) = given("die-on-idle").filter(|_| d.dynamic.die_on_idle && d.dynamic.idle == 0) {
+    if let Some(a) =
+        given("die-on-idle").filter(|_| d.instance.dynamic.die_on_idle && d.instance.dynamic.idle == 0)
+    {
         let message = "die-on-idle has no effect without idle".to_string();
         d.said.warning(a, "no-effect", message).help = Some("add idle, a number of seconds".into());
     }
@@ -93,7 +92,7 @@ pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
 /// What contradicts itself among the numbers of the busyness algorithm.
 fn busyness_bounds(d: &mut Draft, expansion: &Expansion) {
     let given = |name: &str| expansion.applied.iter().rfind(|a| a.fact.name == name);
-    if d.dynamic.algorithm != CheaperAlgorithm::Busyness {
+    if d.instance.dynamic.algorithm != CheaperAlgorithm::Busyness {
         let own = expansion.applied.iter().rfind(|a| a.fact.name.starts_with("cheaper-busyness-"));
         if let Some(a) = own {
             let message = format!("{} has no effect without cheaper-algo = busyness", a.fact.name);
@@ -101,7 +100,7 @@ fn busyness_bounds(d: &mut Draft, expansion: &Expansion) {
         }
         return;
     }
-    let (min, max) = (d.dynamic.busyness.min, d.dynamic.busyness.max);
+    let Busyness { min, max, .. } = d.instance.dynamic.busyness;
     let bound = given("cheaper-busyness-min").or_else(|| given("cheaper-busyness-max"));
     if let Some(a) = bound.filter(|_| min >= max) {
         let message = format!(

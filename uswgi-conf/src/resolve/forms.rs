@@ -18,7 +18,8 @@ pub(super) fn socket(d: &mut Draft, a: &Applied, protocol: Protocol) {
                 d.said.warning(a, "socket-name", format!("{}: {warning}", a.fact.name));
             }
             let socket = Socket { name, address, protocol, origin: a.place.value().origin() };
-            d.sockets.push((socket, a.fact.name == "socket"));
+            d.instance.sockets.push(socket);
+            d.follows.push(a.fact.name == "socket");
         }
         Err(e) => bad_address(d, a, e),
     }
@@ -42,7 +43,7 @@ pub(super) fn stats(d: &mut Draft, a: &Applied) {
             if let Some(warning) = warning {
                 d.said.warning(a, "socket-name", format!("{}: {warning}", a.fact.name));
             }
-            d.stats.push(address);
+            d.instance.stats.push(address);
         }
         Err(e) => bad_address(d, a, e),
     }
@@ -84,13 +85,13 @@ pub(super) fn env(d: &mut Draft, a: &Applied) {
                 d.said.warning(a, "env-spaces", message).help =
                     Some(format!("write env = {}={}", name.trim(), value.trim()));
             }
-            d.env.push((name.into(), Some(value.into())));
+            d.instance.env.push((name.into(), Some(value.into())));
         }
         None => {
             let message = format!("{} has no =: the variable is removed", written(a));
             d.said.warning(a, "env-removes", message).help =
                 Some("write NAME=value, or unenv to say it".into());
-            d.env.push((text, None));
+            d.instance.env.push((text, None));
         }
     }
 }
@@ -99,8 +100,12 @@ pub(super) fn pythonpath(d: &mut Draft, a: &Applied) {
     let Some(text) = d.said.filled(a) else { return };
     let is_pattern = text.bytes().any(|b| b"*?[".contains(&b));
     match is_pattern.then(|| crate::glob::glob(text.as_bytes())).flatten() {
-        Some(all) => d.pythonpath.extend(all.into_iter().map(|p| String::from_utf8_lossy(&p).into_owned())),
-        None => d.pythonpath.push(text),
+        Some(all) => d
+            .instance
+            .app
+            .pythonpath
+            .extend(all.into_iter().map(|p| String::from_utf8_lossy(&p).into_owned())),
+        None => d.instance.app.pythonpath.push(text),
     }
 }
 
@@ -129,7 +134,7 @@ pub(super) fn mount(d: &mut Draft, a: &Applied) {
 
 pub(super) fn workers(d: &mut Draft, a: &Applied) {
     if a.value.as_deref() == Some(b"auto") {
-        d.workers = u32::try_from(crate::system::cpus()).ok();
+        d.instance.workers = u32::try_from(crate::system::cpus()).unwrap_or(1);
         return;
     }
     let before = d.said.0.len();
@@ -142,7 +147,7 @@ pub(super) fn workers(d: &mut Draft, a: &Applied) {
                 Some("write a number from 1, or auto for one a CPU".into());
         }
         // More than the scoreboard has slots for is the master's to refuse.
-        number => d.workers = number,
+        number => d.instance.workers = number.unwrap_or(1),
     }
 }
 
@@ -151,9 +156,9 @@ pub(super) fn threads(d: &mut Draft, a: &Applied) {
         Some(0) => {
             let message = format!("{}: one thread runs", written(a));
             d.said.warning(a, "bad-number", message);
-            d.threads = Some(1);
+            d.instance.threads = 1;
         }
-        number => d.threads = number,
+        number => d.instance.threads = number.unwrap_or(1),
     }
 }
 
@@ -170,7 +175,7 @@ pub(super) fn buffer_size(d: &mut Draft, a: &Applied) {
         d.said.warning(a, "small-buffer", message).help =
             Some("the number counts bytes; remove the line for the default of 65535".into());
     }
-    d.buffer_size = u32::try_from(n.min(65535)).ok().filter(|n| *n > 0);
+    d.instance.limits.buffer_size = u32::try_from(n.min(65535)).unwrap_or(65535);
 }
 
 /// The master keeps its scoreboard at descriptor 100, and needs some beside it.
@@ -184,7 +189,7 @@ pub(super) fn max_fd(d: &mut Draft, a: &Applied) {
             Some("each connection takes one: max-fd = 4096, or leave it away".into());
         return;
     }
-    d.max_fd = n;
+    d.instance.max_fd = n;
 }
 
 pub(super) fn forwarded_allow(d: &mut Draft, a: &Applied) {
@@ -205,7 +210,7 @@ pub(super) fn header(d: &mut Draft, a: &Applied) {
         !name.is_empty() && name.bytes().all(token) && !value.bytes().any(|b| b < b' ' && b != b'\t')
     });
     if good {
-        d.add_headers.push(text);
+        d.instance.headers.add.push(text);
     } else {
         let message = format!("{} is no header", written(a));
         d.said.error(a, "bad-value", message).help = Some("write Name: value, without quotes".into());
@@ -238,7 +243,7 @@ pub(super) fn log_file(d: &mut Draft, a: &Applied) -> Option<PathBuf> {
 pub(super) fn harakiri_signal(d: &mut Draft, a: &Applied) {
     let Some(n) = d.said.number32(a) else { return };
     if (1..=64).contains(&n) && n != 9 && n != 19 {
-        d.harakiri_signal = n;
+        d.instance.harakiri.signal = n as i32;
     } else if n != 0 {
         let message = format!("{} is no signal that a process can handle", written(a));
         d.said.error(a, "bad-number", message).help = Some("write a number, as 10 for SIGUSR1".into());

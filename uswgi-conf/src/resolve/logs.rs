@@ -6,6 +6,7 @@ use super::loggers::{self, logger};
 use super::value::written;
 use crate::diag::Diagnostic;
 use crate::expand::{Applied, truth};
+use crate::instance::Instance;
 use crate::logs::{Encoder, Encoding, Logger, Logs, Route, Stream, Target};
 use std::path::PathBuf;
 use uswgi_proto::logs::CTIME;
@@ -14,13 +15,13 @@ use uswgi_proto::logs::CTIME;
 pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
     let on = truth(a.value.as_deref());
     if matches!(a.fact.name, "log-date" | "logdate" | "log-prefix") {
-        d.log.lines.date = match a.value.as_deref() {
+        d.instance.log.lines.date = match a.value.as_deref() {
             None | Some(b"true" | b"1" | b"on" | b"yes") => Some(CTIME.into()),
             Some(_) => date(d, a),
         };
         return true;
     }
-    let Draft { said, log, .. } = d;
+    let (said, log) = (&mut d.said, &mut d.instance.log);
     match a.fact.name {
         "logformat-strftime" | "log-format-strftime" => log.lines.strftime = on,
         "log-json" => log.lines.json = on,
@@ -35,47 +36,47 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "touch-logrotate" => log.touch_rotate.extend(said.filled(a).map(PathBuf::from)),
         "logger" => {
             let made = logger(d, a);
-            d.log.messages.loggers.extend(made);
+            d.instance.log.messages.loggers.extend(made);
         }
         "req-logger" | "logger-req" => {
             let made = logger(d, a);
-            d.log.requests.loggers.extend(made);
+            d.instance.log.requests.loggers.extend(made);
         }
         "log-socket" => {
             if let Some(text) = d.said.filled(a) {
                 let target = loggers::socket(&text);
-                d.log.messages.loggers.push(Logger { name: None, target });
+                d.instance.log.messages.loggers.push(Logger { name: None, target });
             }
         }
         "log-syslog" => {
             let ident = d.said.text(a).filter(|t| !matches!(t.as_str(), "" | "true" | "1"));
             let target =
                 Target::Syslog { ident: ident.unwrap_or("uwsgi".into()), priority: loggers::DAEMON_INFO };
-            d.log.messages.loggers.push(Logger { name: None, target });
+            d.instance.log.messages.loggers.push(Logger { name: None, target });
         }
         "log-encoder" => {
             let made = encoder(d, a);
-            d.log.messages.encoders.extend(made);
+            d.instance.log.messages.encoders.extend(made);
         }
         "log-req-encoder" => {
             let made = encoder(d, a);
-            d.log.requests.encoders.extend(made);
+            d.instance.log.requests.encoders.extend(made);
         }
         "log-route" => {
             let made = route(d, a);
-            d.log.messages.routes.extend(made);
+            d.instance.log.messages.routes.extend(made);
         }
         "log-req-route" => {
             let made = route(d, a);
-            d.log.requests.routes.extend(made);
+            d.instance.log.requests.routes.extend(made);
         }
         "log-filter" => {
             let made = pattern(d, a);
-            d.log.filters.extend(made);
+            d.instance.log.filters.extend(made);
         }
         "log-drain" => {
             let made = pattern(d, a);
-            d.log.drains.extend(made);
+            d.instance.log.drains.extend(made);
         }
         "rsyslog-packet-size" => log.rsyslog_packet = said.number32(a).filter(|n| *n > 0),
         _ => return false,
@@ -161,9 +162,9 @@ fn pattern(d: &mut Draft, a: &Applied) -> Option<String> {
 
 /// What has to agree between options, and the simple cases that need no log process.
 pub(super) fn finish(d: &mut Draft) {
-    let Draft { log, said, logto, logto2, log_format, .. } = d;
+    let Draft { said, instance: Instance { log, logto, logto2, request_log, .. }, .. } = d;
     names(log, &mut said.0);
-    if log.lines.json && log_format.is_some() {
+    if log.lines.json && request_log.format.is_some() {
         let message = "log-format has no effect beside log-json: request lines have the keys of log-json";
         said.0.push(Diagnostic::warning("no-effect", message).help("remove one of the two"));
     }
@@ -219,7 +220,7 @@ mod tests {
             assert!(set(&mut d, &Applied { fact, value: Some(value.as_bytes().to_vec()), place }), "{name}");
         }
         finish(&mut d);
-        (d.log, d.said.0.iter().map(|m| m.message.clone()).collect())
+        (d.instance.log, d.said.0.iter().map(|m| m.message.clone()).collect())
     }
 
     #[test]
@@ -283,7 +284,7 @@ mod tests {
                 set(&mut d, &Applied { fact, value: Some(value.as_bytes().to_vec()), place });
             }
             finish(&mut d);
-            (d.logto.clone(), d.log.max_size, d.log.needs_process())
+            (d.instance.logto.clone(), d.instance.log.max_size, d.instance.log.needs_process())
         };
         let path = Some(PathBuf::from("/a.log"));
         assert_eq!(finished(&[("logger", "file:/a.log")]), (path.clone(), 0, false));

@@ -10,12 +10,13 @@ use super::steps;
 use super::tasks;
 use super::value::Said;
 use crate::expand::{Applied, truth};
+use crate::instance::Instance;
 use std::path::PathBuf;
-use uswgi_proto::settings::Protocol;
+use uswgi_proto::settings::{Application, Harakiri, Protocol, Recycling, RequestLimits};
 
 /// Give an option's value to the draft. False: no arm knows it.
 pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
-    let said = &mut d.said;
+    let (said, i) = (&mut d.said, &mut d.instance);
     let on = truth(a.value.as_deref());
     let path = |said: &mut Said| said.filled(a).map(PathBuf::from);
     match a.fact.name {
@@ -23,65 +24,78 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "http-socket" | "http11-socket" | "http" | "httprouter" => socket(d, a, Protocol::Http),
         "protocol" | "socket-protocol" => protocol(d, a),
         "abstract-socket" => d.abstract_socket = on,
-        "listen" => d.listen = said.number32(a).or(d.listen),
+        "listen" => {
+            if let Some(n) = said.number32(a) {
+                i.listen = if n > 0 { n } else { Instance::default().listen };
+            }
+        }
         "chmod-socket" | "chmod" => {
             let bare = a.value.is_none() || a.value.as_deref() == Some(b"1");
-            d.chmod_socket = if bare { Some(0o666) } else { said.octal(a, &[3], "660") };
+            i.chmod_socket = if bare { Some(0o666) } else { said.octal(a, &[3], "660") };
         }
-        "chown-socket" => d.chown_socket = said.filled(a),
-        "uid" => d.uid = said.filled(a),
-        "gid" => d.gid = said.filled(a),
-        "add-gid" | "additional-gid" => d.add_gid.extend(said.filled(a)),
-        "umask" => d.umask = said.octal(a, &[3, 4], "022"),
-        "chdir" => d.chdir = path(said),
-        "chdir2" => d.chdir2 = path(said),
-        "home" | "virtualenv" | "venv" | "pyhome" => d.home = path(said),
+        "chown-socket" => i.chown_socket = said.filled(a),
+        "uid" => i.uid = said.filled(a),
+        "gid" => i.gid = said.filled(a),
+        "add-gid" | "additional-gid" => i.add_gid.extend(said.filled(a)),
+        "umask" => i.umask = said.octal(a, &[3, 4], "022"),
+        "chdir" => i.app.chdir = path(said),
+        "chdir2" => i.app.chdir2 = path(said),
+        "home" | "virtualenv" | "venv" | "pyhome" => i.home = path(said),
         "env" => env(d, a),
-        "unenv" => d.env.extend(said.filled(a).map(|n| (n, None))),
+        "unenv" => i.env.extend(said.filled(a).map(|n| (n, None))),
         "pythonpath" | "python-path" | "pp" => pythonpath(d, a),
         "module" | "wsgi" => d.module = said.filled(a).or(d.module.take()),
         "wsgi-file" | "file" => d.file = said.filled(a).or(d.file.take()),
         "mount" => mount(d, a),
-        "callable" => d.callable = said.filled(a),
-        "import" | "pyimport" | "py-import" | "python-import" => d.imports.extend(said.filled(a)),
+        "callable" => i.app.callable = said.filled(a).unwrap_or_else(|| Application::default().callable),
+        "import" | "pyimport" | "py-import" | "python-import" => i.app.imports.extend(said.filled(a)),
         "pyargv" => {
-            d.pyargv = said.text(a).unwrap_or_default().split_whitespace().map(str::to_string).collect();
+            i.app.pyargv = said.text(a).unwrap_or_default().split_whitespace().map(str::to_string).collect();
         }
-        "need-app" => d.need_app = Some(on),
-        "lazy-apps" | "lazy" => d.lazy_apps = on,
-        "manage-script-name" => d.manage_script_name = on,
-        "no-default-app" => d.no_default_app = on,
-        "no-defer-accept" => d.no_defer_accept = on,
+        "need-app" => i.app.need_app = on,
+        "lazy-apps" | "lazy" => i.lazy_apps = on,
+        "manage-script-name" => i.app.manage_script_name = on,
+        "no-default-app" => i.app.default_app = !on,
+        "no-defer-accept" => i.defer_accept = !on,
         "processes" | "workers" => workers(d, a),
         "threads" => threads(d, a),
-        "cpu-affinity" => d.cpu_affinity = said.number32(a).unwrap_or(0),
+        "cpu-affinity" => i.cpu_affinity = said.number32(a).unwrap_or(0),
         "reload-mercy" => d.reload_mercy = said.number32(a),
         "worker-reload-mercy" => d.worker_mercy = said.number32(a),
-        "max-surplus" => d.max_surplus = said.number32(a),
-        "max-requests" => d.max_requests = said.number(a).unwrap_or(0),
-        "max-requests-delta" => d.max_requests_delta = said.number(a).unwrap_or(0),
-        "min-worker-lifetime" => d.min_lifetime = said.number32(a),
-        "max-worker-lifetime" => d.max_lifetime = said.number32(a).unwrap_or(0),
-        "max-worker-lifetime-delta" => d.max_lifetime_delta = said.number32(a).unwrap_or(0),
-        "limit-as" => d.limit_as = said.mebibytes(a).unwrap_or(0),
-        "limit-nproc" => d.limit_nproc = said.number(a).unwrap_or(0),
+        "max-surplus" => i.max_surplus = said.number32(a),
+        "max-requests" => i.recycling.max_requests = said.number(a).unwrap_or(0),
+        "max-requests-delta" => i.max_requests_delta = said.number(a).unwrap_or(0),
+        "min-worker-lifetime" => {
+            i.recycling.min_worker_lifetime =
+                said.number32(a).unwrap_or_else(|| Recycling::default().min_worker_lifetime)
+        }
+        "max-worker-lifetime" => i.max_worker_lifetime = said.number32(a).unwrap_or(0),
+        "max-worker-lifetime-delta" => i.max_worker_lifetime_delta = said.number32(a).unwrap_or(0),
+        "limit-as" => i.limit_as = said.mebibytes(a).unwrap_or(0),
+        "limit-nproc" => i.limit_nproc = said.number(a).unwrap_or(0),
         "max-fd" => max_fd(d, a),
-        "reload-on-rss" => d.reload_on_rss = said.mebibytes(a).unwrap_or(0),
-        "reload-on-as" => d.reload_on_as = said.mebibytes(a).unwrap_or(0),
-        "evil-reload-on-rss" => d.evil_reload_on_rss = said.mebibytes(a).unwrap_or(0),
-        "evil-reload-on-as" => d.evil_reload_on_as = said.mebibytes(a).unwrap_or(0),
-        "harakiri" => d.harakiri = said.number32(a).unwrap_or(0),
-        "harakiri-graceful-timeout" => d.harakiri_grace = said.number32(a),
+        "reload-on-rss" => i.recycling.reload_on_rss = said.mebibytes(a).unwrap_or(0),
+        "reload-on-as" => i.recycling.reload_on_as = said.mebibytes(a).unwrap_or(0),
+        "evil-reload-on-rss" => i.evil_reload_on_rss = said.mebibytes(a).unwrap_or(0),
+        "evil-reload-on-as" => i.evil_reload_on_as = said.mebibytes(a).unwrap_or(0),
+        "harakiri" => i.harakiri.seconds = said.number32(a).unwrap_or(0),
+        "harakiri-graceful-timeout" => {
+            let given = said.number32(a).filter(|n| *n > 0);
+            i.harakiri.grace = given.unwrap_or_else(|| Harakiri::default().grace);
+        }
         "harakiri-graceful-signal" => harakiri_signal(d, a),
         "py-autoreload" | "py-auto-reload" | "python-autoreload" | "python-auto-reload" => {
-            d.autoreload = said.number32(a).unwrap_or(0);
+            i.autoreload.seconds = said.number32(a).unwrap_or(0);
         }
-        "py-auto-reload-ignore" => d.autoreload_ignore.extend(said.filled(a)),
+        "py-auto-reload-ignore" => i.autoreload.ignore.extend(said.filled(a)),
         "buffer-size" => buffer_size(d, a),
         // uWSGI counts keys and values of a packet together, twice the number.
-        "max-vars" => d.max_vars = said.number32(a).map(|n| n.saturating_mul(2)).filter(|n| *n > 0),
-        "limit-post" => d.limit_post = said.number(a).unwrap_or(0),
-        "post-buffering" => d.post_buffering = said.number(a).unwrap_or(0),
+        "max-vars" => {
+            let given = said.number32(a).map(|n| n.saturating_mul(2)).filter(|n| *n > 0);
+            i.limits.max_vars = given.unwrap_or_else(|| RequestLimits::default().max_vars);
+        }
+        "limit-post" => i.limits.limit_post = said.number(a).unwrap_or(0),
+        "post-buffering" => i.limits.post_buffering = said.number(a).unwrap_or(0),
         "socket-timeout"
         | "so-send-timeout"
         | "socket-send-timeout"
@@ -93,37 +107,37 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "http-timeout" => d.http_timeout = wait(d, a),
         "http-keepalive" => d.keepalive = said.number32(a),
         "add-header" => header(d, a),
-        "pidfile" => d.pidfile = path(said),
-        "pidfile2" => d.pidfile2 = path(said),
-        "safe-pidfile" => d.safe_pidfile = path(said),
-        "vacuum" => d.vacuum = on,
-        "daemonize" => d.daemonize = log_file(d, a),
-        "daemonize2" => d.daemonize2 = log_file(d, a),
-        "logto" => d.logto = log_file(d, a),
-        "logto2" => d.logto2 = log_file(d, a),
+        "pidfile" => i.pidfile = path(said),
+        "pidfile2" => i.pidfile2 = path(said),
+        "safe-pidfile" => i.safe_pidfile = path(said),
+        "vacuum" => i.vacuum = on,
+        "daemonize" => d.instance.daemonize = log_file(d, a),
+        "daemonize2" => d.instance.daemonize2 = log_file(d, a),
+        "logto" => d.instance.logto = log_file(d, a),
+        "logto2" => d.instance.logto2 = log_file(d, a),
         "die-on-term" => d.die_on_term = Some(on),
-        "touch-reload" => d.touch_reload.extend(path(said)),
-        "touch-workers-reload" | "touch-chain-reload" => d.touch_workers.extend(path(said)),
-        "master-fifo" => d.master_fifo.extend(path(said)),
+        "touch-reload" => i.touch_reload.extend(path(said)),
+        "touch-workers-reload" | "touch-chain-reload" => i.touch_workers.extend(path(said)),
+        "master-fifo" => i.master_fifo.extend(path(said)),
         "stats" | "stats-server" => stats(d, a),
-        "stats-http" => d.stats_http = on,
-        "stats-minified" | "stats-min" => d.stats_minified = on,
-        "stats-no-cores" => d.stats_no_cores = on,
-        "disable-logging" => d.disable_logging = on,
-        "log-4xx" => d.log_always.client_errors = on,
-        "log-5xx" => d.log_always.server_errors = on,
-        "log-slow" => d.log_always.slow_ms = said.number(a).unwrap_or(0),
-        "log-big" => d.log_always.big = said.number(a).unwrap_or(0),
-        "log-zero" => d.log_always.empty = on,
-        "log-sendfile" => d.log_always.files = on,
-        "log-ioerror" => d.log_always.io_errors = on,
+        "stats-http" => i.stats_http = on,
+        "stats-minified" | "stats-min" => i.stats_minified = on,
+        "stats-no-cores" => i.stats_no_cores = on,
+        "disable-logging" => i.request_log.disabled = on,
+        "log-4xx" => i.request_log.always.client_errors = on,
+        "log-5xx" => i.request_log.always.server_errors = on,
+        "log-slow" => i.request_log.always.slow_ms = said.number(a).unwrap_or(0),
+        "log-big" => i.request_log.always.big = said.number(a).unwrap_or(0),
+        "log-zero" => i.request_log.always.empty = on,
+        "log-sendfile" => i.request_log.always.files = on,
+        "log-ioerror" => i.request_log.always.io_errors = on,
         "forwarded-allow-ips" => forwarded_allow(d, a),
-        "log-x-forwarded-for" => d.log_x_forwarded_for = on,
-        "log-micros" => d.log_micros = on,
-        "memory-report" => d.memory_report = on,
-        "log-format" | "logformat" => d.log_format = said.text(a).filter(|t| !t.is_empty()),
-        "procname-prefix" => d.procname_prefix = said.text(a).unwrap_or_default(),
-        "procname-prefix-spaced" => d.procname_prefix = said.text(a).unwrap_or_default() + " ",
+        "log-x-forwarded-for" => i.request_log.x_forwarded_for = on,
+        "log-micros" => i.request_log.micros = on,
+        "memory-report" => i.request_log.memory = on,
+        "log-format" | "logformat" => i.request_log.format = said.text(a).filter(|t| !t.is_empty()),
+        "procname-prefix" => i.procname_prefix = said.text(a).unwrap_or_default(),
+        "procname-prefix-spaced" => i.procname_prefix = said.text(a).unwrap_or_default() + " ",
         "attach-daemon" | "attach-control-daemon" | "smart-attach-daemon" | "smart-attach-daemon2" => {
             tasks::attach(d, a);
         }
@@ -135,12 +149,12 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "touch-exec" | "hook-touch" => steps::touched(d, a),
         name if name.starts_with("exec-") => steps::exec(d, a),
         name if name.starts_with("hook-") => steps::hook(d, a),
-        "immediate-uid" => d.immediate.0 = said.filled(a),
-        "immediate-gid" => d.immediate.1 = said.filled(a),
-        "no-new-privs" => d.no_new_privs = on,
-        "chroot" => d.chroot = path(said),
-        "safe-pidfile2" => d.safe_pidfile2 = path(said),
-        "locks" => d.shared.locks = said.number32(a).unwrap_or(0),
+        "immediate-uid" => i.immediate.0 = said.filled(a),
+        "immediate-gid" => i.immediate.1 = said.filled(a),
+        "no-new-privs" => i.no_new_privs = on,
+        "chroot" => i.chroot = path(said),
+        "safe-pidfile2" => i.safe_pidfile2 = path(said),
+        "locks" => i.shared.locks = said.number32(a).unwrap_or(0),
         "cache2" => caches::cache2(d, a),
         "cache" => d.cache_items = said.number(a),
         "cache-blocksize" => d.cache_blocksize = said.number(a),

@@ -13,9 +13,9 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "static-map" => static_map(d, a, false),
         "static-map2" => static_map(d, a, true),
         "check-static" | "static-check" => check_static(d, a),
-        "static-index" => d.static_rules.index.extend(d.said.filled(a)),
-        "static-skip-ext" => d.static_rules.skip_suffixes.extend(d.said.filled(a)),
-        "static-safe" => d.static_rules.safe.extend(d.said.filled(a)),
+        "static-index" => d.instance.static_files.rules.index.extend(d.said.filled(a)),
+        "static-skip-ext" => d.instance.static_files.rules.skip_suffixes.extend(d.said.filled(a)),
+        "static-safe" => d.instance.static_files.rules.safe.extend(d.said.filled(a)),
         "static-expires" => expires(d, a, ExpiresOn::File, false),
         "static-expires-mtime" => expires(d, a, ExpiresOn::File, true),
         "static-expires-path-info" => expires(d, a, ExpiresOn::PathInfo, false),
@@ -24,15 +24,19 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "static-expires-uri-mtime" => expires(d, a, ExpiresOn::Uri, true),
         "static-expires-type" => expires(d, a, ExpiresOn::Type, false),
         "static-expires-type-mtime" => expires(d, a, ExpiresOn::Type, true),
-        "static-gzip-all" => d.static_rules.gzip_all = truth(a.value.as_deref()),
-        "static-gzip-dir" | "static-gzip-prefix" => d.static_rules.gzip_dirs.extend(d.said.filled(a)),
-        "static-gzip-ext" | "static-gzip-suffix" => d.static_rules.gzip_suffixes.extend(d.said.filled(a)),
+        "static-gzip-all" => d.instance.static_files.rules.gzip_all = truth(a.value.as_deref()),
+        "static-gzip-dir" | "static-gzip-prefix" => {
+            d.instance.static_files.rules.gzip_dirs.extend(d.said.filled(a))
+        }
+        "static-gzip-ext" | "static-gzip-suffix" => {
+            d.instance.static_files.rules.gzip_suffixes.extend(d.said.filled(a))
+        }
         "static-gzip" => {
             let text = d.said.filled(a).filter(|t| is_pattern(d, a, t));
-            d.static_rules.gzip_patterns.extend(text);
+            d.instance.static_files.rules.gzip_patterns.extend(text);
         }
-        "mime-file" | "mimefile" => d.static_rules.mime_files.extend(d.said.filled(a)),
-        "honour-range" => d.static_rules.ranges = truth(a.value.as_deref()),
+        "mime-file" | "mimefile" => d.instance.static_files.rules.mime_files.extend(d.said.filled(a)),
+        "honour-range" => d.instance.static_files.rules.ranges = truth(a.value.as_deref()),
         _ => return false,
     }
     true
@@ -51,7 +55,7 @@ fn static_map(d: &mut Draft, a: &Applied, keep_prefix: bool) {
             Some(format!("write {}={}", prefix.trim(), target.trim()));
     }
     let (prefix, target) = (prefix.trim().to_string(), target.trim().to_string());
-    d.static_maps.push(StaticMap { prefix, target, keep_prefix });
+    d.instance.static_files.maps.push(StaticMap { prefix, target, keep_prefix });
 }
 
 fn check_static(d: &mut Draft, a: &Applied) {
@@ -80,6 +84,6 @@ fn expires(d: &mut Draft, a: &Applied, on: ExpiresOn, from_mtime: bool) {
         return;
     };
     if on == ExpiresOn::Type || is_pattern(d, a, &pattern) {
-        d.static_rules.expires.push(Expires { on, pattern, seconds, from_mtime });
+        d.instance.static_files.rules.expires.push(Expires { on, pattern, seconds, from_mtime });
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn touched(d: &mut Draft, a: &Applied) {
         "touch-exec" => Some(Step { name: written(a), act: Act::Exec(rest.trim().to_string()) }),
         _ => action(d, a, rest.trim_start()),
     };
-    d.tasks.touched.extend(step.map(|step| Touched { path: path.into(), step }));
+    d.instance.tasks.touched.extend(step.map(|step| Touched { path: path.into(), step }));
 }
 
 /// `[!]action:arguments`. None: there is no such step, which is said.

@@ -55,7 +55,7 @@ fn daemon(a: &Applied, command: String) -> Daemon {
 pub(super) fn attach(d: &mut Draft, a: &Applied) {
     let Some(text) = d.said.filled(a) else { return };
     if !a.fact.name.starts_with("smart-") {
-        return d.tasks.daemons.push(daemon(a, text));
+        return d.instance.tasks.daemons.push(daemon(a, text));
     }
     let help = "write a pidfile and a command: /run/x.pid x --daemon";
     let Some((pidfile, command)) = text.split_once(' ') else {
@@ -67,7 +67,12 @@ pub(super) fn attach(d: &mut Draft, a: &Applied) {
     };
     let daemonize = a.fact.name == "smart-attach-daemon2";
     let command = command.trim().to_string();
-    d.tasks.daemons.push(Daemon { pidfile: Some(pidfile.into()), freq, daemonize, ..daemon(a, command) });
+    d.instance.tasks.daemons.push(Daemon {
+        pidfile: Some(pidfile.into()),
+        freq,
+        daemonize,
+        ..daemon(a, command)
+    });
 }
 
 /// `attach-daemon2 = cmd=...,key=value`.
@@ -113,7 +118,7 @@ pub(super) fn attach2(d: &mut Draft, a: &Applied) {
     if made.daemonize && made.pidfile.is_none() {
         return bad(d, a, "daemonize needs a pidfile", "add pidfile=..., or remove daemonize");
     }
-    d.tasks.daemons.push(made);
+    d.instance.tasks.daemons.push(made);
 }
 
 fn signal(text: &str) -> Option<i32> {
@@ -188,12 +193,12 @@ fn job(d: &mut Draft, a: &Applied, s: Schedule, command: &str, unique: bool, har
         }
     }
     // 0 until `finish` knows cron-harakiri.
-    d.tasks.jobs.push(Job { command, schedule: s, unique, harakiri: harakiri.unwrap_or(0) });
+    d.instance.tasks.jobs.push(Job { command, schedule: s, unique, harakiri: harakiri.unwrap_or(0) });
 }
 
 /// Both kinds of steps, hooks first; and what is known only at the end.
-pub(super) fn finish(d: &mut Draft) -> crate::tasks::Tasks {
-    let mut tasks = std::mem::take(&mut d.tasks);
+pub(super) fn finish(d: &mut Draft) {
+    let tasks = &mut d.instance.tasks;
     let (mut phases, mut commands) = (std::mem::take(&mut d.hook_steps), std::mem::take(&mut d.exec_steps));
     for name in [
         "asap",
@@ -218,7 +223,7 @@ pub(super) fn finish(d: &mut Draft) -> crate::tasks::Tasks {
         job.harakiri = d.cron_harakiri;
     }
     // Relative names start from the directory of the application, as in uWSGI, which has changed to it.
-    let base = d.chdir.clone().unwrap_or_default();
+    let base = d.instance.app.chdir.clone().unwrap_or_default();
     for daemon in &mut tasks.daemons {
         daemon.stdin |= d.daemons_stdin;
         let paths = daemon.pidfile.iter_mut().chain(&mut daemon.touch).chain(&mut daemon.chdir);
@@ -226,7 +231,6 @@ pub(super) fn finish(d: &mut Draft) -> crate::tasks::Tasks {
     }
     tasks.touched.iter_mut().for_each(|t| t.path = base.join(&t.path));
     tasks.mercy = d.reload_mercy.filter(|n| *n > 0).unwrap_or(DAEMON_MERCY);
-    tasks
 }
 
 /// Seconds that daemons get to end without `reload-mercy`, as in uWSGI.

@@ -30,11 +30,14 @@ fn error(more: &[&str]) -> String {
 fn defaults_are_those_of_the_design() {
     let i = instance(&[]);
     assert_eq!((i.workers, i.threads, i.listen, i.mercy), (1, 1, 100, 60));
-    assert_eq!((i.buffer_size, i.min_worker_lifetime, i.harakiri, i.harakiri_grace), (65535, 10, 0, 2));
-    assert!(i.need_app && i.on_term == OnTerm::Stop && i.callable == "application" && !i.vacuum);
+    assert_eq!(
+        (i.limits.buffer_size, i.recycling.min_worker_lifetime, i.harakiri.seconds, i.harakiri.grace),
+        (65535, 10, 0, 2)
+    );
+    assert!(i.app.need_app && i.on_term == OnTerm::Stop && i.app.callable == "application" && !i.vacuum);
     assert_eq!(i.sockets[0].protocol, Protocol::Http);
     assert_eq!(i.sockets[0].address, Address::Tcp { host: String::new(), port: 8000 });
-    assert_eq!(i.apps[0].source, AppSource::Module("app".into()));
+    assert_eq!(i.app.apps[0].source, AppSource::Module("app".into()));
     assert_eq!(instance(&["--die-on-term=false"]).on_term, OnTerm::Reload);
     assert_eq!(instance(&["--reload-mercy", "10"]).mercy, 10);
     assert_eq!(instance(&["--worker-reload-mercy", "5", "--reload-mercy", "10"]).mercy, 5);
@@ -53,7 +56,7 @@ fn socket_follows_protocol_wherever_it_stands() {
 fn numbers_are_read_as_uwsgi_reads_them_and_doubts_are_said() {
     let (i, said) =
         load_args(&base(&["-p", "4 ; four", "--limit-as", "512M", "--harakiri", "true"])).unwrap();
-    assert_eq!((i.workers, i.limit_as, i.harakiri), (4, 512 << 20, 0));
+    assert_eq!((i.workers, i.limit_as, i.harakiri.seconds), (4, 512 << 20, 0));
     assert_eq!(said.len(), 3, "{said:?}");
     for bad in ["0", "abc", "-1", "", "0x10"] {
         assert!(error(&["-p", bad]).contains("processes"), "{bad}");
@@ -89,7 +92,11 @@ fn what_happens_anyway_needs_no_word() {
     let quiet = |more: &[&str]| load_args(&base(more)).unwrap().1;
     assert!(quiet(&["--log-5xx", "--log-slow", "100"]).is_empty());
     let (instance, said) = load_args(&base(&["--log-5xx", "--log-slow", "100", "-L"])).unwrap();
-    assert!(said.is_empty() && instance.log_always.server_errors && instance.log_always.slow_ms == 100);
+    assert!(
+        said.is_empty()
+            && instance.request_log.always.server_errors
+            && instance.request_log.always.slow_ms == 100
+    );
     assert!(quiet(&["--hook-master-start", "unix_signal:15 gracefully_kill_them_all"]).is_empty());
     assert!(quiet(&["--set", "need-plugin=python3"]).is_empty());
     assert_eq!(quiet(&["--set", "need-plugin=php"]).len(), 1);
@@ -110,7 +117,7 @@ fn an_instance_needs_a_socket_and_an_app() {
 #[test]
 fn apps_are_told_apart() {
     let i = instance(&["--wsgi-file", "w.py", "--mount", "/a/=b.py", "--mount", "c=m:d", "--mount", "/=m:e"]);
-    let apps: Vec<_> = i.apps.iter().map(|a| (a.mountpoint.as_str(), &a.source)).collect();
+    let apps: Vec<_> = i.app.apps.iter().map(|a| (a.mountpoint.as_str(), &a.source)).collect();
     let module = |m: &str| AppSource::Module(m.into());
     assert_eq!(
         apps,
@@ -295,7 +302,7 @@ fn every_supported_option_has_an_arm() {
 #[test]
 fn dynamic_workers_have_the_defaults_of_uwsgi() {
     let (i, said) = load_args(&base(&["-p", "8", "--cheaper", "2"])).unwrap();
-    assert_eq!(i.dynamic, Dynamic { cheaper: 2, overload: 3, ..Dynamic::default() });
+    assert_eq!(i.dynamic, Dynamic { cheaper: 2, initial: 2, overload: 3, ..Dynamic::default() });
     assert!(said.is_empty(), "{said:?}");
     let given = ["--cheaper-overload", "0", "--cheaper-algo", "backlog", "--cheaper-initial", "4"];
     let i = instance(&[&["-p", "8", "--cheaper", "2", "--cheap", "--idle", "60"], &given[..]].concat());
@@ -384,7 +391,7 @@ fn busyness_that_contradicts_itself_is_said() {
 fn each_protocol_has_its_time() {
     let times = |more: &[&str]| {
         let i = instance(more);
-        (i.socket_timeout, i.http_timeout, i.keepalive_timeout)
+        (i.timeouts.socket, i.timeouts.http, i.timeouts.keepalive)
     };
     assert_eq!(times(&[]), (30, 30, 5));
     assert_eq!(times(&["--socket-timeout", "10"]), (10, 10, 5));
@@ -396,5 +403,5 @@ fn each_protocol_has_its_time() {
     assert_eq!(times(&["--http-keepalive=1", "--http-timeout", "7"]), (30, 7, 7));
     assert_eq!(times(&["--http-keepalive=20", "--http-timeout", "7"]), (30, 7, 20));
     let (zero, said) = load_args(&base(&["--socket-timeout", "0"])).unwrap();
-    assert!(zero.socket_timeout == 30 && said.iter().any(|w| w.contains("socket-timeout")), "{said:?}");
+    assert!(zero.timeouts.socket == 30 && said.iter().any(|w| w.contains("socket-timeout")), "{said:?}");
 }

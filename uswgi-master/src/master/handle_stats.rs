@@ -93,10 +93,10 @@ fn facts(master: &Master<'_>) -> Facts {
     facts.caches = shared.caches().iter().map(cache).collect();
     if let Some(setup) = master.setup() {
         let i = &setup.instance;
-        let chdir = i.chdir.as_ref().map(|d| d.display().to_string()).unwrap_or_default();
+        let chdir = i.app.chdir.as_ref().map(|d| d.display().to_string()).unwrap_or_default();
         let app =
             |a: &uswgi_proto::settings::App| App { mountpoint: a.mountpoint.clone(), chdir: chdir.clone() };
-        facts.apps = i.apps.iter().map(app).collect();
+        facts.apps = i.app.apps.iter().map(app).collect();
         facts.no_cores = i.stats_no_cores;
         facts.daemons = master.tasks.daemons().collect();
         facts.crons = master.tasks.jobs().collect();

@@ -147,7 +147,7 @@ fn files_come_without_the_gateway() {
     let worker = Worker::new(Protocol::Http, |settings, folder| {
         std::fs::write(folder.join("a.txt"), "0123456789").unwrap();
         let target = folder.to_str().unwrap().to_string();
-        settings.static_maps = vec![StaticMap { prefix: "/static".into(), target, keep_prefix: false }];
+        settings.static_files.maps = vec![StaticMap { prefix: "/static".into(), target, keep_prefix: false }];
     });
     let get = |path: &str, more: &str| {
         worker.ask(format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{more}\r\n").as_bytes())

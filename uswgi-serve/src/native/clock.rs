@@ -154,11 +154,11 @@ impl<I: Interpreter> Native<I> {
             slot.connections.store((self.conns.len() + self.engine.parked()) as u64, Ordering::Relaxed);
         }
         let settings = &self.engine.settings;
-        if self.engine.lived(now) >= u64::from(settings.min_worker_lifetime) {
-            if settings.reload_on_rss > 0 && rss > settings.reload_on_rss {
+        if self.engine.lived(now) >= u64::from(settings.recycling.min_worker_lifetime) {
+            if settings.recycling.reload_on_rss > 0 && rss > settings.recycling.reload_on_rss {
                 self.engine.ask_replacement(ReplaceReason::Rss);
             }
-            if settings.reload_on_as > 0 && vsz > settings.reload_on_as {
+            if settings.recycling.reload_on_as > 0 && vsz > settings.recycling.reload_on_as {
                 self.engine.ask_replacement(ReplaceReason::AddressSpace);
             }
         }

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use uswgi_proto::control::{MAX_MESSAGE, ToMaster, ToWorker, decode, encode};
-use uswgi_proto::settings::WorkerSettings;
+use uswgi_proto::settings::{Harakiri, WorkerSettings};
 
 /// A native thread, its engine, and the master's end of the control socket.
 struct Rig {
@@ -129,7 +129,8 @@ fn what_a_lane_has_lent_is_sent_while_it_works() {
 
 #[test]
 fn a_deadline_gets_504_stacks_an_interruption_and_a_successor() {
-    let rig = Rig::new(WorkerSettings { harakiri: 1, harakiri_grace: 1, ..settings() });
+    let rig =
+        Rig::new(WorkerSettings { harakiri: Harakiri { seconds: 1, grace: 1, signal: 0 }, ..settings() });
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let client = crate::lane::Client { fd: ours.as_raw_fd(), head_only: false };
     rig.engine.lanes[0].begin(client, monotonic_us() + 20_000);

@@ -1,6 +1,12 @@
 use super::*;
 use crate::testing::{ask, connection, packet, settings};
 use proptest::prelude::*;
+use uswgi_proto::settings::RequestLimits;
+
+/// Settings with these bounds of a request.
+fn limited(limits: RequestLimits) -> WorkerSettings {
+    WorkerSettings { limits, ..settings() }
+}
 
 /// Feed a connection piece by piece; the step that ended it, and how many pieces were wanted.
 fn feed(protocol: Protocol, settings: &WorkerSettings, pieces: &[&[u8]]) -> (Conn, Request, Step, usize) {
@@ -74,7 +80,7 @@ fn a_packet_says_the_same_by_variables() {
 
 #[test]
 fn what_is_not_served_is_refused_with_its_status() {
-    let strict = WorkerSettings { limit_post: 10, buffer_size: 100, ..settings() };
+    let strict = limited(RequestLimits { limit_post: 10, buffer_size: 100, ..RequestLimits::default() });
     let http = |bytes: &[u8]| whole(Protocol::Http, &strict, bytes).2;
     let uwsgi = |bytes: &[u8]| whole(Protocol::Uwsgi, &strict, bytes).2;
     assert_eq!(refused(&http(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n")).0, 413);
@@ -143,7 +149,7 @@ proptest! {
         cuts in proptest::collection::vec(1..40usize, 1..60),
         spool in any::<bool>(),
     ) {
-        let settings = WorkerSettings { post_buffering: u64::from(spool), ..settings() };
+        let settings = limited(RequestLimits { post_buffering: u64::from(spool), ..RequestLimits::default() });
         let (protocol, bytes) = match kind {
             0 => (Protocol::Http, GET.to_vec()),
             1 => {

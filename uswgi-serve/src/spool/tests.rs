@@ -2,12 +2,12 @@ use super::*;
 use crate::request::examine;
 use crate::testing::{connection, packet, settings};
 use std::io::Read;
-use uswgi_proto::settings::{Protocol, WorkerSettings};
+use uswgi_proto::settings::{Protocol, RequestLimits, WorkerSettings};
 
 const LENGTH: usize = 200_000;
 
 fn on_disk() -> WorkerSettings {
-    WorkerSettings { post_buffering: 1, ..settings() }
+    WorkerSettings { limits: RequestLimits { post_buffering: 1, ..RequestLimits::default() }, ..settings() }
 }
 
 fn body() -> Vec<u8> {

@@ -26,7 +26,7 @@ pub(super) fn add(module: &Bound<'_, PyModule>, state: &State) -> PyResult<()> {
     module.add("numproc", settings.workers)?;
     module.add("cores", settings.threads)?;
     module.add("has_threads", 1)?;
-    module.add("buffer_size", settings.buffer_size)?;
+    module.add("buffer_size", settings.limits.buffer_size)?;
     module.add("loop", py.None())?;
     module.add("applications", py.None())?;
     let started = state.board.as_ref().map(|b| b.header().started_at.load(Ordering::Relaxed));

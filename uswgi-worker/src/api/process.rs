@@ -5,6 +5,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyTuple};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering::Relaxed;
 use uswgi_proto::control::ToMaster;
 use uswgi_proto::scoreboard::layout::Totals;
@@ -143,7 +144,7 @@ fn apps<'py>(
     requests: u64,
     exceptions: u64,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let chdir = state.settings.chdir.as_deref().unwrap_or_default();
+    let chdir = state.settings.app.chdir.as_deref().map_or(&[][..], |dir| dir.as_os_str().as_bytes());
     let one = |(i, app): (usize, &uswgi_proto::settings::App)| {
         let d = PyDict::new(py);
         d.set_item("id", i)?;
@@ -152,10 +153,10 @@ fn apps<'py>(
         d.set_item("startup_time", startup_ms / 1000)?;
         d.set_item("requests", if i == 0 { requests } else { 0 })?;
         d.set_item("exceptions", if i == 0 { exceptions } else { 0 })?;
-        d.set_item("chdir", PyBytes::new(py, chdir.as_bytes()))?;
+        d.set_item("chdir", PyBytes::new(py, chdir))?;
         Ok(d)
     };
-    let all = state.settings.apps.iter().enumerate().map(one).collect::<PyResult<Vec<_>>>()?;
+    let all = state.settings.app.apps.iter().enumerate().map(one).collect::<PyResult<Vec<_>>>()?;
     PyTuple::new(py, all)
 }
 

@@ -6,8 +6,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::fd::OwnedFd;
-use std::path::Path;
-use uswgi_proto::settings::{App, AppSource, Listener, Protocol, Role, WorkerSettings, env as contract};
+use std::path::{Path, PathBuf};
+use uswgi_proto::settings::{
+    App, AppSource, Application, Listener, Protocol, Role, WorkerSettings, env as contract,
+};
 
 /// What the command line says of it.
 #[derive(Default)]
@@ -82,9 +84,12 @@ impl Alone {
         WorkerSettings {
             worker_id: u32::from(role == Role::Worker),
             threads: self.threads.unwrap_or(1),
-            chdir: self.chdir.clone(),
-            pythonpath: self.pythonpath.clone(),
-            apps: vec![App { mountpoint: String::new(), source }],
+            app: Application {
+                chdir: self.chdir.as_ref().map(PathBuf::from),
+                pythonpath: self.pythonpath.clone(),
+                apps: vec![App { mountpoint: String::new(), source }],
+                ..Application::default()
+            },
             listeners: (0..sockets).map(|i| Listener { name: format!("fd://{}", i + 3), protocol }).collect(),
             ..WorkerSettings::alone(role)
         }
@@ -97,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_file_is_told_from_a_module() {
-        let source = |app: &str| Alone::default().document(Role::Check, app, 0).apps[0].source.clone();
+        let source = |app: &str| Alone::default().document(Role::Check, app, 0).app.apps[0].source.clone();
         assert_eq!(source("a.b:c"), AppSource::Module("a.b:c".into()));
         assert_eq!(source("site/app.wsgi"), AppSource::File("site/app.wsgi".into()));
         assert_eq!(source("app.py:make()"), AppSource::File("app.py:make()".into()));

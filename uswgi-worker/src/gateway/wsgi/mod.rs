@@ -132,7 +132,7 @@ impl Runner {
             Err(_) => (false, Default::default()),
         };
         let lane = &self.engine.lanes[self.lane];
-        if (self.engine.settings.harakiri > 0 || lane.notes.is_used()) && lane.end() {
+        if (self.engine.settings.harakiri.seconds > 0 || lane.notes.is_used()) && lane.end() {
             interpreter::clear(py, lane);
         }
         Ran { response, app: chosen.map(|c| c.app), whole, leftover, spare, switches: self.switches }

@@ -1,0 +1,227 @@
+//! Groups of settings that a worker obeys, each with its `Default`: the one place where a default in force stands.
+//!
+//! A configuration fills them in (`uswgi-conf`), the master passes them on unread, and a worker that runs alone takes
+//! the defaults. They hold decisions, never text that still has to be understood.
+#![forbid(unsafe_code)]
+
+use crate::files::StaticRules;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Where an application comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AppSource {
+    /// `pkg.mod`, `pkg.mod:callable` or `pkg.mod:factory()`.
+    Module(String),
+    /// Path of a Python file, relative to the directory after `chdir`; `path:callable` is taken too.
+    File(String),
+}
+
+/// One application and where it is mounted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct App {
+    /// `""` for the default application, else `/prefix` without a final slash.
+    pub mountpoint: String,
+    /// What to load.
+    pub source: AppSource,
+}
+
+/// The applications, and what happens before and after they are loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Application {
+    /// Directory to change to before anything of the app is looked up.
+    pub chdir: Option<PathBuf>,
+    /// Second change of directory, after the app was loaded (`chdir2`).
+    pub chdir2: Option<PathBuf>,
+    /// Entries put in front of sys.path, each at index 0 in this order; patterns are expanded already.
+    pub pythonpath: Vec<String>,
+    /// Applications; the first with an empty mountpoint is the default one.
+    pub apps: Vec<App>,
+    /// Name of the callable where the source does not name one.
+    pub callable: String,
+    /// Modules imported before the application (`import`, `pyimport`).
+    pub imports: Vec<String>,
+    /// `sys.argv` after the program name (`pyargv`).
+    pub pyargv: Vec<String>,
+    /// False: a process whose app does not load says so and goes on, and its workers answer 500 (`need-app = false`).
+    pub need_app: bool,
+    /// Choose the app by the longest mount prefix of PATH_INFO and set SCRIPT_NAME.
+    pub manage_script_name: bool,
+    /// What no application owns goes to the default one: the one that is mounted nowhere, or the first (not with
+    /// `no-default-app`).
+    pub default_app: bool,
+}
+
+impl Default for Application {
+    fn default() -> Self {
+        Application {
+            chdir: None,
+            chdir2: None,
+            pythonpath: Vec::new(),
+            apps: Vec::new(),
+            callable: "application".into(),
+            imports: Vec::new(),
+            pyargv: Vec::new(),
+            need_app: true,
+            manage_script_name: false,
+            default_app: true,
+        }
+    }
+}
+
+/// Looks at the source of loaded modules (`py-autoreload`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Autoreload {
+    /// Seconds between two looks; 0: none.
+    pub seconds: u32,
+    /// Modules that are not looked at.
+    pub ignore: Vec<String>,
+}
+
+/// What a request may be made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestLimits {
+    /// Largest request head in bytes.
+    pub buffer_size: u32,
+    /// Most request variables: twice what `max-vars` says, because uWSGI counts keys and values each.
+    pub max_vars: u32,
+    /// Largest request body in bytes; 0: no limit.
+    pub limit_post: u64,
+    /// Bodies above this many bytes go to a temporary file before the app runs; 0: they are streamed.
+    pub post_buffering: u64,
+}
+
+/// uWSGI's 4096 bytes are too small for many cookies; its `max-vars` is 64.
+impl Default for RequestLimits {
+    fn default() -> Self {
+        RequestLimits { buffer_size: 65535, max_vars: 256, limit_post: 0, post_buffering: 0 }
+    }
+}
+
+/// Seconds for which a client is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeouts {
+    /// In which a uwsgi client has to make progress (`socket-timeout`).
+    pub socket: u32,
+    /// The same for HTTP clients (`http-timeout`).
+    pub http: u32,
+    /// That an idle persistent connection is kept (`http-keepalive`); 0: none is persistent.
+    pub keepalive: u32,
+}
+
+/// uWSGI's 4 s cut slow uploads. An idle connection is kept long enough for the next request of a page, and short
+/// enough that idle clients cost nothing.
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts { socket: 30, http: 30, keepalive: 5 }
+    }
+}
+
+/// The end of a request that runs too long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Harakiri {
+    /// Seconds a request may run; 0: for ever.
+    pub seconds: u32,
+    /// Seconds an interrupted request may take to come out before its worker is replaced.
+    pub grace: u32,
+    /// Signal that a process sends itself when a request meets its harakiri and the application has a handler for
+    /// it; 0: none.
+    pub signal: i32,
+}
+
+impl Default for Harakiri {
+    fn default() -> Self {
+        Harakiri { seconds: 0, grace: 2, signal: 0 }
+    }
+}
+
+/// When a worker asks for a successor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recycling {
+    /// Requests after which it does; 0: never. In the document of a worker its jitter is in it.
+    pub max_requests: u64,
+    /// Seconds to live before a limit may do so.
+    pub min_worker_lifetime: u32,
+    /// Bytes of resident memory after which it does; 0: never.
+    pub reload_on_rss: u64,
+    /// Bytes of address space after which it does; 0: never.
+    pub reload_on_as: u64,
+}
+
+impl Default for Recycling {
+    fn default() -> Self {
+        Recycling { max_requests: 0, min_worker_lifetime: 10, reload_on_rss: 0, reload_on_as: 0 }
+    }
+}
+
+/// A directory served without Python.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaticMap {
+    /// URL path prefix; matches at a path boundary only.
+    pub prefix: String,
+    /// Directory or file.
+    pub target: String,
+    /// `static-map2`: the prefix is kept below the directory.
+    pub keep_prefix: bool,
+}
+
+/// What is served without Python.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StaticServing {
+    /// Directories; the first that fits a path decides.
+    pub maps: Vec<StaticMap>,
+    /// How they are served.
+    pub rules: StaticRules,
+}
+
+/// Headers that are believed, and that are added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Headers {
+    /// Peers whose X-Forwarded-* is believed, as [`crate::trust::Trust::parse`] reads them (`forwarded-allow-ips`).
+    pub trusted: String,
+    /// Headers added to every answer, as `Name: value` (`add-header`).
+    pub add: Vec<String>,
+}
+
+impl Default for Headers {
+    fn default() -> Self {
+        Headers { trusted: crate::trust::DEFAULT.into(), add: Vec::new() }
+    }
+}
+
+/// Requests that get a line in the log although `disable-logging` is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogAlways {
+    /// Answers 400 to 499.
+    pub client_errors: bool,
+    /// Answers 500 to 599.
+    pub server_errors: bool,
+    /// Requests that took at least so many milliseconds; 0: none.
+    pub slow_ms: u64,
+    /// Answers of more than so many bytes of body; 0: none.
+    pub big: u64,
+    /// Answers without a body.
+    pub empty: bool,
+    /// Files that the kernel sent.
+    pub files: bool,
+    /// Answers that could not be sent.
+    pub io_errors: bool,
+}
+
+/// Lines of requests in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RequestLog {
+    /// Write no line for each request (`disable-logging`).
+    pub disabled: bool,
+    /// Exceptions to that.
+    pub always: LogAlways,
+    /// Take the client's address from X-Forwarded-For.
+    pub x_forwarded_for: bool,
+    /// Microseconds instead of milliseconds.
+    pub micros: bool,
+    /// Put address space and resident memory in front (`memory-report`).
+    pub memory: bool,
+    /// Format of the line; None: uWSGI's default line.
+    pub format: Option<String>,
+}
