@@ -48,7 +48,7 @@ tests/circles.py --most 6 uswgi-master=10 uswgi-shared=7 >&2 || say "a circle of
 # Shell scripts, whatever their names.
 git ls-files | while read -r f; do
     if [ -f "$f" ] && head -c 64 "$f" | head -n 1 | grep -aqE '^#!.*[/ ](ba|da)?sh( |$)'; then echo "$f"; fi
-done | xargs shellcheck >&2 || say "shellcheck has complaints"
+done | xargs shellcheck -x >&2 || say "shellcheck has complaints"
 
 # A page refers to pages that are not installed here; everything else that mandoc has to say is an error.
 for page in man/*.[1-8]; do
