@@ -73,24 +73,87 @@ pub(crate) fn traceback(py: Python<'_>, error: &PyErr) -> String {
     formatted().unwrap_or_else(|_| format!("{error}\n"))
 }
 
-/// A bytes object of `length` bytes and its memory, for the caller to fill before anybody else sees it. None: no
-/// memory (the exception is cleared).
-pub(crate) fn new_bytes(
-    py: Python<'_>,
+/// A bytes object that is filled, and made larger, before anybody else has it.
+pub(crate) struct Growing<'py> {
+    bytes: Bound<'py, PyBytes>,
     length: usize,
-) -> Option<(Bound<'_, PyBytes>, &mut [MaybeUninit<u8>])> {
-    // SAFETY: the GIL is held. With a null pointer the object's memory is uninitialised and ours to write
-    // (Python/C API manual, PyBytes_FromStringAndSize) as long as nobody else has the object; it has `length` bytes
-    // and lives as long as the object, which the caller holds beside the slice.
-    unsafe {
-        let object = ffi::PyBytes_FromStringAndSize(std::ptr::null(), isize::try_from(length).ok()?);
-        if object.is_null() {
-            ffi::PyErr_Clear();
-            return None;
+}
+
+type Resize = unsafe extern "C" fn(*mut *mut ffi::PyObject, ffi::Py_ssize_t) -> std::ffi::c_int;
+
+/// `_PyBytes_Resize`, which every CPython exports, but which the stable ABI does not promise.
+fn resize() -> Option<Resize> {
+    static RESIZE: std::sync::OnceLock<Option<Resize>> = std::sync::OnceLock::new();
+    *RESIZE.get_or_init(|| {
+        // SAFETY: a C string; the symbol has had this signature since 2.5 (Python/C API manual, Bytes Objects).
+        unsafe {
+            let found = libc::dlsym(libc::RTLD_DEFAULT, c"_PyBytes_Resize".as_ptr());
+            (!found.is_null()).then(|| std::mem::transmute::<*mut std::ffi::c_void, Resize>(found))
         }
-        let memory = ffi::PyBytes_AsString(object).cast::<MaybeUninit<u8>>();
-        let bytes = Bound::from_owned_ptr(py, object).cast_into_unchecked::<PyBytes>();
-        Some((bytes, std::slice::from_raw_parts_mut(memory, length)))
+    })
+}
+
+impl<'py> Growing<'py> {
+    /// Of `length` bytes. None: no memory (the exception is cleared).
+    pub(crate) fn new(py: Python<'py>, length: usize) -> Option<Growing<'py>> {
+        // SAFETY: the GIL is held. With a null pointer the object's memory is uninitialised and ours to write
+        // (Python/C API manual, PyBytes_FromStringAndSize).
+        unsafe {
+            let object = ffi::PyBytes_FromStringAndSize(std::ptr::null(), isize::try_from(length).ok()?);
+            Self::of(py, object, length)
+        }
+    }
+
+    /// # Safety
+    /// An owned reference to a bytes object of that length which nobody else has, or null with an exception set.
+    unsafe fn of(py: Python<'py>, object: *mut ffi::PyObject, length: usize) -> Option<Growing<'py>> {
+        // SAFETY: see above.
+        unsafe {
+            if object.is_null() {
+                ffi::PyErr_Clear();
+                return None;
+            }
+            let bytes = Bound::from_owned_ptr(py, object).cast_into_unchecked::<PyBytes>();
+            Some(Growing { bytes, length })
+        }
+    }
+
+    /// The same bytes with another length. None: no memory, and the bytes are gone.
+    pub(crate) fn resized(self, length: usize) -> Option<Growing<'py>> {
+        let py = self.bytes.py();
+        let Some(resize) = resize() else {
+            let mut other = Growing::new(py, length)?;
+            for (to, from) in other.memory().iter_mut().zip(self.bytes.as_bytes()) {
+                to.write(*from);
+            }
+            return Some(other);
+        };
+        let length_given = isize::try_from(length).ok()?;
+        let mut object = self.bytes.into_ptr();
+        // SAFETY: the only reference, given up here; the function replaces it by another owned one, or by null with
+        // an exception set.
+        unsafe {
+            resize(&mut object, length_given);
+            Self::of(py, object, length)
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Its memory, to be filled before [`Growing::finish`].
+    pub(crate) fn memory(&mut self) -> &mut [MaybeUninit<u8>] {
+        // SAFETY: the object has `length` bytes, and nobody else has it: it never left this struct.
+        unsafe {
+            let memory = ffi::PyBytes_AsString(self.bytes.as_ptr()).cast::<MaybeUninit<u8>>();
+            std::slice::from_raw_parts_mut(memory, self.length)
+        }
+    }
+
+    /// The object; every byte was written.
+    pub(crate) fn finish(self) -> Bound<'py, PyBytes> {
+        self.bytes
     }
 }
 

@@ -132,9 +132,9 @@ fn cache_get<'py>(
         let small = found.filter(|f| f.length <= SMALL);
         // The value stays where it is as long as the mutex is held.
         let object = small.map(|found| {
-            let (object, memory) = python::new_bytes(py, found.length)?;
-            locked.copy(found, memory);
-            Some(object)
+            let mut object = python::Growing::new(py, found.length)?;
+            locked.copy(found, object.memory());
+            Some(object.finish())
         });
         drop(locked);
         note_recovery(cache, recovered);

@@ -20,6 +20,9 @@ use uswgi_serve::sys;
 
 /// Reads from this size on go right into their bytes object.
 const DIRECT: usize = 16 * 1024;
+/// Such an object begins with at most so many bytes.
+const AT_FIRST: usize = 1 << 20;
+
 enum Slot {
     Here(Box<State>),
     /// A thread of the application is in a call that reads.
@@ -160,18 +163,24 @@ fn take<'py>(py: Python<'py>, state: &mut State, n: usize) -> Bound<'py, PyBytes
     bytes
 }
 
-/// A large piece of a counted body, received right into its bytes object.
+/// A large piece of a counted body, received right into its bytes object. That grows with what comes: a client may
+/// announce more than it sends.
 fn read_directly<'py>(py: Python<'py>, state: &mut State, size: usize) -> PyResult<Bound<'py, PyBytes>> {
-    let (bytes, memory) = py::new_bytes(py, size).ok_or_else(|| PyMemoryError::new_err("request body"))?;
+    let no_memory = || PyMemoryError::new_err("request body");
     let mut filled = state.available().len().min(size);
-    for (to, from) in memory.iter_mut().zip(state.available()) {
+    let mut bytes = py::Growing::new(py, size.min(filled.max(AT_FIRST))).ok_or_else(no_memory)?;
+    for (to, from) in bytes.memory().iter_mut().zip(state.available()) {
         to.write(*from);
     }
     state.at += filled;
     while filled < size {
-        filled += step(py, state, |s| s.receive_counted(&mut memory[filled..]))?;
+        if filled == bytes.len() {
+            bytes = bytes.resized(size.min(filled.saturating_mul(2))).ok_or_else(no_memory)?;
+        }
+        let memory = &mut bytes.memory()[filled..];
+        filled += step(py, state, |s| s.receive_counted(memory))?;
     }
-    Ok(bytes)
+    Ok(bytes.finish())
 }
 
 /// Up to `size` bytes; all that is left without a size.
