@@ -154,9 +154,20 @@ def input(environ, start_response, q):
     """Run a list of calls on wsgi.input, e.g. ops=read:10,readline,iter and show what each gave."""
     stream, results = environ["wsgi.input"], []
     for op in q.get("ops", "read").split(","):
-        name, _, size = op.partition(":")
-        arguments = [None if size == "None" else int(size)] if size else []
-        if name == "iter":
+        name, *arguments = op.split(":")
+        arguments = [None if a == "None" else int(a) for a in arguments]
+        if name.startswith("try-"):
+            try:
+                value = getattr(stream, name[4:])(*arguments)
+            except Exception as e:
+                value = type(e).__name__
+        elif name == "digest":
+            value = hashlib.sha256(stream.read()).hexdigest()
+        elif name == "pread":
+            value = os.pread(stream.fileno(), arguments[0], 0)
+        elif name == "move":
+            value = os.lseek(stream.fileno(), arguments[0], os.SEEK_SET)
+        elif name == "iter":
             value = list(stream)
         elif name == "next":
             value = next(iter(stream), None)

@@ -83,10 +83,113 @@ fn a_body_of_hundreds_of_mib_takes_no_memory() {
     }
 }
 
+#[test]
+fn what_is_announced_takes_no_memory_before_it_comes() {
+    if paths::original().is_some() {
+        return;
+    }
+    let server = Site::probe().start();
+    let address = server.http.clone().unwrap();
+    let pid: i32 = server.get("/pid").expect(200).text().parse().unwrap();
+    let before = memory(pid, "VmPeak:");
+    for ops in ["read", "read:3000000000"] {
+        // Three gigabytes, of which a few bytes come before the client leaves.
+        let mut c = uswgi_tests::http::Connection::open(&address).unwrap();
+        let head =
+            format!("POST /input?ops={ops} HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000000\r\n\r\nhello");
+        c.send(head.as_bytes()).unwrap();
+        drop(c);
+        // There is one worker with one thread: this is answered when that request is over.
+        server.get("/hello").expect(200);
+    }
+    let grown = memory(pid, "VmPeak:") - before;
+    assert!(grown < 64 << 10, "the address space grew by {grown} KiB");
+    // What does come is whole, wherever the object had to grow.
+    for size in [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5_000_000] {
+        let request = Request::post_pattern("/digest?piece=30000000", size);
+        let got = server.ask(&request).expect(200).json();
+        assert_eq!(got["sha256"], request.body.unwrap().sha256(), "{size}");
+    }
+}
+
+#[test]
+fn whole_bodies_can_be_read_again() {
+    use serde_json::json;
+    // On uWSGI with post-buffering; there a body in memory is not seekable without it, and seek() gives None.
+    let small = Site::probe();
+    let on_disk = Site::probe().option("post-buffering", 1000);
+    for (site, size) in [(small, 50), (on_disk, 300_000)] {
+        let server = site.start();
+        for door in server.doors() {
+            let body = format!("first line\n{}last", "x".repeat(size));
+            let length = body.len();
+            let check = |ops: &str, expected: serde_json::Value| {
+                let got =
+                    door.ask(&Request::post(&format!("/input?ops={ops}"), body.as_str())).expect(200).json();
+                assert_eq!(got, expected, "{ops} at {door:?}");
+            };
+            if paths::original().is_none() {
+                check("seekable,tell,read:5,tell,seek:0,read:5", json!([true, 0, "first", 5, 0, "first"]));
+                check("readline,seek:6,readline", json!(["first line\n", 6, "line\n"]));
+                check("read,seek:0,read", json!([body, 0, body]));
+                let end = format!("seek:-4:2,read,tell,seek:0:2,seek:-{length}:1,read:5");
+                check(&end, json!([length - 4, "last", length, length, 0, "first"]));
+                check("iter,seek:6,read:4", json!([["first line\n", &body[11..]], 6, "line"]));
+                check("digest", json!([Body::Bytes(body.clone().into_bytes()).sha256()]));
+                // Outside of it, and nowhere: the place stays.
+                for wrong in ["-1", "1:2", "-1:1", "9223372036854775807:1", "999999"] {
+                    let got =
+                        door.ask(&Request::post(&format!("/input?ops=try-seek:{wrong},tell"), body.as_str()));
+                    assert_eq!(got.expect(200).json(), json!(["OSError", 0]), "{wrong}");
+                }
+                check("try-seek:0:3", json!(["ValueError"]));
+            }
+        }
+    }
+    if paths::original().is_some() {
+        return;
+    }
+    // Without a body, decoded chunks, and what is read as it comes.
+    let server = Site::probe().http().start();
+    let empty = server.get("/input?ops=tell,seek:0,read,try-fileno").expect(200).json();
+    assert_eq!(empty, json!([0, 0, "", "UnsupportedOperation"]));
+    let chunked = Request::post("/input?ops=read,seek:1,read", "abc").header("Transfer-Encoding", "chunked");
+    assert_eq!(server.ask(&chunked).expect(200).json(), json!(["abc", 1, "bc"]));
+    let streamed = "try-seek:0,try-tell,try-fileno,seekable,read:3,try-seek:0";
+    let got =
+        server.ask(&Request::post_pattern(&format!("/input?ops={streamed}"), 70_000)).expect(200).json();
+    let no = "UnsupportedOperation";
+    assert_eq!(
+        (&got[0], &got[1], &got[2], &got[3], &got[5]),
+        (&json!(no), &json!(no), &json!(no), &json!(false), &json!(no))
+    );
+}
+
+#[test]
+fn a_body_on_disk_has_a_descriptor() {
+    if paths::original().is_some() {
+        return;
+    }
+    let server = Site::probe().option("post-buffering", 1000).start();
+    for door in server.doors() {
+        let body = "0123456789".repeat(10_000);
+        // Whatever moved the descriptor, and however far was read, both read right.
+        let got = door
+            .ask(&Request::post("/input?ops=pread:10,read:5,move:7,read:5,seek:99990,read", body.as_str()));
+        let expected = serde_json::json!(["0123456789", "01234", 7, "56789", 99_990, "0123456789"]);
+        assert_eq!(got.expect(200).json(), expected, "{door:?}");
+    }
+}
+
 /// Peak resident memory in KiB.
 fn peak(pid: i32) -> i64 {
+    memory(pid, "VmHWM:")
+}
+
+/// A number of KiB in the status of a process.
+fn memory(pid: i32, name: &str) -> i64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("status of the worker");
-    let line = status.lines().find(|l| l.starts_with("VmHWM:")).expect("VmHWM");
+    let line = status.lines().find(|l| l.starts_with(name)).expect("a line of that name");
     line.split_ascii_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
 }
 

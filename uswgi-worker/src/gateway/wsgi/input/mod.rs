@@ -8,7 +8,7 @@ use state::{PIECE, Source};
 pub(crate) use state::{State, state_for};
 
 use crate::py;
-use pyo3::exceptions::{PyMemoryError, PyOSError, PyTimeoutError};
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::io;
@@ -51,6 +51,7 @@ impl Input {
         Input::new(State {
             buffer: Vec::new(),
             at: 0,
+            base: Some(0),
             source: Source::Done,
             fd: -1,
             timeout_ms: 0,
@@ -223,6 +224,17 @@ fn read_line<'py>(py: Python<'py>, state: &mut State, size: Option<usize>) -> Py
     }
 }
 
+const STREAMED: &str = "wsgi.input is read as it comes from the client and cannot be read again; \
+                        post-buffering keeps bodies of any size";
+
+/// `io.UnsupportedOperation`, which is an OSError, and what libraries look for.
+fn unsupported(py: Python<'_>, why: &'static str) -> PyErr {
+    match py.import("io").and_then(|io| io.getattr("UnsupportedOperation")?.call1((why,))) {
+        Ok(error) => PyErr::from_value(error),
+        Err(e) => e,
+    }
+}
+
 fn given(size: Option<isize>) -> Option<usize> {
     size.and_then(|n| usize::try_from(n).ok())
 }
@@ -264,6 +276,46 @@ impl Input {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let line = self.with(|s| read_line(py, s, None))?;
         Ok((!line.as_bytes().is_empty()).then_some(line))
+    }
+
+    /// Go on from another place of a whole body, whence as in `io`; the place from its beginning. Places outside of it
+    /// are an error, as in uWSGI.
+    #[pyo3(signature = (offset, whence = 0, /))]
+    fn seek(&self, py: Python<'_>, offset: i64, whence: i32) -> PyResult<u64> {
+        self.with(|s| {
+            let (at, length) = s.place().ok_or_else(|| unsupported(py, STREAMED))?;
+            let from = match whence {
+                0 => 0,
+                1 => at,
+                2 => length,
+                _ => {
+                    return Err(PyValueError::new_err(format!(
+                        "invalid whence ({whence}, should be 0, 1 or 2)"
+                    )));
+                }
+            };
+            let place = from.checked_add_signed(offset).filter(|place| *place <= length);
+            let place = place.ok_or_else(|| PyOSError::new_err("seek outside of wsgi.input"))?;
+            s.go_to(place);
+            Ok(place)
+        })
+    }
+
+    fn tell(&self, py: Python<'_>) -> PyResult<u64> {
+        self.with(|s| s.place().map(|(at, _)| at).ok_or_else(|| unsupported(py, STREAMED)))
+    }
+
+    fn seekable(&self) -> PyResult<bool> {
+        self.with(|s| Ok(s.place().is_some()))
+    }
+
+    /// Of a body on disk; it is closed with the request.
+    fn fileno(&self, py: Python<'_>) -> PyResult<RawFd> {
+        self.with(|s| {
+            s.file().ok_or_else(|| {
+                unsupported(py, "wsgi.input has a file only where post-buffering puts it on disk")
+            })
+        })
     }
 
     /// Some frameworks close what they read; there is nothing to do.

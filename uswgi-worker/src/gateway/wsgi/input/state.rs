@@ -3,7 +3,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use uswgi_proto::chunked::Decoder;
@@ -21,8 +21,8 @@ pub(crate) enum Source {
     Done,
     /// So many bytes of the socket.
     Counted(u64),
-    /// So many bytes of a file on disk.
-    File(std::fs::File, u64),
+    /// A file on disk of so many bytes, of which so many were read into the buffer.
+    File { file: std::fs::File, length: u64, read: u64 },
     /// Chunks; `raw` holds what was received and not decoded.
     Chunked { decoder: Decoder, raw: Vec<u8> },
 }
@@ -30,6 +30,8 @@ pub(crate) enum Source {
 pub(crate) struct State {
     pub(crate) buffer: Vec<u8>,
     pub(crate) at: usize,
+    /// Where the body begins in the buffer, which holds all of it from the start; None: it is read piece by piece.
+    pub(crate) base: Option<usize>,
     pub(crate) source: Source,
     pub(crate) fd: RawFd,
     pub(crate) timeout_ms: i32,
@@ -91,6 +93,10 @@ impl State {
 
     /// Get more into the buffer; false: the body is over.
     pub(super) fn more(&mut self, wanted: usize) -> io::Result<bool> {
+        if matches!(self.source, Source::Done) {
+            // A whole body stays: it can be read again.
+            return Ok(false);
+        }
         if self.at > 0 {
             self.buffer.drain(..self.at);
             self.at = 0;
@@ -109,15 +115,14 @@ impl State {
                 self.buffer = buffer;
                 result.map(|_| true)
             }
-            Source::File(file, left) => {
-                use std::io::Read;
-                let piece = (*left).min(wanted.clamp(PIECE, 1 << 20) as u64);
+            Source::File { file, length, read } => {
+                use std::io::{Read, Seek, SeekFrom};
+                let piece = (*length - *read).min(wanted.clamp(PIECE, 1 << 20) as u64);
                 reserve_exactly(&mut self.buffer, piece as usize)?;
+                // The application has the descriptor too, and may have moved it.
+                file.seek(SeekFrom::Start(*read))?;
                 let n = file.take(piece).read_to_end(&mut self.buffer)? as u64;
-                *left = if n == 0 { 0 } else { *left - n };
-                if *left == 0 {
-                    self.source = Source::Done;
-                }
+                *read += n;
                 Ok(n > 0)
             }
             Source::Chunked { .. } => self.more_chunks(),
@@ -160,10 +165,38 @@ impl State {
         }
     }
 
+    /// Where a whole body is read next, and how long it is; None: it is not whole, and cannot be read again.
+    pub(super) fn place(&self) -> Option<(u64, u64)> {
+        match (&self.source, self.base) {
+            (Source::File { length, read, .. }, _) => Some((*read - self.available().len() as u64, *length)),
+            (_, Some(base)) => Some(((self.at - base) as u64, (self.buffer.len() - base) as u64)),
+            _ => None,
+        }
+    }
+
+    /// Read a whole body on from there, which has to lie within it.
+    pub(super) fn go_to(&mut self, place: u64) {
+        if let Source::File { read, .. } = &mut self.source {
+            *read = place;
+            self.buffer.clear();
+            self.at = 0;
+        } else if let Some(base) = self.base {
+            self.at = base + place as usize;
+        }
+    }
+
+    /// Descriptor of a body on disk, which is the state's own.
+    pub(super) fn file(&self) -> Option<RawFd> {
+        match &self.source {
+            Source::File { file, .. } => Some(file.as_raw_fd()),
+            _ => None,
+        }
+    }
+
     /// Whether every byte of the body was received.
     pub(crate) fn is_whole(&self) -> bool {
         match &self.source {
-            Source::Done | Source::File(..) => true,
+            Source::Done | Source::File { .. } => true,
             Source::Counted(_) => false,
             Source::Chunked { decoder, .. } => decoder.done(),
         }
@@ -204,6 +237,7 @@ pub(crate) fn state_for(
 ) -> io::Result<Option<State>> {
     use uswgi_serve::request::Body;
     let mut at = 0;
+    let is_whole = matches!(body, Body::Buffered(_) | Body::Decoded);
     let (buffer, source) = match body {
         Body::None => return Ok(None),
         Body::Buffered(n) if n >= MOVED && conn.buffer.len() == head_length + n => {
@@ -215,7 +249,7 @@ pub(crate) fn state_for(
         Body::Decoded => (conn.chunks.take().ok_or(io::ErrorKind::NotFound)?.decoded, Source::Done),
         Body::Spooled => {
             let spool = conn.spool.take().ok_or(io::ErrorKind::NotFound)?;
-            (Vec::new(), Source::File(spool.file, spool.length))
+            (Vec::new(), Source::File { file: spool.file, length: spool.length, read: 0 })
         }
         Body::Stream(length) => {
             let mut buffer = copied(&conn.buffer[head_length..])?;
@@ -240,6 +274,7 @@ pub(crate) fn state_for(
     Ok(Some(State {
         buffer,
         at,
+        base: is_whole.then_some(at),
         source,
         fd: conn.raw(),
         timeout_ms,
