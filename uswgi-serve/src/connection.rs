@@ -2,6 +2,7 @@
 //! It receives when it is told to, never waits, and knows no Python; what the bytes mean is decided in `request`.
 
 use crate::parking::Place;
+use crate::request::Request;
 use crate::spool::Spool;
 use crate::sys::{self, Peer};
 use std::io;
@@ -65,6 +66,8 @@ pub struct Connection {
     pub registered: bool,
     /// Bytes received and not consumed by a request.
     pub buffer: Vec<u8>,
+    /// The head at the start of `buffer`, as far as it was parsed, while the rest of the request is waited for.
+    pub(crate) head: Option<Box<Request>>,
     /// Decoded part of a chunked body whose head is at the start of `buffer`.
     pub chunks: Option<Box<Chunks>>,
     /// A body on its way to disk, whose head is at the start of `buffer`.
@@ -77,8 +80,6 @@ pub struct Connection {
     pub served: u32,
     /// `buffer` is no use before it has this many bytes; 0: unknown.
     pub needed: usize,
-    /// No line ends in `buffer` before here: an unfinished head need not be parsed again.
-    pub scanned: usize,
     /// Bytes that the last receive brought.
     pub last_received: usize,
     /// What the kernel had not sent when that was last looked at.
@@ -112,13 +113,13 @@ impl Conn {
             remote: None,
             registered: false,
             buffer: Vec::new(),
+            head: None,
             chunks: None,
             spool: None,
             expects: false,
             invited: false,
             served: 0,
             needed: 0,
-            scanned: 0,
             last_received: 0,
             unsent: u64::MAX,
             deadline_us: 0,
@@ -167,6 +168,11 @@ impl Connection {
         }
     }
 
+    /// Keep what is known of the request at the start of the buffer until more of it is there.
+    pub(crate) fn keep_head(&mut self, request: &mut Request) {
+        self.head = Some(Box::new(std::mem::take(request)));
+    }
+
     /// Whether the request at the start of the buffer is one whose answer has no body; for answers of our own.
     pub fn asks_head(&self) -> bool {
         match self.protocol {
@@ -190,12 +196,12 @@ impl Connection {
         } else {
             self.buffer.drain(..bytes);
         }
+        self.head = None;
         self.chunks = None;
         self.spool = None;
         self.expects = false;
         self.invited = false;
         self.needed = 0;
-        self.scanned = 0;
         self.since_us = 0;
     }
 }

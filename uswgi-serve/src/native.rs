@@ -311,7 +311,10 @@ impl<I: Interpreter> Native<I> {
             let received = if std::mem::take(&mut first) { Ok(Received::Bytes) } else { conn.receive() };
             match received {
                 Ok(Received::Bytes) => match examine(&mut conn, &mut self.request, &self.engine.settings) {
-                    Step::Run => return self.engine.deliver(conn),
+                    Step::Run => {
+                        conn.keep_head(&mut self.request);
+                        return self.engine.deliver(conn);
+                    }
                     Step::More => {
                         conn.invite();
                         // Level-triggered: it goes on with the next event.

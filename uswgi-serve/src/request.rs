@@ -98,23 +98,48 @@ pub(crate) fn refuse(status: u16, why: impl Into<String>) -> Step {
     Step::Refuse(Refusal { status, why: why.into() })
 }
 
-/// Look at what the buffer of a connection holds.
-pub fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
+/// Look at what the buffer of a connection holds. While more is waited for, the head stays with the connection: no byte
+/// of it is looked at twice.
+pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
     if conn.buffer.len() < conn.needed {
         return Step::More;
     }
     if let Some(step) = go_on(conn) {
         return step;
     }
-    match conn.protocol {
-        Protocol::Http => examine_http(conn, request, settings),
-        Protocol::Uwsgi => examine_packet(conn, request, settings),
+    let whole = conn.head.take().is_some_and(|head| {
+        *request = *head;
+        request.head_length > 0
+    });
+    if !whole {
+        let parsed = match conn.protocol {
+            Protocol::Http => http_head(conn, request, settings),
+            Protocol::Uwsgi => packet_head(conn, request, settings),
+        };
+        if let Err(step) = parsed {
+            return step;
+        }
     }
+    let step = match conn.protocol {
+        Protocol::Uwsgi => counted_body(conn, request, settings),
+        Protocol::Http => {
+            let head = &request.head;
+            conn.expects = head.expect_continue && !conn.invited && conn.buffer.len() == request.head_length;
+            if head.chunked {
+                chunked_body(conn, request, settings)
+            } else {
+                counted_body(conn, request, settings)
+            }
+        }
+    };
+    if matches!(step, Step::More) {
+        conn.keep_head(request);
+    }
+    step
 }
 
 /// Take in what came of a body that is on its way to memory or disk. None: there is none, or it has come as far as it
-/// goes here, and the head, which was looked at when it began, has to be parsed again. (A client that sends its body byte by
-/// byte must not have the head parsed for each.)
+/// goes here.
 fn go_on(conn: &mut Conn) -> Option<Step> {
     if conn.spool.is_some() {
         return spool::go_on(conn);
@@ -126,38 +151,32 @@ fn go_on(conn: &mut Conn) -> Option<Step> {
     conn.chunks.as_ref().filter(|c| !c.decoder.done() && !c.is_full()).map(|_| Step::More)
 }
 
-fn examine_http(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
+/// Parse the head of an HTTP request, from where it stopped.
+fn http_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Result<(), Step> {
     let limits = Limits {
         max_head: settings.limits.buffer_size as usize,
         max_headers: settings.limits.max_vars as usize,
         max_line: settings.limits.buffer_size as usize,
         path_as_host: conn.peer.ip().is_none(),
     };
-    if conn.scanned > 0
-        && conn.buffer.len() <= limits.max_head
-        && !conn.buffer[conn.scanned..].contains(&b'\n')
-    {
-        conn.scanned = conn.buffer.len();
-        return Step::More;
-    }
-    request.head.clear();
     match http::parse(&conn.buffer, &limits, &mut request.head) {
         Ok(Progress::Partial) => {
-            conn.scanned = conn.buffer.len();
-            return Step::More;
+            request.head_length = 0;
+            conn.keep_head(request);
+            return Err(Step::More);
         }
-        Ok(Progress::Complete) => conn.scanned = 0,
+        Ok(Progress::Complete) => {}
         Err(e) if packet::looks_like_uwsgi(&conn.buffer) => {
-            return refuse(
+            return Err(refuse(
                 e.status(),
                 "this is a uwsgi request on an HTTP socket; use uwsgi_pass with `socket = `, proxy_pass with `http-socket = `",
-            );
+            ));
         }
-        Err(e) => return refuse(e.status(), e.to_string()),
+        Err(e) => return Err(refuse(e.status(), e.to_string())),
     }
     let Request { head, path, known, .. } = request;
     if let Err(e) = http::decode_path(head.path.of(&conn.buffer), path) {
-        return refuse(e.status(), e.to_string());
+        return Err(refuse(e.status(), e.to_string()));
     }
     *known = Known { method: head.method, uri: head.target, query: head.query, ..Known::default() };
     for &(name, value) in &head.headers {
@@ -182,51 +201,47 @@ fn examine_http(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
     request.head_length = request.head.length;
     request.keep_alive = request.head.keep_alive;
     request.content_length = request.head.content_length.unwrap_or(0);
-    conn.expects = request.head.expect_continue && !conn.invited && conn.buffer.len() == request.head_length;
-    if request.head.chunked {
-        chunked_body(conn, request, settings)
-    } else {
-        counted_body(conn, request, settings)
-    }
+    Ok(())
 }
 
-fn examine_packet(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
-    let Some(header) = packet::header(&conn.buffer) else { return Step::More };
+/// Read the variables of a uwsgi packet, once they are all there.
+fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Result<(), Step> {
+    let Some(header) = packet::header(&conn.buffer) else { return Err(Step::More) };
     if packet::looks_like_http(&conn.buffer) {
-        return refuse(
+        return Err(refuse(
             400,
             "this is an HTTP request on a uwsgi socket; use `http-socket = ` for HTTP, or uwsgi_pass instead of proxy_pass",
-        );
+        ));
     }
     match header.modifier1 {
         0 | 30 => {}
-        100 => return Step::Ping,
+        100 => return Err(Step::Ping),
         other => {
-            return refuse(
+            return Err(refuse(
                 501,
                 format!("modifier1 {other} is not served here; only 0 and 30 (WSGI) and 100 (ping) are"),
-            );
+            ));
         }
     }
     let size = usize::from(header.size);
     if size > settings.limits.buffer_size as usize {
-        return refuse(
+        return Err(refuse(
             431,
             format!("the request head has {size} bytes, buffer-size allows {}", settings.limits.buffer_size),
-        );
+        ));
     }
     let end = packet::HEADER_LEN + size;
     if conn.buffer.len() < end {
         conn.needed = end;
-        return Step::More;
+        return Err(Step::More);
     }
     let block = &conn.buffer[packet::HEADER_LEN..end];
     if size == 0 {
-        return refuse(400, "the uwsgi packet is empty");
+        return Err(refuse(400, "the uwsgi packet is empty"));
     }
     let max_vars = settings.limits.max_vars as usize;
     if let Err(e) = packet::vars(block, packet::HEADER_LEN as u32, max_vars, &mut request.vars) {
-        return refuse(e.status(), e.to_string());
+        return Err(refuse(e.status(), e.to_string()));
     }
     request.modifier1 = header.modifier1;
     request.modifier2 = header.modifier2;
@@ -234,7 +249,7 @@ fn examine_packet(conn: &mut Conn, request: &mut Request, settings: &WorkerSetti
     request.keep_alive = false;
     let content_length = know(&conn.buffer, request);
     request.content_length = leading_digits(content_length.of(&conn.buffer));
-    counted_body(conn, request, settings)
+    Ok(())
 }
 
 /// uwsgi variables with a meaning for the server; gives the one of CONTENT_LENGTH. The last wins.

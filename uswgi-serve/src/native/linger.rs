@@ -30,6 +30,7 @@ impl<I: Interpreter> Native<I> {
     pub(super) fn linger(&mut self, mut conn: Conn, now: u64) {
         sys::shutdown(conn.raw(), libc::SHUT_WR);
         conn.buffer = Vec::new();
+        conn.head = None;
         conn.chunks = None;
         conn.spool = None;
         self.add(conn, Duty::Linger { swallowed: 0 }, now);

@@ -124,6 +124,36 @@ fn chunks_are_decoded_and_what_is_too_much_streams() {
 }
 
 #[test]
+fn the_head_stays_with_its_connection_and_is_not_looked_at_again() {
+    let settings = settings();
+    let mut scratch = Request::default();
+    let (mut slow, _a) = connection(Protocol::Http);
+    slow.buffer.extend_from_slice(b"POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nX-A: 1\r\n");
+    assert!(matches!(examine(&mut slow, &mut scratch, &settings), Step::More));
+    // Another connection's request comes in between, chunked and whole.
+    let (mut quick, _b) = connection(Protocol::Http);
+    let chunked = b"PUT /quick HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    quick.buffer.extend_from_slice(chunked);
+    assert!(matches!(examine(&mut quick, &mut scratch, &settings), Step::Run));
+    // A packet has a length whatever the last request was.
+    let (mut third, _c) = connection(Protocol::Uwsgi);
+    third.buffer.extend_from_slice(&packet(0, &[("CONTENT_LENGTH", "2"), ("PATH_INFO", "/third")]));
+    assert!(matches!(examine(&mut third, &mut scratch, &settings), Step::More));
+    third.buffer.extend_from_slice(b"xy");
+    assert!(matches!(examine(&mut third, &mut scratch, &settings), Step::Run));
+    assert_eq!((scratch.body, scratch.vars.len()), (Some(Body::Buffered(2)), 2));
+    // Bytes that were parsed may change now: nobody reads them as a head again.
+    slow.buffer[0] = b'\n';
+    slow.buffer.extend_from_slice(b"\r\nab");
+    assert!(matches!(examine(&mut slow, &mut scratch, &settings), Step::More));
+    slow.buffer[1] = b'\n';
+    slow.buffer.extend_from_slice(b"cd");
+    assert!(matches!(examine(&mut slow, &mut scratch, &settings), Step::Run));
+    assert_eq!((scratch.path.as_slice(), scratch.body), (&b"/slow"[..], Some(Body::Buffered(4))));
+    assert!(slow.head.is_none());
+}
+
+#[test]
 fn a_client_that_holds_its_body_back_is_noticed_once() {
     let head = b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
     let (mut conn, mut client) = connection(Protocol::Http);
