@@ -27,8 +27,32 @@ impl Exchange<'_> {
         self.request.known.method.of(&self.conn.buffer)
     }
 
+    /// Give a variable another value than the client sent, for everybody who asks from here on; the request's bytes and
+    /// its method stay what they are.
+    pub fn rewrite(&mut self, name: &[u8], value: &[u8]) {
+        self.request.rewritten.push((name.to_vec(), value.to_vec()));
+    }
+
+    /// What was rewritten, in its order.
+    pub fn rewritten(&self) -> &[(Vec<u8>, Vec<u8>)] {
+        &self.request.rewritten
+    }
+
+    /// Forget all but the first `count` of what was rewritten.
+    pub fn take_back(&mut self, count: usize) {
+        self.request.rewritten.truncate(count);
+    }
+
+    fn over(&self, name: &[u8]) -> Option<&[u8]> {
+        let all = &self.request.rewritten;
+        all.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_slice())
+    }
+
     /// PATH_INFO, decoded.
     pub fn path(&self) -> &[u8] {
+        if let Some(path) = self.over(b"PATH_INFO") {
+            return path;
+        }
         match self.conn.protocol {
             Protocol::Http => &self.request.path,
             Protocol::Uwsgi => self.request.known.path.of(&self.conn.buffer),
@@ -37,6 +61,9 @@ impl Exchange<'_> {
 
     /// SCRIPT_NAME as a server in front gave it.
     pub fn script(&self) -> &[u8] {
+        if let Some(script) = self.over(b"SCRIPT_NAME") {
+            return script;
+        }
         self.request.known.script.of(&self.conn.buffer)
     }
 
@@ -72,6 +99,9 @@ impl Exchange<'_> {
     /// Value of a request variable by its CGI name. Of a repeated one the last of a uwsgi packet counts, and the first
     /// of HTTP headers.
     pub fn variable(&self, name: &[u8]) -> Option<&[u8]> {
+        if let Some(value) = self.over(name) {
+            return Some(value);
+        }
         let buffer = &self.conn.buffer;
         if self.conn.protocol == Protocol::Uwsgi {
             let found = self.request.vars.iter().rev().find(|(k, _)| k.of(buffer) == name);
@@ -130,4 +160,47 @@ fn is_variable(header: &[u8], variable: &[u8]) -> bool {
             b'_' => false,
             h => h.eq_ignore_ascii_case(v),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Conn;
+    use crate::request::{Step, examine};
+    use crate::testing::{Parts, connection, packet, settings};
+
+    fn parsed(conn: &mut Conn, request: &mut Request, bytes: &[u8]) {
+        conn.buffer.clear();
+        conn.buffer.extend_from_slice(bytes);
+        assert!(matches!(examine(conn, request, &settings()), Step::Run));
+    }
+
+    #[test]
+    fn what_is_rewritten_counts_until_it_is_taken_back_and_never_for_the_next_request() {
+        let engine = Parts::new(settings()).engine();
+        let http = b"GET /old HTTP/1.1\r\nHost: h\r\n\r\n".to_vec();
+        let uwsgi = packet(0, &[("REQUEST_METHOD", "GET"), ("PATH_INFO", "/old"), ("HTTP_HOST", "h")]);
+        for (protocol, bytes) in [(Protocol::Http, http), (Protocol::Uwsgi, uwsgi)] {
+            let ((mut conn, _client), mut request) = (connection(protocol), Request::default());
+            parsed(&mut conn, &mut request, &bytes);
+            let mut x = Exchange { engine: &engine, lane: 0, conn: &mut conn, request: &mut request };
+            assert_eq!(
+                (x.path(), x.script(), x.variable(b"PATH_INFO")),
+                (&b"/old"[..], &b""[..], Some(x.path()))
+            );
+            x.rewrite(b"PATH_INFO", b"/new");
+            x.rewrite(b"SCRIPT_NAME", b"/at");
+            x.rewrite(b"PATH_INFO", b"/newer");
+            assert_eq!(
+                (x.path(), x.script(), x.variable(b"PATH_INFO")),
+                (&b"/newer"[..], &b"/at"[..], Some(x.path()))
+            );
+            assert_eq!((x.method(), x.variable(b"HTTP_HOST")), (&b"GET"[..], Some(&b"h"[..])));
+            x.take_back(1);
+            assert_eq!((x.path(), x.script(), x.rewritten().len()), (&b"/new"[..], &b""[..], 1));
+            parsed(&mut conn, &mut request, &bytes);
+            let x = Exchange { engine: &engine, lane: 0, conn: &mut conn, request: &mut request };
+            assert_eq!((x.path(), x.rewritten().len()), (&b"/old"[..], 0));
+        }
+    }
 }

@@ -59,6 +59,8 @@ pub struct Request {
     /// Decoded PATH_INFO of an HTTP request.
     pub path: Vec<u8>,
     pub(crate) known: Known,
+    /// Variables that were rewritten since it was parsed, the last of a name counts.
+    pub(crate) rewritten: Vec<(Vec<u8>, Vec<u8>)>,
     /// Of a uwsgi packet.
     pub modifier1: u8,
     pub(crate) modifier2: u8,
@@ -119,6 +121,7 @@ pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerS
         if let Err(step) = parsed {
             return step;
         }
+        request.rewritten.clear();
     }
     let step = match conn.protocol {
         Protocol::Uwsgi => counted_body(conn, request, settings),

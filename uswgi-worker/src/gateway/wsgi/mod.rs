@@ -20,7 +20,7 @@ use file_wrapper::FileWrapper;
 use input::Input;
 use pyo3::exceptions::{PyMemoryError, PySystemExit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyModule, PyTuple};
+use pyo3::types::{PyList, PyModule, PyTuple};
 use start_response::{Pair, Shared};
 use std::sync::Arc;
 use uswgi_proto::packet::behind_script;
@@ -146,7 +146,7 @@ impl Runner {
     fn call(
         &mut self,
         py: Python<'_>,
-        exchange: &Exchange<'_>,
+        exchange: &mut Exchange<'_>,
         chosen: Chosen,
         input: Option<&Py<Input>>,
         shared: &Shared,
@@ -155,8 +155,12 @@ impl Runner {
             Some(input) => input.clone_ref(py).into_any(),
             None => self.no_body.clone_ref(py),
         };
-        let environ = self.builder.build(py, exchange, &body)?;
-        mount(&environ, exchange, chosen.mounted)?;
+        // Only the application sees where it is mounted: the log has the request as it came.
+        let before = exchange.rewritten().len();
+        mount(exchange, chosen.mounted);
+        let environ = self.builder.build(py, exchange, &body);
+        exchange.take_back(before);
+        let environ = environ?;
         let start_response = self.pair.start_response.bind(py).as_any();
         let result = call2(self.apps.callables[chosen.app].bind(py), environ.as_any(), start_response)?;
         let sent = self.send(py, &result, shared);
@@ -175,20 +179,18 @@ impl Runner {
 }
 
 /// SCRIPT_NAME and PATH_INFO as the application behind a mount point sees them, which is that many bytes long.
-fn mount(environ: &Bound<'_, PyDict>, exchange: &Exchange<'_>, mounted: usize) -> PyResult<()> {
-    let (path, script) = (exchange.path(), exchange.script());
-    let latin1 = |b: &[u8]| b.iter().map(|&c| c as char).collect::<String>();
+fn mount(exchange: &mut Exchange<'_>, mounted: usize) {
     if mounted > 0 {
-        let (point, rest) = path.split_at(mounted);
-        environ.set_item("SCRIPT_NAME", latin1(point))?;
-        environ.set_item("PATH_INFO", latin1(rest))?;
+        let (point, rest) = exchange.path().split_at(mounted);
+        let (point, rest) = (point.to_vec(), rest.to_vec());
+        exchange.rewrite(b"SCRIPT_NAME", &point);
+        exchange.rewrite(b"PATH_INFO", &rest);
     } else if exchange.request.modifier1 == 30
-        && !script.is_empty()
-        && let Some(rest) = behind_script(path, script)
+        && !exchange.script().is_empty()
+        && let Some(rest) = behind_script(exchange.path(), exchange.script()).map(<[u8]>::to_vec)
     {
-        environ.set_item("PATH_INFO", latin1(rest))?;
+        exchange.rewrite(b"PATH_INFO", &rest);
     }
-    Ok(())
 }
 
 /// Make sure that there is one answer, and finish it.

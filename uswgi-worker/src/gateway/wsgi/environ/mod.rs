@@ -249,7 +249,7 @@ impl Builder {
         })
     }
 
-    /// The environ of a request, without SCRIPT_NAME and PATH_INFO of a mounted application.
+    /// The environ of a request, with what was rewritten of it.
     pub(crate) fn build<'py>(
         &mut self,
         py: Python<'py>,
@@ -279,6 +279,9 @@ impl Builder {
         }
         if exchange.is_https() {
             set(py, &dict, &self.own.scheme, &self.own.https)?;
+        }
+        for (name, value) in exchange.rewritten().iter().filter(|(name, _)| !reserved(name)) {
+            set(py, &dict, &latin1(py, name)?, &latin1(py, value)?)?;
         }
         Ok(dict)
     }
