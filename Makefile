@@ -96,7 +96,7 @@ BASH_DIR = $(SHARE)/bash-completion/completions
 ZSH_DIR = $(SHARE)/zsh/site-functions
 FISH_DIR = $(SHARE)/fish/vendor_completions.d
 PAGES = $(wildcard man/*.[1-8])
-SOURCES = Cargo.toml Cargo.lock $(wildcard uswgi-*/Cargo.toml) $(shell find uswgi-*/src -name '*.rs')
+SOURCES = Cargo.toml Cargo.lock $(wildcard uswgi-*/Cargo.toml uswgi-worker/module/Cargo.toml) $(shell find uswgi-*/src uswgi-worker/module/src -name '*.rs')
 STAMP = $(TARGET)/release/.uswgi-built
 
 $(STAMP): $(SOURCES)

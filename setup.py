@@ -25,7 +25,7 @@ setup(
     rust_extensions=[
         # Lands beside the packages as uswgi_worker.abi3.so, where the launcher of the same environment looks.
         RustExtension(
-            "uswgi_worker", path="uswgi-worker/Cargo.toml", binding=Binding.PyO3, py_limited_api=True, **COMMON
+            "uswgi_worker", path="uswgi-worker/module/Cargo.toml", binding=Binding.PyO3, py_limited_api=True, **COMMON
         ),
         *(
             RustBin(name, path=f"{name}/Cargo.toml", **COMMON)

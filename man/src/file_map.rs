@@ -68,8 +68,12 @@ pub(crate) fn document(root: &Path) -> Option<String> {
     for member in members(&workspace).into_iter().filter(|m| m.starts_with("uswgi-")) {
         let manifest = fs::read_to_string(root.join(member).join("Cargo.toml")).ok()?;
         let what = value(&manifest, "description").unwrap_or_default();
-        map += &format!("\n### {member}\n\n{what}.\n\n| module | what it is |\n|---|---|\n");
-        for (name, what) in modules(&root.join(member).join("src")) {
+        map += &format!("\n### {member}\n\n{what}.\n");
+        let rows = modules(&root.join(member).join("src"));
+        if !rows.is_empty() {
+            map += "\n| module | what it is |\n|---|---|\n";
+        }
+        for (name, what) in rows {
             map += &format!("| `{name}` | {what} |\n");
         }
     }

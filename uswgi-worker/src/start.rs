@@ -35,7 +35,7 @@ fn forget_contract(py: Python<'_>) {
 }
 
 /// The whole life of the process; its exit status.
-pub(crate) fn run(py: Python<'_>) -> i32 {
+pub fn run(py: Python<'_>) -> i32 {
     let code = match inherit() {
         Ok(inherited) => {
             forget_contract(py);
