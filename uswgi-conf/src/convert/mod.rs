@@ -100,7 +100,7 @@ pub fn read(syntax: Syntax, bytes: &[u8], section: Option<&str>) -> Result<Raw, 
     let document: Document = match syntax {
         Syntax::Ini => Ok(ini::read(&text, name.as_bytes())),
         Syntax::Xml => xml::read(&text, section.map(str::as_bytes)),
-        Syntax::Yaml => yaml::read(&text, name.as_bytes()),
+        Syntax::Yaml => yaml::read_or_lines(&text, name.as_bytes()).map(|(document, _)| document),
         Syntax::Json => json::read(&text, name.as_bytes()),
     }
     .map_err(ConvertError::Syntax)?;

@@ -6,7 +6,7 @@ use crate::diag::{Diagnostic, shown};
 use crate::jail;
 use crate::place::{Place, Source};
 use crate::read::magic::{Magic, Replaced};
-use crate::read::{Document, ini, json, source, xml, yaml};
+use crate::read::{Document, SyntaxError, ini, json, source, xml, yaml};
 use crate::system;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -214,10 +214,15 @@ impl Engine<'_> {
         if !self.out.files.iter().any(|(n, _)| *n == shown_name) {
             self.out.files.push((shown_name, old));
         }
+        let mut by_lines = false;
         let document = match format {
             Format::Ini => Ok(ini::read(&text, section)),
             Format::Xml => xml::read(&text, asked),
-            Format::Yaml => yaml::read(&text, section),
+            Format::Yaml => yaml::read_or_lines(&text, section).map(|(document, refused)| {
+                by_lines = refused.is_some();
+                self.out.warnings.extend(refused.map(|e| said_by_lines(&document, &e, &source)));
+                document
+            }),
             Format::Json => json::read(&text, section),
         };
         let document = document.map_err(|e| {
@@ -238,7 +243,7 @@ impl Engine<'_> {
             };
             self.section_missing(&document, section, &source, hidden);
         }
-        if let Some((line, column)) = document.cut {
+        if let Some((line, column)) = document.cut.filter(|_| !by_lines) {
             let at = Place { source: source.clone(), line, column, value_column: 0 };
             let message = "the rest of the file is left out: uWSGI stops reading at an anchor, a tag, or a text that is no option";
             self.out.warnings.push(Diagnostic::warning("yaml-cut", message).at(&at));
@@ -301,6 +306,26 @@ impl Engine<'_> {
         };
         self.out.warnings.push(d);
     }
+}
+
+/// A YAML file that the library refuses, and what its lines say.
+fn said_by_lines(document: &Document, e: &SyntaxError, source: &std::rc::Rc<Source>) -> Diagnostic {
+    let at = Place { source: source.clone(), line: e.line, column: e.column, value_column: 0 };
+    let pair = document.pairs.iter().find(|p| p.line == e.line);
+    let here = match (pair, document.cut) {
+        (Some(p), _) => format!("{} = {}", shown(&p.key), shown(&p.value)),
+        (None, Some((line, _))) if line <= e.line => format!("nothing from line {line} on"),
+        (None, _) => "no option".into(),
+    };
+    let rest = match document.cut {
+        Some((line, _)) if pair.is_some() || line > e.line => format!(", and nothing from line {line} on"),
+        _ => String::new(),
+    };
+    let message = format!(
+        "{}; builds of uWSGI with libyaml refuse the file. It is read line by line, as pip's build does: this line is {here}{rest}",
+        e.message
+    );
+    Diagnostic::warning("yaml-lines", message).at(&at).help("use ini, which every build reads alike")
 }
 
 #[cfg(test)]

@@ -4,38 +4,7 @@
 use crate::diag::Diagnostic;
 use crate::instance::Origin;
 use crate::read::magic::{Magic, Replaced};
-use crate::read::yaml;
-
-/// What the reader inside makes of a text: lines of `key: value`; `#` cuts anywhere; it ends at a list, at
-/// a line without a value, and where the section's column is reached again.
-fn inside(text: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut out = Vec::new();
-    let mut column = None;
-    for line in text.split(|&b| b == b'\n') {
-        let line = line.split(|&b| b == b'#').next().unwrap_or_default();
-        let body = line.trim_ascii_start();
-        let indent = line.len() - body.len();
-        if body.is_empty() {
-            continue;
-        }
-        let Some(section) = column else {
-            if body.split(|&b| b == b':').next() == Some(b"uwsgi") && body.contains(&b':') {
-                column = Some(indent);
-            }
-            continue;
-        };
-        let colon = body.windows(2).position(|w| matches!(w, [b':', b' ' | b'\t']));
-        match colon {
-            Some(n) if indent > section && !body.starts_with(b"- ") => {
-                let end = |b: &[u8]| b.iter().rposition(|c| !matches!(c, b' ' | b'\t')).map_or(0, |n| n + 1);
-                let value = body[n + 2..].trim_ascii_start();
-                out.push((body[..n].to_vec(), value[..end(value)].to_vec()));
-            }
-            _ => break,
-        }
-    }
-    out
-}
+use crate::read::{lines, yaml};
 
 /// Say so where the two differ first.
 pub(super) fn check(name: &str, bytes: &[u8], out: &mut Vec<Diagnostic>) {
@@ -44,10 +13,10 @@ pub(super) fn check(name: &str, bytes: &[u8], out: &mut Vec<Diagnostic>) {
     }
     let text = Replaced::new(bytes, &Magic::default());
     let Ok(document) = yaml::read(&text, b"uwsgi") else { return };
-    let theirs = inside(&text.text);
+    let theirs = lines::read(&text, b"uwsgi").pairs;
     let same = |i: usize| {
         let ours = document.pairs.get(i).map(|p| (&p.key, &p.value));
-        ours == theirs.get(i).map(|(k, v)| (k, v))
+        ours == theirs.get(i).map(|p| (&p.key, &p.value))
     };
     let Some(first) = (0..document.pairs.len().max(theirs.len())).find(|i| !same(*i)) else { return };
     let (line, what) = match (document.pairs.get(first), theirs.get(first)) {
@@ -81,5 +50,7 @@ mod tests {
         assert_eq!(differs("uwsgi:\n  a: x#y\n"), Some(2));
         assert_eq!(differs("uwsgi:\n  a: 1 # one\n  b: 2\n"), None);
         assert_eq!(differs("other:\n  a: 1\n"), None);
+        assert_eq!(differs("uwsgi:\n  a : 1\n  b:\t2\n"), None);
+        assert_eq!(differs("---\nuwsgi: # x\n\n# y\n  a: 1\n \t\n  b: x\n"), None);
     }
 }

@@ -100,6 +100,7 @@ pub static CODES: &[Code] = &[
     c("xml-syntax", "The file is no well-formed XML."),
     c("yaml-builds", "uWSGI reads this YAML file in two ways: builds with libyaml (Debian) as here, the reader inside pip's build cuts at any # and stops at lists and at keys without a value."),
     c("yaml-cut", "uWSGI stops reading at an anchor, a tag, or a text that is no option: what follows has no effect."),
+    c("yaml-lines", "The file is no YAML: builds of uWSGI with libyaml refuse it, pip's build reads it by the line, without quotes and lists, and so does uswgi. What is meant is safe in ini only."),
     c("yaml-syntax", "The file is no YAML."),
     c("json-syntax", "The file is no JSON."),
 ];

@@ -8,6 +8,7 @@
 pub mod argv;
 pub mod ini;
 pub mod json;
+pub mod lines;
 pub mod magic;
 pub mod source;
 pub mod xml;

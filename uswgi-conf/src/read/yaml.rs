@@ -3,14 +3,14 @@
 //! anchor or tag in front of a value ends the file with a warning.
 //!
 //! libyaml-safer is libyaml's own scanner in Rust. A reader of YAML *values* would not do: keys repeat,
-//! `no` and `~` are plain texts, and what is no valid document may still be read up to a point. The
-//! reader that pip's build of uWSGI has inside (it drops lists) is not followed.
+//! `no` and `~` are plain texts, and what is no valid document may still be read up to a point. What the
+//! scanner refuses is read by `lines`, as pip's build reads every file.
 //!
 //! Version 0.3 of libyaml-safer still panics on some texts that are no YAML (a tag like `!,`). A panic of
 //! the scanner is caught here and becomes the same error as any other text that is no YAML.
 
 use super::magic::Replaced;
-use super::{Document, Pair, SyntaxError};
+use super::{Document, Pair, SyntaxError, lines};
 use libyaml_safer::{Mark, Scanner, TokenData};
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -50,6 +50,24 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     result.ok()
 }
 
+/// The pairs of one section; by the lines where it is no YAML and they have something. Then the error comes beside it.
+pub fn read_or_lines(
+    text: &Replaced,
+    section: &[u8],
+) -> Result<(Document, Option<SyntaxError>), SyntaxError> {
+    match read(text, section) {
+        Ok(document) => Ok((document, None)),
+        Err(e) => {
+            let by_lines = lines::read(text, section);
+            if e.code == "yaml-syntax" && !by_lines.pairs.is_empty() {
+                Ok((by_lines, Some(e)))
+            } else {
+                Err(e)
+            }
+        }
+    }
+}
+
 /// The pairs of one section.
 pub fn read(text: &Replaced, section: &[u8]) -> Result<Document, SyntaxError> {
     let fail = |message: &str, at: usize| {
@@ -85,7 +103,9 @@ fn scan(text: &Replaced, section: &[u8]) -> Result<Document, SyntaxError> {
     for _ in 0..MAX_TOKENS {
         let token = Scanner::scan(&mut scanner).map_err(|e| {
             let (line, column) = e.problem_mark().map_or((0, 0), |m| text.position(offset(m)));
-            SyntaxError { code: "yaml-syntax", message: format!("no YAML: {}", e.problem()), line, column }
+            let tab = text.text.get(e.problem_mark().map_or(usize::MAX, offset)) == Some(&b'\t');
+            let what = if tab { "a tab, where YAML indents with spaces only" } else { e.problem() };
+            SyntaxError { code: "yaml-syntax", message: format!("no YAML: {what}"), line, column }
         })?;
         match token.data {
             TokenData::StreamEnd => return Ok(out),
@@ -203,6 +223,8 @@ mod tests {
 
     #[test]
     fn what_is_no_yaml_is_refused() {
+        let tabs = read(&Replaced::new(b"uwsgi:\n  a: 1\n\tb: 4\n", &Magic::default()), b"uwsgi").unwrap_err();
+        assert!(tabs.message.contains("a tab"), "{}", tabs.message);
         for text in
             ["uwsgi:\n\tp: 4\n", "uwsgi:\n  p:4\n  t: 2\n", "uwsgi:\n  a: b: c\n", "uwsgi:\n  a: \"x\n"]
         {
