@@ -168,7 +168,7 @@ complete -c uswgi-master -l cheaper-overload -d 'Seconds that all workers are bu
 complete -c uswgi-master -l cheaper-rss-limit-soft -d 'Bytes of resident memory of all workers above which cheaper starts no more.' -r -F
 complete -c uswgi-master -l cheaper-rss-limit-hard -d 'Bytes of resident memory of all workers above which cheaper takes idle ones down.' -r -F
 complete -c uswgi-master -l idle -d 'Seconds without a request after which all workers leave, until somebody connects.' -r -F
-complete -c uswgi-master -l mount -d 'An app below a path: /path=app.py or /path=pkg.mod:callable. Repeatable.' -r -F
+complete -c uswgi-master -l mount -d 'An app below a path: /path=app.py, /path=pkg.mod or /path=pkg.mod:callable. Repeatable.' -r -F
 complete -c uswgi-master -l threads -d 'Python threads in each worker.' -r -F
 complete -c uswgi-master -l add-header -d 'Header for every answer, `Name: value`. Repeatable.' -r -F
 complete -c uswgi-master -l check-static -d 'Directory whose files are served before the app is asked. Repeatable.' -r -F
@@ -220,8 +220,8 @@ complete -c uswgi-master -l http -d 'Listens for HTTP/1.1 in the workers themsel
 complete -c uswgi-master -l httprouter -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
 complete -c uswgi-master -l http-timeout -d 'Seconds an HTTP client may make no progress.' -r -F
 complete -c uswgi-master -l http-keepalive -d 'Seconds an idle HTTP connection is kept; 1 stands for http-timeout (60 without it), 0 keeps none.' -r -F
-complete -c uswgi-master -l wsgi-file -d 'The app: path of a Python file.' -r -F
-complete -c uswgi-master -l file -d 'The app: path of a Python file.' -r -F
+complete -c uswgi-master -l wsgi-file -d 'The app: path of a Python file. With module too, it is opened only when that does not load.' -r -F
+complete -c uswgi-master -l file -d 'The app: path of a Python file. With module too, it is opened only when that does not load.' -r -F
 complete -c uswgi-master -l module -d 'The app: pkg.mod, pkg.mod:callable or pkg.mod:factory().' -r -F
 complete -c uswgi-master -l wsgi -d 'The app: pkg.mod, pkg.mod:callable or pkg.mod:factory().' -r -F
 complete -c uswgi-master -l callable -d 'Name of the callable in the module or file.' -r -F
@@ -232,10 +232,10 @@ complete -c uswgi-master -l pyhome -d 'Virtual environment whose interpreter run
 complete -c uswgi-master -l pythonpath -d 'Directory to put in front of sys.path; patterns are expanded. Repeatable.' -r -F
 complete -c uswgi-master -l python-path -d 'Directory to put in front of sys.path; patterns are expanded. Repeatable.' -r -F
 complete -c uswgi-master -l pp -d 'Directory to put in front of sys.path; patterns are expanded. Repeatable.' -r -F
-complete -c uswgi-master -l import -d 'Module to import before the app. Repeatable.' -r -F
-complete -c uswgi-master -l pyimport -d 'Module to import before the app. Repeatable.' -r -F
-complete -c uswgi-master -l py-import -d 'Module to import before the app. Repeatable.' -r -F
-complete -c uswgi-master -l python-import -d 'Module to import before the app. Repeatable.' -r -F
+complete -c uswgi-master -l import -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
+complete -c uswgi-master -l pyimport -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
+complete -c uswgi-master -l py-import -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
+complete -c uswgi-master -l python-import -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
 complete -c uswgi-master -l pyargv -d 'sys.argv after the program name, separated by spaces.' -r -F
 complete -c uswgi-master -l py-auto-reload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
 complete -c uswgi-master -l py-autoreload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F

@@ -43,6 +43,7 @@
 //! | pid1 | process 1 of a container |
 //! | privileges | users, groups, modes, ports |
 //! | pythons | every CPython of the machine serves with the same build |
+//! | real_files | files as people write them, beside uWSGI: what serves there, and what it reads from them |
 //! | reload | nothing lost, nothing broken goes live |
 //! | repeated | what is remembered for speed never shows in another request |
 //! | reread | the configuration read again, touch files |
@@ -104,6 +105,7 @@ mod pid1;
 mod pieces;
 mod privileges;
 mod pythons;
+mod real_files;
 mod reload;
 mod repeated;
 mod reread;

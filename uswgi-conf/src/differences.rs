@@ -22,7 +22,7 @@ const fn d(uwsgi: &'static str, here: &'static str, why: &'static str) -> Differ
 /// The list.
 #[rustfmt::skip]
 pub static DIFFERENCES: &[Difference] = &[
-    d("pip's build reads YAML with a small reader inside: no lists, `#` cuts anywhere", "YAML is read as builds with libyaml do", "one file must mean one thing; lint says where the two differ"),
+    d("pip's build reads YAML with a small reader inside: no lists, `#` cuts anywhere", "YAML is read as builds with libyaml do; a file that they refuse is read by the lines, with a warning", "one file must mean one thing; lint says where the two differ"),
     d("an include cycle crashes", "an error with the chain of files", "a crash says nothing"),
     d("`a = x%(a)` eats all memory", "an error with the line", "a start must end"),
     d("a nested XML element crashes", "an error with the line", "a crash says nothing"),

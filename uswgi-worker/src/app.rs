@@ -6,10 +6,11 @@ use crate::steps;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule};
-use uswgi_proto::settings::{App, AppSource, WorkerSettings};
+use uswgi_proto::settings::{App, AppSource, Role, WorkerSettings};
 use uswgi_proto::step::StepError;
 use uswgi_serve::control::Control;
 use uswgi_serve::mounts::Mounts;
+use uswgi_serve::say;
 
 /// All applications of this process.
 #[derive(Default)]
@@ -42,10 +43,28 @@ impl Apps {
         steps::run(py, &settings.steps.pre_app, control).map_err(LoadError::Step)?;
         prepare(py, settings).map_err(|e| LoadError::App(traceback(py, &e)))?;
         let (mut callables, mut points) = (Vec::new(), Vec::new());
-        for app in &settings.app.apps {
-            let callable = load_one(py, app, &settings.app.callable).map_err(|e| failure(py, app, &e))?;
-            callables.push(callable);
-            points.push(app.mountpoint.clone().into_bytes());
+        let mut failed = None;
+        for (n, app) in settings.app.apps.iter().enumerate() {
+            let point = app.mountpoint.as_bytes();
+            if points.iter().any(|p| p == point) {
+                say!("{} is not opened: its mount point is taken", written(app));
+                continue;
+            }
+            match load_one(py, app, &settings.app.callable) {
+                Ok(callable) => {
+                    callables.push(callable);
+                    points.push(point.to_vec());
+                }
+                Err(e) if replaceable(settings, n) => {
+                    let why = failure(py, app, &e);
+                    say!("{why}");
+                    failed.get_or_insert(why);
+                }
+                Err(e) => return Err(LoadError::App(failure(py, app, &e))),
+            }
+        }
+        if let Some(why) = failed.filter(|_| callables.is_empty()) {
+            return Err(LoadError::App(why));
         }
         for (point, callable) in
             crate::api::hooks::applications(py).map_err(|e| LoadError::App(traceback(py, &e)))?
@@ -64,13 +83,28 @@ impl Apps {
     }
 }
 
-fn failure(py: Python<'_>, app: &App, error: &PyErr) -> LoadError {
-    let what = match &app.source {
-        AppSource::Module(m) => format!("module = {m}"),
-        AppSource::File(f) => format!("wsgi-file = {f}"),
-    };
+/// Whether the others may serve without the app, as on uWSGI: another one is named for its mount point, or it is a
+/// module mounted beside them. What a reload or a check loads is whole: a mount that worked is not given up.
+fn replaceable(settings: &WorkerSettings, n: usize) -> bool {
+    let app = &settings.app.apps[n];
+    let mounted = !app.mountpoint.is_empty() && matches!(app.source, AppSource::Module(_));
+    let first = settings.generation <= 1 && settings.role != Role::Check;
+    settings.app.apps[n + 1..].iter().any(|a| a.mountpoint == app.mountpoint) || (mounted && first)
+}
+
+/// As the configuration has it.
+fn written(app: &App) -> String {
+    let name = app.source.written();
+    match &app.source {
+        _ if !app.mountpoint.is_empty() => format!("mount = {}={name}", app.mountpoint),
+        AppSource::Module(_) => format!("module = {name}"),
+        AppSource::File(_) => format!("wsgi-file = {name}"),
+    }
+}
+
+fn failure(py: Python<'_>, app: &App, error: &PyErr) -> String {
     // The exception last: that line tells most, and is shown alone where there is room for one.
-    LoadError::App(format!("cannot load the application ({what})\n{}", traceback(py, error).trim_end()))
+    format!("cannot load the application ({})\n{}", written(app), traceback(py, error).trim_end())
 }
 
 fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {
@@ -84,9 +118,26 @@ fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {
         argv.append(word)?;
     }
     for name in &settings.app.imports {
-        py.import(name.as_str())?;
+        import(py, settings, name)?;
     }
     Ok(())
+}
+
+/// A module of `import`; a path is run as a file. One that fails is said and left out, as on uWSGI; to a check it is an
+/// error.
+fn import(py: Python<'_>, settings: &WorkerSettings, name: &str) -> PyResult<()> {
+    let path = name.strip_suffix(".py").or_else(|| name.contains('/').then_some(name));
+    let result = match path {
+        Some(path) => import_file(py, name, &path.replace(['.', '/'], "_")).map(drop),
+        None => py.import(name).map(drop),
+    };
+    match result {
+        Err(e) if settings.role != Role::Check => {
+            say!("cannot import {name} (import), it is left out\n{}", traceback(py, &e).trim_end());
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 fn load_one(py: Python<'_>, app: &App, default_callable: &str) -> PyResult<Py<PyAny>> {
@@ -102,7 +153,9 @@ fn load_one(py: Python<'_>, app: &App, default_callable: &str) -> PyResult<Py<Py
             } else {
                 split(spec, default_callable)
             };
-            callable(&import_file(py, file)?, name, spec)
+            // The name is uWSGI's, because pickles and logger names of applications hold it.
+            let module = format!("uwsgi_file_{}", file.replace(['.', '/'], "_"));
+            callable(&import_file(py, file, &module)?, name, spec)
         }
     }
 }
@@ -115,21 +168,19 @@ fn split<'a>(spec: &'a str, default_callable: &'a str) -> (&'a str, &'a str) {
     }
 }
 
-/// A file as a module named `uswgi_file_<path with dots and slashes as underscores>` would be ours;
-/// the name is uWSGI's, because pickles and logger names of applications hold it.
-fn import_file<'py>(py: Python<'py>, file: &str) -> PyResult<Bound<'py, PyModule>> {
-    let name = format!("uwsgi_file_{}", file.replace(['.', '/'], "_"));
+/// A file as a module of this name.
+fn import_file<'py>(py: Python<'py>, file: &str, name: &str) -> PyResult<Bound<'py, PyModule>> {
     let machinery = PyModule::import(py, "importlib.machinery")?;
     let util = PyModule::import(py, "importlib.util")?;
-    let loader = machinery.getattr("SourceFileLoader")?.call1((&name, file))?;
+    let loader = machinery.getattr("SourceFileLoader")?.call1((name, file))?;
     let options = PyDict::new(py);
     options.set_item("loader", &loader)?;
-    let spec = util.getattr("spec_from_file_location")?.call((&name, file), Some(&options))?;
+    let spec = util.getattr("spec_from_file_location")?.call((name, file), Some(&options))?;
     let module = util.getattr("module_from_spec")?.call1((&spec,))?.cast_into::<PyModule>()?;
     let modules = PyModule::import(py, "sys")?.getattr("modules")?;
-    modules.set_item(&name, &module)?;
+    modules.set_item(name, &module)?;
     if let Err(e) = loader.call_method1("exec_module", (&module,)) {
-        let _ = modules.del_item(&name);
+        let _ = modules.del_item(name);
         return Err(e);
     }
     Ok(module)

@@ -110,7 +110,7 @@ fn xml(raw: &Raw) -> Result<Vec<u8>, ConvertError> {
         let key = utf8(p, &p.key, "xml")?;
         let good = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-            && key != "app";
+            && (key != "app" || p.value.is_empty());
         if !good {
             return Err(impossible(p, "xml", format!("the name {key:?}")));
         }
@@ -122,6 +122,11 @@ fn xml(raw: &Raw) -> Result<Vec<u8>, ConvertError> {
             return Err(impossible(p, "xml", format!("a control character in {key}")));
         }
         // An empty element would mean "1"; empty CDATA is an empty text.
+        if key == "app" {
+            // An element of its own kind: without children it is this entry.
+            out += "    <app/>\n";
+            continue;
+        }
         let value = if value.is_empty() { "<![CDATA[]]>".into() } else { escape(value) };
         out += &format!("    <{key}>{value}</{key}>\n");
     }

@@ -128,6 +128,11 @@ impl Engine<'_> {
         } else {
             file.to_vec()
         };
+        if format == Format::Xml && section.is_some_and(<[u8]>::is_empty) {
+            let message = format!("{}: the id behind the colon is empty", shown(argument));
+            let d = Diagnostic::error("unreadable", message).at(&place.value());
+            return Err(d.help("write FILE, or FILE:ID").into());
+        }
         let section = section.filter(|s| !s.is_empty());
         self.load_text(format, &name, argument, section, place)?;
         Ok(stored)

@@ -17,6 +17,18 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
     };
     let i = c.instance;
     let serves = !i.sockets.is_empty();
+    for (n, app) in i.app.apps.iter().enumerate() {
+        let Some(first) = i.app.apps[..n].iter().find(|before| before.mountpoint == app.mountpoint) else {
+            continue;
+        };
+        let (first, dead) = (first.source.written(), app.source.written());
+        let point = if app.mountpoint.is_empty() { "the default app".into() } else { app.mountpoint.clone() };
+        let named =
+            |a: &&Applied| a.value.as_deref().is_some_and(|v| v.trim_ascii_end().ends_with(dead.as_bytes()));
+        let a = c.all(&["wsgi-file", "file", "mount"]).filter(named).last();
+        let message = format!("{dead} is not opened where {first} loads: {first} is {point}");
+        say(Severity::Warning, "dead-app", a, message, "remove one of the two, or mount it below a path");
+    }
     if let (0, true, false) = (i.harakiri.seconds, serves, i.app.apps.is_empty()) {
         let message = "no harakiri: a request that hangs keeps its worker for ever".to_string();
         say(

@@ -19,6 +19,7 @@ struct Node {
     name: Vec<u8>,
     id: Option<Vec<u8>>,
     mountpoint: Option<Vec<u8>>,
+    domain: Option<Vec<u8>>,
     at: usize,
     children: Vec<Child>,
 }
@@ -78,12 +79,10 @@ fn option(text: &Replaced, n: &Node, pairs: &mut Vec<Pair>) -> Result<(), Syntax
         pairs.push(Pair { key: key.to_vec(), value, line, column, value_column: 0 });
     };
     if n.name == b"app" {
-        if let Some(app) = app_of(n) {
-            let mount = match &n.mountpoint {
-                Some(point) => [point.as_slice(), b"=", &app].concat(),
-                None => app,
-            };
-            push(b"mount", mount);
+        match app_of(n) {
+            AppValue::None => {}
+            AppValue::Nothing => return Ok(()),
+            AppValue::Mounts(app) => push(b"mount", [n.point().as_slice(), &app].concat()),
         }
         push(b"app", Vec::new());
         return Ok(());
@@ -101,15 +100,40 @@ fn option(text: &Replaced, n: &Node, pairs: &mut Vec<Pair>) -> Result<(), Syntax
     Ok(())
 }
 
-/// What an `<app>` mounts: the text of its last element, else its own.
-fn app_of(n: &Node) -> Option<Vec<u8>> {
-    let inner = n.children.iter().rev().find_map(|c| match c {
-        Child::Element(e) => Some(e),
-        _ => None,
-    });
-    match inner.map_or(n, |e| e).children.first() {
+/// What an `<app>` holds.
+enum AppValue {
+    /// No child at all: the entry `app` alone.
+    None,
+    /// Children that mount nothing: no entry.
+    Nothing,
+    /// What is mounted.
+    Mounts(Vec<u8>),
+}
+
+/// As observed on 2.0.31: an only child that is text is what is mounted. Of several children it is the second, an
+/// element whose own first child is text.
+fn app_of(n: &Node) -> AppValue {
+    let text = |c: Option<&Child>| match c {
         Some(Child::Text(t) | Child::CData(t) | Child::Other(t)) => Some(t.clone()),
         _ => None,
+    };
+    let found = match n.children.as_slice() {
+        [] => return AppValue::None,
+        [only] => text(Some(only)),
+        [_, Child::Element(second), ..] => text(second.children.first()),
+        _ => None,
+    };
+    found.map_or(AppValue::Nothing, AppValue::Mounts)
+}
+
+impl Node {
+    /// What stands in front of the application of an `<app>`.
+    fn point(&self) -> Vec<u8> {
+        match (&self.mountpoint, &self.domain) {
+            (Some(point), _) => [point.as_slice(), b"="].concat(),
+            (None, Some(domain)) => [domain.as_slice(), b"|="].concat(),
+            (None, None) => Vec::new(),
+        }
     }
 }
 
@@ -182,7 +206,11 @@ fn tree(text: &Replaced) -> Result<Node, SyntaxError> {
             }
             Event::CData(c) => {
                 if let Some(n) = open.last_mut() {
-                    n.children.push(Child::CData(c.as_bytes().to_vec()));
+                    // Neighbours are one, as in libxml2.
+                    match n.children.last_mut() {
+                        Some(Child::CData(before)) => before.extend_from_slice(c.as_bytes()),
+                        _ => n.children.push(Child::CData(c.as_bytes().to_vec())),
+                    }
                 }
             }
             Event::Comment(c) => {
@@ -218,6 +246,7 @@ fn node(e: &BytesStart<'_>, at: usize, document: &str) -> Result<Node, String> {
         match a.key.as_ref() {
             "id" => n.id = Some(a.value.as_bytes().to_vec()),
             "mountpoint" => n.mountpoint = Some(a.value.as_bytes().to_vec()),
+            "domain" => n.domain = Some(a.value.as_bytes().to_vec()),
             _ => {}
         }
     }
@@ -286,6 +315,19 @@ mod tests {
                 "<uwsgi><app mountpoint=\"/f\">\n <module>m1</module>\n</app></uwsgi>",
                 &["mount=/f=m1", "app="],
             ),
+            // Every row below was seen on 2.0.31.
+            ("<uwsgi><app mountpoint=\"/\"><script>b</script></app><p>1</p></uwsgi>", &["p=1"]),
+            ("<uwsgi><app>x.py</app></uwsgi>", &["mount=x.py", "app="]),
+            ("<uwsgi><app mountpoint=\"/q\"/></uwsgi>", &["app="]),
+            ("<uwsgi><app mountpoint=\"/q\"><!--c--><s>b</s></app></uwsgi>", &["mount=/q=b", "app="]),
+            ("<uwsgi><app mountpoint=\"/q\"><a>x</a><b>z</b><c>y</c></app></uwsgi>", &["mount=/q=z", "app="]),
+            ("<uwsgi><app mountpoint=\"/q\"><a>x</a> <b>z</b></app><p>1</p></uwsgi>", &["p=1"]),
+            ("<uwsgi><app mountpoint=\"/q\"> <s/> </app><p>1</p></uwsgi>", &["p=1"]),
+            ("<uwsgi><app mountpoint=\"/q\">t<!--c--></app><p>1</p></uwsgi>", &["p=1"]),
+            ("<uwsgi><app mountpoint=\"/q\"> <s><x>z</x>q</s></app><p>1</p></uwsgi>", &["p=1"]),
+            ("<uwsgi><app mountpoint=\"/q\"><s>a</s>text</app><p>1</p></uwsgi>", &["p=1"]),
+            ("<uwsgi><app domain=\"d\"> <s>b</s></app></uwsgi>", &["mount=d|=b", "app="]),
+            ("<uwsgi><app mountpoint=\"\" domain=\"d\"> <s>b</s></app></uwsgi>", &["mount==b", "app="]),
         ] {
             assert_eq!(read_text(text, None).unwrap(), want, "{text}");
         }

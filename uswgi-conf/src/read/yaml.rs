@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn what_is_no_yaml_is_refused() {
-        let tabs = read(&Replaced::new(b"uwsgi:\n  a: 1\n\tb: 4\n", &Magic::default()), b"uwsgi").unwrap_err();
+        let tabs =
+            read(&Replaced::new(b"uwsgi:\n  a: 1\n\tb: 4\n", &Magic::default()), b"uwsgi").unwrap_err();
         assert!(tabs.message.contains("a tab"), "{}", tabs.message);
         for text in
             ["uwsgi:\n\tp: 4\n", "uwsgi:\n  p:4\n  t: 2\n", "uwsgi:\n  a: b: c\n", "uwsgi:\n  a: \"x\n"]

@@ -1,7 +1,7 @@
 //! Rules between options, and values that more than one of them decides.
 
 use super::draft::Draft;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::expand::Expansion;
 use crate::instance::{Address, Instance, OnTerm};
 use uswgi_proto::settings::{App, AppSource, Protocol, Timeouts};
@@ -102,14 +102,14 @@ fn timeouts(d: &mut Draft) {
     };
 }
 
-/// module and wsgi-file may both be given: both are loaded, the first is the default.
+/// `module`, `wsgi-file`, mounts, in uWSGI's order: of those with one mount point the first that loads serves.
 fn apps(d: &mut Draft) {
     let default = |source| App { mountpoint: String::new(), source };
     let mut apps = Vec::new();
     apps.extend(d.module.take().map(|m| default(AppSource::Module(m))));
     apps.extend(d.file.take().map(|f| default(AppSource::File(f))));
     apps.append(&mut d.mounts);
-    let failed = d.said.0.iter().any(|m| m.code == "bad-mount");
+    let failed = d.said.0.iter().any(|m| m.code == "bad-mount" && m.severity == Severity::Error);
     if apps.is_empty() && d.instance.app.need_app && !failed {
         let e = Diagnostic::error("no-app", "there is no app");
         d.said.0.push(e.help("add module = package.module:callable or wsgi-file = app.py (need-app = false starts without one)"));

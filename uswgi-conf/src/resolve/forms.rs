@@ -119,9 +119,12 @@ pub(super) fn mount(d: &mut Draft, a: &Applied) {
     };
     let (point, app) = (point.trim(), app.trim());
     let file = [".py", ".wsgi"].iter().any(|e| app.ends_with(e)) || app.contains('/');
-    if app.is_empty() || !(file || app.contains(':')) {
-        let message = format!("{}: {app:?} is neither a file nor module:callable", written(a));
-        d.said.error(a, "bad-mount", message).help = Some(format!("write {point}={app}:application"));
+    if app.is_empty() || point.contains('|') {
+        // As on uWSGI, where the second form needs its virtual hosting.
+        let what = if app.is_empty() { "no app stands behind =" } else { "hosts are not told apart" };
+        let message = format!("{} mounts nothing: {what}", written(a));
+        d.said.warning(a, "bad-mount", message).help =
+            Some("write /path=app.py or /path=module:callable".into());
         return;
     }
     let source = if file { AppSource::File(app.into()) } else { AppSource::Module(app.into()) };

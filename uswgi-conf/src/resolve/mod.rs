@@ -120,7 +120,9 @@ const MAX_GUESSES: usize = 200;
 fn unknown(draft: &mut Draft, expansion: &Expansion) {
     let mut guesses = 0;
     for e in &expansion.entries {
-        if e.recognised || e.used || matches!(e.key.as_slice(), b"end") {
+        // What `<app>` of an XML file leaves beside its mount.
+        let app = e.key == b"app" && e.value.as_ref().is_some_and(Vec::is_empty);
+        if e.recognised || e.used || app || matches!(e.key.as_slice(), b"end") {
             continue;
         }
         let name = shown(&e.key);

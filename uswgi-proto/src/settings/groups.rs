@@ -18,6 +18,15 @@ pub enum AppSource {
     File(String),
 }
 
+impl AppSource {
+    /// As the configuration names it.
+    pub fn written(&self) -> &str {
+        match self {
+            AppSource::Module(name) | AppSource::File(name) => name,
+        }
+    }
+}
+
 /// One application and where it is mounted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct App {
