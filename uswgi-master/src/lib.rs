@@ -7,7 +7,7 @@
 //! * `callers`: who connects while there is no worker.
 //! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
 //! * [`spawn`], [`launcher`], [`sockets`], [`privs`], [`jail`], [`pidfile`], [`log`], [`logs`], [`notify`], [`watchdog`], [`touch`], [`watch`]: one system matter each.
-//! * [`tasks`], `steps`, `touched`, `shell`, [`clock`], [`lines`]: programs beside the workers, and what they write.
+//! * [`tasks`], `bonds`, `steps`, `step_child`, `shell`, [`clock`], [`lines`]: programs beside the workers, and what they write.
 //! * [`shared`]: the memory of locks and caches.
 //! * [`board`], [`stats`]: what is shown to others.
 //! * [`steer`], [`fifo`]: what others ask for.
@@ -18,6 +18,7 @@
 #![deny(unsafe_code)]
 
 pub mod board;
+mod bonds;
 mod callers;
 pub mod clock;
 pub mod events;
@@ -41,13 +42,13 @@ pub mod spawn;
 pub mod start;
 pub mod stats;
 pub mod steer;
+mod step_child;
 mod steps;
 pub mod supervisor;
 #[allow(unsafe_code)]
 pub mod sys;
 pub mod tasks;
 pub mod touch;
-mod touched;
 pub mod watch;
 pub mod watchdog;
 

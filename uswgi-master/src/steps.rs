@@ -25,9 +25,9 @@ pub(crate) enum By {
     Child,
 }
 
-struct Master<'a>(&'a mut Instance, By);
+struct StepRunner<'a>(&'a mut Instance, By);
 
-impl Runner for Master<'_> {
+impl Runner for StepRunner<'_> {
     fn exec(&mut self, command: &str) -> io::Result<ExitStatus> {
         let mut command = shell(self.0, command);
         if self.1 == By::Master {
@@ -87,7 +87,7 @@ fn placed(step: &Step, i: &Instance) -> Step {
 
 /// Run the steps of a phase, until one fails.
 pub(crate) fn run(steps: &[Step], i: &mut Instance, by: By) -> Result<(), StepError> {
-    steps.iter().try_for_each(|step| placed(step, i).run(&mut Master(i, by)))
+    steps.iter().try_for_each(|step| placed(step, i).run(&mut StepRunner(i, by)))
 }
 
 /// The same in the directory of the start: uWSGI changes to `chdir` after these phases.

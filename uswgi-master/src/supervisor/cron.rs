@@ -13,8 +13,8 @@
 //! them twice.
 
 use super::Ended;
-use super::stop::UNKILLABLE;
-use std::collections::BTreeMap;
+use super::group::{Group, RunId, Runs};
+use super::order::{Order, Program};
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::{Job, Schedule};
 
@@ -67,39 +67,17 @@ pub fn next<'a>(
     (minute + 1..=minute + HORIZON).find(has).unwrap_or(minute + HORIZON)
 }
 
-/// Name of a run of a job.
-pub type RunId = u64;
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CronOrder {
-    /// Start this command, and answer with [`Crons::started`] or [`Crons::failed`].
-    Start(RunId, String),
-    /// Signal to the group of this process; somebody in it has not been reaped.
-    Signal(i32, i32),
-    /// A line for the log.
-    Log(String),
-}
-
 #[derive(Debug, Clone)]
 struct Run {
     job: Job,
-    pid: Option<i32>,
     began: Instant,
-    kill_at: Option<Instant>,
-    /// When a group that was sent SIGKILL is not waited for any more.
-    give_up_at: Option<Instant>,
-    /// The command has ended; others of its group live.
-    headless: bool,
 }
 
 /// All jobs of an instance, and their runs.
 #[derive(Debug, Default)]
 pub struct Crons {
     jobs: Vec<(Job, Option<i64>)>,
-    runs: BTreeMap<RunId, Run>,
-    last: RunId,
-    stopping: bool,
+    runs: Runs<Run>,
 }
 
 impl Crons {
@@ -111,9 +89,9 @@ impl Crons {
     }
 
     /// It is this minute (since the epoch).
-    pub fn clock(&mut self, minute: i64, now: Instant, civil: &dyn Fn(i64) -> Civil) -> Vec<CronOrder> {
+    pub fn clock(&mut self, minute: i64, now: Instant, civil: &dyn Fn(i64) -> Civil) -> Vec<Order> {
         let mut out = Vec::new();
-        if self.stopping {
+        if self.runs.is_stopping() {
             return out;
         }
         let time = civil(minute);
@@ -123,121 +101,79 @@ impl Crons {
                 continue;
             }
             *ran = Some(minute);
-            let of = |r: &&Run| r.job.command == job.command && !r.headless;
-            let running = self.runs.values().filter(of).count();
+            let running = self.runs.led().filter(|(_, run, _)| run.job.command == job.command).count();
             if (job.unique && running > 0) || running >= MOST_RUNS {
-                out.push(CronOrder::Log(format!("cron {:?} still runs: not started again", job.command)));
+                out.push(Order::Log(format!("cron {:?} still runs: not started again", job.command)));
                 continue;
             }
-            self.last += 1;
-            let kill_at = (job.harakiri > 0).then(|| now + Duration::from_secs(job.harakiri.into()));
-            let (job, pid, headless) = (job.clone(), None, false);
-            let run = Run { job, pid, began: now, kill_at, give_up_at: None, headless };
-            let command = run.job.command.clone();
-            self.runs.insert(self.last, run);
-            out.push(CronOrder::Start(self.last, command));
+            let limit = (job.harakiri > 0).then(|| now + Duration::from_secs(job.harakiri.into()));
+            let id = self.runs.ask(Run { job: job.clone(), began: now }, limit);
+            out.push(Order::Start(Program::Job(id)));
         }
         out
     }
 
     /// The minute at which [`Crons::clock`] is wanted next; None: never.
     pub fn next_minute(&self, minute: i64, civil: &dyn Fn(i64) -> Civil) -> Option<i64> {
-        if self.jobs.is_empty() || self.stopping {
+        if self.jobs.is_empty() || self.runs.is_stopping() {
             return None;
         }
         Some(next(self.jobs.iter().map(|(j, _)| &j.schedule), minute, civil))
     }
 
+    /// What a run starts.
+    pub fn command(&self, id: RunId) -> Option<&str> {
+        self.runs.get(id).map(|run| run.job.command.as_str())
+    }
+
     /// A run has a pid.
-    pub fn started(&mut self, id: RunId, pid: i32) -> Vec<CronOrder> {
-        let Some(run) = self.runs.get_mut(&id) else { return Vec::new() };
-        run.pid = Some(pid);
-        vec![CronOrder::Log(format!("cron {:?} started (pid {pid})", run.job.command))]
+    pub fn started(&mut self, id: RunId, pid: i32) -> Vec<Order> {
+        let Some(run) = self.runs.started(id, pid) else { return Vec::new() };
+        vec![Order::Log(format!("cron {:?} started (pid {pid})", run.job.command))]
     }
 
     /// A run could not be started.
-    pub fn failed(&mut self, id: RunId, why: &str) -> Vec<CronOrder> {
-        let Some(run) = self.runs.remove(&id) else { return Vec::new() };
-        vec![CronOrder::Log(format!("cron {:?} cannot be started: {why}", run.job.command))]
+    pub fn failed(&mut self, id: RunId, why: &str) -> Vec<Order> {
+        let Some(run) = self.runs.failed(id) else { return Vec::new() };
+        vec![Order::Log(format!("cron {:?} cannot be started: {why}", run.job.command))]
     }
 
     /// A process was reaped that may be a run; `others`: of its group live.
-    pub fn ended(&mut self, pid: i32, how: Ended, others: bool, now: Instant) -> Vec<CronOrder> {
-        let ours = |r: &Run| r.pid == Some(pid) && !r.headless;
-        let Some((&id, run)) = self.runs.iter_mut().find(|(_, r)| ours(r)) else { return Vec::new() };
+    pub fn ended(&mut self, pid: i32, how: Ended, others: bool, now: Instant) -> Vec<Order> {
+        let Some(run) = self.runs.ended(pid, others, now) else { return Vec::new() };
         let took = now.saturating_duration_since(run.began).as_secs();
-        let line = format!("cron {:?} (pid {pid}) {how} after {took} s", run.job.command);
-        if others {
-            run.headless = true;
-            // What was sent SIGKILL with it needs a moment.
-            run.give_up_at = run.give_up_at.map(|_| now + UNKILLABLE);
-        } else {
-            self.runs.remove(&id);
-        }
-        vec![CronOrder::Log(line)]
+        vec![Order::Log(format!("cron {:?} (pid {pid}) {how} after {took} s", run.job.command))]
     }
 
     /// The groups of all runs.
-    pub fn groups(&self) -> impl Iterator<Item = i32> {
-        self.runs.values().filter_map(|r| r.pid)
-    }
-
-    /// Groups whose leader has ended: [`Crons::gone`] is to be told of each.
-    pub fn headless(&self) -> impl Iterator<Item = i32> {
-        self.runs.values().filter(|r| r.headless).filter_map(|r| r.pid)
-    }
-
-    /// Whether something waits for the end of such a group.
-    pub fn waits(&self) -> bool {
-        self.runs.values().any(|r| r.headless && (r.kill_at.is_some() || r.give_up_at.is_some()))
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.runs.groups()
     }
 
     /// Nobody of the group that this process led is there any more.
     pub fn gone(&mut self, pid: i32) {
-        self.runs.retain(|_, r| !(r.headless && r.pid == Some(pid)));
+        self.runs.gone(pid);
     }
 
     /// Runs that are beyond their harakiri or their mercy.
-    pub fn expire(&mut self, now: Instant) -> Vec<CronOrder> {
-        let mut out = Vec::new();
-        for run in self.runs.values_mut() {
-            if let (Some(at), Some(pid)) = (run.kill_at, run.pid)
-                && at <= now
-            {
-                run.kill_at = None;
-                run.give_up_at = Some(now + UNKILLABLE);
-                let took = now.saturating_duration_since(run.began).as_secs();
-                out.push(CronOrder::Log(format!(
-                    "cron {:?} (pid {pid}) has run for {took} s: killed",
-                    run.job.command
-                )));
-                out.push(CronOrder::Signal(pid, nix::libc::SIGKILL));
-            }
-        }
-        self.runs.retain(|_, r| !(r.headless && r.give_up_at.is_some_and(|at| at <= now)));
-        out
+    pub fn expire(&mut self, now: Instant) -> Vec<Order> {
+        let killed = self.runs.expire(now).into_iter().flat_map(|(pid, run)| {
+            let took = now.saturating_duration_since(run.began).as_secs();
+            let line = format!("cron {:?} (pid {pid}) has run for {took} s: killed", run.job.command);
+            [Order::Log(line), Order::Signal(pid, nix::libc::SIGKILL)]
+        });
+        killed.collect()
     }
 
     /// When [`Crons::expire`] is wanted.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let at = |r: &Run| r.kill_at.or(r.give_up_at.filter(|_| r.headless));
-        self.runs.values().filter(|r| r.pid.is_some()).filter_map(at).min()
+        self.runs.deadline()
     }
 
-    /// The instance stops: what runs is told to end, and killed after the mercy.
-    pub fn stop(&mut self, mercy: Duration, now: Instant) -> Vec<CronOrder> {
-        let first = !std::mem::replace(&mut self.stopping, true);
-        let mut out = Vec::new();
-        for run in self.runs.values_mut() {
-            let end = now + mercy;
-            if run.give_up_at.is_none() {
-                run.kill_at = Some(run.kill_at.map_or(end, |at| at.min(end)));
-            }
-            if let Some(pid) = run.pid.filter(|_| first) {
-                out.push(CronOrder::Signal(pid, nix::libc::SIGTERM));
-            }
-        }
-        out
+    /// The instance stops: what runs is told to end, once, and killed after the mercy.
+    pub fn stop(&mut self, mercy: Duration, now: Instant) -> Vec<Order> {
+        let told = self.runs.stop(mercy, now).into_iter();
+        told.map(|group| Order::Signal(group, nix::libc::SIGTERM)).collect()
     }
 
     /// Whether nothing runs.
@@ -247,8 +183,7 @@ impl Crons {
 
     /// Every job: command, schedule, unique, and pid and start of a run.
     pub fn jobs(&self) -> impl Iterator<Item = (&Job, Option<i32>)> {
-        let of = |r: &&Run, job: &Job| r.job.command == job.command && !r.headless;
-        let pid = move |job: &Job| self.runs.values().find(|r| of(r, job)).and_then(|r| r.pid);
-        self.jobs.iter().map(move |(job, _)| (job, pid(job)))
+        let of = |job: &Job| self.runs.led().find(|(_, run, _)| run.job.command == job.command);
+        self.jobs.iter().map(move |(job, _)| (job, of(job).and_then(|(.., pid)| pid)))
     }
 }

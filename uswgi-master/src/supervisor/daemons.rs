@@ -17,20 +17,13 @@
 //!   are told to end too. (uWSGI does not wait for them.)
 
 use super::Ended;
-use super::leaving::Leaving;
+use super::daemon::{Entry, State};
+use super::group::Group;
+use super::order::{DaemonId, Order};
+use super::smart::{Missing, Was};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::Daemon;
-
-/// Who lives this long has not died at once.
-const LIVED: Duration = Duration::from_secs(3);
-/// Longest pause where the configuration names none.
-const MOST: u32 = 300;
-/// How often pidfiles are looked at and signals are sent again.
-const SECOND: Duration = Duration::from_secs(1);
-
-/// Name of a daemon for its whole life.
-pub type DaemonId = u64;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,58 +42,6 @@ pub enum Heard {
     Touched(DaemonId),
     /// Time has passed.
     Tick,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
-    /// Start it, and answer.
-    Start(DaemonId),
-    /// Signal to the group of this process; somebody in it has not been reaped.
-    Signal(i32, i32),
-    /// Read its pidfile, and answer.
-    Look(DaemonId),
-    /// A daemon whose end ends the instance has ended.
-    StopInstance,
-    /// A line for the log.
-    Log(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
-    /// To be started then.
-    Waiting(Instant),
-    /// Asked for.
-    Starting,
-    /// Runs: pid.
-    Running(i32),
-    /// Smart.
-    Smart {
-        /// The process that was started, while it runs: the daemon itself or its launcher.
-        launcher: Option<i32>,
-        /// The process that the pidfile names.
-        pid: Option<i32>,
-        /// Its end was seen: it has no more time to write its pidfile.
-        died: bool,
-        /// When to look again.
-        look_at: Instant,
-    },
-    /// Told to end.
-    Leaving(Leaving),
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    spec: Daemon,
-    state: State,
-    /// When it was started last.
-    started: Option<Instant>,
-    /// Starts in a row that did not live.
-    quick: u32,
-    /// Its file was touched: its end is no death.
-    touched: bool,
-    /// A signal for a smart daemon, as soon as its pidfile says who it is now.
-    to_tell: Option<i32>,
 }
 
 /// All daemons of an instance.
@@ -197,8 +138,8 @@ impl Daemons {
     pub fn stop_at_once(&mut self, now: Instant) -> Vec<Order> {
         let mut out = self.stop(now);
         for e in self.all.values_mut() {
-            if let State::Leaving(l) = &mut e.state {
-                l.kill_at = l.kill_at.min(self.now);
+            if let State::Leaving { group, .. } = &mut e.state {
+                group.kill_by(self.now);
             }
         }
         out.extend(self.hear(Heard::Tick, now));
@@ -225,21 +166,14 @@ impl Daemons {
         self.all.values().filter_map(|e| Some((e.spec.command.as_str(), e.pid()?)))
     }
 
-    /// Groups that end with the instance, and by which signal each: all but smart daemons, whose pid comes from a file
-    /// and who outlive it.
-    pub fn bound(&self) -> impl Iterator<Item = (i32, i32)> {
-        self.all.values().filter_map(|e| match e.state {
-            State::Running(pid) | State::Leaving(Leaving { pid, .. }) => Some((pid, e.spec.stop_signal)),
-            State::Waiting(_) | State::Starting | State::Smart { .. } => None,
-        })
+    /// Groups of all but smart daemons, whose pid comes from a file and who outlive the instance.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.all.values().filter_map(Entry::group)
     }
 
-    /// Groups whose leader has ended: [`Heard::Gone`] is wanted for each.
-    pub fn headless(&self) -> impl Iterator<Item = i32> {
-        self.all.values().filter_map(|e| match e.state {
-            State::Leaving(Leaving { pid, headless: true, .. }) => Some(pid),
-            _ => None,
-        })
+    /// Groups that end with the instance, and by which signal each.
+    pub fn bound(&self) -> impl Iterator<Item = (i32, i32)> {
+        self.all.values().filter_map(|e| Some((e.group()?.number()?, e.spec.stop_signal)))
     }
 
     /// Take what happened; the orders are to be carried out in this order.
@@ -256,7 +190,7 @@ impl Daemons {
             }
             Heard::Ended(pid, how, others) => self.ended(pid, how, others),
             Heard::Gone(pid) => {
-                let of = |e: &Entry| matches!(&e.state, State::Leaving(l) if l.headless && l.pid == pid);
+                let of = |e: &Entry| e.group().is_some_and(|g| g.headless() == Some(pid));
                 if let Some((&id, _)) = self.all.iter().find(|(_, e)| of(e)) {
                     self.gone(id);
                 }
@@ -271,61 +205,24 @@ impl Daemons {
 
     /// When [`Heard::Tick`] is wanted; None: not before something else happens.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let deadline = |e: &Entry| match &e.state {
-            State::Waiting(at) | State::Smart { look_at: at, .. } => Some(*at),
-            State::Leaving(l) => l.deadline(),
-            State::Starting | State::Running(_) => None,
-        };
-        self.all.values().filter_map(deadline).filter(|&at| at > self.now).min()
+        self.all.values().filter_map(Entry::deadline).filter(|&at| at > self.now).min()
     }
 
     fn due(&mut self) {
         self.give_up();
-        let leaving = self.all.values().any(|e| matches!(e.state, State::Leaving(_)));
+        let leaving = self.all.values().any(|e| matches!(e.state, State::Leaving { .. }));
         if self.begun && !self.stopping && !leaving {
             for spec in std::mem::take(&mut self.next) {
                 self.last += 1;
-                let now = self.now;
-                let state = match spec.pidfile {
-                    Some(_) => State::Smart { launcher: None, pid: None, died: false, look_at: now },
-                    None => State::Waiting(now),
-                };
-                let entry = Entry { spec, state, started: None, quick: 0, touched: false, to_tell: None };
-                self.all.insert(self.last, entry);
+                self.all.insert(self.last, Entry::new(spec, self.now));
             }
         }
-        let now = self.now;
-        for (&id, e) in &mut self.all {
-            match &mut e.state {
-                State::Waiting(at) if *at <= now => {
-                    e.started = Some(now);
-                    e.state = State::Starting;
-                    self.out.push(Order::Start(id));
-                }
-                State::Smart { look_at, .. } if *look_at <= now => {
-                    *look_at = now + SECOND;
-                    self.out.push(Order::Look(id));
-                }
-                State::Leaving(l) if !l.killed && l.kill_at <= now => {
-                    (l.killed, l.kill_at) = (true, now);
-                    let who = if l.headless { "the rest of the group of daemon" } else { "daemon" };
-                    let line = format!("{who} {:?} (pid {}) did not end: killed", e.spec.command, l.pid);
-                    self.out.push(Order::Log(line));
-                    self.out.push(Order::Signal(l.pid, nix::libc::SIGKILL));
-                }
-                // The others were told together with it, or when it had ended.
-                State::Leaving(l) if !l.killed && !l.headless && l.again_at <= now => {
-                    l.again_at = now + SECOND;
-                    self.out.push(Order::Signal(l.pid, l.signal));
-                }
-                _ => {}
-            }
-        }
+        self.all.iter_mut().for_each(|(&id, e)| e.due(id, self.now, &mut self.out));
     }
 
     /// Groups that SIGKILL did not end.
     fn give_up(&mut self) {
-        let late = |e: &Entry| matches!(&e.state, State::Leaving(l) if l.is_given_up(self.now));
+        let late = |e: &Entry| e.group().is_some_and(|g| g.is_given_up(self.now));
         let late: Vec<DaemonId> = self.all.iter().filter(|(_, e)| late(e)).map(|(&id, _)| id).collect();
         for id in late {
             let line =
@@ -339,48 +236,38 @@ impl Daemons {
         let now = self.now;
         let Some(e) = self.all.get_mut(&id) else { return };
         self.out.push(Order::Log(format!("daemon {:?} started (pid {pid})", e.spec.command)));
-        e.state = match e.spec.pidfile {
-            None => State::Running(pid),
-            Some(_) => {
-                let own = e.spec.daemonize.then_some(pid);
-                State::Smart { launcher: Some(pid), pid: own, died: false, look_at: now + SECOND }
-            }
-        };
+        e.started(pid, now);
     }
 
     fn ended(&mut self, pid: i32, how: Ended, others: bool) {
         let now = self.now;
-        let of = |e: &Entry| match e.state {
-            State::Running(p) | State::Leaving(Leaving { pid: p, headless: false, .. }) => p == pid,
-            State::Smart { launcher, pid: daemon, .. } => launcher == Some(pid) || daemon == Some(pid),
-            _ => false,
-        };
-        let Some((&id, e)) = self.all.iter_mut().find(|(_, e)| of(e)) else { return };
-        let line = format!("daemon {:?} (pid {pid}) {how}", e.spec.command);
-        match &mut e.state {
-            State::Leaving(l) if others => l.lose_head(now),
-            State::Leaving(_) => self.gone(id),
-            State::Smart { launcher, pid: daemon, died, look_at } => {
-                if *launcher == Some(pid) {
-                    *launcher = None;
-                    if how != Ended::Code(0) && *daemon != Some(pid) {
-                        self.out.push(Order::Log(line.clone()));
-                    }
-                }
-                if *daemon == Some(pid) {
-                    *daemon = None;
-                    *died = true;
-                    *look_at = now;
-                    self.out.push(Order::Log(line));
-                    self.controls(id);
-                }
+        let line = |e: &Entry| format!("daemon {:?} (pid {pid}) {how}", e.spec.command);
+        let smart = self.all.iter_mut().find_map(|(&id, e)| match &mut e.state {
+            State::Smart(smart) => Some((id, smart.ended(pid, now)?, line(e))),
+            _ => None,
+        });
+        if let Some((id, was, line)) = smart {
+            if was == Was::Daemon || how != Ended::Code(0) {
+                self.out.push(Order::Log(line));
             }
-            _ if others => {
+            if was == Was::Daemon {
+                self.controls(id);
+            }
+            return;
+        }
+        let of = |e: &Entry| e.group().is_some_and(|g| g.leader() == Some(pid));
+        let Some((&id, e)) = self.all.iter_mut().find(|(_, e)| of(e)) else { return };
+        let line = line(e);
+        match &mut e.state {
+            State::Leaving { group, .. } if others => group.lose_leader(now),
+            State::Leaving { .. } => self.gone(id),
+            State::Running(group) if others => {
                 self.out.push(Order::Log(format!("{line}; the rest of its group is to end too")));
-                let signal = e.spec.stop_signal;
                 // A file that was touched has told them already.
-                self.out.extend((!e.touched).then_some(Order::Signal(pid, signal)));
-                e.state = State::Leaving(Leaving::rest(pid, signal, self.mercy, now));
+                self.out.extend((!e.touched).then_some(Order::Signal(pid, e.spec.stop_signal)));
+                group.lose_leader(now);
+                group.kill_by(now + self.mercy);
+                e.state = State::Leaving { group: group.clone(), back: true };
                 self.controls(id);
             }
             _ => {
@@ -394,7 +281,7 @@ impl Daemons {
     /// Nobody of one that was leaving is left.
     fn gone(&mut self, id: DaemonId) {
         match self.all.get(&id).map(|e| &e.state) {
-            Some(State::Leaving(Leaving { back: true, .. })) => self.again(id),
+            Some(State::Leaving { back: true, .. }) => self.again(id),
             _ => drop(self.all.remove(&id)),
         }
     }
@@ -410,74 +297,54 @@ impl Daemons {
     fn again(&mut self, id: DaemonId) {
         let now = self.now;
         let Some(e) = self.all.get_mut(&id) else { return };
-        let lived = e.started.is_none_or(|s| now.saturating_duration_since(s) > LIVED);
-        let wanted = std::mem::take(&mut e.touched);
-        e.quick = if lived || wanted { 0 } else { e.quick.saturating_add(1) };
-        let most = if e.spec.max_throttle == 0 { MOST } else { e.spec.max_throttle };
-        let pause = e.quick.min(most);
+        let pause = e.again(now);
         if pause > 0 {
             let line = format!("daemon {:?} is started again in {pause} s", e.spec.command);
             self.out.push(Order::Log(line));
         }
-        e.state = State::Waiting(now + Duration::from_secs(pause.into()));
     }
 
     /// What the pidfile of a smart daemon says.
     fn seen(&mut self, id: DaemonId, found: Option<i32>) {
         let now = self.now;
         let Some(e) = self.all.get_mut(&id) else { return };
-        let State::Smart { launcher, pid, died, .. } = &mut e.state else { return };
+        let State::Smart(smart) = &mut e.state else { return };
         let command = &e.spec.command;
-        if found.is_some() {
-            if *pid != found
-                && let Some(new) = found
-            {
-                let line = match pid {
-                    None if e.started.is_none() => format!("daemon {command:?} runs already (pid {new})"),
-                    None => format!("daemon {command:?} is pid {new}"),
-                    Some(old) => format!("daemon {command:?} is pid {new} now, no more {old}"),
-                };
-                self.out.push(Order::Log(line));
-            }
-            (*pid, *died) = (found, false);
-            let tell = e.to_tell.take().zip(found);
-            self.out.extend(tell.map(|(signal, pid)| Order::Signal(pid, signal)));
-            if self.stopping {
-                self.all.remove(&id);
-            }
-            return;
+        if let Some(pid) = found {
+            let news = smart.found(pid, e.started.is_none());
+            self.out.extend(news.map(|news| Order::Log(format!("daemon {command:?} {news}"))));
+            self.out.extend(e.to_tell.take().map(|signal| Order::Signal(pid, signal)));
         }
         if self.stopping {
-            self.all.remove(&id);
+            return drop(self.all.remove(&id));
+        }
+        if found.is_some() {
             return;
         }
         let patience = Duration::from_secs(e.spec.freq.into());
-        let young = !*died && e.started.is_some_and(|s| now.saturating_duration_since(s) < patience);
-        let lost = pid.take();
-        match (*launcher, lost) {
-            // It was there and is gone without our hearing of it, or was never there.
-            (_, None) if young => {}
-            (Some(launched), None) => {
+        let young = e.started.is_some_and(|s| now.saturating_duration_since(s) < patience);
+        match smart.missing(young, e.spec.daemonize) {
+            Missing::Nothing => {}
+            Missing::Silent(launched) => {
                 let line = format!(
                     "daemon {command:?} (pid {launched}) has written no pidfile that names a process; it is left running"
                 );
                 e.started = Some(now);
                 self.out.push(Order::Log(line));
             }
-            (Some(launched), Some(_)) if e.spec.daemonize => *pid = Some(launched),
-            _ => self.again(id),
+            Missing::Gone => self.again(id),
         }
     }
 
     fn touched(&mut self, id: DaemonId) {
         let Some(e) = self.all.get_mut(&id) else { return };
-        let (Some(pid), false) = (e.pid(), matches!(e.state, State::Leaving(_))) else { return };
+        let (Some(pid), false) = (e.pid(), matches!(e.state, State::Leaving { .. })) else { return };
         e.touched = true;
         let line = format!("daemon {:?} (pid {pid}) is restarted: its file was touched", e.spec.command);
         self.out.push(Order::Log(line));
         let signal = e.spec.stop_signal;
         match e.state {
-            State::Smart { .. } => self.tell(id, signal),
+            State::Smart(_) => self.tell(id, signal),
             _ => self.out.push(Order::Signal(pid, signal)),
         }
     }
@@ -485,10 +352,10 @@ impl Daemons {
     /// A smart daemon is often nobody's child: its pid may be another's by now. Its pidfile first.
     fn tell(&mut self, id: DaemonId, signal: i32) {
         if let Some(e) = self.all.get_mut(&id)
-            && let State::Smart { look_at, .. } = &mut e.state
+            && let State::Smart(smart) = &mut e.state
         {
             e.to_tell = Some(signal);
-            *look_at = self.now;
+            smart.look_now(self.now);
         }
     }
 
@@ -496,24 +363,15 @@ impl Daemons {
         let now = self.now;
         let Some(e) = self.all.get_mut(&id) else { return };
         match &mut e.state {
-            State::Running(pid) => {
-                let pid = *pid;
+            State::Running(group) => {
+                let pid = group.number().unwrap_or(0);
                 let line = format!("daemon {:?} (pid {pid}) is told to end", e.spec.command);
                 self.out.push(Order::Log(line));
-                e.state = State::Leaving(Leaving::told(pid, signal, self.mercy, now));
+                group.tell(signal, self.mercy, now);
+                e.state = State::Leaving { group: group.clone(), back: false };
             }
-            State::Leaving(l) => l.back = false,
+            State::Leaving { back, .. } => *back = false,
             _ => drop(self.all.remove(&id)),
-        }
-    }
-}
-
-impl Entry {
-    fn pid(&self) -> Option<i32> {
-        match self.state {
-            State::Running(pid) | State::Leaving(Leaving { pid, headless: false, .. }) => Some(pid),
-            State::Smart { pid, .. } => pid,
-            State::Waiting(_) | State::Starting | State::Leaving(_) => None,
         }
     }
 }

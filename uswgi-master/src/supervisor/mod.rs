@@ -13,7 +13,8 @@
 //! * `application`: who may go on without one (`need-app = false`).
 //! * `orders`: what an operator asks for beyond signals.
 //! * `stop`: leaving, and a start that fails.
-//! * [`daemons`] (`leaving`: on their way out), [`cron`], [`touched`]: programs beside the instance; state machines of their own.
+//! * [`programs`]: programs beside the instance, a state machine of its own: [`daemons`] (`daemon`: one; `smart`: by pidfile), [`cron`], [`touch_exec`] know when to
+//!   start, [`group`] how a process group ends, [`poll`] when to look for it; [`order`]: what they want done.
 //! * `clock`: what is due, and when something is due next.
 //!
 //! Words: a *seat* is a worker number, 1 to N. Its *incumbent* is a ready worker; a *starter* is on
@@ -31,20 +32,24 @@ mod cheaper;
 mod child;
 mod clock;
 pub mod cron;
+mod daemon;
 pub mod daemons;
+pub mod group;
 mod idle;
-mod leaving;
-pub mod looks;
 mod machine;
+pub mod order;
 mod orders;
+pub mod poll;
+pub mod programs;
 mod reload;
 mod replace;
 mod scale;
 mod seat;
+mod smart;
 mod stop;
 #[cfg(test)]
 mod tests;
-pub mod touched;
+pub mod touch_exec;
 
 pub use cheaper::{Algorithm, Cheaper};
 pub use child::{Child, ChildId, Kind, Stage};

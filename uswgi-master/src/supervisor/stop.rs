@@ -1,6 +1,7 @@
 //! Leaving, and a start that fails. It must never leave a process behind.
 
 use super::child::{ChildId, Kind, Stage};
+use super::group::UNKILLABLE;
 use super::machine::{Phase, Supervisor};
 use super::reload::TEMPLATE_MERCY;
 use super::{Action, Ended};
@@ -13,8 +14,6 @@ use uswgi_proto::scoreboard::Outcome;
 pub(super) const SECOND_SIGNAL: Duration = Duration::from_secs(1);
 /// What a process that has not served yet gets, at most.
 const NEVER_SERVED: Duration = Duration::from_secs(2);
-/// How long a process that was sent SIGKILL is waited for.
-pub(super) const UNKILLABLE: Duration = Duration::from_secs(5);
 
 impl Supervisor {
     /// A stop signal.

@@ -1,7 +1,9 @@
 //! Daemons: start, back-off, reload, stop, pidfiles.
 
 use crate::supervisor::Ended;
-use crate::supervisor::daemons::{DaemonId, Daemons, Heard, Order};
+use crate::supervisor::daemons::{Daemons, Heard};
+use crate::supervisor::group::Group;
+use crate::supervisor::order::{DaemonId, Order, Program};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -60,7 +62,7 @@ impl World {
         let mut answers = Vec::new();
         for order in orders {
             match order {
-                Order::Start(id) => {
+                Order::Start(Program::Daemon(id)) => {
                     self.next_pid += 1;
                     let spec = self.daemons.spec(id).expect("a daemon that exists").clone();
                     self.alive.insert(self.next_pid, id);
@@ -81,6 +83,7 @@ impl World {
                     let command = &self.daemons.spec(id).expect("a daemon that exists").command;
                     answers.push(Heard::Pidfile(id, self.pidfiles.get(command).copied()));
                 }
+                Order::Start(other) => panic!("{other:?} is no daemon"),
                 Order::StopInstance => self.stops += 1,
                 Order::Log(line) => self.log.push(line),
             }
@@ -108,7 +111,7 @@ impl World {
     }
 
     fn end_group(&mut self, pid: i32) {
-        assert!(self.daemons.headless().any(|group| group == pid), "nobody waits for {pid}");
+        assert!(self.headless().any(|group| group == pid), "nobody waits for {pid}");
         self.groups.remove(&pid);
         self.hear(Heard::Gone(pid));
     }
@@ -123,6 +126,10 @@ impl World {
         }
         self.now = end;
         self.hear(Heard::Tick);
+    }
+
+    fn headless(&self) -> impl Iterator<Item = i32> {
+        self.daemons.groups().filter_map(Group::headless)
     }
 
     fn pid(&self) -> i32 {
@@ -380,7 +387,7 @@ proptest! {
                 (4, _) => drop(w.pidfiles.remove("s")),
                 (5, Some(pid)) => w.end_alone(pid),
                 (6, _) => {
-                    let group = w.daemons.headless().next();
+                    let group = w.headless().next();
                     group.into_iter().for_each(|group| w.end_group(group));
                 }
                 _ => w.pass(seconds),
@@ -388,7 +395,7 @@ proptest! {
             let plain: Vec<i32> = w.daemons.running().filter(|(c, _)| *c == "a").map(|(_, p)| p).collect();
             let distinct: BTreeSet<i32> = plain.iter().copied().collect();
             prop_assert_eq!(plain.len(), distinct.len());
-            prop_assert!(plain.len() + w.daemons.headless().count() <= 1);
+            prop_assert!(plain.len() + w.headless().count() <= 1);
         }
         let orders = w.daemons.stop(w.now);
         w.obey(orders);

@@ -2,7 +2,7 @@
 //!
 //! * `sim`: that world; it panics when an action names a process that was reaped.
 //! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `orders`, `stop`: one rule a test.
-//! * `daemons`, `cron`, `touched`: programs beside the instance.
+//! * `daemons`, `cron`, `touch_exec`: programs beside the instance.
 //! * `properties`: what stays true whatever happens.
 
 mod application;
@@ -10,8 +10,8 @@ mod busyness;
 mod cron;
 mod daemons;
 mod dynamic;
-mod looks;
 mod orders;
+mod poll;
 mod properties;
 mod reload;
 mod replace;
@@ -21,4 +21,4 @@ mod sim;
 mod sleep;
 mod start;
 mod stop;
-mod touched;
+mod touch_exec;

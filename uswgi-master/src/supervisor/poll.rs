@@ -1,8 +1,8 @@
-//! When groups without a leader, and files of daemons, are looked at.
+//! Polling of what nobody tells about: groups without a leader, and files of daemons.
 //!
 //! Nobody tells of the end of a group whose last member has left it, or was another's child; and its number is then free
-//! for others. So every group is looked at once in a while, and often while somebody waits for its end. It must never
-//! wake an instance that has nothing to look at.
+//! for others. So every group is polled once in a while, and often while somebody waits for its end. It must never
+//! wake an instance that has nothing to poll.
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,9 @@ pub const OFTEN: Duration = Duration::from_secs(1);
 /// So that no number of a group is kept for long after its end.
 pub const RARELY: Duration = Duration::from_secs(60);
 
-/// What there is to look at.
+/// What there is to poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Matter {
+pub enum Wanted {
     /// Nothing.
     Nothing,
     /// Groups whose end nobody waits for.
@@ -22,19 +22,19 @@ pub enum Matter {
     Awaited,
 }
 
-/// The looks of an instance.
+/// When an instance has polled last.
 #[derive(Debug)]
-pub struct Looks {
+pub struct Poll {
     last: Instant,
 }
 
-impl Looks {
-    /// None is due yet.
-    pub fn new(now: Instant) -> Looks {
-        Looks { last: now }
+impl Poll {
+    /// Nothing is due yet.
+    pub fn new(now: Instant) -> Poll {
+        Poll { last: now }
     }
 
-    /// Whether to look now; it counts as done then.
+    /// Whether to poll now; it counts as done then.
     pub fn take(&mut self, now: Instant) -> bool {
         let due = self.last + OFTEN <= now;
         if due {
@@ -43,12 +43,12 @@ impl Looks {
         due
     }
 
-    /// When [`Looks::take`] is wanted; None: not at all.
-    pub fn deadline(&self, matter: Matter) -> Option<Instant> {
-        match matter {
-            Matter::Nothing => None,
-            Matter::Groups => Some(self.last + RARELY),
-            Matter::Awaited => Some(self.last + OFTEN),
+    /// When [`Poll::take`] is wanted; None: not at all.
+    pub fn deadline(&self, wanted: Wanted) -> Option<Instant> {
+        match wanted {
+            Wanted::Nothing => None,
+            Wanted::Groups => Some(self.last + RARELY),
+            Wanted::Awaited => Some(self.last + OFTEN),
         }
     }
 }

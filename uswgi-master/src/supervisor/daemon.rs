@@ -1,0 +1,119 @@
+//! One daemon: where it stands, its group while it runs, and the pause before it starts again.
+
+use super::group::{Due, Group};
+use super::order::{DaemonId, Order, Program};
+use super::smart::Smart;
+use std::time::{Duration, Instant};
+use uswgi_conf::tasks::Daemon;
+
+/// Who lives this long has not died at once.
+const LIVED: Duration = Duration::from_secs(3);
+/// Longest pause where the configuration names none.
+const MOST: u32 = 300;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    /// To be started then.
+    Waiting(Instant),
+    /// Asked for.
+    Starting,
+    /// Runs.
+    Running(Group),
+    /// Known by its pidfile.
+    Smart(Smart),
+    /// On its way out; `back`: its end was its own, and it is started again.
+    Leaving { group: Group, back: bool },
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) spec: Daemon,
+    pub(super) state: State,
+    /// When it was started last.
+    pub(super) started: Option<Instant>,
+    /// Starts in a row that did not live.
+    quick: u32,
+    /// Its file was touched: its end is no death.
+    pub(super) touched: bool,
+    /// A signal for a smart daemon, as soon as its pidfile says who it is now.
+    pub(super) to_tell: Option<i32>,
+}
+
+impl Entry {
+    /// One that is to be started, or may run already where it is known by its pidfile.
+    pub(super) fn new(spec: Daemon, now: Instant) -> Entry {
+        let state = match spec.pidfile {
+            Some(_) => State::Smart(Smart::unknown(now)),
+            None => State::Waiting(now),
+        };
+        Entry { spec, state, started: None, quick: 0, touched: false, to_tell: None }
+    }
+
+    /// Its group, while it runs or is on its way out; a smart one has none that is known.
+    pub(super) fn group(&self) -> Option<&Group> {
+        match &self.state {
+            State::Running(group) | State::Leaving { group, .. } => Some(group),
+            State::Waiting(_) | State::Starting | State::Smart(_) => None,
+        }
+    }
+
+    /// Its pid, while it runs.
+    pub(super) fn pid(&self) -> Option<i32> {
+        match &self.state {
+            State::Smart(smart) => smart.pid(),
+            _ => self.group()?.leader(),
+        }
+    }
+
+    /// It runs.
+    pub(super) fn started(&mut self, pid: i32, now: Instant) {
+        self.state = match self.spec.pidfile {
+            None => State::Running(Group::led_by(pid)),
+            Some(_) => State::Smart(Smart::started(pid, self.spec.daemonize, now)),
+        };
+    }
+
+    /// It is started again, after a pause if it did not live; in seconds.
+    pub(super) fn again(&mut self, now: Instant) -> u32 {
+        let lived = self.started.is_none_or(|s| now.saturating_duration_since(s) > LIVED);
+        let wanted = std::mem::take(&mut self.touched);
+        self.quick = if lived || wanted { 0 } else { self.quick.saturating_add(1) };
+        let most = if self.spec.max_throttle == 0 { MOST } else { self.spec.max_throttle };
+        let pause = self.quick.min(most);
+        self.state = State::Waiting(now + Duration::from_secs(pause.into()));
+        pause
+    }
+
+    /// When [`Entry::due`] has something.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Waiting(at) => Some(*at),
+            State::Smart(smart) => Some(smart.look_at()),
+            State::Running(group) | State::Leaving { group, .. } => group.deadline(),
+            State::Starting => None,
+        }
+    }
+
+    /// What is due now: its start, a look at its pidfile, a signal.
+    pub(super) fn due(&mut self, id: DaemonId, now: Instant, out: &mut Vec<Order>) {
+        match &mut self.state {
+            State::Waiting(at) if *at <= now => {
+                self.started = Some(now);
+                self.state = State::Starting;
+                out.push(Order::Start(Program::Daemon(id)));
+            }
+            State::Smart(smart) => out.extend(smart.take_look(now).then_some(Order::Look(id))),
+            State::Running(group) | State::Leaving { group, .. } => {
+                let (Some(due), Some(pid)) = (group.due(now), group.number()) else { return };
+                if due == Due::Kill {
+                    let rest = group.headless().map_or("", |_| "the rest of the group of ");
+                    let line =
+                        format!("{rest}daemon {:?} (pid {pid}) did not end: killed", self.spec.command);
+                    out.push(Order::Log(line));
+                }
+                out.push(Order::Signal(pid, due.signal()));
+            }
+            State::Waiting(_) | State::Starting => {}
+        }
+    }
+}
