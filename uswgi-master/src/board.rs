@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::sockets::Listener;
-use crate::supervisor::{Kind, Stage, Supervisor};
+use crate::supervisor::{Kind, Seat, Stage, Supervisor};
 use crate::sys;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -184,7 +184,7 @@ impl Board {
             match child.kind {
                 Kind::Template if child.stage <= Stage::Ready => template = child.pid.unwrap_or(0),
                 Kind::Template => {}
-                Kind::Worker { slot, .. } => {
+                Kind::Worker(Seat { slot, .. }) => {
                     let Some(w) = self.board.worker(slot) else { continue };
                     let state = match child.stage {
                         Stage::Starting => WorkerState::Starting,

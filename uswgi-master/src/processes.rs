@@ -4,7 +4,7 @@
 //! system cannot give it to anybody else, as we are the parent. It must never decide what to send.
 #![forbid(unsafe_code)]
 
-use crate::supervisor::{ChildId, Ended, Event, Kind};
+use crate::supervisor::{Birth, ChildId, Ended, Event, Kind};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     self as so, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
@@ -70,7 +70,8 @@ impl Default for Processes {
 
 impl Processes {
     /// A process that was asked for.
-    pub fn add(&mut self, child: ChildId, kind: Kind, generation: u64, control: OwnedFd) {
+    pub fn add(&mut self, birth: &Birth, control: OwnedFd) {
+        let &Birth { child, kind, generation, .. } = birth;
         self.all.insert(child, Process { kind, generation, pid: None, control: Some(control) });
     }
 
@@ -91,9 +92,9 @@ impl Processes {
         }
     }
 
-    /// Forget it; returns what it was and its generation.
-    pub fn remove(&mut self, child: ChildId) -> Option<(Kind, u64)> {
-        self.all.remove(&child).map(|p| (p.kind, p.generation))
+    /// Forget it; returns what it was.
+    pub fn remove(&mut self, child: ChildId) -> Option<Kind> {
+        self.all.remove(&child).map(|p| p.kind)
     }
 
     /// Whether a process of the generation is there.
@@ -128,7 +129,7 @@ impl Processes {
     /// Ask every worker whether it is alive.
     pub fn ask_all(&self) {
         for (&child, p) in &self.all {
-            if matches!(p.kind, Kind::Worker { .. }) && p.pid.is_some() {
+            if p.kind.is_worker() && p.pid.is_some() {
                 // One that is too far behind to be asked does not answer.
                 let _ = self.send(child, &ToWorker::Ping, &[]);
             }

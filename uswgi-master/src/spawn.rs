@@ -5,7 +5,7 @@
 
 use crate::shell::variables;
 use crate::sockets::Listener;
-use crate::supervisor::Kind;
+use crate::supervisor::{Birth, Kind};
 use crate::sys::exec;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::Resource;
@@ -60,17 +60,11 @@ pub struct Inherited<'a> {
 }
 
 /// The settings document of a process.
-pub fn settings_for(
-    i: &Instance,
-    kind: Kind,
-    generation: u64,
-    max_requests: u64,
-    need_app: bool,
-    paused: bool,
-) -> WorkerSettings {
+pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
+    let &Birth { kind, generation, max_requests, need_app, paused, .. } = birth;
     let (role, slot, worker_id) = match kind {
         Kind::Template => (Role::Template, 0, 0),
-        Kind::Worker { slot, worker_id } => (Role::Worker, slot, worker_id),
+        Kind::Worker(seat) => (Role::Worker, seat.slot, seat.worker_id),
     };
     let listener =
         |s: &uswgi_conf::instance::Socket| settings::Listener { name: s.name.clone(), protocol: s.protocol };
@@ -194,13 +188,15 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
 mod tests {
     use super::*;
     use crate::sockets::tests::instance;
+    use crate::supervisor::Seat;
 
     /// A worker that runs alone (`uswgi-worker --serve`) behaves as one below a master: it cut slow clients after 4 s
     /// where they have 30.
     #[test]
     fn a_worker_alone_has_the_defaults_of_one_below_a_master() {
-        let kind = Kind::Worker { slot: 0, worker_id: 1 };
-        let below = settings_for(&instance(), kind, 1, 0, true, false);
+        let kind = Kind::Worker(Seat { slot: 0, worker_id: 1 });
+        let birth = Birth { child: 1, kind, generation: 1, max_requests: 0, need_app: true, paused: false };
+        let below = settings_for(&instance(), &birth);
         let alone = WorkerSettings::alone(Role::Worker);
         let app = settings::Application { apps: below.app.apps.clone(), ..alone.app.clone() };
         let (listeners, options) = (below.listeners.clone(), below.options.clone());

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 use uswgi_conf::instance::Instance;
 use uswgi_conf::tasks::Daemon;
@@ -325,6 +325,7 @@ fn lives(group: i32) -> bool {
 mod tests {
     use super::*;
     use crate::sockets::tests::instance;
+    use std::process::Command;
     use std::time::Duration;
 
     /// Steps whose process has ended; they have left others behind, who have gone away since.

@@ -8,7 +8,7 @@ use crate::processes::control_pair;
 use crate::reading::{Failed, Read, Reading};
 use crate::reload::{self, Setup};
 use crate::spawn::{self, Inherited};
-use crate::supervisor::{Action, ChildId, Event, Kind};
+use crate::supervisor::{Action, Birth, ChildId, Event, Kind};
 use crate::{log, notify};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,29 +23,22 @@ impl Master<'_> {
     /// Do it. Answers go to the queue of events.
     pub(crate) fn perform(&mut self, action: Action) {
         match action {
-            Action::Launch { child, kind, generation, max_requests, need_app, paused } => {
-                if kind != Kind::Template {
+            Action::Launch(birth) => {
+                if birth.kind.is_worker() {
                     self.with_tasks(|tasks, i, events| tasks.begin(i, events));
                 }
-                let event = match self.launch(child, kind, generation, max_requests, need_app, paused) {
+                let child = birth.child;
+                let event = match self.launch(&birth) {
                     Ok(pid) => Event::Launched { child, pid },
                     Err(message) => Event::LaunchFailed { child, message },
                 };
                 // Before anything else: nobody is to meet a process that runs and has no pid.
                 self.queue.push_front(event);
             }
-            Action::Fork { template, child, slot, worker_id, generation, max_requests, paused } => {
+            Action::Fork { template, birth } => {
                 self.with_tasks(|tasks, i, events| tasks.begin(i, events));
-                let message = ToWorker::Fork { slot, worker_id, max_requests, paused };
-                let kind = Kind::Worker { slot, worker_id };
-                if let Err(message) = self.register(child, kind, generation).and_then(|theirs| {
-                    let output = self.logs.of(generation).output_for(child, worker_id)?;
-                    let fds: Vec<_> = [&theirs].into_iter().chain(&output).map(|fd| fd.as_fd()).collect();
-                    self.processes
-                        .send(template, &message, &fds)
-                        .map_err(|e| format!("the template cannot be asked: {e}"))
-                }) {
-                    self.queue.push_back(Event::LaunchFailed { child, message });
+                if let Err(message) = self.fork(template, &birth) {
+                    self.queue.push_back(Event::LaunchFailed { child: birth.child, message });
                 }
             }
             // A worker that cannot be told is killed when its mercy ends.
@@ -59,15 +52,13 @@ impl Master<'_> {
             Action::Kill { child } => self.processes.kill(child),
             Action::Forget { child } => {
                 self.logs.forget(child);
-                if let Some((Kind::Worker { slot, worker_id }, _)) = self.processes.remove(child) {
-                    self.board.vacate(slot, worker_id);
+                if let Some(seat) = self.processes.remove(child).and_then(Kind::seat) {
+                    self.board.vacate(seat.slot, seat.worker_id);
                 }
                 self.drop_unused();
             }
             Action::CountDeath => self.board.count_death(),
-            Action::Restarted { slot, worker_id, why, end } => {
-                self.board.restarted(slot, worker_id, why, end)
-            }
+            Action::Restarted { seat, why, end } => self.board.restarted(seat.slot, seat.worker_id, why, end),
             Action::ReloadStarted => {
                 self.board.reload_started();
                 self.note.clear();
@@ -109,32 +100,39 @@ impl Master<'_> {
     }
 
     /// Make the control socket and the slot of a process; returns its end.
-    fn register(&mut self, child: ChildId, kind: Kind, generation: u64) -> Result<OwnedFd, String> {
+    fn register(&mut self, birth: &Birth) -> Result<OwnedFd, String> {
+        let child = birth.child;
         let failed = |e: nix::Error| format!("its control socket cannot be made: {e}");
         let (ours, theirs) = control_pair().map_err(failed)?;
         self.events.watch(ours.as_fd(), Woken::Control(child), false).map_err(failed)?;
-        self.processes.add(child, kind, generation, ours);
-        if let Kind::Worker { slot, worker_id } = kind {
+        self.processes.add(birth, ours);
+        if let Some(seat) = birth.kind.seat() {
             let respawns = self.supervisor.children().get(&child).map_or(0, |c| c.respawns);
-            self.board.occupy(slot, worker_id, generation, respawns);
+            self.board.occupy(seat.slot, seat.worker_id, birth.generation, respawns);
         }
         Ok(theirs)
     }
 
-    fn launch(
-        &mut self,
-        child: ChildId,
-        kind: Kind,
-        generation: u64,
-        max_requests: u64,
-        need_app: bool,
-        paused: bool,
-    ) -> Result<i32, String> {
-        let theirs = self.register(child, kind, generation)?;
-        let worker = if let Kind::Worker { worker_id, .. } = kind { worker_id } else { 0 };
+    /// Ask a template for a worker.
+    fn fork(&mut self, template: ChildId, birth: &Birth) -> Result<(), String> {
+        let seat = birth.kind.seat().ok_or("a template forks workers only")?;
+        let theirs = self.register(birth)?;
+        let output = self.logs.of(birth.generation).output_for(birth.child, seat.worker_id)?;
+        let fds: Vec<_> = [&theirs].into_iter().chain(&output).map(|fd| fd.as_fd()).collect();
+        let (slot, worker_id, max_requests) = (seat.slot, seat.worker_id, birth.max_requests);
+        let message = ToWorker::Fork { slot, worker_id, max_requests, paused: birth.paused };
+        let sent = self.processes.send(template, &message, &fds);
+        sent.map_err(|e| format!("the template cannot be asked: {e}"))
+    }
+
+    /// Start a process by exec; its pid.
+    fn launch(&mut self, birth: &Birth) -> Result<i32, String> {
+        let theirs = self.register(birth)?;
+        let &Birth { child, kind, generation, .. } = birth;
+        let worker = kind.seat().map_or(0, |seat| seat.worker_id);
         let output = self.logs.of(generation).output_for(child, worker)?;
         let setup = self.generations.get(&generation).ok_or("its settings are gone")?;
-        let settings = spawn::settings_for(&setup.instance, kind, generation, max_requests, need_app, paused);
+        let settings = spawn::settings_for(&setup.instance, birth);
         let inherited = Inherited {
             listeners: &setup.listeners,
             control: theirs.as_fd(),

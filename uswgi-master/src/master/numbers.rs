@@ -52,7 +52,7 @@ impl Master<'_> {
     }
 
     fn memory(&self) -> BTreeMap<ChildId, Memory> {
-        let workers = self.supervisor.children().iter().filter(|(_, c)| c.slot().is_some());
+        let workers = self.supervisor.children().iter().filter(|(_, c)| c.is_worker());
         workers.filter_map(|(&id, c)| Some((id, memory_of(c.pid?)?))).collect()
     }
 
@@ -65,7 +65,7 @@ impl Master<'_> {
 
     /// One line about the instance.
     pub(crate) fn status(&self) -> String {
-        let workers = self.supervisor.children().values().filter(|c| c.slot().is_some());
+        let workers = self.supervisor.children().values().filter(|c| c.is_worker());
         let ready: Vec<_> = workers.filter(|c| c.stage == Stage::Ready).collect();
         let (wanted, generation) = (self.supervisor.workers_wanted(), self.supervisor.serving_generation());
         let does = if self.supervisor.paused() { "are paused" } else { "accept" };

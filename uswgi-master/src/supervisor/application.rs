@@ -3,8 +3,7 @@
 //! The start may. It must never let a process without one take the place of one that works (P3): neither by a reload nor
 //! when a process comes in the place of one that has ended.
 
-use super::Action;
-use super::child::{ChildId, Kind, Stage};
+use super::child::{ChildId, Stage};
 use super::machine::{Phase, Supervisor};
 use super::reload::{Generation, last_line};
 
@@ -15,14 +14,12 @@ impl Supervisor {
         without.then_some(self.no_app.as_str())
     }
 
-    /// Start a process by exec.
-    pub(super) fn launch(&mut self, child: ChildId, kind: Kind, generation: u64, max_requests: u64) {
-        let need_app = self.generation(generation).is_none_or(|g| {
+    /// Whether a process of this generation is to end when the app does not load.
+    pub(super) fn needs_app(&self, generation: u64) -> bool {
+        self.generation(generation).is_none_or(|g| {
             // What a reload brings, and what comes after an app that worked, has one or does not come.
             g.plan.need_app || g.number > 1 || self.was_there(g)
-        });
-        let paused = self.paused;
-        self.out.push(Action::Launch { child, kind, generation, max_requests, need_app, paused });
+        })
     }
 
     /// The start is over and the app was there. During the start nobody's place is taken.

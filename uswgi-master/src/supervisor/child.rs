@@ -6,18 +6,63 @@ use uswgi_proto::control::ReplaceReason;
 /// Name of a process for its whole life and never again; a pid can come back, this cannot.
 pub type ChildId = u64;
 
+/// Where a worker sits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seat {
+    /// Slot in the scoreboard; no two processes have the same.
+    pub slot: u32,
+    /// Worker number, from 1; a successor has the one of who it replaces.
+    pub worker_id: u32,
+}
+
 /// What a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Holds the loaded app and forks workers.
     Template,
     /// Serves.
-    Worker {
-        /// Slot in the scoreboard.
-        slot: u32,
-        /// Worker number, from 1.
-        worker_id: u32,
-    },
+    Worker(Seat),
+}
+
+impl Kind {
+    /// Whether it serves.
+    pub fn is_worker(self) -> bool {
+        matches!(self, Kind::Worker(_))
+    }
+
+    /// Where it sits; None: it is no worker.
+    pub fn seat(self) -> Option<Seat> {
+        match self {
+            Kind::Worker(seat) => Some(seat),
+            Kind::Template => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Kind::Template => f.write_str("template"),
+            Kind::Worker(seat) => write!(f, "worker {}", seat.worker_id),
+        }
+    }
+}
+
+/// A process that is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Birth {
+    /// Its name from now on.
+    pub child: ChildId,
+    /// What it is to be.
+    pub kind: Kind,
+    /// Whose settings and sockets.
+    pub generation: u64,
+    /// Its `max-requests`, the random part included; 0: never.
+    pub max_requests: u64,
+    /// It ends when the app does not load; otherwise it may go on without one. One that is forked loads nothing.
+    pub need_app: bool,
+    /// It is not to accept before [`super::Action::Accept`].
+    pub paused: bool,
 }
 
 /// Where a process stands in its life.
@@ -71,31 +116,26 @@ pub struct Child {
 }
 
 impl Child {
-    /// Worker number; None for a template.
-    pub fn worker_id(&self) -> Option<u32> {
-        match self.kind {
-            Kind::Worker { worker_id, .. } => Some(worker_id),
-            Kind::Template => None,
-        }
+    /// Whether it serves.
+    pub fn is_worker(&self) -> bool {
+        self.kind.is_worker()
     }
 
-    /// Slot in the scoreboard; None for a template.
+    /// Worker number; None: it is no worker.
+    pub fn worker_id(&self) -> Option<u32> {
+        self.kind.seat().map(|seat| seat.worker_id)
+    }
+
+    /// Slot in the scoreboard; None: it is no worker.
     pub fn slot(&self) -> Option<u32> {
-        match self.kind {
-            Kind::Worker { slot, .. } => Some(slot),
-            Kind::Template => None,
-        }
+        self.kind.seat().map(|seat| seat.slot)
     }
 
     /// `worker 2 (pid 77)`, for the log.
     pub(super) fn name(&self) -> String {
-        let who = match self.kind {
-            Kind::Template => "template".to_string(),
-            Kind::Worker { worker_id, .. } => format!("worker {worker_id}"),
-        };
         match self.pid {
-            Some(pid) => format!("{who} (pid {pid})"),
-            None => who,
+            Some(pid) => format!("{} (pid {pid})", self.kind),
+            None => self.kind.to_string(),
         }
     }
 }

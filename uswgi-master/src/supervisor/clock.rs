@@ -55,7 +55,7 @@ impl Supervisor {
             }
             (Stage::Starting, _) => format!("{} was not ready after {took} s: killed", c.name()),
             (Stage::Ready, _) => format!("{} closed its control socket but did not end: killed", c.name()),
-            (Stage::Retiring, Kind::Worker { .. }) => {
+            (Stage::Retiring, Kind::Worker(_)) => {
                 format!("{} did not finish its requests within the mercy: killed", c.name())
             }
             (Stage::Retiring, Kind::Template) => format!("{} did not end: killed", c.name()),

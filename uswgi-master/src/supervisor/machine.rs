@@ -2,11 +2,11 @@
 //!
 //! It must not decide anything itself that a room below decides.
 
-use super::child::{Child, ChildId, Kind, Stage};
+use super::child::{Birth, Child, ChildId, Kind, Stage};
 use super::idle::Activity;
 use super::reload::{Generation, Reload};
 use super::scale::Scale;
-use super::seat::Seat;
+use super::seat::Record;
 use super::{Action, Ended, Event, Plan};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ pub struct Supervisor {
     /// Source files that a reload was asked for, and their modification times.
     pub(super) sources: BTreeMap<String, u64>,
     pub(super) children: BTreeMap<ChildId, Child>,
-    pub(super) seats: Vec<Seat>,
+    pub(super) seats: Vec<Record>,
     pub(super) scale: Scale,
     pub(super) activity: Activity,
     /// Why the last process that goes on without an app has none.
@@ -172,7 +172,7 @@ impl Supervisor {
 
     /// Newest generation with a ready worker.
     pub fn serving_generation(&self) -> u64 {
-        let ready = self.children.values().filter(|c| c.stage == Stage::Ready && c.slot().is_some());
+        let ready = self.children.values().filter(|c| c.stage == Stage::Ready && c.is_worker());
         ready.map(|c| c.generation).max().unwrap_or(self.current.number)
     }
 
@@ -204,7 +204,14 @@ impl Supervisor {
         self.out.push(Action::Log(line.into()));
     }
 
-    pub(super) fn new_child(&mut self, kind: Kind, generation: u64, respawns: u32) -> ChildId {
+    /// A process that is asked for.
+    pub(super) fn bear(&mut self, kind: Kind, generation: u64, respawns: u32, max_requests: u64) -> Birth {
+        let child = self.new_child(kind, generation, respawns);
+        let (need_app, paused) = (self.needs_app(generation), self.paused);
+        Birth { child, kind, generation, max_requests, need_app, paused }
+    }
+
+    fn new_child(&mut self, kind: Kind, generation: u64, respawns: u32) -> ChildId {
         let id = self.next_child;
         self.next_child += 1;
         let child = Child {
@@ -259,7 +266,7 @@ impl Supervisor {
 
     /// Workers in this stage.
     pub(super) fn workers(&self, stage: Stage) -> impl Iterator<Item = ChildId> + '_ {
-        self.children.iter().filter(move |(_, c)| c.stage == stage && c.slot().is_some()).map(|(&id, _)| id)
+        self.children.iter().filter(move |(_, c)| c.stage == stage && c.is_worker()).map(|(&id, _)| id)
     }
 
     fn stuck(&mut self, child: ChildId, lost: bool) {
@@ -289,7 +296,7 @@ impl Supervisor {
         let Some(gone) = self.forget(child) else { return };
         match gone.kind {
             Kind::Template => self.template_ended(child, gone, how),
-            Kind::Worker { .. } => {
+            Kind::Worker(_) => {
                 if gone.stage != Stage::Retiring || how != Ended::Code(0) {
                     self.look_again();
                 }
@@ -327,7 +334,7 @@ impl Supervisor {
                 let gone = Child { load_failed: Some(line), ..gone };
                 self.template_ended(child, gone, Ended::Code(1));
             }
-            Kind::Worker { .. } => self.worker_ended(gone, &format!("could not be started: {message}"), None),
+            Kind::Worker(_) => self.worker_ended(gone, &format!("could not be started: {message}"), None),
         }
     }
 

@@ -52,7 +52,7 @@ mod tests;
 pub mod touch_exec;
 
 pub use cheaper::{Algorithm, Cheaper};
-pub use child::{Child, ChildId, Kind, Stage};
+pub use child::{Birth, Child, ChildId, Kind, Seat, Stage};
 pub use idle::Sleep;
 pub use machine::{Phase, Supervisor};
 
@@ -296,36 +296,13 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Start a process by exec.
-    Launch {
-        /// Its name from now on.
-        child: ChildId,
-        /// What it is to be.
-        kind: Kind,
-        /// Whose settings and sockets.
-        generation: u64,
-        /// Its `max-requests`, the random part included.
-        max_requests: u64,
-        /// It ends when the app does not load; otherwise it may go on without one.
-        need_app: bool,
-        /// It is not to accept before [`Action::Accept`].
-        paused: bool,
-    },
+    Launch(Birth),
     /// Ask a template for a worker.
     Fork {
-        /// The template.
+        /// The template, of the same generation.
         template: ChildId,
-        /// Its name from now on.
-        child: ChildId,
-        /// Slot in the scoreboard.
-        slot: u32,
-        /// Worker number.
-        worker_id: u32,
-        /// Generation of the template.
-        generation: u64,
-        /// Its `max-requests`, the random part included.
-        max_requests: u64,
-        /// It is not to accept before [`Action::Accept`].
-        paused: bool,
+        /// The worker.
+        birth: Birth,
     },
     /// Tell a worker to finish and leave.
     Retire {
@@ -360,10 +337,8 @@ pub enum Action {
     CountDeath,
     /// The process that was started last takes another one's place: count why.
     Restarted {
-        /// Slot in the scoreboard.
-        slot: u32,
-        /// Worker number.
-        worker_id: u32,
+        /// Where it sits.
+        seat: Seat,
         /// Why.
         why: Restart,
         /// How the other one ended where nobody asked for it: the exit code, or minus the signal; else 0.

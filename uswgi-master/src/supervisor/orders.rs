@@ -55,7 +55,7 @@ impl Supervisor {
             return;
         }
         let now = self.now;
-        for c in self.children.values_mut().filter(|c| c.slot().is_some()) {
+        for c in self.children.values_mut().filter(|c| c.is_worker()) {
             c.no_mercy = true;
             if c.stage == Stage::Retiring {
                 c.kill_at = c.kill_at.map(|at| at.min(now + NO_MERCY));

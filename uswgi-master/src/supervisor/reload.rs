@@ -4,7 +4,7 @@
 //! one retires -> commit. A failure before the first new worker changes nothing; one later leaves what
 //! serves and is reported as mixed. It must never end the old generation before the new one serves.
 
-use super::child::{Child, ChildId, Stage};
+use super::child::{Child, ChildId, Kind, Stage};
 use super::machine::{Phase, Supervisor};
 use super::replace::TRIES;
 use super::scale::probed;
@@ -97,14 +97,15 @@ impl Supervisor {
                 }
                 // The template is started as of the generation to come.
                 let timeout = self.next_plan().load_timeout;
-                let child = self.new_child(super::Kind::Template, number, 0);
+                let birth = self.bear(Kind::Template, number, 0, 0);
+                let child = birth.child;
                 if let Some(c) = self.children.get_mut(&child) {
                     c.kill_at = Some(now + timeout);
                 }
                 if let Some(next) = self.reload.as_mut().and_then(|r| r.next.as_mut()) {
                     next.template = Some(child);
                 }
-                self.launch(child, super::Kind::Template, number, 0);
+                self.out.push(Action::Launch(birth));
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! It must never retire a worker before its successor accepts, nor start a successor beyond the surplus.
 
-use super::child::{Child, ChildId, Kind, Stage};
+use super::child::{Child, ChildId, Kind, Seat, Stage};
 use super::machine::{Phase, Supervisor};
 use super::orders::NO_MERCY;
 use super::reload::Generation;
@@ -103,7 +103,7 @@ impl Supervisor {
     /// way out, soon, are waited for where the room is used up.
     fn crowded(&self) -> bool {
         let (alive, most) = self.room();
-        let failed = |c: &Child| c.slot().is_some() && c.stage >= Stage::Retiring && c.ready.is_none();
+        let failed = |c: &Child| c.is_worker() && c.stage >= Stage::Retiring && c.ready.is_none();
         alive >= most && self.children.values().any(failed)
     }
 
@@ -156,39 +156,30 @@ impl Supervisor {
             if max_requests == 0 { 0 } else { max_requests.saturating_add(self.jitter(delta)) };
         let asked = self.at(worker_id).find_map(|(_, c)| c.replace.map(restart_for));
         let incumbent = self.at(worker_id).next().is_some();
-        let seat = &mut self.seats[worker_id as usize - 1];
-        let (why, end) = match (seat.ended.take(), incumbent) {
+        let record = &mut self.seats[worker_id as usize - 1];
+        let (why, end) = match (record.ended.take(), incumbent) {
             (_, true) => (asked.unwrap_or(Restart::Reload), 0),
             (Some(ended), false) => ended,
             (None, false) => (Restart::None, 0),
         };
-        let respawns = seat.starts;
-        seat.starts += 1;
-        let kind = Kind::Worker { slot, worker_id };
-        let child = self.new_child(kind, generation, respawns);
+        let respawns = record.starts;
+        record.starts += 1;
+        let seat = Seat { slot, worker_id };
+        let birth = self.bear(Kind::Worker(seat), generation, respawns, max_requests);
         match template.filter(|_| !lazy) {
             Some(template) => {
                 // Nothing is loaded any more: a template that does not answer soon hangs.
                 let end = self.now + FORK_TIMEOUT;
                 let no_app = self.children.get(&template).is_some_and(|t| t.no_app);
-                self.children.entry(child).and_modify(|c| {
+                self.children.entry(birth.child).and_modify(|c| {
                     (c.forked, c.kill_at, c.no_app) = (true, Some(end), no_app);
                 });
-                let paused = self.paused;
-                self.out.push(Action::Fork {
-                    template,
-                    child,
-                    slot,
-                    worker_id,
-                    generation,
-                    max_requests,
-                    paused,
-                });
+                self.out.push(Action::Fork { template, birth });
             }
-            None => self.launch(child, kind, generation, max_requests),
+            None => self.out.push(Action::Launch(birth)),
         }
         if why != Restart::None {
-            self.out.push(Action::Restarted { slot, worker_id, why, end });
+            self.out.push(Action::Restarted { seat, why, end });
         }
     }
 
@@ -200,9 +191,9 @@ impl Supervisor {
         if !over {
             return;
         }
-        let child = self.new_child(Kind::Template, generation, 0);
-        self.target_mut().template = Some(child);
-        self.launch(child, Kind::Template, generation, 0);
+        let birth = self.bear(Kind::Template, generation, 0, 0);
+        self.target_mut().template = Some(birth.child);
+        self.out.push(Action::Launch(birth));
     }
 
     /// A template has the app, or a worker accepts.
@@ -335,7 +326,7 @@ impl Supervisor {
         let Some(c) = self.children.get_mut(&child) else { return };
         // A request that is stuck counts more than what was asked before: `stuck` leaves such a worker its mercy.
         let news = c.replace.is_none_or(|had| reason == ReplaceReason::Harakiri && had != reason);
-        if c.stage != Stage::Ready || c.slot().is_none() || !news {
+        if c.stage != Stage::Ready || !c.is_worker() || !news {
             return;
         }
         c.replace = Some(reason);

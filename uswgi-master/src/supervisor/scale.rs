@@ -9,7 +9,7 @@
 use super::cheaper::{Algorithm, Cheaper, Cycle, Gauge, Meter, Verdict};
 use super::child::{ChildId, Stage};
 use super::machine::{Phase, Supervisor};
-use super::seat::Seat;
+use super::seat::Record;
 use super::{Numbers, Plan, ScaleTo};
 use std::time::{Duration, Instant};
 use uswgi_proto::control::ReplaceReason;
@@ -136,7 +136,7 @@ impl Supervisor {
     }
 
     fn workers_there(&self) -> usize {
-        self.children.values().filter(|c| c.slot().is_some()).count()
+        self.children.values().filter(|c| c.is_worker()).count()
     }
 
     /// Turn seats on up to the wish, as room allows, and turn off seats beyond it that have nobody.
@@ -156,7 +156,7 @@ impl Supervisor {
             }
             match self.seats.iter_mut().find(|s| !s.on) {
                 Some(seat) => seat.on = true,
-                None => self.seats.push(Seat { on: true, ..Seat::default() }),
+                None => self.seats.push(Record { on: true, ..Record::default() }),
             }
         }
     }

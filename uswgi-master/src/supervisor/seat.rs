@@ -1,4 +1,4 @@
-//! One worker number and its back-off. It must never know processes.
+//! The record of one worker number, with its back-off. It must never know processes.
 
 use std::time::{Duration, Instant};
 use uswgi_proto::scoreboard::Restart;
@@ -58,9 +58,9 @@ impl Backoff {
     }
 }
 
-/// One worker number.
+/// What is known of one worker number.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seat {
+pub(super) struct Record {
     /// It is to have a worker.
     pub(super) on: bool,
     pub(super) backoff: Backoff,

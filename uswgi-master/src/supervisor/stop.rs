@@ -79,9 +79,9 @@ impl Supervisor {
                     self.hurry(child, if stage == Stage::Ready { TEMPLATE_MERCY } else { NEVER_SERVED });
                 }
                 // It was told already, and keeps what is left of its mercy.
-                (Kind::Worker { .. }, Stage::Retiring) => {}
-                (Kind::Worker { .. }, Stage::Ready) => self.retire(child, false),
-                (Kind::Worker { .. }, Stage::Starting) => {
+                (Kind::Worker(_), Stage::Retiring) => {}
+                (Kind::Worker(_), Stage::Ready) => self.retire(child, false),
+                (Kind::Worker(_), Stage::Starting) => {
                     self.retire(child, false);
                     self.hurry(child, NEVER_SERVED);
                 }

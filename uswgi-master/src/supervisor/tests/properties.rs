@@ -178,7 +178,7 @@ impl Sim {
         let probe = u32::from(self.s.scale.probe);
         assert!(wanted >= least || (wanted == probe && may_sleep), "{wanted} wanted");
         let mut serving = self.staged(Stage::Starting).into_iter().chain(self.staged(Stage::Ready));
-        let of_template = |child: &ChildId| self.s.children()[child].slot().is_none();
+        let of_template = |child: &ChildId| !self.s.children()[child].is_worker();
         assert!(
             serving.all(|child| of_template(&child) || self.procs[&child].paused == self.s.paused()),
             "somebody does not know of the pause, or of its end"

@@ -112,7 +112,7 @@ fn every_successor_is_counted_with_its_reason() {
     let mut sim = Sim::running(plan(2));
     let reasons = |sim: &Sim| -> Vec<(u32, Restart, i32)> {
         let one = |a: &Action| match *a {
-            Action::Restarted { worker_id, why, end, .. } => Some((worker_id, why, end)),
+            Action::Restarted { seat, why, end } => Some((seat.worker_id, why, end)),
             _ => None,
         };
         sim.done.iter().filter_map(|(_, a)| one(a)).collect()

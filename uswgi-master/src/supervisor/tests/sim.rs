@@ -1,6 +1,6 @@
 //! Pretended processes that do what the supervisor says, or what a test makes them do.
 
-use crate::supervisor::{Action, ChildId, Ended, Event, Kind, Plan, Sleep, Stage, Supervisor};
+use crate::supervisor::{Action, Birth, ChildId, Ended, Event, Kind, Plan, Sleep, Stage, Supervisor};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use uswgi_proto::scoreboard::Outcome;
@@ -112,7 +112,8 @@ impl Sim {
         }
     }
 
-    fn start(&mut self, child: ChildId, kind: Kind, generation: u64, max_requests: u64, paused: bool) -> i32 {
+    fn start(&mut self, birth: &Birth) -> i32 {
+        let &Birth { child, kind, generation, max_requests, paused, .. } = birth;
         let (retired, closed, need_app, hello) = (None, false, None, None);
         let p = Proc { kind, generation, retired, closed, max_requests, need_app, paused, hello };
         assert!(self.procs.insert(child, p).is_none(), "{child} started twice");
@@ -122,20 +123,19 @@ impl Sim {
 
     fn carry_out(&mut self, action: &Action, queue: &mut VecDeque<Event>) {
         match *action {
-            Action::Launch { child, kind, generation, max_requests, need_app, paused } => {
-                let pid = self.start(child, kind, generation, max_requests, paused);
-                self.procs.entry(child).and_modify(|p| p.need_app = Some(need_app));
+            Action::Launch(ref birth) => {
+                let (child, pid) = (birth.child, self.start(birth));
+                self.procs.entry(child).and_modify(|p| p.need_app = Some(birth.need_app));
                 queue.push_front(Event::Launched { child, pid });
                 if self.good {
                     queue.push_back(Event::Ready { child });
                 }
             }
-            Action::Fork { template, child, slot, worker_id, generation, max_requests, paused } => {
+            Action::Fork { template, ref birth } => {
                 let t = self.procs.get(&template).expect("a template that was reaped was asked to fork");
-                assert_eq!(t.generation, generation);
+                assert_eq!(t.generation, birth.generation);
                 assert!(!t.closed);
-                let kind = Kind::Worker { slot, worker_id };
-                let pid = self.start(child, kind, generation, max_requests, paused);
+                let (child, pid) = (birth.child, self.start(birth));
                 if self.slow_hello {
                     self.procs.entry(child).and_modify(|p| p.hello = Some(pid));
                 } else {
@@ -232,7 +232,7 @@ impl Sim {
 
     /// All processes of a worker number, oldest first.
     pub(super) fn of(&self, id: u32) -> Vec<ChildId> {
-        let is = |p: &Proc| matches!(p.kind, Kind::Worker { worker_id, .. } if worker_id == id);
+        let is = |p: &Proc| matches!(p.kind, Kind::Worker(seat) if seat.worker_id == id);
         self.procs.iter().filter(|(_, p)| is(p)).map(|(&c, _)| c).collect()
     }
 
@@ -262,8 +262,9 @@ impl Sim {
 
     pub(super) fn starts_of(&self, id: u32) -> Vec<Instant> {
         let is = |a: &Action| match a {
-            Action::Fork { worker_id, .. } => *worker_id == id,
-            Action::Launch { kind: Kind::Worker { worker_id, .. }, .. } => *worker_id == id,
+            Action::Fork { birth, .. } | Action::Launch(birth) => {
+                birth.kind.seat().is_some_and(|seat| seat.worker_id == id)
+            }
             _ => false,
         };
         self.done.iter().filter(|(_, a)| is(a)).map(|(at, _)| *at).collect()

@@ -1,7 +1,7 @@
 //! From nothing to serving, or to an end with the reason.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, Ended, Event, Kind, Phase, Plan};
+use crate::supervisor::{Action, Birth, Ended, Event, Kind, Phase, Plan};
 use std::time::Duration;
 use uswgi_proto::scoreboard::InstanceState;
 
@@ -96,7 +96,7 @@ fn the_exit_code_tells_an_interpreter_from_an_app_from_a_launcher() {
 fn a_launcher_that_is_not_there_is_an_error_of_the_start() {
     let mut sim = Sim::new(plan(1));
     let actions = sim.s.handle(Event::Tick, sim.now);
-    let [Action::Launch { child, .. }] = actions[..] else { panic!("{actions:?}") };
+    let [Action::Launch(Birth { child, .. })] = actions[..] else { panic!("{actions:?}") };
     let actions = sim.s.handle(Event::LaunchFailed { child, message: "no such file".into() }, sim.now);
     assert!(
         actions
