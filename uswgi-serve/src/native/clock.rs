@@ -9,7 +9,7 @@ use crate::engine::Job;
 use crate::harakiri;
 use crate::interpreter::Interpreter;
 use crate::log::{self, Fault};
-use crate::progress::sleeps;
+use crate::progress::{self, Doing};
 use crate::rate::is_too_slow;
 use crate::{answer, backlog, limited_say, sys};
 use std::fs::File;
@@ -73,8 +73,8 @@ impl<I: Interpreter> Native<I> {
         let alone = engine.settings.workers < 2;
         let (states, threads) = (&mut self.states, &engine.lanes);
         let ran_us = |i: usize| if alone { 0 } else { sys::ran_us(threads[i].id()).unwrap_or(0) };
-        let sleeps = |i: usize| alone || asleep(&mut states[i], threads[i].id());
-        let seen = self.progress.look(sequences(), ran_us, sleeps);
+        let doing = |i: usize| if alone { Doing::Sleeps } else { doing(&mut states[i], threads[i].id()) };
+        let seen = self.progress.look(sequences(), ran_us, doing);
         backlog::look(&self.engine, now);
         self.unmeasured |= seen.moved;
         if seen.all_stuck {
@@ -165,13 +165,13 @@ impl<I: Interpreter> Native<I> {
     }
 }
 
-/// Whether a thread of this process sleeps. The file stays open; without it (a jail may be without /proc) it does.
-fn asleep(file: &mut Option<File>, thread: i32) -> bool {
+/// What a thread of this process does. The file stays open; without it (a jail may be without /proc) it sleeps.
+fn doing(file: &mut Option<File>, thread: i32) -> Doing {
     if file.is_none() {
         *file = File::open(format!("/proc/self/task/{thread}/stat")).ok();
     }
     // The state comes soon behind the name, which has at most 64 bytes.
     let mut text = [0; 128];
     let length = file.as_ref().and_then(|f| f.read_at(&mut text, 0).ok()).unwrap_or(0);
-    sleeps(&String::from_utf8_lossy(&text[..length]))
+    progress::doing(&String::from_utf8_lossy(&text[..length]))
 }
