@@ -256,8 +256,16 @@ fn a_configuration_names_the_instance() {
     }
     write("safe-pidfile = %d/other\n");
     expect(&ping(), 4, "other");
+    // What was started before a mistake came in is found, asked and stopped still.
+    write("pidfile = %d/pid\nharakiri = soon\nemperor = /etc/vassals\nprocesess = 3\n");
+    for verb in ["ping", "status", "reload", "stop"] {
+        expect(&ctl(&[verb, "--ini", ini.to_str().unwrap()]), 0, "");
+    }
     write("");
     expect(&ping(), 2, "sets no pidfile");
+    // The mistake may be why.
+    write("lua = x.lua\n");
+    expect(&ping(), 2, "lua is not supported");
     std::fs::remove_file(&ini).unwrap();
     expect(&ping(), 2, "u.ini");
 }
