@@ -11,14 +11,17 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 test quick: export PROPTEST_RNG_SEED ?= 20261123
 
 BINS = uswgi-master uswgi-worker uswgi-ctl uswgi-conf
+# What is installed, without tests and generators.
+PACKAGES = $(patsubst %/Cargo.toml,-p %,$(wildcard uswgi-*/Cargo.toml))
 DJANGO = examples/django
 
-.PHONY: help build release run test quick bench check man fmt install uninstall wheel sdist deny msrv soak fuzz clean
+.PHONY: help build release ready run test quick bench check man fmt install uninstall wheel sdist deny msrv soak fuzz fresh clean
 
 help:
 	@echo "make run        build, prepare Django in .venv, serve $(DJANGO) on 127.0.0.1:PORT (8000)"
 	@echo "make test       prepare what the tests need, build, run every test"
 	@echo "make check      formatting, lints, files made by generators"
+	@echo "make fresh      make run and make test on a new Debian 12 and 13 (root; debootstrap); STEPS=run for the first alone"
 	@echo "make bench      compare with other servers"
 	@echo "make soak       kills, stops, reloads and scaling at random under load for SOAK_MINUTES (30); fails on a lost request or growth"
 	@echo "make install    everything to DESTDIR PREFIX (/usr/local); make uninstall removes it"
@@ -29,15 +32,19 @@ build:
 	$(CARGO) build --workspace
 
 release:
-	$(CARGO) build --release --workspace
+	$(CARGO) build --release --locked $(PACKAGES)
 	@touch "$(TARGET)/release/.uswgi-built"
 
-.venv/.ready: $(DJANGO)/requirements.txt
+# What is missing is installed (Debian, as root), or named.
+ready:
+	PYTHON=$(PYTHON) tests/setup.sh run
+
+.venv/.ready: $(DJANGO)/requirements.txt | ready
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install -q --disable-pip-version-check -r $(DJANGO)/requirements.txt
 	@touch $@
 
-run: .venv/.ready release
+run: ready .venv/.ready release
 	@cd $(DJANGO) && ../../.venv/bin/python manage.py migrate -v 0 && \
 	  ../../.venv/bin/python manage.py collectstatic -v 0 --noinput && \
 	  { DJANGO_SUPERUSER_PASSWORD=demo ../../.venv/bin/python manage.py createsuperuser --noinput \
@@ -51,10 +58,15 @@ run: .venv/.ready release
 
 # The system tests start real processes, so the commands and the module are built first.
 test:
-	tests/setup.sh
+	PYTHON=$(PYTHON) tests/setup.sh
 	$(CARGO) build --workspace
 	fuzz/run.sh --runs 20000
-	$(CARGO) test --workspace
+	tests/run.sh
+
+# Outside of CI: both commands on machines that have nothing but Rust, Python 3 and make.
+STEPS ?= run test
+fresh:
+	tests/fresh.sh "$(STEPS)"
 
 # Everything but the whole-system tests.
 quick:
@@ -149,4 +161,5 @@ msrv:
 
 clean:
 	$(CARGO) clean
+	[ ! -L build/test ] || rm -rf "$$(readlink build/test)"
 	rm -rf build dist

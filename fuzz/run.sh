@@ -12,6 +12,8 @@ case "${1:-}" in
     [0-9]*) limit="-max_total_time=$1"; shift ;;
 esac
 [ $# -gt 0 ] || set -- packet http chunked scoreboard conf_read conf_expand
+# Where tests/setup.sh puts it.
+PATH="$PATH:$(cd .. && pwd)/build/test/cargo/bin"
 if ! cargo fuzz --version >/dev/null 2>&1; then
     echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2
     exit 2

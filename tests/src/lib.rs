@@ -11,6 +11,7 @@
 pub mod http;
 pub mod load;
 pub mod machine;
+pub mod need;
 pub mod packet;
 pub mod paths;
 pub mod process;
@@ -23,6 +24,7 @@ pub mod temp;
 pub mod wait;
 
 pub use load::Load;
+pub use need::{Need, lacks};
 pub use request::{Reply, Request};
 pub use server::Server;
 pub use site::Site;

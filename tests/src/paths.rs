@@ -1,11 +1,13 @@
 //! Where the commands, the virtualenvs and free ports are.
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket, sockopt};
+use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 /// The checkout.
 pub fn root() -> PathBuf {
@@ -19,8 +21,19 @@ pub fn command(name: &str) -> PathBuf {
     path
 }
 
-/// The folder of our commands.
+/// The folder of our commands: where they were built, or a copy in an open place where other users cannot enter that.
 pub fn bin_dir() -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let built = built_dir();
+        let closed = nix::unistd::geteuid().is_root() && !is_open(&built);
+        if closed { open_copy(&built) } else { built }
+    })
+    .clone()
+}
+
+/// Where cargo has put our commands.
+fn built_dir() -> PathBuf {
     if let Some(dir) = std::env::var_os("USWGI_TEST_BIN") {
         return dir.into();
     }
@@ -29,14 +42,43 @@ pub fn bin_dir() -> PathBuf {
     exe.parent().and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default()
 }
 
+/// Whether every user may enter a folder.
+fn is_open(dir: &Path) -> bool {
+    let open = |d: &Path| fs::metadata(d).is_ok_and(|m| m.permissions().mode() & 0o001 != 0);
+    fs::canonicalize(dir).is_ok_and(|real| real.ancestors().all(open))
+}
+
+/// The commands and the module, copied beside the virtualenvs, which tests/setup.sh has put into an open place. A run
+/// beside this one may have copied them: a file comes whole or not at all.
+fn open_copy(built: &Path) -> PathBuf {
+    let into = prepared_dir().join(built.file_name().unwrap_or_default());
+    assert!(is_open(&prepared_dir()), "{} is closed to other users; run tests/setup.sh", into.display());
+    fs::create_dir_all(&into).expect("folder of the commands");
+    for entry in fs::read_dir(built).expect("folder of the commands").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let ours = name.starts_with("uswgi-") && !name.contains('.') || name == "libuswgi_worker.so";
+        if ours && entry.file_type().is_ok_and(|t| t.is_file()) {
+            let new = into.join(format!(".{name}-{}", std::process::id()));
+            fs::copy(entry.path(), &new).and_then(|_| fs::rename(&new, into.join(&name))).expect("a command");
+        }
+    }
+    into
+}
+
 /// The original to compare with, when that is what is tested.
 pub fn original() -> Option<PathBuf> {
     std::env::var_os("USWGI_TEST_SERVER").filter(|s| !s.is_empty()).map(PathBuf::from)
 }
 
-/// A path below build/test, which tests/setup.sh prepares.
+/// What tests/setup.sh prepares: build/test, or where that leads when the checkout is closed to other users.
+pub(crate) fn prepared_dir() -> PathBuf {
+    let link = root().join("build/test");
+    fs::read_link(&link).unwrap_or(link)
+}
+
+/// A path below [`prepared_dir`].
 fn prepared(name: &str) -> PathBuf {
-    let path = root().join("build/test").join(name);
+    let path = prepared_dir().join(name);
     assert!(path.exists(), "{} is missing; run tests/setup.sh (make test does)", path.display());
     path
 }
@@ -63,15 +105,15 @@ pub fn peers() -> PathBuf {
 
 /// Bare virtualenvs of every CPython that the machine has: version, folder.
 pub fn pythons() -> Vec<(String, PathBuf)> {
-    let list = std::fs::read_to_string(prepared("pythons")).expect("list of pythons");
+    let list = fs::read_to_string(prepared("pythons")).expect("list of pythons");
     list.lines().map(|tag| (tag.to_string(), prepared(&format!("python-{tag}")))).collect()
 }
 
 /// A virtualenv whose interpreter other users may execute.
 pub fn public_venv() -> PathBuf {
     for (_, venv) in pythons() {
-        let real = std::fs::canonicalize(venv.join("bin/python")).unwrap_or_default();
-        if !real.starts_with("/root") && !real.starts_with("/home") {
+        let real = fs::canonicalize(venv.join("bin/python")).unwrap_or_default();
+        if real.parent().is_some_and(is_open) {
             return venv;
         }
     }
@@ -84,7 +126,7 @@ pub fn tool(name: &str) -> PathBuf {
     let extra = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
     std::env::split_paths(&path)
         .chain(extra)
-        .chain([root().join("build/test/tools/bin")])
+        .chain([prepared_dir().join("tools/bin")])
         .map(|dir| dir.join(name))
         .find(|p| p.exists())
         .unwrap_or_else(|| panic!("{name} is not installed; run tests/setup.sh (make test does)"))

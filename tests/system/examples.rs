@@ -12,7 +12,7 @@ use uswgi_tests::request::Address;
 use uswgi_tests::server::Door;
 use uswgi_tests::temp::TempDir;
 use uswgi_tests::wait::PATIENCE;
-use uswgi_tests::{Request, Server, Site, paths, until};
+use uswgi_tests::{Need, Request, Server, Site, lacks, need, paths, until};
 
 fn example(name: &str) -> PathBuf {
     paths::root().join("examples").join(name)
@@ -214,6 +214,9 @@ fn dockerfile() {
             .iter()
             .for_each(|f| assert!(example("docker").join(f).exists(), "{f} is not beside the Dockerfile"));
     }
+    if lacks(Need::PidNamespace) {
+        return;
+    }
     // CMD and HEALTHCHECK, as a container runs them: process 1 of its own namespace, in the folder.
     let cmd = words(&last("CMD").1);
     let health = words(&last("HEALTHCHECK").1);
@@ -229,7 +232,7 @@ fn dockerfile() {
     // A folder of the commands and of python, as in the image.
     let path = format!("{}:{}", paths::bin_dir().display(), paths::public_venv().join("bin").display());
     let mut run = process::command(paths::tool("unshare"));
-    run.args(["--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]).args(&cmd);
+    run.args(need::PID_NAMESPACE).args(&cmd);
     run.env("PATH", format!("{path}:/usr/bin:/bin")).current_dir(dir.path());
     let mut container = Process::start(run, &dir.join("log"));
     let door = Door::Http(Address::Port(port));

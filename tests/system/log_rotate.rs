@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use uswgi_tests::{Server, Site, process, until};
+use uswgi_tests::{Need, Server, Site, lacks, process, until};
 
 /// Writes numbered lines from everywhere: the request line, stdout, stderr, and a long line.
 const APP: &str = r#"
@@ -230,7 +230,7 @@ fn a_size_rotates_to_the_name_that_is_asked_for() {
 
 #[test]
 fn logfile_chown_lets_a_dropped_user_rotate() {
-    if !nix::unistd::geteuid().is_root() {
+    if lacks(Need::Root) {
         return;
     }
     let site = Site::new().file("probe");

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use uswgi_tests::{Server, Site, paths, process, until};
+use uswgi_tests::{Need, Server, Site, lacks, paths, process, until};
 
 /// Enough for any pipe.
 const REQUESTS: u32 = 1500;
@@ -78,7 +78,7 @@ fn a_full_disk_stops_no_request() {
 /// A small file system that fills up and gets room again.
 #[test]
 fn a_disk_that_gets_room_again_gets_whole_lines_again() {
-    if !nix::unistd::geteuid().is_root() {
+    if lacks(Need::Mounts) {
         return;
     }
     let site = Site::probe();

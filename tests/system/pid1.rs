@@ -6,7 +6,7 @@ use uswgi_tests::process::{self, Process};
 use uswgi_tests::request::Address;
 use uswgi_tests::server::Door;
 use uswgi_tests::wait::PATIENCE;
-use uswgi_tests::{Site, paths, until};
+use uswgi_tests::{Need, Site, lacks, need, paths, until};
 
 /// An application that leaves orphans: a grandchild whose parent has ended.
 const ORPHANS: &str = r#"
@@ -39,7 +39,7 @@ impl Container {
     fn run(site: &Site) -> Container {
         fs::write(site.ini(), site.text()).unwrap();
         let mut run = process::command(paths::tool("unshare"));
-        run.args(["--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        run.args(need::PID_NAMESPACE);
         run.arg(paths::command("uswgi-master")).arg("--ini").arg(site.ini()).current_dir(site.dir.path());
         let log = site.dir.join("log");
         Container { process: Process::start(run, &log), log }
@@ -70,6 +70,9 @@ fn zombies(pid: i32) -> usize {
 
 #[test]
 fn orphans_are_reaped_and_term_stops_with_0() {
+    if lacks(Need::PidNamespace) {
+        return;
+    }
     let site = Site::probe().source("orphans.py", ORPHANS).without("module").option("module", "orphans");
     let site = site.option("vacuum", "true");
     let door = Door::Http(Address::Port(site.http_port()));
@@ -96,6 +99,9 @@ fn orphans_are_reaped_and_term_stops_with_0() {
 
 #[test]
 fn a_start_that_fails_ends_the_container_with_its_code() {
+    if lacks(Need::PidNamespace) {
+        return;
+    }
     let site = Site::probe().without("module").app("broken_import");
     let mut container = Container::run(&site);
     assert_eq!(container.process.wait().code(), Some(22), "{}", container.text());
@@ -104,6 +110,9 @@ fn a_start_that_fails_ends_the_container_with_its_code() {
 
 #[test]
 fn a_stop_signal_reaches_the_first_step() {
+    if lacks(Need::PidNamespace) {
+        return;
+    }
     for step in ["wait_for_file:/nope", "exec:sleep 1000; true"] {
         let site = Site::probe().option("hook-asap", step);
         let mut container = Container::run(&site);

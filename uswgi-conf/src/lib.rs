@@ -38,4 +38,4 @@ mod system;
 pub mod tasks;
 
 pub use diag::{Diagnostic, Severity};
-pub use load::{Command, Lenient, LoadError, Loaded, lenient, load};
+pub use load::{Command, LoadError, Loaded, load};
