@@ -74,9 +74,14 @@ impl Machine {
 
     /// The instance of `examples/nginx/uwsgi.ini`, with `more` lines at its end.
     pub fn serve(&self, more: &str) -> Server {
-        let ini = self.dir.join("etc/uwsgi/mysite.ini");
         let text = fs::read_to_string(paths::root().join("examples/nginx/uwsgi.ini")).expect("example");
-        fs::write(&ini, self.moved(&format!("{text}{more}"))).expect("mysite.ini");
+        self.serve_file(&format!("{text}{more}"))
+    }
+
+    /// The instance of a configuration that listens on `/run/mysite/uwsgi.sock`.
+    pub fn serve_file(&self, text: &str) -> Server {
+        let ini = self.dir.join("etc/uwsgi/mysite.ini");
+        fs::write(&ini, self.moved(text)).expect("mysite.ini");
         let site = Site::new().arg("--ini").arg(ini.display());
         site.at_uwsgi(Address::Unix(self.dir.join("run/mysite/uwsgi.sock"))).start()
     }

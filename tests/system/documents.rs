@@ -7,12 +7,14 @@
 //! below; `<!-- exit: N -->` says how the last command ends, `<!-- lint: CODE -->` what lint finds.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Output;
 use uswgi_tests::machine::Machine;
 use uswgi_tests::process::Strays;
+use uswgi_tests::proxy::Proxy;
 use uswgi_tests::wait::PATIENCE;
-use uswgi_tests::{Server, paths, process};
+use uswgi_tests::{Need, Server, lacks, paths, process};
 
 /// Commands that are not run: their first line. Whoever adds one adds it here too.
 const NOT_RUN: &[&str] = &[
@@ -264,6 +266,30 @@ fn every_configuration_is_clean() {
         seen += 1;
     }
     assert!(seen >= 2, "{seen}");
+}
+
+/// The first thing that people copy: what stands below "Behind nginx", with nginx as the user that it is on Debian.
+#[test]
+fn the_pair_of_the_readme_serves_behind_nginx_as_www_data() {
+    if lacks(Need::Root) {
+        return;
+    }
+    let of_readme = |language: &str, part: &str| -> String {
+        let all = blocks(&paths::root().join("README.md"));
+        let found = all.into_iter().find(|b| b.language == language && b.text.contains(part));
+        found.unwrap_or_else(|| panic!("no {language} with {part:?} in README.md")).text
+    };
+    let machine = Machine::new();
+    let server = machine.serve_file(&of_readme("ini", "socket = /run/mysite/uwsgi.sock"));
+    let location = of_readme("nginx", "uwsgi_pass unix:/run/mysite/uwsgi.sock;");
+    let proxy = Proxy::nginx_site(&machine.moved(&format!("server {{ listen 80;\n{location}}}\n")));
+    assert_eq!(proxy.get("/").expect(200).text(), "my site");
+    let nginx = fs::read_to_string(format!("/proc/{}/task/{0}/children", proxy.pid())).unwrap();
+    let worker: i32 = nginx.split_whitespace().next().expect("a worker of nginx").parse().unwrap();
+    let user = |pid: i32| fs::metadata(format!("/proc/{pid}")).unwrap().uid();
+    let id = |name: &str| nix::unistd::User::from_name(name).unwrap().unwrap().uid.as_raw();
+    assert_eq!(user(worker), id("www-data"));
+    assert!(server.worker_pids().iter().all(|&pid| user(pid) == id("nobody")), "the application runs as uid");
 }
 
 #[test]
