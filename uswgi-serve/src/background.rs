@@ -1,4 +1,4 @@
-//! Output that goes on while the application makes its next piece.
+//! Background output: what is sent while the application makes its next piece.
 //!
 //! PEP 3333 lets a server take a piece and send it from another thread. Before a request's thread goes back to the
 //! application it *lends* what is not sent: small pieces that came right behind each other, and what the socket did not
@@ -118,15 +118,15 @@ impl<Q: Queue> Background<Q> {
     }
 
     /// Takes everything back when its thread panics, before the descriptor is closed.
-    pub fn guard(&self) -> Guard<'_, Q> {
-        Guard(self)
+    pub fn guard(&self) -> TakeBack<'_, Q> {
+        TakeBack(self)
     }
 }
 
 /// See [`Background::guard`].
-pub struct Guard<'a, Q: Queue>(&'a Background<Q>);
+pub struct TakeBack<'a, Q: Queue>(&'a Background<Q>);
 
-impl<Q: Queue> Drop for Guard<'_, Q> {
+impl<Q: Queue> Drop for TakeBack<'_, Q> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             drop(self.0.take_back());

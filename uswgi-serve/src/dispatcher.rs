@@ -5,24 +5,23 @@
 
 #![forbid(unsafe_code)]
 
-use crate::access_log::{self, Facts};
+mod books;
+
 use crate::connection::{Conn, Received};
-use crate::engine::{Engine, Job, Leaving};
+use crate::engine::{Engine, Job};
 use crate::exchange::Exchange;
 use crate::gateway::Ran;
-use crate::lane::Client;
 use crate::log::Fault;
 use crate::native::lingers;
-use crate::pending::Pending;
-use crate::request::{Body, Request, Step, examine};
+use crate::request::{Need, Request, examine};
 use crate::response::Response;
 use crate::token::Token;
 use crate::{handover, limited_say, refusal, static_files};
+use books::After;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use uswgi_proto::scoreboard::layout::{add, bucket_of, class_of};
-use uswgi_proto::scoreboard::{ThreadState, monotonic_us};
-use uswgi_proto::settings::Protocol;
+use uswgi_proto::scoreboard::layout::add;
+use uswgi_proto::scoreboard::monotonic_us;
 
 /// A buffer up to this size is kept by its thread when the connection does not need it.
 const SPARE_BUFFER: usize = 64 * 1024;
@@ -42,16 +41,6 @@ pub(crate) enum Next {
     Leave,
 }
 
-/// What becomes of a connection.
-enum After {
-    /// Close it, so that its client gets the `sent` bytes of the answer; `unread`: it may still send a part of its request.
-    Close { unread: bool, sent: u64 },
-    /// It can take another request.
-    Keep,
-    /// There is output left.
-    Write { pending: Pending, keep: bool, unread: bool },
-}
-
 /// See the module.
 pub(crate) struct Dispatcher {
     engine: Arc<Engine>,
@@ -68,42 +57,6 @@ pub(crate) struct Dispatcher {
     again: Option<(usize, u32)>,
 }
 
-/// An answer for requests of a lane.
-fn response_for(engine: &Arc<Engine>, lane: usize) -> Box<Response> {
-    let mut lines = Vec::new();
-    for header in &engine.settings.headers.add {
-        lines.extend_from_slice(header.as_bytes());
-        lines.extend_from_slice(b"\r\n");
-    }
-    Box::new(Response::new(lines, (engine.clone(), lane)))
-}
-
-/// Set up an answer for a request.
-fn prepare(response: &mut Response, exchange: &Exchange<'_>) {
-    let Exchange { engine, conn, request, .. } = exchange;
-    response.reset();
-    response.fd = conn.raw();
-    response.timeout_ms =
-        engine.settings.patience(conn.protocol).saturating_mul(1000).min(i32::MAX as u32) as i32;
-    response.protocol = conn.protocol;
-    response.head_only = exchange.method() == b"HEAD";
-    if conn.protocol == Protocol::Http {
-        response.minor = request.head.minor;
-        response.keep_alive = request.keep_alive
-            && engine.settings.timeouts.keepalive > 0
-            && engine.leaving() <= Leaving::HandOver;
-    } else {
-        let version = exchange.protocol();
-        response.version.clear();
-        let fine = version.len() == 8
-            && version.starts_with(b"HTTP/")
-            && version[5..].iter().all(u8::is_ascii_graphic);
-        response.version.extend_from_slice(if fine { version } else { b"HTTP/1.0" });
-        response.minor = 0;
-        response.keep_alive = false;
-    }
-}
-
 impl Dispatcher {
     /// For a lane of a worker.
     pub(crate) fn new(engine: &Arc<Engine>, lane: usize) -> Dispatcher {
@@ -117,88 +70,6 @@ impl Dispatcher {
             requests: 0,
             again: None,
         }
-    }
-
-    /// The request of [`Next::Run`] begins; its answer is made with what is given here.
-    pub(crate) fn begin<'a>(&'a mut self, conn: &'a mut Conn) -> (Exchange<'a>, Box<Response>) {
-        self.started = monotonic_us();
-        conn.name_peer();
-        let engine = &self.engine;
-        let cell = &engine.lanes[self.lane];
-        cell.notes.begin(self.request.content_length, self.requests);
-        self.requests += 1;
-        let mut response = self.response.take().unwrap_or_else(|| response_for(engine, self.lane));
-        response.claims = engine.settings.harakiri.seconds > 0;
-        let exchange = Exchange { engine, lane: self.lane, conn, request: &mut self.request };
-        let deadline = match engine.settings.harakiri.seconds {
-            0 => 0,
-            seconds => {
-                let deadline = self.started + u64::from(seconds) * 1_000_000;
-                let client = Client { fd: exchange.conn.raw(), head_only: exchange.method() == b"HEAD" };
-                cell.begin(client, deadline);
-                deadline
-            }
-        };
-        if let Some(slot) = engine.lane_slot(self.lane) {
-            slot.request.write(exchange.method(), exchange.uri(), access_log::remote(&exchange));
-            slot.started_us.store(self.started, Ordering::Relaxed);
-            slot.body_in.store(exchange.request.content_length, Ordering::Relaxed);
-            slot.body_out.store(0, Ordering::Relaxed);
-            slot.deadline_us.store(deadline, Ordering::Relaxed);
-            slot.state.store(ThreadState::Busy as u32, Ordering::Relaxed);
-            add(&slot.requests, 1);
-        }
-        engine.watch();
-        prepare(&mut response, &exchange);
-        (exchange, response)
-    }
-
-    /// Send what is left to send of an answer, and close its books.
-    fn finish(&mut self, conn: &mut Conn, mut ran: Ran) -> After {
-        ran.response.send_staged();
-        self.write_books(conn, &ran);
-        conn.consume(match self.request.body {
-            Some(Body::Buffered(n)) => self.request.head_length + n,
-            _ => self.request.head_length,
-        });
-        if conn.buffer.is_empty() && ran.spare.capacity() > conn.buffer.capacity() {
-            ran.spare.clear();
-            conn.buffer = ran.spare;
-        }
-        conn.buffer.extend_from_slice(&ran.leftover);
-        conn.served += 1;
-        let after = settle(&mut ran.response, ran.whole);
-        self.response = Some(ran.response);
-        after
-    }
-
-    fn write_books(&mut self, conn: &mut Conn, ran: &Ran) {
-        let (engine, response) = (&self.engine, &ran.response);
-        let finished = monotonic_us();
-        let micros = finished - self.started;
-        if let Some(slot) = engine.lane_slot(self.lane) {
-            slot.deadline_us.store(0, Ordering::Relaxed);
-            slot.started_us.store(0, Ordering::Relaxed);
-            slot.state.store(ThreadState::Idle as u32, Ordering::Relaxed);
-            add(&slot.running_us, micros);
-            add(&slot.tx, response.head_bytes + response.body_bytes);
-            add(&slot.histogram[bucket_of(micros)], 1);
-            // No head: no answer, or the 504 that the native thread sent and counted.
-            if response.head_bytes > 0 {
-                add(&slot.by_class[class_of(response.status())], 1);
-            }
-            if response.failed.is_some() {
-                add(&slot.write_errors, 1);
-            }
-        }
-        let notes = &engine.lanes[self.lane].notes;
-        if access_log::wanted(engine, response, micros) || notes.wants_line() {
-            let facts = Facts { micros, requests: self.requests, switches: ran.switches, app: ran.app };
-            let exchange = Exchange { engine, lane: self.lane, conn, request: &mut self.request };
-            access_log::request(&exchange, response, &facts);
-        }
-        notes.end();
-        engine.count_request(finished);
     }
 
     /// Finish the previous request, then wait for one.
@@ -303,13 +174,13 @@ impl Dispatcher {
         loop {
             match conn.receive() {
                 Ok(Received::Bytes) => match examine(&mut conn, &mut self.request, &self.engine.settings) {
-                    Step::Run => return Some(conn),
+                    Need::Run => return Some(conn),
                     // A body on its way to disk may go on for long: that is the native lane's work.
-                    Step::More if conn.spool.is_some() => {
+                    Need::More if conn.spool.is_some() => {
                         self.engine.submit(Job::Read(conn));
                         return None;
                     }
-                    Step::More => {}
+                    Need::More => {}
                     other => return self.answer(conn, other),
                 },
                 Ok(Received::Nothing) if conn.buffer.is_empty() => return self.park(conn),
@@ -340,8 +211,8 @@ impl Dispatcher {
             return self.receive(conn);
         }
         match examine(&mut conn, &mut self.request, &self.engine.settings) {
-            Step::Run => Some(conn),
-            Step::More => self.receive(conn),
+            Need::Run => Some(conn),
+            Need::More => self.receive(conn),
             other => self.answer(conn, other),
         }
     }
@@ -369,7 +240,7 @@ impl Dispatcher {
         None
     }
 
-    fn answer(&mut self, conn: Conn, step: Step) -> Option<Conn> {
+    fn answer(&mut self, conn: Conn, step: Need) -> Option<Conn> {
         refusal::answer(&self.engine, conn, step);
         None
     }
@@ -420,60 +291,4 @@ impl Dispatcher {
             After::Keep => self.look(conn),
         }
     }
-
-    fn serve_file(&mut self, mut conn: Conn, found: static_files::Found) -> Option<Conn> {
-        let started = monotonic_us();
-        conn.name_peer();
-        let mut response = self.response.take().unwrap_or_else(|| response_for(&self.engine, self.lane));
-        response.claims = false;
-        let exchange =
-            Exchange { engine: &self.engine, lane: self.lane, conn: &mut conn, request: &mut self.request };
-        prepare(&mut response, &exchange);
-        // Bytes of body behind the head in the buffer; None: it has not all come.
-        let body = match exchange.request.body {
-            Some(Body::Buffered(n)) => Some(n),
-            Some(Body::Stream(_) | Body::StreamChunks) => None,
-            Some(Body::None | Body::Spooled | Body::Decoded) | None => Some(0),
-        };
-        response.keep_alive &= body.is_some();
-        response.head = Some(Arc::new(found.head));
-        if let Some((fd, offset, length)) = found.file {
-            response.file(fd, offset, length);
-        }
-        response.end();
-        if let Some(slot) = self.engine.lane_slot(self.lane) {
-            add(&slot.static_requests, 1);
-            add(&slot.tx, response.head_bytes + response.body_bytes);
-            add(&slot.by_class[class_of(response.status())], 1);
-            if response.failed.is_some() {
-                add(&slot.write_errors, 1);
-            }
-        }
-        let micros = monotonic_us() - started;
-        if access_log::wanted(&self.engine, &response, micros) {
-            let facts = Facts { micros, requests: 0, switches: 1, app: None };
-            access_log::request(&exchange, &response, &facts);
-        }
-        conn.consume(self.request.head_length + body.unwrap_or(0));
-        conn.served += 1;
-        let after = settle(&mut response, body.is_some());
-        self.response = Some(response);
-        self.settle(conn, after)
-    }
-}
-
-/// What becomes of the connection once its answer is made; takes the output that is left.
-fn settle(response: &mut Response, body_whole: bool) -> After {
-    let keep = response.keep_alive && body_whole && response.failed.is_none();
-    if response.failed.is_some() {
-        response.pending = Pending::default();
-        return After::Close { unread: !body_whole, sent: 0 };
-    }
-    if !response.pending.is_empty() {
-        return After::Write { pending: std::mem::take(&mut response.pending), keep, unread: !body_whole };
-    }
-    if keep {
-        return After::Keep;
-    }
-    After::Close { unread: !body_whole, sent: response.head_bytes + response.body_bytes }
 }

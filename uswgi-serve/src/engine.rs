@@ -9,11 +9,11 @@ mod listening;
 pub use listening::Listening;
 
 use crate::connection::Conn;
+use crate::contract::Inherited;
 use crate::control::Control;
-use crate::inherited::Inherited;
 use crate::lane::Lane;
 use crate::parking::Parking;
-use crate::pending::Pending;
+use crate::send_queue::SendQueue;
 use crate::static_files::StaticFiles;
 use crate::sync::lock;
 use crate::sys::{Epoll, Event, Wake};
@@ -48,7 +48,7 @@ pub(crate) enum Job {
     /// Read until the request is whole.
     Read(Conn),
     /// Write what the socket did not take; afterwards keep the connection or close it.
-    Write { conn: Conn, pending: Pending, keep: bool, unread: bool },
+    Write { conn: Conn, pending: SendQueue, keep: bool, unread: bool },
     /// Half-closed: swallow what the peer still sends, so that a reset does not eat our answer.
     Linger(Conn),
 }

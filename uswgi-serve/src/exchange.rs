@@ -166,13 +166,13 @@ fn is_variable(header: &[u8], variable: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::connection::Conn;
-    use crate::request::{Step, examine};
+    use crate::request::{Need, examine};
     use crate::testing::{Parts, connection, packet, settings};
 
     fn parsed(conn: &mut Conn, request: &mut Request, bytes: &[u8]) {
         conn.buffer.clear();
         conn.buffer.extend_from_slice(bytes);
-        assert!(matches!(examine(conn, request, &settings()), Step::Run));
+        assert!(matches!(examine(conn, request, &settings()), Need::Run));
     }
 
     #[test]

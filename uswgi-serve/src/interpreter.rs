@@ -1,7 +1,7 @@
 //! The seam to the interpreter in which the lanes of a worker run: what deadlines and questions need of it.
 //! The native thread never waits for an interpreter's lock: what may, is called from a helper thread.
 //!
-//! Objects that outlive their request as output ([`crate::pending::Held`]) are dropped by whoever sends them; what that
+//! Objects that outlive their request as output ([`crate::send_queue::Held`]) are dropped by whoever sends them; what that
 //! means to the interpreter is its own matter.
 
 #![forbid(unsafe_code)]

@@ -7,7 +7,7 @@
 
 use crate::background::Background;
 use crate::notes::Notes;
-use crate::pending::Pending;
+use crate::send_queue::SendQueue;
 use crate::sync::lock;
 use crate::sys::{self, ThreadId};
 use std::os::fd::RawFd;
@@ -68,7 +68,7 @@ pub struct Lane {
     /// What its request says about itself.
     pub notes: Notes,
     /// Output of its request that the native thread sends.
-    pub background: Background<Pending>,
+    pub background: Background<SendQueue>,
 }
 
 impl Lane {

@@ -5,14 +5,14 @@
 //! [`gateway`] (start a lane, run one exchange, a signal came) and [`interpreter`] (interrupt a lane, stacks).
 //! Rooms, in the order of a request's way:
 //!
-//! * [`inherited`]: the contract with the master; [`control`]: its socket.
+//! * [`contract`]: the contract with the master; [`control`]: its socket.
 //! * [`engine`]: what the lanes of one worker share; [`lane`]: what is known of each; [`notes`]: what its request says of itself.
 //! * [`gateway`]: the loop of a lane; [`dispatcher`]: which connection is next, and what becomes of it.
 //! * [`connection`]: bytes in; [`request`]: a whole request out; [`exchange`]: both as one; `parking`: idle ones;
-//!   `spool`: large bodies on disk ([`anonymous`] files); [`static_files`]: files without an application.
-//! * [`response`]: an answer; [`pending`]: what waits for its socket; [`background`]: what is sent while an application
-//!   goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`ending`], [`rate`]: until when to wait.
-//! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`progress`]: which lanes get on;
+//!   `spool`: large bodies on disk ([`tmpfile`] files); [`static_files`]: files without an application.
+//! * [`response`]: an answer; [`send_queue`]: what waits for its socket; [`background`]: what is sent while an application
+//!   goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`close`], [`rate`]: until when to wait.
+//! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`stall`]: which lanes get on;
 //!   `backlog`: queues of listeners; `harakiri`: deadlines; `stack_requests`: who asks where the lanes stand.
 //! * [`handover`]: connections to other workers.
 //! * [`log`], [`access_log`], [`dates`]: lines. [`title`]: the name in ps. [`affinity`]: CPUs. [`mounts`]: which
@@ -21,21 +21,20 @@
 
 mod access_log;
 pub mod affinity;
-mod anonymous;
 pub mod answer;
 mod background;
 mod backlog;
+mod close;
 pub mod connection;
+pub mod contract;
 pub mod control;
 pub mod dates;
 mod dispatcher;
-mod ending;
 pub mod engine;
 pub mod exchange;
 pub mod gateway;
 mod handover;
 mod harakiri;
-pub mod inherited;
 pub mod interpreter;
 pub mod lane;
 pub mod log;
@@ -43,19 +42,20 @@ pub mod mounts;
 pub mod native;
 pub mod notes;
 mod parking;
-pub mod pending;
-mod progress;
 pub mod rate;
 mod refusal;
 pub mod request;
 pub mod response;
+pub mod send_queue;
 pub mod sources;
 mod spool;
 mod stack_requests;
+mod stall;
 mod static_files;
 pub mod sync;
 pub mod sys;
 #[cfg(test)]
 mod testing;
 pub mod title;
+mod tmpfile;
 mod token;

@@ -15,11 +15,11 @@ use crate::handover::release;
 use crate::interpreter::Interpreter;
 use crate::limited_say;
 use crate::log::{self, Fault};
-use crate::pending::Pending;
-use crate::progress::Progress;
 use crate::refusal;
-use crate::request::{Request, Step, examine};
+use crate::request::{Need, Request, examine};
+use crate::send_queue::SendQueue;
 use crate::stack_requests::StackRequests;
+use crate::stall::StallDetector;
 use crate::sys::{self, Epoll, Event};
 pub use linger::lingers;
 use slab::Slab;
@@ -51,7 +51,7 @@ const AT_ONCE: usize = 256 * 1024;
 
 enum Duty {
     Read,
-    Write { pending: Pending, keep: bool, unread: bool },
+    Write { pending: SendQueue, keep: bool, unread: bool },
     Linger { swallowed: u64 },
 }
 
@@ -74,7 +74,7 @@ struct Native<I> {
     /// How many of them no other worker could take.
     bound: u64,
     request: Request,
-    progress: Progress,
+    stalls: StallDetector,
     /// The kernel's word on each Python thread's state; None until it is asked for.
     states: Vec<Option<File>>,
     last_tick_us: u64,
@@ -103,7 +103,7 @@ pub fn start(engine: &Arc<Engine>, interpreter: impl Interpreter) -> io::Result<
     }
     let mut native = Native {
         stack_requests,
-        progress: Progress::new(engine.lanes.len()),
+        stalls: StallDetector::new(engine.lanes.len()),
         states: engine.lanes.iter().map(|_| None).collect(),
         engine: engine.clone(),
         interpreter,
@@ -311,11 +311,11 @@ impl<I: Interpreter> Native<I> {
             let received = if std::mem::take(&mut first) { Ok(Received::Bytes) } else { conn.receive() };
             match received {
                 Ok(Received::Bytes) => match examine(&mut conn, &mut self.request, &self.engine.settings) {
-                    Step::Run => {
+                    Need::Run => {
                         conn.keep_head(&mut self.request);
                         return self.engine.deliver(conn);
                     }
-                    Step::More => {
+                    Need::More => {
                         conn.invite();
                         // Level-triggered: it goes on with the next event.
                         received_bytes += conn.last_received;

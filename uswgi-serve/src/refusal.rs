@@ -3,22 +3,22 @@
 use crate::connection::Conn;
 use crate::engine::{Engine, Job};
 use crate::log::{self, Fault};
-use crate::request::{Refusal, Step};
+use crate::request::{Need, Refusal};
 use crate::{answer, limited_say, sys};
 use std::io;
 
 /// What to answer when there is no memory for a request.
-pub(crate) fn no_memory(error: &io::Error) -> Option<Step> {
+pub(crate) fn no_memory(error: &io::Error) -> Option<Need> {
     (error.kind() == io::ErrorKind::OutOfMemory).then(crate::request::no_memory)
 }
 
 /// Answer a ping or a refusal.
-pub(crate) fn answer(engine: &Engine, conn: Conn, step: Step) {
+pub(crate) fn answer(engine: &Engine, conn: Conn, step: Need) {
     match step {
-        Step::Ping => {
+        Need::Ping => {
             let _ = sys::send2(conn.raw(), &answer::PONG, b"");
         }
-        Step::Refuse(Refusal { status, why }) => {
+        Need::Refuse(Refusal { status, why }) => {
             let listener = engine.settings.listeners.get(usize::from(conn.listener));
             let name = listener.map_or("?", |l| l.name.as_str());
             let fault = if matches!(status, 500 | 503) { Fault::Ours } else { Fault::Client };
@@ -36,6 +36,6 @@ pub(crate) fn answer(engine: &Engine, conn: Conn, step: Step) {
             let _ = sys::send2(conn.raw(), &answer::error(status, conn.asks_head()), b"");
             engine.submit(Job::Linger(conn));
         }
-        Step::More | Step::Run => {}
+        Need::More | Need::Run => {}
     }
 }

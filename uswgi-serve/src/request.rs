@@ -85,7 +85,7 @@ pub struct Refusal {
 
 /// What a connection needs next.
 #[derive(Debug)]
-pub enum Step {
+pub enum Need {
     /// More bytes.
     More,
     /// Run the application: [`Request`] is valid, `body` is set.
@@ -96,15 +96,15 @@ pub enum Step {
     Ping,
 }
 
-pub(crate) fn refuse(status: u16, why: impl Into<String>) -> Step {
-    Step::Refuse(Refusal { status, why: why.into() })
+pub(crate) fn refuse(status: u16, why: impl Into<String>) -> Need {
+    Need::Refuse(Refusal { status, why: why.into() })
 }
 
 /// Look at what the buffer of a connection holds. While more is waited for, the head stays with the connection: no byte
 /// of it is looked at twice.
-pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
+pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Need {
     if conn.buffer.len() < conn.needed {
-        return Step::More;
+        return Need::More;
     }
     if let Some(step) = go_on(conn) {
         return step;
@@ -135,7 +135,7 @@ pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerS
             }
         }
     };
-    if matches!(step, Step::More) {
+    if matches!(step, Need::More) {
         conn.keep_head(request);
     }
     step
@@ -143,7 +143,7 @@ pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerS
 
 /// Take in what came of a body that is on its way to memory or disk. None: there is none, or it has come as far as it
 /// goes here.
-fn go_on(conn: &mut Conn) -> Option<Step> {
+fn go_on(conn: &mut Conn) -> Option<Need> {
     if conn.spool.is_some() {
         return spool::go_on(conn);
     }
@@ -151,11 +151,11 @@ fn go_on(conn: &mut Conn) -> Option<Step> {
     if let Err(step) = take_chunks(conn, head) {
         return Some(step);
     }
-    conn.chunks.as_ref().filter(|c| !c.decoder.done() && !c.is_full()).map(|_| Step::More)
+    conn.chunks.as_ref().filter(|c| !c.decoder.done() && !c.is_full()).map(|_| Need::More)
 }
 
 /// Parse the head of an HTTP request, from where it stopped.
-fn http_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Result<(), Step> {
+fn http_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Result<(), Need> {
     let limits = Limits {
         max_head: settings.limits.buffer_size as usize,
         max_headers: settings.limits.max_vars as usize,
@@ -166,7 +166,7 @@ fn http_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) 
         Ok(Progress::Partial) => {
             request.head_length = 0;
             conn.keep_head(request);
-            return Err(Step::More);
+            return Err(Need::More);
         }
         Ok(Progress::Complete) => {}
         Err(e) if packet::looks_like_uwsgi(&conn.buffer) => {
@@ -208,8 +208,8 @@ fn http_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) 
 }
 
 /// Read the variables of a uwsgi packet, once they are all there.
-fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Result<(), Step> {
-    let Some(header) = packet::header(&conn.buffer) else { return Err(Step::More) };
+fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Result<(), Need> {
+    let Some(header) = packet::header(&conn.buffer) else { return Err(Need::More) };
     if packet::looks_like_http(&conn.buffer) {
         return Err(refuse(
             400,
@@ -218,7 +218,7 @@ fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings
     }
     match header.modifier1 {
         0 | 30 => {}
-        100 => return Err(Step::Ping),
+        100 => return Err(Need::Ping),
         other => {
             return Err(refuse(
                 501,
@@ -236,7 +236,7 @@ fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings
     let end = packet::HEADER_LEN + size;
     if conn.buffer.len() < end {
         conn.needed = end;
-        return Err(Step::More);
+        return Err(Need::More);
     }
     let block = &conn.buffer[packet::HEADER_LEN..end];
     if size == 0 {
@@ -316,7 +316,7 @@ fn leading_digits(text: &[u8]) -> u64 {
         .unwrap_or(u64::MAX)
 }
 
-fn counted_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
+fn counted_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Need {
     let length = request.content_length;
     if length > http::MAX_BODY {
         return refuse(413, http::HttpError::BodyTooLong.to_string());
@@ -337,20 +337,20 @@ fn counted_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
         let end = request.head_length + length as usize;
         if conn.buffer.len() < end {
             conn.needed = end;
-            return Step::More;
+            return Need::More;
         }
         Body::Buffered(length as usize)
     });
-    Step::Run
+    Need::Run
 }
 
 /// There is no memory for the request (`limit-as`).
-pub fn no_memory() -> Step {
+pub fn no_memory() -> Need {
     refuse(503, "there is no memory for the request (limit-as)")
 }
 
 /// Decode what is in the buffer behind the head, as long as it fits.
-fn take_chunks(conn: &mut Conn, head: usize) -> Result<(), Step> {
+fn take_chunks(conn: &mut Conn, head: usize) -> Result<(), Need> {
     let Connection { chunks, buffer, .. } = &mut **conn;
     let Some(chunks) = chunks else { return Ok(()) };
     let room = (BODY_BUFFER as usize).saturating_sub(chunks.decoded.len());
@@ -364,7 +364,7 @@ fn take_chunks(conn: &mut Conn, head: usize) -> Result<(), Step> {
     Ok(())
 }
 
-fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Step {
+fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Need {
     if conn.spool.is_some() {
         return spool::chunked(conn, request);
     }
@@ -375,18 +375,18 @@ fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
     if let Err(step) = take_chunks(conn, head) {
         return step;
     }
-    let Some(chunks) = &conn.chunks else { return Step::More };
+    let Some(chunks) = &conn.chunks else { return Need::More };
     if chunks.decoder.done() {
         request.content_length = chunks.decoded.len() as u64;
         request.body = Some(Body::Decoded);
-        Step::Run
+        Need::Run
     } else if !chunks.is_full() {
-        Step::More
+        Need::More
     } else if settings.limits.post_buffering > 0 {
         spool::chunked(conn, request)
     } else {
         request.body = Some(Body::StreamChunks);
-        Step::Run
+        Need::Run
     }
 }
 

@@ -7,7 +7,7 @@ mod head;
 mod output;
 
 use crate::engine::Engine;
-use crate::pending::{Held, Pending};
+use crate::send_queue::{Held, SendQueue};
 use crate::sys;
 use std::io::{self, Write};
 use std::os::fd::{OwnedFd, RawFd};
@@ -55,7 +55,7 @@ pub struct Response {
     /// Announced bytes that have not been given yet.
     left: Option<u64>,
     out: Vec<u8>,
-    pub(crate) pending: Pending,
+    pub(crate) pending: SendQueue,
     /// The client is gone or too slow, or the deadline answered.
     pub failed: Option<io::Error>,
     /// Bytes of body.

@@ -1,9 +1,9 @@
 //! `post-buffering`: bodies that are larger than memory should hold go to an unlinked temporary file, and the
 //! application runs when they are whole.
 
-use crate::anonymous;
 use crate::connection::{Chunks, Conn};
-use crate::request::{Body, Request, Step, refuse};
+use crate::request::{Body, Need, Request, refuse};
+use crate::tmpfile;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 
@@ -19,7 +19,7 @@ pub struct Spool {
 
 impl Spool {
     fn new(head: usize, counted: Option<u64>) -> io::Result<Spool> {
-        let file = anonymous::file(&std::env::temp_dir())?;
+        let file = tmpfile::file(&std::env::temp_dir())?;
         Ok(Spool { file, length: 0, head, counted })
     }
 
@@ -30,7 +30,7 @@ impl Spool {
     }
 }
 
-fn failed(e: &io::Error) -> Step {
+fn failed(e: &io::Error) -> Need {
     refuse(
         503,
         format!("cannot keep a request body on disk (post-buffering): {e}; TMPDIR names the directory"),
@@ -44,35 +44,35 @@ fn spool(conn: &mut Conn, head: usize, counted: Option<u64>) -> io::Result<&mut 
     conn.spool.as_deref_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-fn whole(conn: &mut Conn, request: &mut Request) -> Step {
+fn whole(conn: &mut Conn, request: &mut Request) -> Need {
     request.body = Some(Body::Spooled);
     request.content_length = conn.spool.as_ref().map_or(0, |s| s.length);
     match conn.spool.as_mut().map(|s| s.file.rewind()) {
         Some(Err(e)) => failed(&e),
-        _ => Step::Run,
+        _ => Need::Run,
     }
 }
 
 /// A body of known length: what is in the buffer behind the head goes to disk.
-pub(crate) fn counted(conn: &mut Conn, request: &mut Request, length: u64) -> Step {
+pub(crate) fn counted(conn: &mut Conn, request: &mut Request, length: u64) -> Need {
     match keep_counted(conn, request.head_length, length) {
         Ok(true) => whole(conn, request),
-        Ok(false) => Step::More,
+        Ok(false) => Need::More,
         Err(step) => step,
     }
 }
 
 /// A chunked body: the decoder goes on where it stopped in memory.
-pub(crate) fn chunked(conn: &mut Conn, request: &mut Request) -> Step {
+pub(crate) fn chunked(conn: &mut Conn, request: &mut Request) -> Need {
     match keep_chunks(conn, request.head_length) {
         Ok(true) => whole(conn, request),
-        Ok(false) => Step::More,
+        Ok(false) => Need::More,
         Err(step) => step,
     }
 }
 
 /// Keep what came of a body that has begun; None: it is whole.
-pub(crate) fn go_on(conn: &mut Conn) -> Option<Step> {
+pub(crate) fn go_on(conn: &mut Conn) -> Option<Need> {
     let (head, counted) = conn.spool.as_ref().map(|s| (s.head, s.counted))?;
     let done = match counted {
         Some(length) => keep_counted(conn, head, length),
@@ -80,12 +80,12 @@ pub(crate) fn go_on(conn: &mut Conn) -> Option<Step> {
     };
     match done {
         Ok(true) => None,
-        Ok(false) => Some(Step::More),
+        Ok(false) => Some(Need::More),
         Err(step) => Some(step),
     }
 }
 
-fn keep_counted(conn: &mut Conn, head: usize, length: u64) -> Result<bool, Step> {
+fn keep_counted(conn: &mut Conn, head: usize, length: u64) -> Result<bool, Need> {
     let buffer = std::mem::take(&mut conn.buffer);
     let body = &buffer[head..];
     let result = spool(conn, head, Some(length)).and_then(|s| {
@@ -99,7 +99,7 @@ fn keep_counted(conn: &mut Conn, head: usize, length: u64) -> Result<bool, Step>
     Ok(done)
 }
 
-fn keep_chunks(conn: &mut Conn, head: usize) -> Result<bool, Step> {
+fn keep_chunks(conn: &mut Conn, head: usize) -> Result<bool, Need> {
     let Some(mut chunks) = conn.chunks.take() else {
         return Err(refuse(500, "a chunked body lost its decoder"));
     };
@@ -109,7 +109,7 @@ fn keep_chunks(conn: &mut Conn, head: usize) -> Result<bool, Step> {
     result.map(|()| done)
 }
 
-fn decode_all(conn: &mut Conn, chunks: &mut Chunks, head: usize) -> Result<(), Step> {
+fn decode_all(conn: &mut Conn, chunks: &mut Chunks, head: usize) -> Result<(), Need> {
     loop {
         let written = spool(conn, head, None).and_then(|s| s.append(&chunks.decoded));
         chunks.decoded.clear();

@@ -7,7 +7,7 @@
 
 use crate::dates::{coarse_seconds, push_http_date};
 use crate::exchange::Exchange;
-use crate::request::{Step, refuse};
+use crate::request::{Need, refuse};
 use crate::response::AppHead;
 use crate::{answer, say, sys};
 use std::ffi::OsStr;
@@ -247,7 +247,7 @@ impl StaticFiles {
 }
 
 /// What to answer when nobody can tell whether there is a file.
-pub(crate) fn no_answer(e: &io::Error) -> Step {
+pub(crate) fn no_answer(e: &io::Error) -> Need {
     refuse(503, format!("a static file cannot be opened: {e}"))
 }
 

@@ -1,10 +1,10 @@
 //! Parts of a worker for unit tests: engines, connections and packets, without a master, an interpreter or an application.
 
 use crate::connection::Conn;
+use crate::contract::Inherited;
 use crate::control::Control;
 use crate::engine::Engine;
 use crate::exchange::Exchange;
-use crate::inherited::Inherited;
 use crate::interpreter::Interpreter;
 use crate::request::Request;
 use crate::sys::{self, Peer};

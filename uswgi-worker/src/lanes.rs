@@ -1,7 +1,7 @@
 //! The lanes of a worker as threads of Python: started, joined, and what has to happen around them.
 
 use crate::app::Apps;
-use crate::gateway::wsgi::{Runner, Wsgi};
+use crate::gateway::wsgi::{Wsgi, WsgiLane};
 use crate::interpreter::{self, CPython};
 use crate::{autoreload, py as python};
 use pyo3::prelude::*;
@@ -40,12 +40,12 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
         if engine.settings.harakiri.seconds > 0 {
             interpreter::install_main(py, engine)?;
         }
-        let runner = Runner::new(py, engine, apps, 0)?;
+        let runner = WsgiLane::new(py, engine, apps, 0)?;
         ready();
-        gateway::run_lane(engine, 0, &mut Wsgi { py, runner })?;
+        gateway::run_lane(engine, 0, &mut Wsgi { py, lane: runner })?;
     } else {
         let runners = (0..engine.lanes.len())
-            .map(|i| Runner::new(py, engine, apps, i))
+            .map(|i| WsgiLane::new(py, engine, apps, i))
             .collect::<PyResult<Vec<_>>>()?;
         let threading = PyModule::import(py, "threading")?;
         let mut threads = Vec::new();
@@ -83,14 +83,14 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
 
 /// Target of a `threading.Thread`, so that the threads are Python's own in every respect.
 #[pyclass(module = "uswgi_worker", frozen)]
-struct LaneBody(std::sync::Mutex<Option<(Arc<Engine>, Runner, usize)>>);
+struct LaneBody(std::sync::Mutex<Option<(Arc<Engine>, WsgiLane, usize)>>);
 
 #[pymethods]
 impl LaneBody {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let taken = lock(&self.0).take();
         match taken {
-            Some((engine, runner, lane)) => gateway::run_lane(&engine, lane, &mut Wsgi { py, runner }),
+            Some((engine, runner, lane)) => gateway::run_lane(&engine, lane, &mut Wsgi { py, lane: runner }),
             None => Ok(()),
         }
     }

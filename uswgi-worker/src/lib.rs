@@ -6,20 +6,20 @@
 //!
 //! * [`start`]: role, import of the app ([`app`], [`collector`]); [`template`] forks workers; [`lanes`]: the threads.
 //! * [`gateway`]: how applications are called; WSGI is the first.
-//! * [`interpreter`], [`stacks`]: what deadlines need of CPython; [`held`]: bytes objects that are sent later.
+//! * [`interpreter`], [`stacks`]: what deadlines need of CPython; [`pybytes`]: bytes objects that are sent later.
 //! * [`autoreload`]: sources that changed; [`steps`]: `exec-*` and `hook-*`.
 //! * [`api`]: the module `uwsgi` that applications import.
-//! * Unsafe code stands in [`py`], [`held`], [`interpreter`] and the gateway's leaves.
+//! * Unsafe code stands in [`py`], [`pybytes`], [`interpreter`] and the gateway's leaves.
 
 mod api;
 mod app;
 mod autoreload;
 mod collector;
 mod gateway;
-mod held;
 mod interpreter;
 mod lanes;
 mod py;
+mod pybytes;
 mod stacks;
 mod start;
 mod steps;

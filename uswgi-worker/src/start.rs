@@ -12,8 +12,8 @@ use uswgi_proto::settings::{CHECK_PASSED, Role, WorkerSettings, env as contract}
 use uswgi_proto::signals::WORKER_NOTICE;
 use uswgi_proto::step::StepError;
 use uswgi_serve::affinity::cpus_of;
+use uswgi_serve::contract::{Inherited, inherit};
 use uswgi_serve::engine::Engine;
-use uswgi_serve::inherited::{Inherited, inherit};
 use uswgi_serve::{log, say, sys, title};
 
 /// `os.environ` is a copy that Python made before: the contract goes from there too.

@@ -120,12 +120,6 @@ impl Head {
         *self = Head { headers, ..Head::default() };
     }
 
-    /// Value of the first header with this name (lower case).
-    pub fn header<'a>(&self, buf: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        let found = self.headers.iter().find(|(n, _)| n.of(buf).eq_ignore_ascii_case(name.as_bytes()));
-        found.map(|(_, value)| value.of(buf))
-    }
-
     /// Whether a body follows the head.
     pub fn has_body(&self) -> bool {
         self.chunked || self.content_length.is_some_and(|n| n > 0)

@@ -9,8 +9,8 @@ use crate::engine::Job;
 use crate::harakiri;
 use crate::interpreter::Interpreter;
 use crate::log::{self, Fault};
-use crate::progress::{self, Doing};
 use crate::rate::is_too_slow;
+use crate::stall::{self, Doing};
 use crate::{answer, backlog, limited_say, sys};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -74,7 +74,7 @@ impl<I: Interpreter> Native<I> {
         let (states, threads) = (&mut self.states, &engine.lanes);
         let ran_us = |i: usize| if alone { 0 } else { sys::ran_us(threads[i].id()).unwrap_or(0) };
         let doing = |i: usize| if alone { Doing::Sleeps } else { doing(&mut states[i], threads[i].id()) };
-        let seen = self.progress.look(sequences(), ran_us, doing);
+        let seen = self.stalls.look(sequences(), ran_us, doing);
         backlog::look(&self.engine, now);
         self.unmeasured |= seen.moved;
         if seen.all_stuck {
@@ -82,7 +82,7 @@ impl<I: Interpreter> Native<I> {
         } else if seen.any_idle && !seen.moved {
             // A thread that begins a request from here on turns it on again.
             self.engine.watched.store(false, Ordering::SeqCst);
-            if self.progress.has_moved(sequences()) {
+            if self.stalls.has_moved(sequences()) {
                 self.engine.watched.store(true, Ordering::SeqCst);
             }
         }
@@ -173,5 +173,5 @@ fn doing(file: &mut Option<File>, thread: i32) -> Doing {
     // The state comes soon behind the name, which has at most 64 bytes.
     let mut text = [0; 128];
     let length = file.as_ref().and_then(|f| f.read_at(&mut text, 0).ok()).unwrap_or(0);
-    progress::doing(&String::from_utf8_lossy(&text[..length]))
+    stall::doing(&String::from_utf8_lossy(&text[..length]))
 }

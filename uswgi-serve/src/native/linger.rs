@@ -3,8 +3,8 @@
 //! moment more.
 
 use super::{Duty, Native, SECOND_US};
+use crate::close::{Ending, Last, ending};
 use crate::connection::Conn;
-use crate::ending::{Ending, Last, ending};
 use crate::interpreter::Interpreter;
 use crate::rate::is_too_slow;
 use crate::sys::{self, Peer};

@@ -101,7 +101,7 @@ fn what_a_socket_did_not_take_is_sent_and_the_connection_waits_for_more() {
     let rig = Rig::new(settings());
     let (mut conn, mut client) = connection(Protocol::Http);
     conn.served = 1;
-    let mut pending = Pending::default();
+    let mut pending = SendQueue::default();
     pending.push(&vec![b'z'; 3 << 20]).unwrap();
     rig.engine.submit(Job::Write { conn, pending, keep: true, unread: false });
     let mut all = vec![0; 3 << 20];

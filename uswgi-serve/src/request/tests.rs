@@ -9,27 +9,27 @@ fn limited(limits: RequestLimits) -> WorkerSettings {
 }
 
 /// Feed a connection piece by piece; the step that ended it, and how many pieces were wanted.
-fn feed(protocol: Protocol, settings: &WorkerSettings, pieces: &[&[u8]]) -> (Conn, Request, Step, usize) {
+fn feed(protocol: Protocol, settings: &WorkerSettings, pieces: &[&[u8]]) -> (Conn, Request, Need, usize) {
     let (mut conn, _client) = connection(protocol);
     let mut request = Request::default();
     for (i, piece) in pieces.iter().enumerate() {
         conn.buffer.extend_from_slice(piece);
         match examine(&mut conn, &mut request, settings) {
-            Step::More => {}
+            Need::More => {}
             step => return (conn, request, step, i + 1),
         }
     }
-    (conn, request, Step::More, pieces.len())
+    (conn, request, Need::More, pieces.len())
 }
 
-fn whole(protocol: Protocol, settings: &WorkerSettings, bytes: &[u8]) -> (Conn, Request, Step) {
+fn whole(protocol: Protocol, settings: &WorkerSettings, bytes: &[u8]) -> (Conn, Request, Need) {
     let (conn, request, step, _) = feed(protocol, settings, &[bytes]);
     (conn, request, step)
 }
 
-fn refused(step: &Step) -> (u16, &str) {
+fn refused(step: &Need) -> (u16, &str) {
     match step {
-        Step::Refuse(Refusal { status, why }) => (*status, why),
+        Need::Refuse(Refusal { status, why }) => (*status, why),
         other => panic!("{other:?}"),
     }
 }
@@ -40,7 +40,7 @@ const GET: &[u8] = b"GET /a%20b?c=d HTTP/1.1\r\nHost: h\r\nX-Twice: 1\r\nX-Twice
 fn a_head_is_taken_byte_by_byte() {
     let bytes: Vec<&[u8]> = GET.chunks(1).collect();
     let (mut conn, mut request, step, used) = feed(Protocol::Http, &settings(), &bytes);
-    assert!(matches!(step, Step::Run), "{step:?}");
+    assert!(matches!(step, Need::Run), "{step:?}");
     assert_eq!((used, request.head_length, request.body), (GET.len(), GET.len(), Some(Body::None)));
     ask(&mut conn, &mut request, |x| {
         assert_eq!((x.method(), x.path(), x.uri()), (&b"GET"[..], &b"/a b"[..], &b"/a%20b?c=d"[..]));
@@ -68,7 +68,7 @@ fn a_packet_says_the_same_by_variables() {
     let bytes = packet(0, &vars);
     let (first, rest) = bytes.split_at(9);
     let (mut conn, mut request, step, used) = feed(Protocol::Uwsgi, &settings(), &[first, rest]);
-    assert!(matches!(step, Step::Run) && used == 2, "{step:?}");
+    assert!(matches!(step, Need::Run) && used == 2, "{step:?}");
     assert_eq!((request.loading_vars, request.keep_alive), (1, false));
     ask(&mut conn, &mut request, |x| {
         assert_eq!((x.method(), x.path(), x.script()), (&b"HEAD"[..], &b"/p"[..], &b"/s"[..]));
@@ -92,7 +92,7 @@ fn what_is_not_served_is_refused_with_its_status() {
     assert_eq!(refused(&uwsgi(&packet(5, &[("A", "b")]))).0, 501);
     assert_eq!(refused(&uwsgi(&packet(0, &[("A", &"b".repeat(100))]))).0, 431);
     assert_eq!(refused(&uwsgi(&packet(0, &[]))).0, 400);
-    assert!(matches!(uwsgi(&packet(100, &[])), Step::Ping));
+    assert!(matches!(uwsgi(&packet(100, &[])), Need::Ping));
 }
 
 #[test]
@@ -100,11 +100,11 @@ fn a_body_is_whole_or_streams_by_its_length() {
     let post = |n: u64| format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\n\r\n").into_bytes();
     let head = post(3);
     let (conn, request, step, used) = feed(Protocol::Http, &settings(), &[&head, b"a", b"b", b"cGET"]);
-    assert!(matches!(step, Step::Run), "{step:?}");
+    assert!(matches!(step, Need::Run), "{step:?}");
     assert_eq!((used, request.body), (4, Some(Body::Buffered(3))));
     assert_eq!(&conn.buffer[request.head_length..], b"abcGET", "what follows stays");
     let (_, request, step) = whole(Protocol::Http, &settings(), &post(BODY_BUFFER + 1));
-    assert!(matches!(step, Step::Run), "{step:?}");
+    assert!(matches!(step, Need::Run), "{step:?}");
     assert_eq!(request.body, Some(Body::Stream(BODY_BUFFER + 1)));
 }
 
@@ -113,13 +113,13 @@ fn chunks_are_decoded_and_what_is_too_much_streams() {
     let head = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
     let (conn, request, step, _) =
         feed(Protocol::Http, &settings(), &[head, b"3\r\nab", b"c\r\n2\r\nde\r\n", b"0\r\n\r\nGET"]);
-    assert!(matches!(step, Step::Run), "{step:?}");
+    assert!(matches!(step, Need::Run), "{step:?}");
     assert_eq!((request.body, request.content_length), (Some(Body::Decoded), 5));
     assert_eq!(conn.chunks.as_ref().unwrap().decoded, b"abcde");
     assert_eq!(&conn.buffer[request.head_length..], b"GET");
     let large = [&head[..], b"11170\r\n", &[b'x'; 70_000]].concat();
     let (_, request, step) = whole(Protocol::Http, &settings(), &large);
-    assert!(matches!(step, Step::Run), "{step:?}");
+    assert!(matches!(step, Need::Run), "{step:?}");
     assert_eq!(request.body, Some(Body::StreamChunks));
 }
 
@@ -129,26 +129,26 @@ fn the_head_stays_with_its_connection_and_is_not_looked_at_again() {
     let mut scratch = Request::default();
     let (mut slow, _a) = connection(Protocol::Http);
     slow.buffer.extend_from_slice(b"POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nX-A: 1\r\n");
-    assert!(matches!(examine(&mut slow, &mut scratch, &settings), Step::More));
+    assert!(matches!(examine(&mut slow, &mut scratch, &settings), Need::More));
     // Another connection's request comes in between, chunked and whole.
     let (mut quick, _b) = connection(Protocol::Http);
     let chunked = b"PUT /quick HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     quick.buffer.extend_from_slice(chunked);
-    assert!(matches!(examine(&mut quick, &mut scratch, &settings), Step::Run));
+    assert!(matches!(examine(&mut quick, &mut scratch, &settings), Need::Run));
     // A packet has a length whatever the last request was.
     let (mut third, _c) = connection(Protocol::Uwsgi);
     third.buffer.extend_from_slice(&packet(0, &[("CONTENT_LENGTH", "2"), ("PATH_INFO", "/third")]));
-    assert!(matches!(examine(&mut third, &mut scratch, &settings), Step::More));
+    assert!(matches!(examine(&mut third, &mut scratch, &settings), Need::More));
     third.buffer.extend_from_slice(b"xy");
-    assert!(matches!(examine(&mut third, &mut scratch, &settings), Step::Run));
+    assert!(matches!(examine(&mut third, &mut scratch, &settings), Need::Run));
     assert_eq!((scratch.body, scratch.vars.len()), (Some(Body::Buffered(2)), 2));
     // Bytes that were parsed may change now: nobody reads them as a head again.
     slow.buffer[0] = b'\n';
     slow.buffer.extend_from_slice(b"\r\nab");
-    assert!(matches!(examine(&mut slow, &mut scratch, &settings), Step::More));
+    assert!(matches!(examine(&mut slow, &mut scratch, &settings), Need::More));
     slow.buffer[1] = b'\n';
     slow.buffer.extend_from_slice(b"cd");
-    assert!(matches!(examine(&mut slow, &mut scratch, &settings), Step::Run));
+    assert!(matches!(examine(&mut slow, &mut scratch, &settings), Need::Run));
     assert_eq!((scratch.path.as_slice(), scratch.body), (&b"/slow"[..], Some(Body::Buffered(4))));
     assert!(slow.head.is_none());
 }
@@ -159,13 +159,13 @@ fn a_client_that_holds_its_body_back_is_noticed_once() {
     let (mut conn, mut client) = connection(Protocol::Http);
     let mut request = Request::default();
     conn.buffer.extend_from_slice(head);
-    assert!(matches!(examine(&mut conn, &mut request, &settings()), Step::More) && conn.expects);
+    assert!(matches!(examine(&mut conn, &mut request, &settings()), Need::More) && conn.expects);
     conn.invite();
     conn.buffer.push(b'x');
-    assert!(matches!(examine(&mut conn, &mut request, &settings()), Step::More));
+    assert!(matches!(examine(&mut conn, &mut request, &settings()), Need::More));
     conn.invite();
     conn.buffer.push(b'y');
-    assert!(matches!(examine(&mut conn, &mut request, &settings()), Step::Run));
+    assert!(matches!(examine(&mut conn, &mut request, &settings()), Need::Run));
     drop(conn);
     assert_eq!(crate::testing::all_of(&mut client), crate::answer::CONTINUE);
 }
@@ -210,10 +210,10 @@ proptest! {
             rest = behind;
         }
         let (conn, request, step, used) = feed(protocol, &settings, &pieces);
-        prop_assert!(matches!(step, Step::Run), "{:?}", step);
+        prop_assert!(matches!(step, Need::Run), "{:?}", step);
         prop_assert_eq!(used, pieces.len());
         let (one, other, step) = whole(protocol, &settings, &bytes);
-        prop_assert!(matches!(step, Step::Run));
+        prop_assert!(matches!(step, Need::Run));
         prop_assert_eq!(&conn.buffer, &one.buffer);
         prop_assert_eq!((request.body, request.content_length), (other.body, other.content_length));
         prop_assert_eq!((request.head_length, &request.path), (other.head_length, &other.path));

@@ -2,8 +2,8 @@
 
 use super::Response;
 use crate::background::TOGETHER;
-use crate::pending::Held;
 use crate::rate::is_too_slow;
+use crate::send_queue::Held;
 use crate::sys;
 use std::io;
 use uswgi_proto::chunked;

@@ -22,8 +22,8 @@ fn feed(protocol: Protocol, settings: &WorkerSettings, bytes: &[u8]) -> (Conn, R
     while let Some(piece) = pieces.next() {
         conn.buffer.extend_from_slice(piece);
         match examine(&mut conn, &mut request, settings) {
-            Step::More => assert!(conn.buffer.len() < 80_000, "memory stays bounded"),
-            Step::Run => {
+            Need::More => assert!(conn.buffer.len() < 80_000, "memory stays bounded"),
+            Need::Run => {
                 assert!(pieces.peek().is_none(), "only when it is whole");
                 return (conn, request);
             }
@@ -78,8 +78,8 @@ fn a_bad_chunk_is_refused_midway() {
     let (mut conn, _client) = connection(Protocol::Http);
     let mut request = Request::default();
     conn.buffer.extend_from_slice(&[&head[..], &[b'x'; 0x1adb0]].concat());
-    assert!(matches!(examine(&mut conn, &mut request, &on_disk()), Step::More));
+    assert!(matches!(examine(&mut conn, &mut request, &on_disk()), Need::More));
     assert!(conn.spool.is_some());
     conn.buffer.extend_from_slice(b"oops");
-    assert!(matches!(examine(&mut conn, &mut request, &on_disk()), Step::Refuse(r) if r.status == 400));
+    assert!(matches!(examine(&mut conn, &mut request, &on_disk()), Need::Refuse(r) if r.status == 400));
 }

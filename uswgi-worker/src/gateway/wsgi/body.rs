@@ -1,7 +1,7 @@
 //! What the application returned, piece by piece into the answer: one bytes object, a file, or whatever it iterates.
 //! The GIL is held, but for sends that may wait.
 
-use super::Runner;
+use super::WsgiLane;
 use crate::gateway::wsgi::file_wrapper::FileWrapper;
 use crate::gateway::wsgi::start_response::{Shared, give};
 use pyo3::exceptions::{PyAssertionError, PyTypeError};
@@ -12,7 +12,7 @@ use uswgi_serve::response::{COPY_BODY, Response};
 use uswgi_serve::sync::lock;
 use uswgi_serve::sys;
 
-impl Runner {
+impl WsgiLane {
     pub(super) fn send(
         &mut self,
         py: Python<'_>,

@@ -12,9 +12,9 @@ pub(crate) mod start_response;
 
 use crate::api::current;
 use crate::app::Apps;
-use crate::held::drop_buried;
 use crate::interpreter::{self, HarakiriTimeout};
 use crate::py as python;
+use crate::pybytes::drop_buried;
 use environ::{Builder, call2};
 use file_wrapper::FileWrapper;
 use input::Input;
@@ -36,7 +36,7 @@ use uswgi_serve::sync::lock;
 use uswgi_serve::{answer, limited_say, say, sys};
 
 /// What a thread needs to run requests.
-pub(crate) struct Runner {
+pub(crate) struct WsgiLane {
     engine: Arc<Engine>,
     apps: Arc<Apps>,
     lane: usize,
@@ -56,14 +56,14 @@ pub(crate) fn make_types(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-impl Runner {
+impl WsgiLane {
     pub(crate) fn new(
         py: Python<'_>,
         engine: &Arc<Engine>,
         apps: &Arc<Apps>,
         lane: usize,
-    ) -> PyResult<Runner> {
-        Ok(Runner {
+    ) -> PyResult<WsgiLane> {
+        Ok(WsgiLane {
             engine: engine.clone(),
             apps: apps.clone(),
             lane,
@@ -246,19 +246,19 @@ fn conclude(
 /// A lane that runs WSGI applications in a thread of Python.
 pub(crate) struct Wsgi<'py> {
     pub(crate) py: Python<'py>,
-    pub(crate) runner: Runner,
+    pub(crate) lane: WsgiLane,
 }
 
 impl Gateway for Wsgi<'_> {
     type Error = PyErr;
 
     fn start(&mut self) -> PyResult<u64> {
-        self.runner.adopt_thread();
+        self.lane.adopt_thread();
         PyModule::import(self.py, "threading")?.call_method0("get_ident")?.extract()
     }
 
     fn run(&mut self, exchange: &mut Exchange<'_>, response: Box<Response>) -> Ran {
-        self.runner.run(self.py, exchange, response)
+        self.lane.run(self.py, exchange, response)
     }
 
     fn signal(&mut self) {

@@ -3,13 +3,13 @@
 //! The pair is made anew only when an application kept a reference to the last one.
 
 use crate::gateway::wsgi::fastcall;
-use crate::held::HeldBytes;
+use crate::pybytes::HeldBytes;
 use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use std::sync::{Arc, Mutex};
-use uswgi_serve::pending::Held;
 use uswgi_serve::response::{AppHead, Response};
+use uswgi_serve::send_queue::Held;
 use uswgi_serve::sync::lock;
 
 /// The answer of the request in flight; None between requests and while somebody sends.
@@ -180,7 +180,7 @@ pub(crate) fn give(py: Python<'_>, response: &mut Response, data: &Bound<'_, PyB
     py.detach(|| response.body(slice, whole, held));
     if was_held {
         // Pieces of a long answer must not pile up until its end.
-        crate::held::drop_buried(py);
+        crate::pybytes::drop_buried(py);
     }
 }
 

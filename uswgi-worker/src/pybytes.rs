@@ -1,4 +1,4 @@
-//! Bytes objects that outlive their request as output ([`uswgi_serve::pending::Held`]). The native thread drops them
+//! Bytes objects that outlive their request as output ([`uswgi_serve::send_queue::Held`]). The native thread drops them
 //! without the GIL, so they are buried: the next thread that holds it gives the references back.
 
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! Whether the threads of a worker get on.
+//! The stall detector: whether the lanes of a worker get on.
 //!
 //! When none does, what waits here is better off with another worker. A thread that only waits for a processor gets on as
 //! soon as it has one, and the other workers wait for one too: connections that are passed on then wander among them for
@@ -43,13 +43,13 @@ pub(crate) enum Doing {
 
 /// What was seen of all threads of a worker.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct StallDetector {
     threads: Vec<Thread>,
 }
 
 /// The result of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct Look {
     /// Some thread has begun or ended a request since the last look.
     pub moved: bool,
     /// Every thread is in a request that does not move.
@@ -66,10 +66,10 @@ impl Thread {
     }
 }
 
-impl Progress {
+impl StallDetector {
     /// So many threads, none of which has had a request.
-    pub(crate) fn new(threads: usize) -> Progress {
-        Progress { threads: vec![Thread::default(); threads] }
+    pub(crate) fn new(threads: usize) -> StallDetector {
+        StallDetector { threads: vec![Thread::default(); threads] }
     }
 
     /// Look at the sequences of all threads. `ran_us` tells how long a thread (by its index) has run in its life, and is
@@ -79,8 +79,8 @@ impl Progress {
         sequences: impl Iterator<Item = u64>,
         mut ran_us: impl FnMut(usize) -> u64,
         mut doing: impl FnMut(usize) -> Doing,
-    ) -> Seen {
-        let mut seen = Seen { moved: false, all_stuck: true, any_idle: false };
+    ) -> Look {
+        let mut seen = Look { moved: false, all_stuck: true, any_idle: false };
         for (i, (thread, sequence)) in self.threads.iter_mut().zip(sequences).enumerate() {
             let busy = sequence & 1 == 1;
             let ran = if busy { ran_us(i) } else { 0 };
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     /// The sequences, how long each thread has run in its life, and whether it sleeps.
-    fn at(progress: &mut Progress, threads: &[(u64, u64, bool)]) -> (bool, bool) {
+    fn at(progress: &mut StallDetector, threads: &[(u64, u64, bool)]) -> (bool, bool) {
         let doing = |i: usize| if threads[i].2 { Doing::Sleeps } else { Doing::Runs };
         let seen = progress.look(threads.iter().map(|t| t.0), |i| threads[i].1, doing);
         (seen.moved, seen.all_stuck)
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_request_that_runs_or_sleeps_from_one_look_to_the_next_does_not_move() {
-        let mut p = Progress::new(1);
+        let mut p = StallDetector::new(1);
         assert_eq!(at(&mut p, &[(1, 0, true)]), (true, false));
         assert_eq!(at(&mut p, &[(1, 0, true)]), (false, true));
         // Another one.
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn one_that_waits_for_a_processor_is_not_stuck_until_it_has_had_its_time() {
-        let mut p = Progress::new(1);
+        let mut p = StallDetector::new(1);
         at(&mut p, &[(1, 700, false)]);
         assert_eq!(at(&mut p, &[(1, 700, false)]), (false, false));
         assert_eq!(at(&mut p, &[(1, 3_700, false)]), (false, false));
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn one_thread_that_gets_on_is_enough() {
-        let mut p = Progress::new(2);
+        let mut p = StallDetector::new(2);
         at(&mut p, &[(1, 0, true), (1, 0, true)]);
         assert_eq!(at(&mut p, &[(1, 0, true), (3, 0, true)]), (true, false));
         assert_eq!(at(&mut p, &[(1, 0, true), (4, 0, true)]), (true, false));
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_wait_in_the_kernel_counts_when_it_lasts() {
-        let mut p = Progress::new(1);
+        let mut p = StallDetector::new(1);
         let mut look = |sequence, doing| p.look([sequence].into_iter(), |_| 0, |_| doing).all_stuck;
         let stuck_after = |look: &mut dyn FnMut() -> bool| (1..100).find(|_| look());
         look(1, Doing::Waits);

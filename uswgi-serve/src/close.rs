@@ -1,4 +1,4 @@
-//! How a connection ends after its last answer (RFC 9112 section 9.6).
+//! The close of a connection after its last answer: at once, or lingering (RFC 9112 section 9.6).
 //!
 //! Who closes a TCP socket while the client still sends, or before the client has the whole answer and then sends, resets the
 //! connection: what the kernel had not delivered is lost. So a connection lingers where that may happen: its sending half is

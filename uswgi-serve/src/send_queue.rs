@@ -1,4 +1,4 @@
-//! Output that a socket did not take yet: bytes, bytes that somebody else keeps, or a part of a file. Never waits.
+//! The send queue of a connection, output that its socket did not take yet: bytes, bytes that somebody else keeps, or a part of a file. Never waits.
 
 use crate::background::Queue;
 use crate::sys;
@@ -21,13 +21,13 @@ enum Piece {
 
 /// A queue of output.
 #[derive(Default)]
-pub struct Pending {
+pub struct SendQueue {
     pieces: VecDeque<Piece>,
     /// Bytes of memory in it (files do not count).
     memory: usize,
 }
 
-impl Pending {
+impl SendQueue {
     pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
@@ -125,7 +125,7 @@ impl Pending {
 }
 
 /// It can be lent.
-impl Queue for Pending {
+impl Queue for SendQueue {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }

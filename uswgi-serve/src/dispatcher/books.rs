@@ -1,0 +1,207 @@
+//! The books of one request: what is set up before it runs, and what is written and decided when its answer is made,
+//! whoever makes it (a gateway, or a static file).
+
+#![forbid(unsafe_code)]
+
+use super::Dispatcher;
+use crate::access_log::{self, Facts};
+use crate::connection::Conn;
+use crate::engine::{Engine, Leaving};
+use crate::exchange::Exchange;
+use crate::gateway::Ran;
+use crate::lane::Client;
+use crate::request::Body;
+use crate::response::Response;
+use crate::send_queue::SendQueue;
+use crate::static_files;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use uswgi_proto::scoreboard::layout::{add, bucket_of, class_of};
+use uswgi_proto::scoreboard::{ThreadState, monotonic_us};
+use uswgi_proto::settings::Protocol;
+
+/// What becomes of a connection.
+pub(super) enum After {
+    /// Close it, so that its client gets the `sent` bytes of the answer; `unread`: it may still send a part of its request.
+    Close { unread: bool, sent: u64 },
+    /// It can take another request.
+    Keep,
+    /// There is output left.
+    Write { pending: SendQueue, keep: bool, unread: bool },
+}
+
+/// An answer for requests of a lane.
+fn response_for(engine: &Arc<Engine>, lane: usize) -> Box<Response> {
+    let mut lines = Vec::new();
+    for header in &engine.settings.headers.add {
+        lines.extend_from_slice(header.as_bytes());
+        lines.extend_from_slice(b"\r\n");
+    }
+    Box::new(Response::new(lines, (engine.clone(), lane)))
+}
+
+/// Set up an answer for a request.
+fn prepare(response: &mut Response, exchange: &Exchange<'_>) {
+    let Exchange { engine, conn, request, .. } = exchange;
+    response.reset();
+    response.fd = conn.raw();
+    response.timeout_ms =
+        engine.settings.patience(conn.protocol).saturating_mul(1000).min(i32::MAX as u32) as i32;
+    response.protocol = conn.protocol;
+    response.head_only = exchange.method() == b"HEAD";
+    if conn.protocol == Protocol::Http {
+        response.minor = request.head.minor;
+        response.keep_alive = request.keep_alive
+            && engine.settings.timeouts.keepalive > 0
+            && engine.leaving() <= Leaving::HandOver;
+    } else {
+        let version = exchange.protocol();
+        response.version.clear();
+        let fine = version.len() == 8
+            && version.starts_with(b"HTTP/")
+            && version[5..].iter().all(u8::is_ascii_graphic);
+        response.version.extend_from_slice(if fine { version } else { b"HTTP/1.0" });
+        response.minor = 0;
+        response.keep_alive = false;
+    }
+}
+
+impl Dispatcher {
+    /// The request of [`Next::Run`] begins; its answer is made with what is given here.
+    pub(crate) fn begin<'a>(&'a mut self, conn: &'a mut Conn) -> (Exchange<'a>, Box<Response>) {
+        self.started = monotonic_us();
+        conn.name_peer();
+        let engine = &self.engine;
+        let cell = &engine.lanes[self.lane];
+        cell.notes.begin(self.request.content_length, self.requests);
+        self.requests += 1;
+        let mut response = self.response.take().unwrap_or_else(|| response_for(engine, self.lane));
+        response.claims = engine.settings.harakiri.seconds > 0;
+        let exchange = Exchange { engine, lane: self.lane, conn, request: &mut self.request };
+        let deadline = match engine.settings.harakiri.seconds {
+            0 => 0,
+            seconds => {
+                let deadline = self.started + u64::from(seconds) * 1_000_000;
+                let client = Client { fd: exchange.conn.raw(), head_only: exchange.method() == b"HEAD" };
+                cell.begin(client, deadline);
+                deadline
+            }
+        };
+        if let Some(slot) = engine.lane_slot(self.lane) {
+            slot.request.write(exchange.method(), exchange.uri(), access_log::remote(&exchange));
+            slot.started_us.store(self.started, Ordering::Relaxed);
+            slot.body_in.store(exchange.request.content_length, Ordering::Relaxed);
+            slot.body_out.store(0, Ordering::Relaxed);
+            slot.deadline_us.store(deadline, Ordering::Relaxed);
+            slot.state.store(ThreadState::Busy as u32, Ordering::Relaxed);
+            add(&slot.requests, 1);
+        }
+        engine.watch();
+        prepare(&mut response, &exchange);
+        (exchange, response)
+    }
+
+    /// Send what is left to send of an answer, and close its books.
+    pub(super) fn finish(&mut self, conn: &mut Conn, mut ran: Ran) -> After {
+        ran.response.send_staged();
+        self.write_books(conn, &ran);
+        conn.consume(match self.request.body {
+            Some(Body::Buffered(n)) => self.request.head_length + n,
+            _ => self.request.head_length,
+        });
+        if conn.buffer.is_empty() && ran.spare.capacity() > conn.buffer.capacity() {
+            ran.spare.clear();
+            conn.buffer = ran.spare;
+        }
+        conn.buffer.extend_from_slice(&ran.leftover);
+        conn.served += 1;
+        let after = settle(&mut ran.response, ran.whole);
+        self.response = Some(ran.response);
+        after
+    }
+
+    fn write_books(&mut self, conn: &mut Conn, ran: &Ran) {
+        let (engine, response) = (&self.engine, &ran.response);
+        let finished = monotonic_us();
+        let micros = finished - self.started;
+        if let Some(slot) = engine.lane_slot(self.lane) {
+            slot.deadline_us.store(0, Ordering::Relaxed);
+            slot.started_us.store(0, Ordering::Relaxed);
+            slot.state.store(ThreadState::Idle as u32, Ordering::Relaxed);
+            add(&slot.running_us, micros);
+            add(&slot.tx, response.head_bytes + response.body_bytes);
+            add(&slot.histogram[bucket_of(micros)], 1);
+            // No head: no answer, or the 504 that the native thread sent and counted.
+            if response.head_bytes > 0 {
+                add(&slot.by_class[class_of(response.status())], 1);
+            }
+            if response.failed.is_some() {
+                add(&slot.write_errors, 1);
+            }
+        }
+        let notes = &engine.lanes[self.lane].notes;
+        if access_log::wanted(engine, response, micros) || notes.wants_line() {
+            let facts = Facts { micros, requests: self.requests, switches: ran.switches, app: ran.app };
+            let exchange = Exchange { engine, lane: self.lane, conn, request: &mut self.request };
+            access_log::request(&exchange, response, &facts);
+        }
+        notes.end();
+        engine.count_request(finished);
+    }
+
+    pub(super) fn serve_file(&mut self, mut conn: Conn, found: static_files::Found) -> Option<Conn> {
+        let started = monotonic_us();
+        conn.name_peer();
+        let mut response = self.response.take().unwrap_or_else(|| response_for(&self.engine, self.lane));
+        response.claims = false;
+        let exchange =
+            Exchange { engine: &self.engine, lane: self.lane, conn: &mut conn, request: &mut self.request };
+        prepare(&mut response, &exchange);
+        // Bytes of body behind the head in the buffer; None: it has not all come.
+        let body = match exchange.request.body {
+            Some(Body::Buffered(n)) => Some(n),
+            Some(Body::Stream(_) | Body::StreamChunks) => None,
+            Some(Body::None | Body::Spooled | Body::Decoded) | None => Some(0),
+        };
+        response.keep_alive &= body.is_some();
+        response.head = Some(Arc::new(found.head));
+        if let Some((fd, offset, length)) = found.file {
+            response.file(fd, offset, length);
+        }
+        response.end();
+        if let Some(slot) = self.engine.lane_slot(self.lane) {
+            add(&slot.static_requests, 1);
+            add(&slot.tx, response.head_bytes + response.body_bytes);
+            add(&slot.by_class[class_of(response.status())], 1);
+            if response.failed.is_some() {
+                add(&slot.write_errors, 1);
+            }
+        }
+        let micros = monotonic_us() - started;
+        if access_log::wanted(&self.engine, &response, micros) {
+            let facts = Facts { micros, requests: 0, switches: 1, app: None };
+            access_log::request(&exchange, &response, &facts);
+        }
+        conn.consume(self.request.head_length + body.unwrap_or(0));
+        conn.served += 1;
+        let after = settle(&mut response, body.is_some());
+        self.response = Some(response);
+        self.settle(conn, after)
+    }
+}
+
+/// What becomes of the connection once its answer is made; takes the output that is left.
+fn settle(response: &mut Response, body_whole: bool) -> After {
+    let keep = response.keep_alive && body_whole && response.failed.is_none();
+    if response.failed.is_some() {
+        response.pending = SendQueue::default();
+        return After::Close { unread: !body_whole, sent: 0 };
+    }
+    if !response.pending.is_empty() {
+        return After::Write { pending: std::mem::take(&mut response.pending), keep, unread: !body_whole };
+    }
+    if keep {
+        return After::Keep;
+    }
+    After::Close { unread: !body_whole, sent: response.head_bytes + response.body_bytes }
+}
