@@ -3,7 +3,7 @@
 
 use super::fast::{self, Arguments, Function};
 use super::{SLICE, breathe, bytes, integer, shortly, state};
-use crate::gateway::wsgi::environ::utf8_of;
+use crate::gateway::wsgi::capi::utf8_of;
 use crate::py as python;
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;

@@ -17,7 +17,7 @@ mod packet;
 mod process;
 mod request;
 
-use crate::gateway::wsgi::environ::utf8_of;
+use crate::gateway::wsgi::capi::utf8_of;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;

@@ -4,7 +4,8 @@
 //! rest of the answer, the books) is the lane's dispatcher's.
 
 mod body;
-pub(crate) mod environ;
+pub(crate) mod capi;
+mod environ;
 mod fastcall;
 pub(crate) mod file_wrapper;
 mod input;
@@ -15,7 +16,8 @@ use crate::app::Apps;
 use crate::interpreter::{self, HarakiriTimeout};
 use crate::py as python;
 use crate::pybytes::drop_buried;
-use environ::{Builder, call2};
+use capi::call2;
+use environ::Builder;
 use file_wrapper::FileWrapper;
 use input::Input;
 use pyo3::exceptions::{PyMemoryError, PySystemExit};

@@ -201,7 +201,7 @@ fn reraise(info: &Bound<'_, PyAny>) -> PyErr {
 /// Latin-1 bytes of a native string.
 fn latin1<'py, T>(text: &Bound<'py, PyString>, f: impl FnOnce(&[u8]) -> T) -> PyResult<T> {
     // The UTF-8 form of an ASCII string is the string's own memory.
-    if let Ok(utf8) = crate::gateway::wsgi::environ::utf8_of(text)
+    if let Ok(utf8) = crate::gateway::wsgi::capi::utf8_of(text)
         && utf8.is_ascii()
     {
         return Ok(f(utf8));

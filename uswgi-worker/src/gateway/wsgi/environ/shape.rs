@@ -5,7 +5,7 @@
 //! copy. Names in it are unique and always present, so that nothing of one request is seen by the next.
 //! It must never hold more than [`MOST`] shapes, nor a value longer than [`LONGEST`].
 
-use super::{Object, latin1, set};
+use super::super::capi::{Object, latin1, set};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods};
 use std::hash::{BuildHasher, Hasher};
