@@ -55,7 +55,7 @@ complete -c uswgi-master -l include -d 'Reads another file here, of whichever ki
 complete -c uswgi-master -l daemonize -d 'Goes to the background and logs to this file.' -r -F
 complete -c uswgi-master -l daemonize2 -d 'The same after the app was loaded.' -r -F
 complete -c uswgi-master -l listen -d 'Length of the queue of every socket.' -r -F
-complete -c uswgi-master -l max-vars -d 'Most request variables.' -r -F
+complete -c uswgi-master -l max-vars -d 'Half the number of variables that a request may have, as on uWSGI.' -r -F
 complete -c uswgi-master -l buffer-size -d 'Largest request head in bytes; a larger one gets an error and a log line.' -r -F
 complete -c uswgi-master -l chmod-socket -d 'Mode of unix sockets: three octal digits; without a value 666.' -r -F
 complete -c uswgi-master -l chmod -d 'Mode of unix sockets: three octal digits; without a value 666.' -r -F

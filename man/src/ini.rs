@@ -6,8 +6,8 @@ use uswgi_conf::options::{self, Arg, Row, Status};
 
 fn describe(row: &Row) -> String {
     let mut text = if row.help.is_empty() { String::new() } else { format!("{}\n", row.help) };
-    if !row.default.is_empty() {
-        text += &format!("Default: {}.\n", row.default);
+    if !row.default().is_empty() {
+        text += &format!("Default: {}.\n", row.default());
     }
     match row.status {
         Status::Supported => {}

@@ -54,7 +54,7 @@ pub fn help() -> String {
             category = row.category();
             let _ = write!(out, "\n{category}:\n");
         }
-        let default = if row.default.is_empty() { String::new() } else { format!(" [{}]", row.default) };
+        let default = if row.default().is_empty() { String::new() } else { format!(" [{}]", row.default()) };
         let names = names(&row);
         let gap = if names.len() < COLUMN { "" } else { "\n" };
         let pad = if gap.is_empty() { COLUMN - names.len() } else { COLUMN };

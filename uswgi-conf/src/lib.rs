@@ -36,6 +36,7 @@ pub mod resolve;
 pub mod show;
 mod system;
 pub mod tasks;
+mod written;
 
 pub use diag::{Diagnostic, Severity};
 pub use load::{Command, LoadError, Loaded, load};

@@ -6,6 +6,40 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use uswgi_proto::logs::LogLines;
 
+/// Facility daemon, severity info: what uWSGI sends to syslog.
+pub(crate) const DAEMON_INFO: u8 = 3 << 3 | 6;
+/// Facility daemon, severity notice: what it sends to rsyslog.
+pub(crate) const DAEMON_NOTICE: u8 = 3 << 3 | 5;
+
+/// Facilities of syslog(3) by name.
+pub(crate) const FACILITIES: [(&str, u8); 20] = [
+    ("kern", 0),
+    ("user", 1),
+    ("mail", 2),
+    ("daemon", 3),
+    ("auth", 4),
+    ("syslog", 5),
+    ("lpr", 6),
+    ("news", 7),
+    ("uucp", 8),
+    ("cron", 9),
+    ("authpriv", 10),
+    ("ftp", 11),
+    ("local0", 16),
+    ("local1", 17),
+    ("local2", 18),
+    ("local3", 19),
+    ("local4", 20),
+    ("local5", 21),
+    ("local6", 22),
+    ("local7", 23),
+];
+
+/// Bytes of the longest datagram to an rsyslog where nobody says: what uWSGI sends at most.
+pub const RSYSLOG_PACKET: u32 = 1024;
+/// Mode of a log file that is made where nobody says.
+pub const FILE_MODE: u32 = 0o640;
+
 /// Where a logger writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
@@ -117,7 +151,7 @@ pub struct Logs {
     pub truncate: bool,
     /// The file belongs to the user that the instance becomes.
     pub chown: bool,
-    /// Mode of the file.
+    /// Mode that the file gets; None: one that is made has [`FILE_MODE`].
     pub mode: Option<u32>,
     /// Files whose touch opens the logs again.
     pub touch_reopen: Vec<PathBuf>,
@@ -131,7 +165,7 @@ pub struct Logs {
     pub filters: Vec<String>,
     /// Lines that match one of these are dropped (`log-drain`).
     pub drains: Vec<String>,
-    /// Bytes of the longest datagram to an rsyslog.
+    /// Bytes of the longest datagram to an rsyslog; None: [`RSYSLOG_PACKET`].
     pub rsyslog_packet: Option<u32>,
 }
 

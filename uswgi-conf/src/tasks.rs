@@ -130,7 +130,7 @@ pub struct Touched {
 }
 
 /// Everything of this module.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tasks {
     /// In the order of the configuration.
     pub daemons: Vec<Daemon>,
@@ -140,6 +140,25 @@ pub struct Tasks {
     pub phases: Phases,
     /// In the order of the configuration; a file may have several.
     pub touched: Vec<Touched>,
+    /// Daemons keep the standard input of the master (`daemons-honour-stdin`).
+    pub stdin: bool,
+    /// Seconds after which a job is killed that says nothing else (`cron-harakiri`); 0: never.
+    pub job_harakiri: u32,
     /// Seconds that daemons and jobs get to end.
     pub mercy: u32,
+}
+
+/// Nothing runs; the mercy of daemons is uWSGI's.
+impl Default for Tasks {
+    fn default() -> Self {
+        Tasks {
+            daemons: Vec::new(),
+            jobs: Vec::new(),
+            phases: Phases::default(),
+            touched: Vec::new(),
+            stdin: false,
+            job_harakiri: 0,
+            mercy: 3,
+        }
+    }
 }

@@ -77,8 +77,8 @@ fn option(row: &Row) -> String {
     let (name, why) = status(row);
     text +=
         &format!("  Here:      {name}{}\n", if why.is_empty() { String::new() } else { format!(": {why}") });
-    if !row.default.is_empty() {
-        text += &format!("  Default:   {}\n", row.default);
+    if !row.default().is_empty() {
+        text += &format!("  Default:   {}\n", row.default());
     }
     text += &format!(
         "  Value:     {}{}\n",
@@ -161,7 +161,7 @@ fn json_row(row: &Row) -> Value {
         "status": name,
         "reason": why,
         "help": row.help,
-        "default": row.default,
+        "default": row.default(),
         "own": row.own,
     })
 }

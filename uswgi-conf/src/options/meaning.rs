@@ -3,8 +3,14 @@
 
 use super::Arg::{Opt, Req};
 use super::Kind::{self, Bool, Int};
-use super::Status::{self, Harmless, Noticed, Refused, Supported};
+use super::Status::{self, Harmless, Noticed, Refused};
 use super::facts::Fact;
+use super::shown::Shown::{self, As, Nothing, With};
+use super::shown::{When, Written};
+use crate::instance::{CheaperAlgorithm, Instance, OnTerm, Socket};
+use crate::logs::{Encoder, Route};
+use crate::written::{self, mib};
+use uswgi_proto::settings::{Protocol, StaticMap};
 
 /// One row: names (aliases that mean the same here) separated by spaces.
 pub(super) struct Meaning {
@@ -12,14 +18,93 @@ pub(super) struct Meaning {
     pub(super) names: &'static str,
     /// What happens.
     pub(super) status: Status,
-    /// Default, for people.
+    /// Where its value stands.
+    pub(super) shown: Shown,
+    /// Default, for people; `{}` is the value in force.
     pub(super) default: &'static str,
     /// One line.
     pub(super) help: &'static str,
 }
 
+/// A row of something that has no effect here.
 const fn m(names: &'static str, status: Status, default: &'static str, help: &'static str) -> Meaning {
-    Meaning { names, status, default, help }
+    Meaning { names, status, shown: Nothing, default, help }
+}
+
+/// A row of a supported option.
+const fn s(names: &'static str, shown: Shown, default: &'static str, help: &'static str) -> Meaning {
+    Meaning { names, status: Status::Supported, shown, default, help }
+}
+
+/// A value that always has a line.
+const fn always(get: fn(&Instance) -> Written) -> Shown {
+    Shown::Get(When::Always, get)
+}
+
+/// A value that has a line when it is not the default.
+const fn set(get: fn(&Instance) -> Written) -> Shown {
+    Shown::Get(When::Set, get)
+}
+
+/// A value that counts only when something is so.
+const fn only(so: fn(&Instance) -> bool, get: fn(&Instance) -> Written) -> Shown {
+    Shown::Get(When::If(so), get)
+}
+
+/// There may be fewer workers than `workers`.
+fn fewer(i: &Instance) -> bool {
+    i.dynamic.cheaper > 0
+}
+
+/// The load decides how many.
+fn by_load(i: &Instance) -> bool {
+    fewer(i) && i.dynamic.algorithm == CheaperAlgorithm::Busyness
+}
+
+fn socket(s: &Socket) -> (&'static str, String) {
+    let name = match s.protocol {
+        Protocol::Uwsgi => "socket",
+        Protocol::Http => "http-socket",
+    };
+    (name, written::address(&s.address))
+}
+
+fn variable((name, value): &(String, Option<String>)) -> (&'static str, String) {
+    match value {
+        Some(value) => ("env", format!("{name}={value}")),
+        None => ("unenv", name.clone()),
+    }
+}
+
+fn map(m: &StaticMap) -> (&'static str, String) {
+    let name = if m.keep_prefix { "static-map2" } else { "static-map" };
+    (name, format!("{}={}", m.prefix, m.target))
+}
+
+fn routes(i: &Instance) -> impl Iterator<Item = (&'static str, String)> {
+    let of = |name, all: &'_ [Route]| all.iter().map(|r| (name, written::route(r))).collect::<Vec<_>>();
+    of("log-route", &i.log.messages.routes).into_iter().chain(of("log-req-route", &i.log.requests.routes))
+}
+
+fn encoders(i: &Instance) -> impl Iterator<Item = (&'static str, String)> {
+    let of = |name, all: &'_ [Encoder]| all.iter().map(|e| (name, written::encoder(e))).collect::<Vec<_>>();
+    let (messages, requests) = (&i.log.messages.encoders, &i.log.requests.encoders);
+    of("log-encoder", messages).into_iter().chain(of("log-req-encoder", requests))
+}
+
+/// Options with a form of their own, as they were written, in their order: daemons, jobs and steps.
+fn as_given(i: &Instance) -> Vec<(&'static str, String)> {
+    let starts = ["attach-", "smart-attach-", "cron", "unique-cron", "exec-", "hook-", "touch-exec"];
+    let known = |name: &str| {
+        let name = super::fact(name)?.name;
+        (name != "cron-harakiri" && starts.iter().any(|s| name.starts_with(s))).then_some(name)
+    };
+    i.options.iter().filter_map(|(name, value)| Some((known(name)?, value.clone()?))).collect()
+}
+
+/// What applications see as uwsgi.mode.
+fn application_mode(i: &Instance) -> Option<String> {
+    i.options.iter().rfind(|(name, _)| name == "mode").and_then(|(_, value)| value.clone())
 }
 
 const fn own(name: &'static str, arg: super::Arg, kind: Kind) -> Fact {
@@ -36,32 +121,40 @@ const fn own(name: &'static str, arg: super::Arg, kind: Kind) -> Fact {
     }
 }
 
-/// Options that only uswgi knows: facts, help, default.
-pub(super) static OWN: &[(Fact, &str, &str)] = &[
+/// An option that only uswgi knows: its facts, where its value stands, help, default.
+type Own = (Fact, Shown, &'static str, &'static str);
+
+/// Options that only uswgi knows.
+pub(super) static OWN: &[Own] = &[
     (
         own("allow-unsupported", Opt, Bool),
+        Nothing,
         "Start although the configuration holds options that are not supported here; each becomes a warning.",
         "false",
     ),
     (
         own("forwarded-allow-ips", Req, Kind::List),
+        always(|i| (&i.headers.trusted).into()),
         "Peers whose X-Forwarded-Proto, -SSL and -For are believed: addresses, networks, unix, loopback, private, none, *. Repeatable.",
-        "unix,loopback,private",
+        "{}",
     ),
     (
         own("log-json", Opt, Bool),
+        set(|i| i.log.lines.json.into()),
         "Writes one JSON object a line: requests, messages, and what the application prints.",
-        "false",
+        "{}",
     ),
     (
         own("max-surplus", Req, Int),
+        set(|i| (&i.max_surplus.map(|n| n.to_string())).into()),
         "Most processes above `workers` while workers are being replaced.",
         "a quarter of the workers, at least 1",
     ),
     (
         own("no-new-privs", Opt, Bool),
+        set(|i| i.no_new_privs.into()),
         "No program that the instance starts may gain privileges (setuid bits count for nothing).",
-        "false",
+        "{}",
     ),
 ];
 
@@ -75,80 +168,80 @@ const NO_PLUGIN_DIR: &str = "there are no plugins to load";
 #[rustfmt::skip]
 pub(super) static MEANING: &[Meaning] = &[
     // Sockets.
-    m("socket uwsgi-socket", Supported, "", "Listens for the uwsgi protocol: host:port, :port, [v6]:port, a path, @abstract or fd://N. Repeatable. `socket` follows `protocol`."),
-    m("http-socket", Supported, "", "Listens for HTTP/1.1. Repeatable."),
-    m("http11-socket", Supported, "", "The same as http-socket: persistent connections are always on."),
-    m("http httprouter", Supported, "", "Listens for HTTP/1.1 in the workers themselves; there is no separate router process."),
-    m("protocol socket-protocol", Supported, "uwsgi", "What is spoken on `socket`: uwsgi or http."),
-    m("abstract-socket", Supported, "false", "Puts unix sockets of `socket` into the abstract namespace."),
-    m("listen", Supported, "100", "Length of the queue of every socket."),
-    m("chmod-socket chmod", Supported, "0777 without the umask", "Mode of unix sockets: three octal digits; without a value 666."),
-    m("chown-socket", Supported, "", "Owner of unix sockets: user or user:group."),
+    s("socket uwsgi-socket", always(|i| Written::named(i.sockets.iter().map(socket))), "", "Listens for the uwsgi protocol: host:port, :port, [v6]:port, a path, @abstract or fd://N. Repeatable. `socket` follows `protocol`."),
+    s("http-socket", With("socket"), "", "Listens for HTTP/1.1. Repeatable."),
+    s("http11-socket", As("http-socket"), "", "The same as http-socket: persistent connections are always on."),
+    s("http httprouter", As("http-socket"), "", "Listens for HTTP/1.1 in the workers themselves; there is no separate router process."),
+    s("protocol socket-protocol", As("socket"), "uwsgi", "What is spoken on `socket`: uwsgi or http."),
+    s("abstract-socket", As("socket"), "false", "Puts unix sockets of `socket` into the abstract namespace."),
+    s("listen", always(|i| i.listen.into()), "{}", "Length of the queue of every socket."),
+    s("chmod-socket chmod", set(|i| (&i.chmod_socket.map(written::mode)).into()), "0777 without the umask", "Mode of unix sockets: three octal digits; without a value 666."),
+    s("chown-socket", set(|i| (&i.chown_socket).into()), "", "Owner of unix sockets: user or user:group."),
     m("shared-socket undeferred-shared-socket", Refused("bind the socket with `socket` or `http-socket` directly; ports below 1024 work with uid too"), "", "A socket that others refer to as =N."),
     m("reuse-port", Harmless("one socket is shared by all workers, and connections are spread evenly over them"), "", "Several sockets on one port."),
     m("so-keepalive", Harmless("connections that stall are closed after socket-timeout"), "", "TCP keep-alive probes."),
     m("tcp-nodelay", Harmless("it is always on"), "", "Sends small answers at once."),
-    m("no-defer-accept", Supported, "", "Accepts on uwsgi sockets before the first byte has come, as HTTP sockets always do."),
+    s("no-defer-accept", set(|i| (!i.defer_accept).into()), "", "Accepts on uwsgi sockets before the first byte has come, as HTTP sockets always do."),
     m("freebind", Refused("start after the address exists: systemd `After=network-online.target`, or listen on 0.0.0.0"), "", "Binds addresses that do not exist yet."),
     m("enable-proxy-protocol", Refused("let the load balancer send X-Forwarded-For and use log-x-forwarded-for"), "", "Reads the PROXY protocol."),
     // Privileges.
-    m("uid", Supported, "", "User to become, by name or number."),
-    m("gid", Supported, "", "Group to become, by name or number."),
-    m("add-gid", Supported, "", "Supplementary group to add. Repeatable."),
-    m("umask", Supported, "", "umask of all processes: three or four octal digits."),
+    s("uid", set(|i| (&i.uid).into()), "", "User to become, by name or number."),
+    s("gid", set(|i| (&i.gid).into()), "", "Group to become, by name or number."),
+    s("add-gid", set(|i| (&i.add_gid).into()), "", "Supplementary group to add. Repeatable."),
+    s("umask", set(|i| (&i.umask.map(written::mode)).into()), "", "umask of all processes: three or four octal digits."),
     m("master-as-root", Noticed("the master gives up root with the workers; its sockets stay open over every reload"), "", "Keeps the master root."),
-    m("immediate-uid", Supported, "", "User to become before anything else is done: before the sockets and pidfiles are made."),
-    m("immediate-gid", Supported, "", "Group to become before anything else is done."),
-    m("chroot", Supported, "", "Directory that becomes the root, as a jail, before privileges are dropped; Python, the app and uswgi-worker are looked for inside."),
+    s("immediate-uid", set(|i| (&i.immediate.0).into()), "", "User to become before anything else is done: before the sockets and pidfiles are made."),
+    s("immediate-gid", set(|i| (&i.immediate.1).into()), "", "Group to become before anything else is done."),
+    s("chroot", set(|i| (&i.chroot).into()), "", "Directory that becomes the root, as a jail, before privileges are dropped; Python, the app and uswgi-worker are looked for inside."),
     // Programs beside the instance.
-    m("attach-daemon", Supported, "", "Command that runs as long as the instance: started again when it ends, and anew by a reload. Repeatable."),
-    m("attach-control-daemon", Supported, "", "As attach-daemon; its end ends the instance."),
-    m("smart-attach-daemon", Supported, "", "PIDFILE[,SECONDS] COMMAND: a program that goes to the background and writes a pidfile. It is adopted where it runs, and outlives reloads and the instance. Repeatable."),
-    m("smart-attach-daemon2", Supported, "", "The same for a program that stays in the foreground: the pidfile is written for it. Repeatable."),
-    m("attach-daemon2", Supported, "", "A daemon by keys: cmd, pidfile, freq, control, daemonize, touch, stopsignal, reloadsignal, stdin, uid, gid, chdir, max_throttle, notifypid. Repeatable."),
-    m("daemons-honour-stdin", Supported, "false", "Daemons keep the standard input."),
-    m("cron", Supported, "", "MINUTE HOUR DAY MONTH WEEK COMMAND: runs a command by the clock, in local time; -1 is every, -15 every fifteenth. Repeatable."),
-    m("unique-cron", Supported, "", "As cron; a command that still runs is not started again. Repeatable."),
-    m("cron2", Supported, "", "A job by keys: minute, hour, day, month, week, unique, harakiri, then the command. Repeatable."),
-    m("cron-harakiri", Supported, "0: never", "Seconds after which a command of cron is killed."),
-    m("exec-asap hook-asap", Supported, "", "Runs before anything else, and again with every reload; a failure ends the start or the reload. Repeatable."),
-    m("exec-pre-jail exec-in-jail hook-pre-jail hook-in-jail", Supported, "", "Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable."),
+    s("attach-daemon", set(|i| Written::named(as_given(i))), "", "Command that runs as long as the instance: started again when it ends, and anew by a reload. Repeatable."),
+    s("attach-control-daemon", With("attach-daemon"), "", "As attach-daemon; its end ends the instance."),
+    s("smart-attach-daemon", With("attach-daemon"), "", "PIDFILE[,SECONDS] COMMAND: a program that goes to the background and writes a pidfile. It is adopted where it runs, and outlives reloads and the instance. Repeatable."),
+    s("smart-attach-daemon2", With("attach-daemon"), "", "The same for a program that stays in the foreground: the pidfile is written for it. Repeatable."),
+    s("attach-daemon2", With("attach-daemon"), "", "A daemon by keys: cmd, pidfile, freq, control, daemonize, touch, stopsignal, reloadsignal, stdin, uid, gid, chdir, max_throttle, notifypid. Repeatable."),
+    s("daemons-honour-stdin", set(|i| i.tasks.stdin.into()), "{}", "Daemons keep the standard input."),
+    s("cron", With("attach-daemon"), "", "MINUTE HOUR DAY MONTH WEEK COMMAND: runs a command by the clock, in local time; -1 is every, -15 every fifteenth. Repeatable."),
+    s("unique-cron", With("attach-daemon"), "", "As cron; a command that still runs is not started again. Repeatable."),
+    s("cron2", With("attach-daemon"), "", "A job by keys: minute, hour, day, month, week, unique, harakiri, then the command. Repeatable."),
+    s("cron-harakiri", set(|i| i.tasks.job_harakiri.into()), "{}: never", "Seconds after which a command of cron is killed."),
+    s("exec-asap hook-asap", With("attach-daemon"), "", "Runs before anything else, and again with every reload; a failure ends the start or the reload. Repeatable."),
+    s("exec-pre-jail exec-in-jail hook-pre-jail hook-in-jail", With("attach-daemon"), "", "Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable."),
     m("exec-post-jail hook-post-jail", Refused("uWSGI runs it inside a new namespace only, which is not there: use exec-as-root or hook-as-root"), "", "Runs after the jail was made."),
-    m("exec-as-root hook-as-root", Supported, "", "Runs as root, before privileges are dropped, and again with every reload of a master that is root still; a failure ends the start or the reload. Repeatable."),
-    m("exec-as-user hook-as-user", Supported, "", "Runs after privileges were dropped, and again with every reload; a failure ends the start or the reload. Repeatable."),
-    m("exec-pre-app hook-pre-app", Supported, "", "Runs in the process that loads the app, before it does; a failure ends the start or the reload. Repeatable."),
-    m("exec-post-app hook-post-app", Supported, "", "Runs in the process that loads the app, after it did; a failure ends the start or the reload. Repeatable."),
-    m("exec-as-user-atexit hook-as-user-atexit", Supported, "", "Runs when the instance has ended; a failure is logged. Repeatable."),
-    m("hook-master-start", Supported, "", "Runs before the first process starts. unix_signal:15 gracefully_kill_them_all makes TERM stop gracefully. Repeatable."),
-    m("hook-post-fork", Supported, "", "Runs in each worker before it serves; a failure ends the worker. Repeatable."),
-    m("hook-accepting hook-accepting-once", Supported, "", "Runs in each worker when it is about to accept; a failure ends the worker. Repeatable."),
-    m("hook-accepting1 hook-accepting1-once", Supported, "", "Runs in the first worker when it is about to accept; a failure ends the worker. Repeatable."),
-    m("touch-exec", Supported, "", "FILE COMMAND: runs when the file is touched, beside the instance; a failure is logged. Its removal does not count, and a touch meanwhile runs it once more afterwards. Repeatable; what one file has runs in order."),
-    m("hook-touch", Supported, "", "FILE ACTION:ARGUMENTS: as touch-exec, with the actions of the other hooks. Repeatable."),
+    s("exec-as-root hook-as-root", With("attach-daemon"), "", "Runs as root, before privileges are dropped, and again with every reload of a master that is root still; a failure ends the start or the reload. Repeatable."),
+    s("exec-as-user hook-as-user", With("attach-daemon"), "", "Runs after privileges were dropped, and again with every reload; a failure ends the start or the reload. Repeatable."),
+    s("exec-pre-app hook-pre-app", With("attach-daemon"), "", "Runs in the process that loads the app, before it does; a failure ends the start or the reload. Repeatable."),
+    s("exec-post-app hook-post-app", With("attach-daemon"), "", "Runs in the process that loads the app, after it did; a failure ends the start or the reload. Repeatable."),
+    s("exec-as-user-atexit hook-as-user-atexit", With("attach-daemon"), "", "Runs when the instance has ended; a failure is logged. Repeatable."),
+    s("hook-master-start", With("attach-daemon"), "", "Runs before the first process starts. unix_signal:15 gracefully_kill_them_all makes TERM stop gracefully. Repeatable."),
+    s("hook-post-fork", With("attach-daemon"), "", "Runs in each worker before it serves; a failure ends the worker. Repeatable."),
+    s("hook-accepting hook-accepting-once", With("attach-daemon"), "", "Runs in each worker when it is about to accept; a failure ends the worker. Repeatable."),
+    s("hook-accepting1 hook-accepting1-once", With("attach-daemon"), "", "Runs in the first worker when it is about to accept; a failure ends the worker. Repeatable."),
+    s("touch-exec", With("attach-daemon"), "", "FILE COMMAND: runs when the file is touched, beside the instance; a failure is logged. Its removal does not count, and a touch meanwhile runs it once more afterwards. Repeatable; what one file has runs in order."),
+    s("hook-touch", With("attach-daemon"), "", "FILE ACTION:ARGUMENTS: as touch-exec, with the actions of the other hooks. Repeatable."),
     // The application.
-    m("chdir", Supported, "", "Directory to change to before anything of the app is looked up."),
-    m("chdir2", Supported, "", "Directory to change to after the app was loaded."),
-    m("home virtualenv venv pyhome", Supported, "", "Virtual environment whose interpreter runs the app."),
-    m("env", Supported, "", "Sets an environment variable, NAME=value; NAME alone removes it. Repeatable."),
-    m("unenv", Supported, "", "Removes an environment variable. Repeatable."),
-    m("pythonpath python-path pp", Supported, "", "Directory to put in front of sys.path; patterns are expanded. Repeatable."),
-    m("module wsgi", Supported, "", "The app: pkg.mod, pkg.mod:callable or pkg.mod:factory()."),
-    m("wsgi-file file", Supported, "", "The app: path of a Python file. With module too, it is opened only when that does not load."),
-    m("callable", Supported, "application", "Name of the callable in the module or file."),
-    m("mount", Supported, "", "An app below a path: /path=app.py, /path=pkg.mod or /path=pkg.mod:callable. Repeatable."),
-    m("manage-script-name", Supported, "false", "Chooses the app by the longest mount prefix, and sets SCRIPT_NAME."),
-    m("import pyimport py-import python-import", Supported, "", "Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable."),
-    m("pyargv", Supported, "", "sys.argv after the program name, separated by spaces."),
-    m("need-app", Supported, "true", "Fails the start when the app does not load; false: serves errors instead, until a reload brings an app that does."),
-    m("no-default-app", Supported, "", "What no application owns is answered with 500, and not by the default application."),
-    m("lazy-apps", Supported, "false", "Loads the app in every worker instead of once before the fork."),
-    m("lazy", Supported, "false", "As lazy-apps."),
+    s("chdir", set(|i| (&i.app.chdir).into()), "", "Directory to change to before anything of the app is looked up."),
+    s("chdir2", set(|i| (&i.app.chdir2).into()), "", "Directory to change to after the app was loaded."),
+    s("home virtualenv venv pyhome", set(|i| (&i.home).into()), "", "Virtual environment whose interpreter runs the app."),
+    s("env", set(|i| Written::named(i.env.iter().map(variable))), "", "Sets an environment variable, NAME=value; NAME alone removes it. Repeatable."),
+    s("unenv", With("env"), "", "Removes an environment variable. Repeatable."),
+    s("pythonpath python-path pp", set(|i| (&i.app.pythonpath).into()), "", "Directory to put in front of sys.path; patterns are expanded. Repeatable."),
+    s("module wsgi", set(|i| Written::named((0..i.app.apps.len()).map(|at| written::app(at, &i.app.apps)))), "", "The app: pkg.mod, pkg.mod:callable or pkg.mod:factory()."),
+    s("wsgi-file file", With("module"), "", "The app: path of a Python file. With module too, it is opened only when that does not load."),
+    s("callable", always(|i| (&i.app.callable).into()), "{}", "Name of the callable in the module or file."),
+    s("mount", With("module"), "", "An app below a path: /path=app.py, /path=pkg.mod or /path=pkg.mod:callable. Repeatable."),
+    s("manage-script-name", always(|i| i.app.manage_script_name.into()), "{}", "Chooses the app by the longest mount prefix, and sets SCRIPT_NAME."),
+    s("import pyimport py-import python-import", set(|i| (&i.app.imports).into()), "", "Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable."),
+    s("pyargv", set(|i| i.app.pyargv.join(" ").into()), "", "sys.argv after the program name, separated by spaces."),
+    s("need-app", always(|i| i.app.need_app.into()), "{}", "Fails the start when the app does not load; false: serves errors instead, until a reload brings an app that does."),
+    s("no-default-app", set(|i| (!i.app.default_app).into()), "", "What no application owns is answered with 500, and not by the default application."),
+    s("lazy-apps", always(|i| i.lazy_apps.into()), "{}", "Loads the app in every worker instead of once before the fork."),
+    s("lazy", As("lazy-apps"), "{}", "As lazy-apps."),
     m("enable-threads", Harmless("Python threads always run"), "", "Starts Python's thread support."),
     m("single-interpreter", Harmless("there always is one interpreter a process"), "", "One interpreter for all apps."),
     m("no-site", Refused("set `env = PYTHONNOUSERSITE=1`, or make a virtual environment"), "", "Starts Python without the site module."),
     m("optimize", Noticed("set `env = PYTHONOPTIMIZE=1` instead: Python reads it at start"), "", "Python's optimization level."),
-    m("py-autoreload python-autoreload py-auto-reload python-auto-reload", Supported, "0: never", "Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development."),
-    m("py-auto-reload-ignore", Supported, "", "Module that py-autoreload does not look at. Repeatable."),
+    s("py-autoreload python-autoreload py-auto-reload python-auto-reload", set(|i| i.autoreload.seconds.into()), "{}: never", "Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development."),
+    s("py-auto-reload-ignore", set(|i| (&i.autoreload.ignore).into()), "", "Module that py-autoreload does not look at. Repeatable."),
     m("py-call-osafterfork py-call-uwsgi-fork-hooks", Harmless("Python's own fork hooks always run"), "", "Runs Python's hooks after fork."),
     m("wsgi-disable-file-wrapper", Harmless("wsgi.file_wrapper follows PEP 3333"), "", "No wsgi.file_wrapper."),
     m("wsgi-env-behaviour wsgi-env-behavior", Harmless("every request has an environ of its own"), "", "How environ dicts are reused."),
@@ -160,41 +253,41 @@ pub(super) static MEANING: &[Meaning] = &[
     m("eval", Refused("put the code into a file and name it with wsgi-file"), "", "Python code as the app."),
     // Processes.
     m("master", Harmless(ALWAYS_MASTER), "always", "A process that supervises the workers; `master = false` is accepted."),
-    m("processes workers", Supported, "1", "Number of workers; `auto`: as many as CPUs."),
-    m("threads", Supported, "1", "Python threads in each worker."),
-    m("reload-mercy", Supported, "60", "Seconds a busy worker may finish its requests on reload or stop, at least 1."),
-    m("worker-reload-mercy", Supported, "60", "As reload-mercy; wins where both are given."),
+    s("processes workers", always(|i| i.workers.into()), "{}", "Number of workers; `auto`: as many as CPUs."),
+    s("threads", always(|i| i.threads.into()), "{}", "Python threads in each worker."),
+    s("reload-mercy", set(|i| i.tasks.mercy.into()), "60; daemons: {}", "Seconds a busy worker may finish its requests on reload or stop, at least 1."),
+    s("worker-reload-mercy", always(|i| i.mercy.into()), "{}", "As reload-mercy; wins where both are given."),
     m("mule-reload-mercy", Harmless("there are no mules"), "", "Seconds a mule may finish."),
-    m("max-requests", Supported, "0: never", "Replaces a worker after this many requests; its successor is ready first."),
-    m("max-requests-delta", Supported, "0", "Spreads max-requests over the workers."),
-    m("min-worker-lifetime", Supported, "10", "Seconds a worker lives before a limit may replace it."),
-    m("max-worker-lifetime", Supported, "0: never", "Seconds after which a worker is replaced."),
-    m("max-worker-lifetime-delta", Supported, "0", "Added to max-worker-lifetime for each worker number."),
-    m("limit-as", Supported, "none", "Address space of each worker in MiB."),
-    m("limit-nproc", Supported, "none", "Processes of the user."),
-    m("max-fd", Supported, "as inherited", "Open files of each process."),
-    m("reload-on-rss", Supported, "never", "Replaces a worker whose resident memory passes this many MiB."),
-    m("reload-on-as", Supported, "never", "Replaces a worker whose address space passes this many MiB."),
-    m("evil-reload-on-rss", Supported, "never", "Kills a worker whose resident memory passes this many MiB, its requests with it."),
-    m("evil-reload-on-as", Supported, "never", "Kills a worker whose address space passes this many MiB, its requests with it."),
-    m("harakiri", Supported, "0: never", "Seconds a request may run before it is answered with 504 and interrupted."),
-    m("harakiri-graceful-timeout", Supported, "2", "Seconds an interrupted request may take to come out before its worker is replaced."),
+    s("max-requests", always(|i| i.recycling.max_requests.into()), "{}: never", "Replaces a worker after this many requests; its successor is ready first."),
+    s("max-requests-delta", always(|i| i.max_requests_delta.into()), "{}", "Spreads max-requests over the workers."),
+    s("min-worker-lifetime", always(|i| i.recycling.min_worker_lifetime.into()), "{}", "Seconds a worker lives before a limit may replace it."),
+    s("max-worker-lifetime", always(|i| i.max_worker_lifetime.into()), "{}: never", "Seconds after which a worker is replaced."),
+    s("max-worker-lifetime-delta", always(|i| i.max_worker_lifetime_delta.into()), "{}", "Added to max-worker-lifetime for each worker number."),
+    s("limit-as", always(|i| mib(i.limit_as).into()), "none", "Address space of each worker in MiB."),
+    s("limit-nproc", always(|i| i.limit_nproc.into()), "none", "Processes of the user."),
+    s("max-fd", always(|i| i.max_fd.into()), "as inherited", "Open files of each process."),
+    s("reload-on-rss", always(|i| mib(i.recycling.reload_on_rss).into()), "never", "Replaces a worker whose resident memory passes this many MiB."),
+    s("reload-on-as", always(|i| mib(i.recycling.reload_on_as).into()), "never", "Replaces a worker whose address space passes this many MiB."),
+    s("evil-reload-on-rss", set(|i| mib(i.evil_reload_on_rss).into()), "never", "Kills a worker whose resident memory passes this many MiB, its requests with it."),
+    s("evil-reload-on-as", set(|i| mib(i.evil_reload_on_as).into()), "never", "Kills a worker whose address space passes this many MiB, its requests with it."),
+    s("harakiri", always(|i| i.harakiri.seconds.into()), "{}: never", "Seconds a request may run before it is answered with 504 and interrupted."),
+    s("harakiri-graceful-timeout", always(|i| i.harakiri.grace.into()), "{}", "Seconds an interrupted request may take to come out before its worker is replaced."),
     m("harakiri-verbose", Harmless("the log always has the request and the Python stack"), "", "More about a harakiri in the log."),
-    m("harakiri-graceful-signal", Supported, "", "Signal that a worker sends itself when a request meets its harakiri, if the app has a handler for it; the request is interrupted in any case."),
+    s("harakiri-graceful-signal", set(|i| i.harakiri.signal.into()), "", "Signal that a worker sends itself when a request meets its harakiri, if the app has a handler for it; the request is interrupted in any case."),
     m("http-harakiri", Harmless("there is no router process that could hang; harakiri covers requests over HTTP too"), "", "Kills the HTTP router when it hangs."),
     m("harakiri-no-arh no-harakiri-arh no-harakiri-after-req-hook", Harmless("harakiri ends with the answer"), "", "No harakiri while hooks run after a request."),
-    m("die-on-term", Supported, "true", "TERM stops; false: TERM reloads, as uWSGI does without this option."),
+    s("die-on-term", always(|i| (i.on_term == OnTerm::Stop).into()), "{}", "TERM stops; false: TERM reloads, as uWSGI does without this option."),
     m("exit-on-reload", Refused("let the service manager restart the instance: systemctl restart, supervisorctl restart"), "", "Ends instead of reloading."),
     m("no-orphans", Harmless("workers always end with their master"), "", "Workers end when the master is gone."),
     m("thunder-lock", Harmless(KERNEL), "", "Lets one worker at a time wait for connections."),
     m("lock-engine", Harmless("locks between workers are robust mutexes: whoever dies lets them go"), "", "Kind of lock between workers."),
-    m("locks", Supported, "0", "Locks for uwsgi.lock(N) beside lock 0, which is always there."),
-    m("mode", Supported, "", "A word that applications see as uwsgi.mode."),
+    s("locks", set(|i| i.shared.locks.into()), "{}", "Locks for uwsgi.lock(N) beside lock 0, which is always there."),
+    s("mode", set(|i| (&application_mode(i)).into()), "", "A word that applications see as uwsgi.mode."),
     // What applications share through `import uwsgi`.
-    m("cache2", Supported, "", "A cache that all workers share, for uwsgi.cache_*: name=NAME,items=N, and blocksize, blocks, hashsize, keysize, bitmap, purge_lru, clear_on_full, no_expire, math_initial. It survives reloads. Repeatable; the first one is the default."),
-    m("cache", Supported, "", "Items of a cache named `default`; the older form of cache2."),
-    m("cache-blocksize", Supported, "65536", "Bytes of a block of the cache that `cache` makes."),
-    m("cache-no-expire", Supported, "false", "Items of the cache that `cache` makes never expire."),
+    s("cache2", set(|i| Written::each(&i.shared.caches, written::cache)), "", "A cache that all workers share, for uwsgi.cache_*: name=NAME,items=N, and blocksize, blocks, hashsize, keysize, bitmap, purge_lru, clear_on_full, no_expire, math_initial. It survives reloads. Repeatable; the first one is the default."),
+    s("cache", As("cache2"), "", "Items of a cache named `default`; the older form of cache2."),
+    s("cache-blocksize", As("cache2"), "65536", "Bytes of a block of the cache that `cache` makes."),
+    s("cache-no-expire", As("cache2"), "false", "Items of the cache that `cache` makes never expire."),
     m("cache-expire-freq cache-report-freed-items", Harmless("an item that has expired is never returned, and makes room when room is needed"), "", "Looks for items that have expired."),
     m("cache-use-last-modified", Harmless("the time of the last change is always kept"), "", "Keeps the time of the last change."),
     m("cache-store cache-store-sync", Refused("a cache lives in memory here: it survives reloads, not a restart; use redis for what must last"), "", "Keeps the cache in a file."),
@@ -204,27 +297,27 @@ pub(super) static MEANING: &[Meaning] = &[
     m("rpc-max", Noticed("uwsgi.rpc functions are not there: call the other service over HTTP"), "", "Most functions for RPC."),
     m("signal-timer timer signal-rbtimer rbtimer", Refused("uwsgi signals and timers are not there: use cron or a systemd timer"), "", "Raises a uwsgi signal by the clock."),
     m("websockets-ping-freq websocket-ping-freq websockets-pong-tolerance websocket-pong-tolerance websockets-max-size websocket-max-size", Noticed("uwsgi.websocket_* functions are not there: run a websocket server (uvicorn, daphne) beside"), "", "Limits of websockets."),
-    m("cpu-affinity", Supported, "all CPUs", "CPUs that each worker is bound to: the next so many for each worker number."),
-    m("cheap", Supported, "false", "Starts no worker before the first connection."),
-    m("idle", Supported, "0: never", "Seconds without a request after which all workers leave, until somebody connects."),
-    m("die-on-idle", Supported, "false", "Ends the instance after `idle` seconds without a request."),
-    m("cheaper", Supported, "0: all workers stay", "Fewest workers: more come up to `workers` while they are needed. A busy worker is never taken down."),
-    m("cheaper-initial", Supported, "as cheaper", "Workers at the start, with cheaper."),
-    m("cheaper-step", Supported, "1", "Workers that come at a time, with cheaper."),
-    m("cheaper-algo", Supported, "spare", "How cheaper decides: spare (busy workers), backlog (waiting connections), busyness (average load, see cheaper-busyness-max) or manual (an operator)."),
-    m("cheaper-overload", Supported, "3", "Seconds that all workers are busy before more come (spare), connections that wait (backlog), or seconds of a cycle (busyness; 10 to 30 are good)."),
-    m("cheaper-rss-limit-soft", Supported, "none", "Bytes of resident memory of all workers above which cheaper starts no more."),
-    m("cheaper-rss-limit-hard", Supported, "none", "Bytes of resident memory of all workers above which cheaper takes idle ones down."),
+    s("cpu-affinity", set(|i| i.cpu_affinity.into()), "all CPUs", "CPUs that each worker is bound to: the next so many for each worker number."),
+    s("cheap", set(|i| i.dynamic.cheap.into()), "{}", "Starts no worker before the first connection."),
+    s("idle", set(|i| i.dynamic.idle.into()), "{}: never", "Seconds without a request after which all workers leave, until somebody connects."),
+    s("die-on-idle", set(|i| i.dynamic.die_on_idle.into()), "{}", "Ends the instance after `idle` seconds without a request."),
+    s("cheaper", only(fewer, |i| i.dynamic.cheaper.into()), "{}: all workers stay", "Fewest workers: more come up to `workers` while they are needed. A busy worker is never taken down."),
+    s("cheaper-initial", only(fewer, |i| i.dynamic.initial.into()), "as cheaper", "Workers at the start, with cheaper."),
+    s("cheaper-step", only(fewer, |i| i.dynamic.step.into()), "{}", "Workers that come at a time, with cheaper."),
+    s("cheaper-algo", only(fewer, |i| i.dynamic.algorithm.name().into()), "{}", "How cheaper decides: spare (busy workers), backlog (waiting connections), busyness (average load, see cheaper-busyness-max) or manual (an operator)."),
+    s("cheaper-overload", only(fewer, |i| i.dynamic.overload.into()), "{}", "Seconds that all workers are busy before more come (spare), connections that wait (backlog), or seconds of a cycle (busyness; 10 to 30 are good)."),
+    s("cheaper-rss-limit-soft", set(|i| i.dynamic.rss_soft.into()), "none", "Bytes of resident memory of all workers above which cheaper starts no more."),
+    s("cheaper-rss-limit-hard", set(|i| i.dynamic.rss_hard.into()), "none", "Bytes of resident memory of all workers above which cheaper takes idle ones down."),
     m("cheaper-algo-list cheaper-algos-list cheaper-list", Harmless("the algorithms are spare, backlog, busyness and manual"), "", "Prints the algorithms of cheaper."),
-    m("cheaper-busyness-max", Supported, "50", "Per cent of a cycle (cheaper-overload seconds) spent in requests above which cheaper-step more workers come; for cheaper-algo = busyness, as all of these."),
-    m("cheaper-busyness-min", Supported, "25", "Per cent below which a cycle is idle."),
-    m("cheaper-busyness-multiplier", Supported, "10", "Idle cycles after which a worker goes. A cycle between min and max is not counted; one above max, or three between in a row, make the count start again."),
-    m("cheaper-busyness-penalty", Supported, "2", "Added to the multiplier each time a worker went and was needed again in less time than the multiplier stands for; taken back where it was needed later."),
-    m("cheaper-busyness-verbose", Supported, "false", "Logs the load of every cycle and what follows from it."),
-    m("cheaper-busyness-backlog-alert", Supported, "33", "Connections waiting at a socket above which emergency workers come at once, before the cycle ends."),
-    m("cheaper-busyness-backlog-multiplier", Supported, "3", "Idle cycles after which an emergency worker goes."),
-    m("cheaper-busyness-backlog-step", Supported, "1", "Emergency workers that come at a time."),
-    m("cheaper-busyness-backlog-nonzero", Supported, "60", "Seconds for which somebody waits at a socket after which emergency workers come."),
+    s("cheaper-busyness-max", only(by_load, |i| i.dynamic.busyness.max.into()), "{}", "Per cent of a cycle (cheaper-overload seconds) spent in requests above which cheaper-step more workers come; for cheaper-algo = busyness, as all of these."),
+    s("cheaper-busyness-min", only(by_load, |i| i.dynamic.busyness.min.into()), "{}", "Per cent below which a cycle is idle."),
+    s("cheaper-busyness-multiplier", only(by_load, |i| i.dynamic.busyness.multiplier.into()), "{}", "Idle cycles after which a worker goes. A cycle between min and max is not counted; one above max, or three between in a row, make the count start again."),
+    s("cheaper-busyness-penalty", only(by_load, |i| i.dynamic.busyness.penalty.into()), "{}", "Added to the multiplier each time a worker went and was needed again in less time than the multiplier stands for; taken back where it was needed later."),
+    s("cheaper-busyness-verbose", set(|i| i.dynamic.busyness.verbose.into()), "{}", "Logs the load of every cycle and what follows from it."),
+    s("cheaper-busyness-backlog-alert", only(by_load, |i| i.dynamic.busyness.alert.into()), "{}", "Connections waiting at a socket above which emergency workers come at once, before the cycle ends."),
+    s("cheaper-busyness-backlog-multiplier", only(by_load, |i| i.dynamic.busyness.backlog_multiplier.into()), "{}", "Idle cycles after which an emergency worker goes."),
+    s("cheaper-busyness-backlog-step", only(by_load, |i| i.dynamic.busyness.backlog_step.into()), "{}", "Emergency workers that come at a time."),
+    s("cheaper-busyness-backlog-nonzero", only(by_load, |i| i.dynamic.busyness.nonzero.into()), "{}", "Seconds for which somebody waits at a socket after which emergency workers come."),
     m("offload-threads offload-thread", Harmless("each worker has a native thread for slow clients and files"), "", "Threads that send files."),
     m("reaper", Harmless("processes that the app leaves behind are always reaped"), "", "Reaps children of the app."),
     m("close-on-exec close-on-exec2", Harmless("programs that the app starts never inherit the sockets"), "", "Closes sockets in programs that the app starts."),
@@ -232,47 +325,47 @@ pub(super) static MEANING: &[Meaning] = &[
     m("ksm", Harmless("it saves memory only where the kernel merges pages"), "", "Lets the kernel merge equal pages."),
     m("prio", Refused("set Nice= in the unit, or start through nice"), "", "Priority of the processes."),
     m("forkbomb-delay", Harmless("a worker that dies at once is restarted with a growing delay"), "", "Pause between restarts of a worker that dies at once."),
-    m("vacuum", Supported, "false", "Removes sockets and pidfiles at exit."),
-    m("pidfile", Supported, "", "File for the master's pid, written before privileges are dropped."),
-    m("pidfile2", Supported, "", "File for the master's pid, written after privileges were dropped."),
-    m("safe-pidfile2", Supported, "", "The same, made after privileges were dropped."),
-    m("safe-pidfile", Supported, "", "File for the master's pid, written when the instance serves."),
-    m("daemonize", Supported, "", "Goes to the background and logs to this file."),
-    m("daemonize2", Supported, "", "The same after the app was loaded."),
-    m("touch-reload", Supported, "", "File whose change reloads: the configuration is read and the app imported again. Its removal does not. Repeatable."),
-    m("touch-workers-reload touch-chain-reload", Supported, "", "File whose change replaces the workers one by one; the app is imported again with lazy-apps only, the configuration is not read. Repeatable."),
-    m("master-fifo", Supported, "", "A FIFO for commands of one letter each, as uWSGI has them; of several the first is read, and the digits choose. Repeatable."),
+    s("vacuum", always(|i| i.vacuum.into()), "{}", "Removes sockets and pidfiles at exit."),
+    s("pidfile", set(|i| (&i.pidfile).into()), "", "File for the master's pid, written before privileges are dropped."),
+    s("pidfile2", set(|i| (&i.pidfile2).into()), "", "File for the master's pid, written after privileges were dropped."),
+    s("safe-pidfile2", set(|i| (&i.safe_pidfile2).into()), "", "The same, made after privileges were dropped."),
+    s("safe-pidfile", set(|i| (&i.safe_pidfile).into()), "", "File for the master's pid, written when the instance serves."),
+    s("daemonize", set(|i| (&i.daemonize).into()), "", "Goes to the background and logs to this file."),
+    s("daemonize2", set(|i| (&i.daemonize2).into()), "", "The same after the app was loaded."),
+    s("touch-reload", set(|i| (&i.touch_reload).into()), "", "File whose change reloads: the configuration is read and the app imported again. Its removal does not. Repeatable."),
+    s("touch-workers-reload touch-chain-reload", set(|i| (&i.touch_workers).into()), "", "File whose change replaces the workers one by one; the app is imported again with lazy-apps only, the configuration is not read. Repeatable."),
+    s("master-fifo", set(|i| (&i.master_fifo).into()), "", "A FIFO for commands of one letter each, as uWSGI has them; of several the first is read, and the digits choose. Repeatable."),
     m("binary-path", Harmless("a reload never starts the program again"), "", "Path of the program."),
-    m("procname-prefix procname-prefix-spaced", Supported, "", "Text in front of every process title."),
+    s("procname-prefix procname-prefix-spaced", set(|i| (&i.procname_prefix).into()), "", "Text in front of every process title."),
     m("auto-procname", Harmless("processes always have titles that say what they are"), "", "Gives processes titles that say what they are."),
     m("procname procname-master procname-append", Noticed("processes keep their own titles; procname-prefix marks an instance"), "", "Titles of processes."),
     // Requests.
-    m("buffer-size", Supported, "65535", "Largest request head in bytes; a larger one gets an error and a log line."),
-    m("max-vars", Supported, "256", "Most request variables."),
-    m("limit-post", Supported, "0: no limit", "Largest request body in bytes."),
-    m("post-buffering", Supported, "0: streamed", "Bodies above this many bytes go to disk before the app runs."),
+    s("buffer-size", always(|i| i.limits.buffer_size.into()), "{}", "Largest request head in bytes; a larger one gets an error and a log line."),
+    s("max-vars", always(|i| (i.limits.max_vars / 2).into()), "{}", "Half the number of variables that a request may have, as on uWSGI."),
+    s("limit-post", always(|i| i.limits.limit_post.into()), "{}: no limit", "Largest request body in bytes."),
+    s("post-buffering", always(|i| i.limits.post_buffering.into()), "{}: streamed", "Bodies above this many bytes go to disk before the app runs."),
     m("post-buffering-bufsize", Harmless("the buffer is sized by itself"), "", "Buffer for bodies on their way to disk."),
-    m("socket-timeout", Supported, "30", "Seconds a client may make no progress; HTTP clients only without http-timeout."),
-    m("http-timeout", Supported, "socket-timeout", "Seconds an HTTP client may make no progress."),
-    m("so-send-timeout socket-send-timeout so-write-timeout socket-write-timeout", Supported, "30", "As socket-timeout."),
-    m("http-keepalive", Supported, "5", "Seconds an idle HTTP connection is kept; 1 stands for http-timeout (60 without it), 0 keeps none."),
-    m("add-header", Supported, "", "Header for every answer, `Name: value`. Repeatable."),
-    m("static-map", Supported, "", "Serves files below a path without Python: /path=directory. Repeatable."),
-    m("static-map2", Supported, "", "As static-map, with the path kept below the directory. Repeatable."),
-    m("check-static static-check", Supported, "", "Directory whose files are served before the app is asked. Repeatable."),
-    m("static-index", Supported, "", "File that stands for its directory, e.g. index.html. Repeatable."),
-    m("static-skip-ext", Supported, "", "Ending of file names that are left to the app. Repeatable."),
-    m("static-safe", Supported, "", "Directory outside of the map to which symlinks may lead. Repeatable."),
-    m("static-expires static-expires-mtime", Supported, "", "Expires for files whose path matches: `PATTERN SECONDS`, from now or from the last change. Repeatable."),
-    m("static-expires-uri static-expires-uri-mtime", Supported, "", "Expires for files whose REQUEST_URI matches: `PATTERN SECONDS`. Repeatable."),
-    m("static-expires-path-info static-expires-path-info-mtime", Supported, "", "Expires for files whose PATH_INFO matches: `PATTERN SECONDS`. Repeatable."),
-    m("static-expires-type static-expires-type-mtime", Supported, "", "Expires for files of a type: `TYPE=SECONDS`. Repeatable."),
-    m("static-gzip-all", Supported, "false", "Sends FILE.gz for FILE, where it is there, to clients that take gzip."),
-    m("static-gzip", Supported, "", "As static-gzip-all, for files whose path matches a pattern. Repeatable."),
-    m("static-gzip-dir static-gzip-prefix", Supported, "", "As static-gzip-all, for files whose path begins so. Repeatable."),
-    m("static-gzip-ext static-gzip-suffix", Supported, "", "As static-gzip-all, for files whose path ends so. Repeatable."),
-    m("honour-range", Supported, "true", "Answers a Range of a static file with 206; false: always sends the whole."),
-    m("mime-file mimefile", Supported, "/etc/mime.types", "File with MIME types, beside a built-in table. Repeatable."),
+    s("socket-timeout", always(|i| i.timeouts.socket.into()), "{}", "Seconds a client may make no progress; HTTP clients only without http-timeout."),
+    s("http-timeout", always(|i| i.timeouts.http.into()), "socket-timeout", "Seconds an HTTP client may make no progress."),
+    s("so-send-timeout socket-send-timeout so-write-timeout socket-write-timeout", As("socket-timeout"), "{}", "As socket-timeout."),
+    s("http-keepalive", always(|i| i.timeouts.keepalive.into()), "{}", "Seconds an idle HTTP connection is kept; 1 stands for http-timeout (60 without it), 0 keeps none."),
+    s("add-header", set(|i| (&i.headers.add).into()), "", "Header for every answer, `Name: value`. Repeatable."),
+    s("static-map", set(|i| Written::named(i.static_files.maps.iter().map(map))), "", "Serves files below a path without Python: /path=directory. Repeatable."),
+    s("static-map2", With("static-map"), "", "As static-map, with the path kept below the directory. Repeatable."),
+    s("check-static static-check", As("static-map"), "", "Directory whose files are served before the app is asked. Repeatable."),
+    s("static-index", set(|i| (&i.static_files.rules.index).into()), "", "File that stands for its directory, e.g. index.html. Repeatable."),
+    s("static-skip-ext", set(|i| (&i.static_files.rules.skip_suffixes).into()), "", "Ending of file names that are left to the app. Repeatable."),
+    s("static-safe", set(|i| (&i.static_files.rules.safe).into()), "", "Directory outside of the map to which symlinks may lead. Repeatable."),
+    s("static-expires static-expires-mtime", set(|i| Written::named(i.static_files.rules.expires.iter().map(|e| (e.option(), e.written())))), "", "Expires for files whose path matches: `PATTERN SECONDS`, from now or from the last change. Repeatable."),
+    s("static-expires-uri static-expires-uri-mtime", With("static-expires"), "", "Expires for files whose REQUEST_URI matches: `PATTERN SECONDS`. Repeatable."),
+    s("static-expires-path-info static-expires-path-info-mtime", With("static-expires"), "", "Expires for files whose PATH_INFO matches: `PATTERN SECONDS`. Repeatable."),
+    s("static-expires-type static-expires-type-mtime", With("static-expires"), "", "Expires for files of a type: `TYPE=SECONDS`. Repeatable."),
+    s("static-gzip-all", set(|i| i.static_files.rules.gzip_all.into()), "{}", "Sends FILE.gz for FILE, where it is there, to clients that take gzip."),
+    s("static-gzip", set(|i| (&i.static_files.rules.gzip_patterns).into()), "", "As static-gzip-all, for files whose path matches a pattern. Repeatable."),
+    s("static-gzip-dir static-gzip-prefix", set(|i| (&i.static_files.rules.gzip_dirs).into()), "", "As static-gzip-all, for files whose path begins so. Repeatable."),
+    s("static-gzip-ext static-gzip-suffix", set(|i| (&i.static_files.rules.gzip_suffixes).into()), "", "As static-gzip-all, for files whose path ends so. Repeatable."),
+    s("honour-range", set(|i| i.static_files.rules.ranges.into()), "{}", "Answers a Range of a static file with 206; false: always sends the whole."),
+    s("mime-file mimefile", set(|i| (&i.static_files.rules.mime_files).into()), "/etc/mime.types", "File with MIME types, beside a built-in table. Repeatable."),
     m("static-cache-paths static-cache-paths-name", Harmless("the kernel keeps paths in memory, and a changed file is seen at once"), "", "Remembers where files are."),
     m("file-serve-mode fileserve-mode", Harmless("the server sends files the best way it knows"), "", "How files are sent."),
     m("ignore-sigpipe", Harmless(NO_WRITE_NOISE), "", "Ignores SIGPIPE."),
@@ -289,45 +382,45 @@ pub(super) static MEANING: &[Meaning] = &[
     m("http-buffer-size", Harmless("buffer-size bounds HTTP heads too"), "", "Buffer of the HTTP router."),
     m("http-headers-timeout http-connect-timeout", Harmless("a head that does not come in time is cut by socket-timeout"), "", "Timeouts of the HTTP router."),
     // Logs.
-    m("logto", Supported, "stderr", "Log file."),
-    m("logto2", Supported, "", "Log file opened after privileges were dropped."),
-    m("logger", Supported, "stderr", "Where the log goes: file:PATH, stdio, fd:N, socket:ADDRESS, syslog:TAG or rsyslog:ADDRESS,TAG; a name in front makes it one that routes use. Repeatable."),
-    m("log-socket", Supported, "", "Sends the log in datagrams to host:port or a unix socket. Repeatable."),
-    m("log-syslog", Supported, "", "Sends the log to the system's log, under this tag. Repeatable."),
-    m("disable-logging", Supported, "false", "Writes no line for each request."),
-    m("log-format logformat", Supported, "uWSGI's line", "Format of the request line, with %(uri) and its like."),
-    m("log-micros", Supported, "false", "Microseconds in the request line."),
-    m("log-x-forwarded-for", Supported, "false", "Takes the client's address for the log from X-Forwarded-For."),
-    m("memory-report", Supported, "false", "Puts memory in front of the request line."),
-    m("log-master", Supported, "false", "Sends the log through a process of its own, which alone has the files open: a stuck disk holds up no worker."),
+    s("logto", set(|i| (&i.logto).into()), "stderr", "Log file."),
+    s("logto2", set(|i| (&i.logto2).into()), "", "Log file opened after privileges were dropped."),
+    s("logger", set(|i| Written::named(i.log.messages.loggers.iter().map(|l| written::logger(l, "logger")))), "stderr", "Where the log goes: file:PATH, stdio, fd:N, socket:ADDRESS, syslog:TAG or rsyslog:ADDRESS,TAG; a name in front makes it one that routes use. Repeatable."),
+    s("log-socket", As("logger"), "", "Sends the log in datagrams to host:port or a unix socket. Repeatable."),
+    s("log-syslog", As("logger"), "", "Sends the log to the system's log, under this tag. Repeatable."),
+    s("disable-logging", always(|i| i.request_log.disabled.into()), "{}", "Writes no line for each request."),
+    s("log-format logformat", set(|i| (&i.request_log.format).into()), "uWSGI's line", "Format of the request line, with %(uri) and its like."),
+    s("log-micros", always(|i| i.request_log.micros.into()), "{}", "Microseconds in the request line."),
+    s("log-x-forwarded-for", always(|i| i.request_log.x_forwarded_for.into()), "{}", "Takes the client's address for the log from X-Forwarded-For."),
+    s("memory-report", always(|i| i.request_log.memory.into()), "{}", "Puts memory in front of the request line."),
+    s("log-master", set(|i| i.log.collected.into()), "{}", "Sends the log through a process of its own, which alone has the files open: a stuck disk holds up no worker."),
     m("log-master-bufsize log-master-stream log-master-req-stream threaded-logger", Harmless(LOG_SAME), "", "How the log process takes the log."),
-    m("req-logger logger-req", Supported, "as other lines", "Where request lines go, as `logger`. Repeatable."),
-    m("log-route log-req-route", Supported, "", "Lines that match go to one logger: NAME PATTERN. Repeatable."),
-    m("log-filter", Supported, "", "Only lines that match one of these patterns are kept. Repeatable."),
-    m("log-drain", Supported, "", "Lines that match are dropped. Repeatable."),
-    m("log-encoder log-req-encoder", Supported, "", "Form of log lines: prefix, suffix, nl, format or json with its text; with :NAME for one logger. Repeatable, in order."),
-    m("rsyslog-packet-size", Supported, "1024", "Bytes of the longest datagram to an rsyslog."),
-    m("log-date logdate log-prefix", Supported, "false", "Puts the date in front of messages: true, or a format of strftime. Request lines have their own time."),
-    m("logformat-strftime log-format-strftime", Supported, "false", "%(ftime) in log-format follows the format of log-date."),
-    m("log-4xx", Supported, "false", "Logs answers 400 to 499 although disable-logging is set."),
-    m("log-5xx", Supported, "false", "Logs answers 500 to 599 although disable-logging is set."),
-    m("log-slow", Supported, "0", "Logs requests of at least so many milliseconds although disable-logging is set."),
-    m("log-big", Supported, "0", "Logs answers of more than so many bytes although disable-logging is set."),
-    m("log-zero", Supported, "false", "Logs answers without a body although disable-logging is set."),
-    m("log-ioerror", Supported, "false", "Logs answers that could not be sent although disable-logging is set."),
-    m("log-sendfile", Supported, "false", "Logs files that the kernel sends although disable-logging is set."),
-    m("log-maxsize", Supported, "0: never", "Rotates the log file when it has this many bytes."),
-    m("log-backupname", Supported, "the file's name and the time", "Name of the rotated log file; an older one is replaced."),
-    m("touch-logrotate", Supported, "", "File whose change rotates the log. Repeatable."),
-    m("log-truncate", Supported, "false", "Empties the log file at start."),
-    m("log-reopen", Supported, "false", "Opens the log file again with every reload."),
-    m("touch-logreopen", Supported, "", "File whose change opens the log file again, after logrotate has moved it. Repeatable."),
-    m("logfile-chown", Supported, "false", "Gives the log file to the user that the instance becomes, so that it can be opened again and rotated."),
-    m("logfile-chmod", Supported, "640", "Mode of the log file: three octal digits."),
-    m("stats stats-server", Supported, "", "Address of the statistics server: one JSON text a connection. Repeatable."),
-    m("stats-http", Supported, "false", "The statistics server speaks HTTP: /metrics for Prometheus, /healthz, /readyz, and the JSON text everywhere else."),
-    m("stats-minified stats-min", Supported, "false", "Writes the statistics without indentation."),
-    m("stats-no-cores", Supported, "false", "Leaves the threads out of the statistics."),
+    s("req-logger logger-req", set(|i| Written::named(i.log.requests.loggers.iter().map(|l| written::logger(l, "req-logger")))), "as other lines", "Where request lines go, as `logger`. Repeatable."),
+    s("log-route log-req-route", set(|i| Written::named(routes(i))), "", "Lines that match go to one logger: NAME PATTERN. Repeatable."),
+    s("log-filter", set(|i| (&i.log.filters).into()), "", "Only lines that match one of these patterns are kept. Repeatable."),
+    s("log-drain", set(|i| (&i.log.drains).into()), "", "Lines that match are dropped. Repeatable."),
+    s("log-encoder log-req-encoder", set(|i| Written::named(encoders(i))), "", "Form of log lines: prefix, suffix, nl, format or json with its text; with :NAME for one logger. Repeatable, in order."),
+    s("rsyslog-packet-size", set(|i| (&i.log.rsyslog_packet.map(|n| n.to_string())).into()), "1024", "Bytes of the longest datagram to an rsyslog."),
+    s("log-date logdate log-prefix", set(|i| (&i.log.lines.date).into()), "false", "Puts the date in front of messages: true, or a format of strftime. Request lines have their own time."),
+    s("logformat-strftime log-format-strftime", set(|i| i.log.lines.strftime.into()), "{}", "%(ftime) in log-format follows the format of log-date."),
+    s("log-4xx", set(|i| i.request_log.always.client_errors.into()), "{}", "Logs answers 400 to 499 although disable-logging is set."),
+    s("log-5xx", set(|i| i.request_log.always.server_errors.into()), "{}", "Logs answers 500 to 599 although disable-logging is set."),
+    s("log-slow", set(|i| i.request_log.always.slow_ms.into()), "{}", "Logs requests of at least so many milliseconds although disable-logging is set."),
+    s("log-big", set(|i| i.request_log.always.big.into()), "{}", "Logs answers of more than so many bytes although disable-logging is set."),
+    s("log-zero", set(|i| i.request_log.always.empty.into()), "{}", "Logs answers without a body although disable-logging is set."),
+    s("log-ioerror", set(|i| i.request_log.always.io_errors.into()), "{}", "Logs answers that could not be sent although disable-logging is set."),
+    s("log-sendfile", set(|i| i.request_log.always.files.into()), "{}", "Logs files that the kernel sends although disable-logging is set."),
+    s("log-maxsize", set(|i| i.log.max_size.into()), "{}: never", "Rotates the log file when it has this many bytes."),
+    s("log-backupname", set(|i| (&i.log.backup).into()), "the file's name and the time", "Name of the rotated log file; an older one is replaced."),
+    s("touch-logrotate", set(|i| (&i.log.touch_rotate).into()), "", "File whose change rotates the log. Repeatable."),
+    s("log-truncate", set(|i| i.log.truncate.into()), "{}", "Empties the log file at start."),
+    s("log-reopen", set(|i| i.log.reopen_on_reload.into()), "{}", "Opens the log file again with every reload."),
+    s("touch-logreopen", set(|i| (&i.log.touch_reopen).into()), "", "File whose change opens the log file again, after logrotate has moved it. Repeatable."),
+    s("logfile-chown", set(|i| i.log.chown.into()), "{}", "Gives the log file to the user that the instance becomes, so that it can be opened again and rotated."),
+    s("logfile-chmod", set(|i| (&i.log.mode.map(written::mode)).into()), "640", "Mode of the log file: three octal digits."),
+    s("stats stats-server", set(|i| Written::each(&i.stats, written::address)), "", "Address of the statistics server: one JSON text a connection. Repeatable."),
+    s("stats-http", always(|i| i.stats_http.into()), "{}", "The statistics server speaks HTTP: /metrics for Prometheus, /healthz, /readyz, and the JSON text everywhere else."),
+    s("stats-minified stats-min", always(|i| i.stats_minified.into()), "{}", "Writes the statistics without indentation."),
+    s("stats-no-cores", always(|i| i.stats_no_cores.into()), "{}", "Leaves the threads out of the statistics."),
     m("stats-no-metrics", Harmless("the statistics hold no metrics of uWSGI's metrics subsystem"), "", "Shortens the statistics."),
     m("stats-push", Refused("let the collector ask: `stats-http` answers /metrics for Prometheus, `stats` the JSON text that uwsgitop, Telegraf and Datadog read"), "", "Pushes the statistics somewhere."),
     m("stats-pusher-default-freq stats-pushers-default-freq", Refused("nothing is pushed: let the collector ask `stats-http` or `stats`"), "", "Seconds between two pushes of the statistics."),
@@ -335,19 +428,19 @@ pub(super) static MEANING: &[Meaning] = &[
     m("enable-metrics", Noticed("only the numbers of the statistics are kept"), "", "Keeps metrics."),
     m("carbon-root carbon-hostname-dots", Harmless("they matter only beside carbon"), "", "Names of metrics for carbon."),
     // The language.
-    m("strict", Supported, "false", "Unknown options stop the start."),
+    s("strict", Nothing, "false", "Unknown options stop the start."),
     m("plugins plugin", Harmless("Python, HTTP and logging are built in"), "", "Loads plugins."),
     m("plugins-dir plugin-dir autoload", Harmless(NO_PLUGIN_DIR), "", "Where plugins are."),
     m("need-plugin need-plugins", Harmless("Python, HTTP and logging are built in; others are said at start"), "", "Loads plugins, or ends."),
     m("alarm-segfault", Noticed("a worker that crashes is always in the log, with its stack, and is replaced"), "", "Raises an alarm when a worker crashes."),
-    m("print iprint", Supported, "", "Prints a text while the configuration is read."),
+    s("print iprint", Nothing, "", "Prints a text while the configuration is read."),
     m("fallback-config", Refused("a reload with a broken configuration keeps the old one serving; a start that fails should fail"), "", "Another configuration when this one fails."),
     m("stop", Refused("run uswgi-ctl --pidfile FILE stop"), "", "Stops an instance by its pidfile."),
     m("reload", Refused("run uswgi-ctl --pidfile FILE reload"), "", "Reloads an instance by its pidfile."),
     m("pause suspend resume", Refused("run uswgi-ctl --pidfile FILE pause or resume"), "", "Pauses an instance by its pidfile."),
-    m("help usage", Supported, "", "Prints the options and ends."),
-    m("version", Supported, "", "Prints the version and ends."),
-    m("get", Supported, "", "Prints the value of an option and ends."),
-    m("exit", Supported, "", "Ends with this exit code."),
+    s("help usage", Nothing, "", "Prints the options and ends."),
+    s("version", Nothing, "", "Prints the version and ends."),
+    s("get", Nothing, "", "Prints the value of an option and ends."),
+    s("exit", Nothing, "", "Ends with this exit code."),
     m("no-server", Harmless("uswgi-conf lint FILE checks a configuration without a start"), "", "Ends after the start."),
 ];

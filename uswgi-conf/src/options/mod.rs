@@ -3,6 +3,7 @@
 //!
 //! * `facts`: what uWSGI 2.0.31 knows, one row a name.
 //! * `meaning`: what uswgi does with the names that people use, and our own options.
+//! * `shown`: how the value in force is read from an instance.
 //! * `tail`: the same for the long tail, decided by category.
 //! * `language`, `rooms`: what people read about the words of the language, and below which heading an option stands.
 //!
@@ -15,10 +16,12 @@ mod language;
 mod meaning;
 mod near;
 mod rooms;
+mod shown;
 mod tail;
 
 pub use facts::{FACTS, Fact};
 pub use near::nearest;
+pub use shown::{Shown, When, Written};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -118,13 +121,27 @@ pub struct Row {
     pub status: Status,
     /// One line of help.
     pub help: &'static str,
-    /// Default here, for people; empty: none.
-    pub default: &'static str,
+    /// Where the value stands that it has set.
+    pub shown: Shown,
+    /// Default as the table has it: `{}` is the value in force.
+    default: &'static str,
     /// Only uswgi knows it.
     pub own: bool,
 }
 
 impl Row {
+    /// Default here, for people; empty: none. What is in force is read from an instance that nobody has touched.
+    pub fn default(&self) -> String {
+        if !self.default.contains("{}") {
+            return self.default.into();
+        }
+        let shown = match self.shown {
+            Shown::As(name) => row(name).map_or(Shown::Nothing, |row| row.shown),
+            own => own,
+        };
+        self.default.replace("{}", &shown.default().unwrap_or_default())
+    }
+
     /// The name that stands for all its aliases: the one in front in the table.
     pub fn canonical(&self) -> &'static str {
         let mut first = self.fact;
@@ -165,7 +182,7 @@ pub fn fact(name: &str) -> Option<&'static Fact> {
 
 /// An option that only uswgi knows.
 pub fn own(name: &str) -> Option<&'static Fact> {
-    meaning::OWN.iter().find(|(f, _, _)| f.name == name).map(|(f, _, _)| f)
+    meaning::OWN.iter().find(|own| own.0.name == name).map(|own| &own.0)
 }
 
 /// The row of a name, ours or uWSGI's.
@@ -173,10 +190,11 @@ pub fn row(name: &str) -> Option<Row> {
     if let Some(fact) = fact(name) {
         return Some(row_of(fact));
     }
-    meaning::OWN.iter().find(|(f, _, _)| f.name == name).map(|(fact, help, default)| Row {
+    meaning::OWN.iter().find(|own| own.0.name == name).map(|(fact, shown, help, default)| Row {
         fact,
         status: Status::Supported,
         help,
+        shown: *shown,
         default,
         own: true,
     })
@@ -194,18 +212,18 @@ fn row_of(fact: &'static Fact) -> Row {
     match meaning.get(fact.name) {
         Some(&i) => {
             let m = &meaning::MEANING[i];
-            Row { fact, status: m.status, help: m.help, default: m.default, own: false }
+            Row { fact, status: m.status, help: m.help, shown: m.shown, default: m.default, own: false }
         }
         None => {
             let (status, help) = tail::decide(fact);
-            Row { fact, status, help, default: "", own: false }
+            Row { fact, status, help, shown: Shown::Nothing, default: "", own: false }
         }
     }
 }
 
 /// Names of our own options.
 fn row_is_ours() -> impl Iterator<Item = &'static str> {
-    meaning::OWN.iter().map(|(f, _, _)| f.name)
+    meaning::OWN.iter().map(|own| own.0.name)
 }
 
 /// Whether people use it: it has a hand-written meaning.
@@ -215,7 +233,14 @@ fn is_common(name: &str) -> bool {
 
 /// All rows: uWSGI's in its order, then ours.
 pub fn rows() -> impl Iterator<Item = Row> {
-    FACTS.iter().map(row_of).chain(meaning::OWN.iter().filter_map(|(f, _, _)| row(f.name)))
+    FACTS.iter().map(row_of).chain(meaning::OWN.iter().filter_map(|own| row(own.0.name)))
+}
+
+/// Every option with a getter, in the order of the table: the name that stands for it, and where its value stands.
+pub fn getters() -> impl Iterator<Item = (&'static str, Shown)> {
+    let table = meaning::MEANING.iter().map(|m| (m.names.split(' ').next().unwrap_or_default(), m.shown));
+    let own = meaning::OWN.iter().map(|own| (own.0.name, own.1));
+    table.chain(own).filter(|(_, shown)| matches!(shown, Shown::Get(..)))
 }
 
 #[cfg(test)]
@@ -243,7 +268,7 @@ mod tests {
                 assert!(seen.insert(name), "{name} stands twice");
             }
         }
-        for (f, _, _) in meaning::OWN {
+        for (f, ..) in meaning::OWN {
             assert!(fact(f.name).is_none(), "{} is uWSGI's", f.name);
         }
     }

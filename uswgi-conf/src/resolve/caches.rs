@@ -157,29 +157,6 @@ pub(super) fn finish(d: &mut Draft) {
     d.instance.shared.caches.insert(0, spec);
 }
 
-/// A cache as `cache2` says it.
-pub(crate) fn said(c: &CacheSpec) -> String {
-    let name = c.name.replace('\\', "\\\\").replace(',', "\\,").replace('=', "\\=");
-    let mut text = format!(
-        "name={name},items={},blocksize={},blocks={},hashsize={},keysize={}",
-        c.items, c.blocksize, c.blocks, c.hashsize, c.keysize
-    );
-    let switches = [
-        ("bitmap", c.bitmap),
-        ("purge_lru", c.purge_lru),
-        ("clear_on_full", c.clear_on_full),
-        ("no_expire", c.no_expire),
-        ("ignore_full", c.ignore_full),
-    ];
-    for (key, _) in switches.into_iter().filter(|(_, on)| *on) {
-        text += &format!(",{key}=1");
-    }
-    if c.math_initial != 0 {
-        text += &format!(",math_initial={}", c.math_initial);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use crate::expand::{Mode, expand};
@@ -214,7 +191,7 @@ mod tests {
         assert_eq!((c[1].bitmap, c[1].purge_lru, c[1].hashsize, c[1].keysize), (true, true, 7, 9));
         assert_eq!((c[1].math_initial, r.instance.shared.locks), (-3, 3));
         // What is shown means the same when it is read.
-        let again = resolved(&["--cache2", &super::said(&c[1])]);
+        let again = resolved(&["--cache2", &crate::written::cache(&c[1])]);
         assert_eq!(again.instance.shared.caches[0], c[1]);
     }
 

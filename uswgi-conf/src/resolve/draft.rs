@@ -31,8 +31,6 @@ pub(super) struct Draft {
     pub(super) hooked_term: Option<OnTerm>,
     pub(super) hook_steps: Phases,
     pub(super) exec_steps: Phases,
-    pub(super) cron_harakiri: u32,
-    pub(super) daemons_stdin: bool,
     pub(super) cache_items: Option<u64>,
     pub(super) cache_blocksize: Option<u64>,
     pub(super) cache_no_expire: bool,

@@ -3,36 +3,8 @@
 use super::draft::Draft;
 use super::value::written;
 use crate::expand::Applied;
-use crate::logs::{Logger, Target};
+use crate::logs::{DAEMON_INFO, DAEMON_NOTICE, FACILITIES, Logger, Target};
 use std::path::PathBuf;
-
-/// Facility daemon, severity info: what uWSGI sends to syslog.
-pub(super) const DAEMON_INFO: u8 = 3 << 3 | 6;
-/// Facility daemon, severity notice: what it sends to rsyslog.
-const DAEMON_NOTICE: u8 = 3 << 3 | 5;
-
-const FACILITIES: [(&str, u8); 20] = [
-    ("kern", 0),
-    ("user", 1),
-    ("mail", 2),
-    ("daemon", 3),
-    ("auth", 4),
-    ("syslog", 5),
-    ("lpr", 6),
-    ("news", 7),
-    ("uucp", 8),
-    ("cron", 9),
-    ("authpriv", 10),
-    ("ftp", 11),
-    ("local0", 16),
-    ("local1", 17),
-    ("local2", 18),
-    ("local3", 19),
-    ("local4", 20),
-    ("local5", 21),
-    ("local6", 22),
-    ("local7", 23),
-];
 
 /// `[name ]kind[:argument]`; what is none is said in the draft.
 pub(super) fn logger(d: &mut Draft, a: &Applied) -> Option<Logger> {

@@ -7,7 +7,7 @@ use super::value::written;
 use crate::diag::Diagnostic;
 use crate::expand::{Applied, truth};
 use crate::instance::Instance;
-use crate::logs::{Encoder, Encoding, Logger, Logs, Route, Stream, Target};
+use crate::logs::{DAEMON_INFO, Encoder, Encoding, Logger, Logs, Route, Stream, Target};
 use std::path::PathBuf;
 use uswgi_proto::logs::CTIME;
 
@@ -50,8 +50,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         }
         "log-syslog" => {
             let ident = d.said.text(a).filter(|t| !matches!(t.as_str(), "" | "true" | "1"));
-            let target =
-                Target::Syslog { ident: ident.unwrap_or("uwsgi".into()), priority: loggers::DAEMON_INFO };
+            let target = Target::Syslog { ident: ident.unwrap_or("uwsgi".into()), priority: DAEMON_INFO };
             d.instance.log.messages.loggers.push(Logger { name: None, target });
         }
         "log-encoder" => {

@@ -16,7 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
-pub(crate) mod caches;
+mod caches;
 mod draft;
 mod dynamic;
 mod finish;

@@ -142,10 +142,10 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
             tasks::attach(d, a);
         }
         "attach-daemon2" => tasks::attach2(d, a),
-        "daemons-honour-stdin" => d.daemons_stdin = on,
+        "daemons-honour-stdin" => i.tasks.stdin = on,
         "cron" | "unique-cron" => tasks::cron(d, a),
         "cron2" => tasks::cron2(d, a),
-        "cron-harakiri" => d.cron_harakiri = said.number32(a).unwrap_or(0),
+        "cron-harakiri" => i.tasks.job_harakiri = said.number32(a).unwrap_or(0),
         "touch-exec" | "hook-touch" => steps::touched(d, a),
         name if name.starts_with("exec-") => steps::exec(d, a),
         name if name.starts_with("hook-") => steps::hook(d, a),

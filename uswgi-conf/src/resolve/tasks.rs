@@ -220,21 +220,20 @@ pub(super) fn finish(d: &mut Draft) {
     }
     tasks.phases = phases;
     for job in tasks.jobs.iter_mut().filter(|job| job.harakiri == 0) {
-        job.harakiri = d.cron_harakiri;
+        job.harakiri = tasks.job_harakiri;
     }
     // Relative names start from the directory of the application, as in uWSGI, which has changed to it.
     let base = d.instance.app.chdir.clone().unwrap_or_default();
     for daemon in &mut tasks.daemons {
-        daemon.stdin |= d.daemons_stdin;
+        daemon.stdin |= tasks.stdin;
         let paths = daemon.pidfile.iter_mut().chain(&mut daemon.touch).chain(&mut daemon.chdir);
         paths.for_each(|p| *p = base.join(&p));
     }
     tasks.touched.iter_mut().for_each(|t| t.path = base.join(&t.path));
-    tasks.mercy = d.reload_mercy.filter(|n| *n > 0).unwrap_or(DAEMON_MERCY);
+    if let Some(mercy) = d.reload_mercy.filter(|n| *n > 0) {
+        tasks.mercy = mercy;
+    }
 }
-
-/// Seconds that daemons get to end without `reload-mercy`, as in uWSGI.
-const DAEMON_MERCY: u32 = 3;
 
 #[cfg(test)]
 mod tests {

@@ -20,7 +20,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use uswgi_conf::logs::{Logger, Logs, Target};
+use uswgi_conf::logs::{Logger, Logs, RSYSLOG_PACKET, Target};
 use uswgi_proto::scoreboard::Scoreboard;
 
 /// Bytes that fit the pipe of records: thousands of lines.
@@ -33,8 +33,6 @@ const END: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_secs(1);
 /// Largest datagram; rsyslog's own default is shorter.
 const DATAGRAM: usize = 65_000;
-/// What uWSGI sends to an rsyslog at most.
-const RSYSLOG_PACKET: u32 = 1024;
 
 /// Opens a log file: path, size at which it is rotated (0: never), name of the rotated file.
 pub type OpenFile<'a> = &'a dyn Fn(&Path, u64, Option<String>) -> Result<LogFile, log::LogError>;

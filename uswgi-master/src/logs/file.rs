@@ -7,6 +7,7 @@ use std::fs::{self, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use uswgi_conf::logs::FILE_MODE;
 
 /// How a log file is made and when it is rotated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +42,7 @@ fn open(spec: &FileSpec) -> io::Result<File> {
         .read(fifo)
         .append(true)
         .create(true)
-        .mode(spec.mode.unwrap_or(0o640))
+        .mode(spec.mode.unwrap_or(FILE_MODE))
         .custom_flags(libc::O_NOCTTY)
         .open(&spec.path)?;
     // A file that belongs to another user already stays as it is; writing to it is what counts.

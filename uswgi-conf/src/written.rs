@@ -1,0 +1,130 @@
+//! Values as a configuration would write them: what is read again from the text means the same. It must never read.
+
+#![forbid(unsafe_code)]
+
+use crate::instance::Address;
+use crate::logs::{DAEMON_INFO, DAEMON_NOTICE, Encoder, Encoding, FACILITIES, Logger, Route, Target};
+use uswgi_proto::settings::{App, AppSource};
+use uswgi_proto::shared::CacheSpec;
+
+/// A socket's address.
+pub(crate) fn address(a: &Address) -> String {
+    match a {
+        Address::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+        Address::Tcp { host, port } => format!("{host}:{port}"),
+        Address::Unix(path) => path.display().to_string(),
+        Address::Abstract(name) => format!("@{name}"),
+        Address::Fd(n) => format!("fd://{n}"),
+    }
+}
+
+/// A mode in octal digits.
+pub(crate) fn mode(mode: u32) -> String {
+    format!("{mode:03o}")
+}
+
+/// Bytes as the MiB that memory limits count.
+pub(crate) fn mib(bytes: u64) -> u64 {
+    bytes >> 20
+}
+
+/// An application, by the option that names it. `module` and `wsgi-file` come before all mounts.
+pub(crate) fn app(at: usize, all: &[App]) -> (&'static str, String) {
+    let app = &all[at];
+    let module_before =
+        at == 1 && matches!(all[0].source, AppSource::Module(_)) && all[0].mountpoint.is_empty();
+    match (&app.source, app.mountpoint.as_str()) {
+        (AppSource::Module(m), "") if at == 0 => ("module", m.clone()),
+        (AppSource::File(f), "") if at == 0 || module_before => ("wsgi-file", f.clone()),
+        (AppSource::Module(s) | AppSource::File(s), "") => ("mount", format!("/={s}")),
+        (AppSource::Module(s) | AppSource::File(s), point) => ("mount", format!("{point}={s}")),
+    }
+}
+
+/// A logger, by the option that makes it.
+pub(crate) fn logger(l: &Logger, option: &'static str) -> (&'static str, String) {
+    let target = match &l.target {
+        Target::Stdio => "stdio".into(),
+        Target::File { path, max_size, backup } => {
+            let path = path.display().to_string();
+            let mut text = match (max_size, backup) {
+                (0, None) if !path.contains("logfile=") => return (option, named(l, format!("file:{path}"))),
+                _ => format!("file:logfile={path}"),
+            };
+            if *max_size > 0 {
+                text += &format!(",maxsize={max_size}");
+            }
+            if let Some(backup) = backup {
+                text += &format!(",backupname={backup}");
+            }
+            text
+        }
+        Target::Fd(n) => format!("fd:{n}"),
+        Target::Socket { address, prefix } if prefix.is_empty() => format!("socket:{address}"),
+        Target::Socket { address, prefix } => format!("socket:{address},{prefix}"),
+        // A tag with a comma can only come from here.
+        Target::Syslog { ident, .. } if ident.contains(',') => return ("log-syslog", ident.clone()),
+        Target::Syslog { ident, priority: DAEMON_INFO } => format!("syslog:{ident}"),
+        Target::Syslog { ident, priority } => format!("syslog:{ident},{}", facility(*priority)),
+        Target::Rsyslog { address, tag, priority } => {
+            let tag = tag.as_deref().unwrap_or_default();
+            match (tag, *priority) {
+                ("", DAEMON_NOTICE) => format!("rsyslog:{address}"),
+                (tag, DAEMON_NOTICE) => format!("rsyslog:{address},{tag}"),
+                (tag, priority) => format!("rsyslog:{address},{tag},{priority}"),
+            }
+        }
+    };
+    (option, named(l, target))
+}
+
+fn named(l: &Logger, target: String) -> String {
+    l.name.as_ref().map_or(target.clone(), |name| format!("{name} {target}"))
+}
+
+/// The name of a priority's facility.
+fn facility(priority: u8) -> &'static str {
+    FACILITIES.iter().find(|(_, number)| *number == priority >> 3).map_or("daemon", |(name, _)| name)
+}
+
+/// An encoder: kind, logger and text.
+pub(crate) fn encoder(e: &Encoder) -> String {
+    let (kind, text) = match &e.encoding {
+        Encoding::Prefix(text) => ("prefix", text.as_str()),
+        Encoding::Suffix(text) => ("suffix", text.as_str()),
+        Encoding::Newline => ("nl", ""),
+        Encoding::Format(text) => ("format", text.as_str()),
+        Encoding::Json(text) => ("json", text.as_str()),
+    };
+    let logger = e.logger.as_ref().map_or(String::new(), |name| format!(":{name}"));
+    let text = if text.is_empty() { String::new() } else { format!(" {text}") };
+    format!("{kind}{logger}{text}")
+}
+
+/// A route: logger and pattern.
+pub(crate) fn route(r: &Route) -> String {
+    format!("{} {}", r.logger, r.pattern)
+}
+
+/// A cache as `cache2` says it.
+pub(crate) fn cache(c: &CacheSpec) -> String {
+    let name = c.name.replace('\\', "\\\\").replace(',', "\\,").replace('=', "\\=");
+    let mut text = format!(
+        "name={name},items={},blocksize={},blocks={},hashsize={},keysize={}",
+        c.items, c.blocksize, c.blocks, c.hashsize, c.keysize
+    );
+    let switches = [
+        ("bitmap", c.bitmap),
+        ("purge_lru", c.purge_lru),
+        ("clear_on_full", c.clear_on_full),
+        ("no_expire", c.no_expire),
+        ("ignore_full", c.ignore_full),
+    ];
+    for (key, _) in switches.into_iter().filter(|(_, on)| *on) {
+        text += &format!(",{key}=1");
+    }
+    if c.math_initial != 0 {
+        text += &format!(",math_initial={}", c.math_initial);
+    }
+    text
+}
