@@ -4,6 +4,7 @@
 //! End of file tells a worker that its master is gone (it closes its listeners at once and ends),
 //! and the master that a process which never said hello failed to start.
 
+use crate::scoreboard::Restart;
 use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
@@ -12,28 +13,6 @@ pub const CONTROL_VERSION: u32 = 4;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
-
-/// Why a worker asks for a successor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReplaceReason {
-    /// It served `max-requests` requests.
-    MaxRequests,
-    /// It is older than `max-worker-lifetime`.
-    MaxLifetime,
-    /// Its resident memory is above `reload-on-rss`.
-    Rss,
-    /// Its address space is above `reload-on-as`.
-    AddressSpace,
-    /// A request did not come out of its harakiri.
-    Harakiri,
-    /// The application asked for it.
-    Asked,
-    /// An operator asked for it.
-    Operator,
-    /// A file of `touch-workers-reload` or its kin was touched.
-    Touched,
-}
 
 /// From a worker or template to its master.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,8 +49,8 @@ pub enum ToMaster {
     Alive,
     /// The worker wants a successor and serves on until it is retired.
     Replace {
-        /// Why.
-        reason: ReplaceReason,
+        /// Why; one that is a wish ([`Restart::wish`]).
+        reason: Restart,
     },
     /// The application wants the instance to be reloaded (`uwsgi.reload()`).
     Reload,

@@ -23,9 +23,9 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use uswgi_proto::control::{ReplaceReason, ToMaster};
+use uswgi_proto::control::ToMaster;
 use uswgi_proto::logs::format::LogFormat;
-use uswgi_proto::scoreboard::{Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
+use uswgi_proto::scoreboard::{Restart, Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
 use uswgi_proto::settings::WorkerSettings;
 use uswgi_proto::trust::Trust;
 
@@ -329,15 +329,15 @@ impl Engine {
         let n = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let lived = now_us.saturating_sub(self.started_us) / 1_000_000;
         if n >= limit && lived >= u64::from(self.settings.recycling.min_worker_lifetime) {
-            self.ask_replacement(ReplaceReason::MaxRequests);
+            self.ask_replacement(Restart::MaxRequests);
         }
     }
 
     /// Ask the master for a successor, once. That a thread is lost is said in any case: the master then knows that this
     /// worker watches its requests.
-    pub fn ask_replacement(&self, reason: ReplaceReason) {
+    pub fn ask_replacement(&self, reason: Restart) {
         let asked = self.replace_asked.swap(true, Ordering::AcqRel);
-        if (!asked || reason == ReplaceReason::Harakiri)
+        if (!asked || reason == Restart::Harakiri)
             && let Some(control) = &self.control
         {
             control.send(&ToMaster::Replace { reason });

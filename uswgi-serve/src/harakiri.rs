@@ -9,7 +9,7 @@ use crate::sync::lock;
 use crate::{answer, log, say, sys};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::scoreboard::layout::add;
 
 /// A helper is about to take the stacks.
@@ -60,7 +60,7 @@ pub(crate) fn check(engine: &Arc<Engine>, interpreter: &impl Interpreter, now_us
             flight.given_up = true;
             drop(flight);
             say!("HARAKIRI: thread {i} did not come out of its request; this worker is replaced");
-            engine.ask_replacement(ReplaceReason::Harakiri);
+            engine.ask_replacement(Restart::Harakiri);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::Master;
 use crate::log;
 use crate::steer::{LISTENER, understood};
 use crate::supervisor::{Event, Goal, Phase, Stage};
-use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::steer::{Answer, Reload, Request, Setting};
 
 fn done(message: impl Into<String>) -> Answer {
@@ -116,7 +116,7 @@ impl Master<'_> {
         }
         self.queue.push_back(match what {
             Reload::All => Event::Reload,
-            Reload::Workers => Event::Renew(ReplaceReason::Operator),
+            Reload::Workers => Event::Renew(Restart::Operator),
         });
         let under_way = self.supervisor.coming_generation().is_some();
         done(match what {

@@ -37,7 +37,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use uswgi_conf::instance::Instance;
-use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::signals::{self, MasterAction};
 
 /// How often the features that need a timer look.
@@ -215,7 +215,7 @@ impl<'a> Master<'a> {
             log::line(format_args!("{} was touched", path.display()));
             match follows {
                 Follows::Reload => self.queue.push_back(Event::Reload),
-                Follows::Renew => self.queue.push_back(Event::Renew(ReplaceReason::Touched)),
+                Follows::Renew => self.queue.push_back(Event::Renew(Restart::Reload)),
                 Follows::Steps => self.with_tasks(|tasks, i, events| tasks.touch(&path, i, events)),
             }
         }

@@ -1,7 +1,7 @@
 //! One process of the instance, as the supervisor sees it. It must never hold a descriptor.
 
 use std::time::Instant;
-use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::scoreboard::Restart;
 
 /// Name of a process for its whole life and never again; a pid can come back, this cannot.
 pub type ChildId = u64;
@@ -102,7 +102,7 @@ pub struct Child {
     /// When it is too old.
     pub(super) replace_at: Option<Instant>,
     /// Why it is to be replaced.
-    pub(super) replace: Option<ReplaceReason>,
+    pub(super) replace: Option<Restart>,
     /// The supervisor wanted its end: it is no death.
     pub(super) asked: bool,
     /// When it is replaced, it is killed at once.

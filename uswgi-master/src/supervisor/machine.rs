@@ -10,8 +10,7 @@ use super::seat::Record;
 use super::{Action, Ended, Event, Plan};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use uswgi_proto::control::ReplaceReason;
-use uswgi_proto::scoreboard::InstanceState;
+use uswgi_proto::scoreboard::{InstanceState, Restart};
 
 /// What the instance is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,7 +272,7 @@ impl Supervisor {
         let Some(c) = self.children.get_mut(&child) else { return };
         // One that has asked for a successor watches its requests: those of its other threads have their time, and so
         // they have in one that leaves; the mercy ends both. Where there are none, nothing is waited for.
-        let watched = c.stage == Stage::Retiring || c.replace == Some(ReplaceReason::Harakiri);
+        let watched = c.stage == Stage::Retiring || c.replace == Some(Restart::Harakiri);
         if c.stage == Stage::Killed || c.pid.is_none() || (watched && !lost) {
             return;
         }

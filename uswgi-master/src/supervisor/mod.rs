@@ -58,7 +58,6 @@ pub use machine::{Phase, Supervisor};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use uswgi_proto::control::ReplaceReason;
 use uswgi_proto::scoreboard::{Outcome, Restart};
 
 pub use scale::Goal;
@@ -212,7 +211,7 @@ pub enum Event {
         /// Which.
         child: ChildId,
         /// Why.
-        reason: ReplaceReason,
+        reason: Restart,
     },
     /// A template could not fork.
     ForkFailed {
@@ -277,7 +276,7 @@ pub enum Event {
     },
     /// Replace the workers without reading the configuration again; with lazy-apps they import the
     /// application again. Counted by this reason.
-    Renew(ReplaceReason),
+    Renew(Restart),
     /// The workers that are there now get no mercy when they are replaced.
     Hurry,
     /// Leave without waiting for requests.

@@ -4,7 +4,7 @@
 use super::child::{ChildId, Stage};
 use super::machine::{Phase, Supervisor};
 use std::time::Duration;
-use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::scoreboard::Restart;
 
 /// Source files that are remembered.
 const MOST_SOURCES: usize = 10_000;
@@ -30,7 +30,7 @@ impl Supervisor {
     /// Replace every worker. With lazy-apps that imports the application again, so it is a reload with the
     /// configuration in force: what does not load changes nothing, and the outcome is recorded. Otherwise
     /// the template forks successors of the application as it is.
-    pub(super) fn renew(&mut self, why: ReplaceReason) {
+    pub(super) fn renew(&mut self, why: Restart) {
         if self.phase != Phase::Running {
             return;
         }

@@ -9,7 +9,6 @@ use super::reload::Generation;
 use super::seat::PROVEN;
 use super::{Action, Ended};
 use std::time::Duration;
-use uswgi_proto::control::ReplaceReason;
 use uswgi_proto::scoreboard::Restart;
 
 /// Workers in a row that may die before they accept, at the start and on reload.
@@ -20,33 +19,6 @@ const FORK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Forks that a template is asked for before the first of them has said hello: its socket holds more.
 const FORKS_AT_A_TIME: usize = 32;
-
-/// How the scoreboard counts a worker's wish to be replaced.
-fn restart_for(reason: ReplaceReason) -> Restart {
-    match reason {
-        ReplaceReason::MaxRequests => Restart::MaxRequests,
-        ReplaceReason::MaxLifetime => Restart::MaxLifetime,
-        ReplaceReason::Rss => Restart::Rss,
-        ReplaceReason::AddressSpace => Restart::AddressSpace,
-        ReplaceReason::Harakiri => Restart::Harakiri,
-        ReplaceReason::Asked => Restart::Asked,
-        ReplaceReason::Operator => Restart::Operator,
-        ReplaceReason::Touched => Restart::Reload,
-    }
-}
-
-fn reason_text(reason: ReplaceReason) -> &'static str {
-    match reason {
-        ReplaceReason::MaxRequests => "it served max-requests",
-        ReplaceReason::MaxLifetime => "it is older than max-worker-lifetime",
-        ReplaceReason::Rss => "its resident memory is above reload-on-rss",
-        ReplaceReason::AddressSpace => "its address space is above reload-on-as",
-        ReplaceReason::Harakiri => "a request did not come out of its harakiri",
-        ReplaceReason::Asked => "the application asked for it",
-        ReplaceReason::Operator => "the operator asked for it",
-        ReplaceReason::Touched => "a file was touched",
-    }
-}
 
 impl Supervisor {
     /// The generation from which workers are started now.
@@ -154,7 +126,7 @@ impl Supervisor {
         let Some(slot) = (0..self.slots).find(|&slot| !taken(slot)) else { return };
         let max_requests =
             if max_requests == 0 { 0 } else { max_requests.saturating_add(self.jitter(delta)) };
-        let asked = self.at(worker_id).find_map(|(_, c)| c.replace.map(restart_for));
+        let asked = self.at(worker_id).find_map(|(_, c)| c.replace);
         let incumbent = self.at(worker_id).next().is_some();
         let record = &mut self.seats[worker_id as usize - 1];
         let (why, end) = match (record.ended.take(), incumbent) {
@@ -318,19 +290,19 @@ impl Supervisor {
         if let Some(c) = self.children.get_mut(&child) {
             c.replace_at = None;
         }
-        self.mark_for_replacement(child, ReplaceReason::MaxLifetime);
+        self.mark_for_replacement(child, Restart::MaxLifetime);
     }
 
     /// A worker that serves is to get a successor, and the log says why.
-    pub(super) fn mark_for_replacement(&mut self, child: ChildId, reason: ReplaceReason) {
-        let Some(c) = self.children.get_mut(&child) else { return };
+    pub(super) fn mark_for_replacement(&mut self, child: ChildId, reason: Restart) {
+        let (Some(c), Some(wish)) = (self.children.get_mut(&child), reason.wish()) else { return };
         // A request that is stuck counts more than what was asked before: `stuck` leaves such a worker its mercy.
-        let news = c.replace.is_none_or(|had| reason == ReplaceReason::Harakiri && had != reason);
+        let news = c.replace.is_none_or(|had| reason == Restart::Harakiri && had != reason);
         if c.stage != Stage::Ready || !c.is_worker() || !news {
             return;
         }
         c.replace = Some(reason);
-        let line = format!("{} is to be replaced: {}", c.name(), reason_text(reason));
+        let line = format!("{} is to be replaced: {}", c.name(), wish);
         self.log(line);
     }
 }

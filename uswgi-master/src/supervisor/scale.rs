@@ -12,7 +12,7 @@ use super::machine::{Phase, Supervisor};
 use super::seat::Record;
 use super::{Numbers, Plan, ScaleTo};
 use std::time::{Duration, Instant};
-use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::scoreboard::Restart;
 
 /// Looks follow one another after this time at least; one that an operator causes is no cycle of its own.
 const CYCLE: Duration = Duration::from_millis(700);
@@ -349,7 +349,7 @@ impl Supervisor {
     pub(super) fn retire_asked(&mut self, worker_id: u32) {
         let ready = self.at(worker_id).find(|(_, c)| c.stage == Stage::Ready).map(|(id, _)| id);
         match ready {
-            Some(child) => self.mark_for_replacement(child, ReplaceReason::Operator),
+            Some(child) => self.mark_for_replacement(child, Restart::Operator),
             None => self.log(format!("there is no worker {worker_id} that serves; nothing to retire")),
         }
     }

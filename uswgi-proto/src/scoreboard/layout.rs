@@ -21,7 +21,7 @@ pub const THREAD_SIZE: usize = 1280;
 pub const BUCKETS: usize = 96;
 /// Numbers in a stored [`Totals`].
 pub const TOTALS: usize = 16;
-/// Places for counts by [`Restart`].
+/// Places for counts by [`super::Restart`].
 pub const RESTARTS: usize = 16;
 
 /// What the instance is doing. Stored as its number.
@@ -88,73 +88,6 @@ pub enum ThreadState {
     Busy = 2,
 }
 
-/// Why a process got the place of another one with the same worker number. Stored as its number,
-/// counted at its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Restart {
-    /// It is the first of its number, or its predecessor was not replaced.
-    None = 0,
-    /// A reload.
-    Reload = 1,
-    /// `max-requests`.
-    MaxRequests = 2,
-    /// `max-worker-lifetime`.
-    MaxLifetime = 3,
-    /// `reload-on-rss`.
-    Rss = 4,
-    /// `reload-on-as`.
-    AddressSpace = 5,
-    /// A request did not come out of its harakiri.
-    Harakiri = 6,
-    /// The application asked for it.
-    Asked = 7,
-    /// Killed by a signal.
-    Signal = 8,
-    /// Ended by itself.
-    Exited = 9,
-    /// The application did not load.
-    LoadFailed = 10,
-    /// An operator asked for it.
-    Operator = 11,
-}
-
-impl Restart {
-    /// All, in the order of their numbers.
-    pub const ALL: [Restart; 12] = [
-        Restart::None,
-        Restart::Reload,
-        Restart::MaxRequests,
-        Restart::MaxLifetime,
-        Restart::Rss,
-        Restart::AddressSpace,
-        Restart::Harakiri,
-        Restart::Asked,
-        Restart::Signal,
-        Restart::Exited,
-        Restart::LoadFailed,
-        Restart::Operator,
-    ];
-
-    /// As it is shown.
-    pub fn name(self) -> &'static str {
-        match self {
-            Restart::None => "none",
-            Restart::Reload => "reload",
-            Restart::MaxRequests => "max-requests",
-            Restart::MaxLifetime => "max-lifetime",
-            Restart::Rss => "rss",
-            Restart::AddressSpace => "address-space",
-            Restart::Harakiri => "harakiri",
-            Restart::Asked => "asked",
-            Restart::Signal => "signal",
-            Restart::Exited => "exited",
-            Restart::LoadFailed => "load-failed",
-            Restart::Operator => "operator",
-        }
-    }
-}
-
 macro_rules! from_number {
     ($($name:ident { $($variant:ident),* } else $other:ident)*) => {$(
         impl $name {
@@ -173,7 +106,6 @@ from_number! {
     Outcome { None, Ok, BadConfig, AppFailed, Mixed, Stopped, StepFailed } else None
     WorkerState { Free, Starting, Ready, Retiring, Killed } else Free
     ThreadState { None, Idle, Busy } else None
-    Restart { None, Reload, MaxRequests, MaxLifetime, Rss, AddressSpace, Harakiri, Asked, Signal, Exited, LoadFailed, Operator } else None
 }
 
 /// The instance. Writer of every field: the master.
@@ -229,7 +161,7 @@ pub struct Header {
     pub gone: [AtomicU64; TOTALS],
     /// Requests by duration of the workers that have gone; see [`bucket_of`].
     pub gone_histogram: [AtomicU64; BUCKETS],
-    /// Replaced processes by [`Restart`].
+    /// Replaced processes by [`super::Restart`].
     pub restarts: [AtomicU64; RESTARTS],
     /// Why the last reload failed, or the last start of a worker: the end of the message.
     pub reason: Text<240>,
@@ -318,9 +250,9 @@ pub struct WorkerSlot {
     pub last_spawn: AtomicU64,
     /// Counters of its predecessors with the same number (see [`Totals`]).
     pub carried: [AtomicU64; TOTALS],
-    /// Replaced processes of its number by [`Restart`].
+    /// Replaced processes of its number by [`super::Restart`].
     pub restarts: [AtomicU64; RESTARTS],
-    /// [`Restart`] that brought this process.
+    /// [`super::Restart`] that brought this process.
     pub last_restart: AtomicU32,
     /// How its predecessor ended where that was not asked for: the exit code, or minus the signal.
     pub last_end: AtomicI32,

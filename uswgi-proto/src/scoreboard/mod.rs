@@ -1,6 +1,6 @@
 //! The scoreboard: what an instance does, in shared memory (DESIGN: a sealed memfd of the master).
 //!
-//! * [`layout`]: the structs, their writers, the states.  * [`totals`]: sums of the counters.
+//! * [`layout`]: the structs, their writers, the states.  * [`restart`]: why processes are replaced.  * [`totals`]: sums of the counters.
 //! * `seqlock`, [`text`]: a request line that cannot be read torn.
 //! * [`map`]: creating, sealing, mapping and checking the memory; the only unsafe code.
 //!
@@ -11,14 +11,16 @@
 mod atomics;
 pub mod layout;
 pub mod map;
+pub mod restart;
 mod seqlock;
 pub mod text;
 pub mod totals;
 
 pub use layout::{
-    Header, InstanceState, Outcome, Restart, SocketSlot, ThreadSlot, ThreadState, WorkerSlot, WorkerState,
+    Header, InstanceState, Outcome, SocketSlot, ThreadSlot, ThreadState, WorkerSlot, WorkerState,
 };
 pub use map::{Reader, Scoreboard, ScoreboardError};
+pub use restart::Restart;
 
 /// First eight bytes of a scoreboard ("USWGISB\n" in little endian).
 pub const MAGIC: u64 = u64::from_le_bytes(*b"USWGISB\n");

@@ -15,7 +15,7 @@ use crate::{answer, backlog, limited_say, sys};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
-use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::settings::Protocol;
 
 /// How long pieces of an answer may wait for others.
@@ -156,10 +156,10 @@ impl<I: Interpreter> Native<I> {
         let settings = &self.engine.settings;
         if self.engine.lived(now) >= u64::from(settings.recycling.min_worker_lifetime) {
             if settings.recycling.reload_on_rss > 0 && rss > settings.recycling.reload_on_rss {
-                self.engine.ask_replacement(ReplaceReason::Rss);
+                self.engine.ask_replacement(Restart::Rss);
             }
             if settings.recycling.reload_on_as > 0 && vsz > settings.recycling.reload_on_as {
-                self.engine.ask_replacement(ReplaceReason::AddressSpace);
+                self.engine.ask_replacement(Restart::AddressSpace);
             }
         }
     }

@@ -140,7 +140,7 @@ fn a_deadline_gets_504_stacks_an_interruption_and_a_successor() {
     until("an interruption", || rig.interpreter.interrupted.load(Ordering::SeqCst) == 1);
     assert_eq!(rig.interpreter.stacks.load(Ordering::SeqCst), 1);
     assert!(!rig.engine.lanes[0].claim(), "nothing more is sent");
-    assert_eq!(rig.hear(), ToMaster::Replace { reason: uswgi_proto::control::ReplaceReason::Harakiri });
+    assert_eq!(rig.hear(), ToMaster::Replace { reason: uswgi_proto::scoreboard::Restart::Harakiri });
     assert!(rig.engine.lanes[0].end());
 }
 

@@ -3,8 +3,7 @@
 use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Ended, Event, Phase, Plan};
 use std::time::Duration;
-use uswgi_proto::control::ReplaceReason;
-use uswgi_proto::scoreboard::Outcome;
+use uswgi_proto::scoreboard::{Outcome, Restart};
 
 #[test]
 fn renewed_workers_come_from_the_same_template_successors_first() {
@@ -12,7 +11,7 @@ fn renewed_workers_come_from_the_same_template_successors_first() {
     sim.good = false;
     let template = sim.template();
     let old = [sim.worker(1), sim.worker(2)];
-    sim.feed(Event::Renew(ReplaceReason::Operator));
+    sim.feed(Event::Renew(Restart::Operator));
     assert_eq!(sim.workers_alive(), 3, "one at a time");
     for (id, old) in (1..=2).zip(old) {
         let new = sim.worker(id);
@@ -31,7 +30,7 @@ fn renewed_workers_come_from_the_same_template_successors_first() {
 fn with_lazy_apps_renewal_is_a_reload_with_the_same_configuration() {
     let lazy = Plan { lazy: true, ..plan(2) };
     let mut sim = Sim::running(lazy.clone());
-    sim.feed(Event::Renew(ReplaceReason::Operator));
+    sim.feed(Event::Renew(Restart::Operator));
     assert_eq!(sim.count(|a| matches!(a, Action::ReadConfig { .. })), 0);
     assert_eq!(sim.count(|a| *a == Action::KeepConfig { generation: 2 }), 1);
     assert_eq!(sim.outcomes(), [(Outcome::Ok, String::new())]);
@@ -39,7 +38,7 @@ fn with_lazy_apps_renewal_is_a_reload_with_the_same_configuration() {
     // An app that does not load any more changes nothing.
     sim.good = false;
     let before = [sim.worker(1), sim.worker(2)];
-    sim.feed(Event::Renew(ReplaceReason::Operator));
+    sim.feed(Event::Renew(Restart::Operator));
     let new = sim.worker(1);
     sim.feed(Event::LoadFailed { child: new, message: "SyntaxError".into() });
     sim.die(new, Ended::Code(22));
@@ -53,7 +52,7 @@ fn who_is_hurried_has_a_second_once_the_successor_accepts() {
     sim.good = false;
     let old = sim.worker(1);
     sim.feed(Event::Hurry);
-    sim.feed(Event::Renew(ReplaceReason::Operator));
+    sim.feed(Event::Renew(Restart::Operator));
     sim.pass(Duration::from_secs(5));
     assert!(sim.procs[&old].retired.is_none(), "it serves until then");
     let new = sim.worker(1);
@@ -63,7 +62,7 @@ fn who_is_hurried_has_a_second_once_the_successor_accepts() {
     sim.pass(Duration::from_millis(200));
     assert!(!sim.procs.contains_key(&old));
     // The successor has its mercy.
-    sim.feed(Event::Renew(ReplaceReason::Operator));
+    sim.feed(Event::Renew(Restart::Operator));
     let third = sim.worker(1);
     sim.feed(Event::Ready { child: third });
     sim.pass(Duration::from_secs(5));
@@ -78,7 +77,7 @@ fn a_failed_reload_gives_the_mercy_back() {
     sim.feed(Event::Reload);
     sim.good = false;
     let old = sim.worker(1);
-    sim.feed(Event::Renew(ReplaceReason::Operator));
+    sim.feed(Event::Renew(Restart::Operator));
     let new = sim.worker(1);
     sim.feed(Event::Ready { child: new });
     sim.pass(Duration::from_secs(5));

@@ -7,7 +7,7 @@ use crate::supervisor::{
 use proptest::prelude::*;
 use std::time::Duration;
 use uswgi_conf::instance::Busyness;
-use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::scoreboard::Restart;
 
 /// Something that happens; numbers choose among what is there.
 #[derive(Debug, Clone)]
@@ -105,7 +105,7 @@ impl Sim {
             }
             Step::Replace(i) => {
                 if let Some(child) = pick(self.staged(Stage::Ready), i) {
-                    self.feed(Event::Replace { child, reason: ReplaceReason::Asked });
+                    self.feed(Event::Replace { child, reason: Restart::Asked });
                 }
             }
             Step::Close(i) => {
@@ -130,7 +130,7 @@ impl Sim {
             Step::SendAway => self.feed(Event::SendAway),
             Step::Retire(worker_id) => self.feed(Event::Retire { worker_id }),
             Step::Kill(worker_id) => self.feed(Event::Kill { worker_id }),
-            Step::Renew => self.feed(Event::Renew(ReplaceReason::Operator)),
+            Step::Renew => self.feed(Event::Renew(Restart::Operator)),
             Step::Hurry => self.feed(Event::Hurry),
             Step::Pass(ms) => self.pass(Duration::from_millis(ms)),
         }

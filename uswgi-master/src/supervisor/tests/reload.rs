@@ -3,8 +3,7 @@
 use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Ended, Event, Plan, Stage};
 use std::time::Duration;
-use uswgi_proto::control::ReplaceReason;
-use uswgi_proto::scoreboard::{InstanceState, Outcome};
+use uswgi_proto::scoreboard::{InstanceState, Outcome, Restart};
 
 #[test]
 fn the_new_template_loads_then_worker_by_worker() {
@@ -235,7 +234,7 @@ fn a_reload_does_not_wait_for_what_the_old_template_was_asked_for() {
     sim.pass(Duration::from_secs(20));
     sim.die(one, Ended::Signal(9));
     let never = sim.worker(1);
-    sim.feed(Event::Replace { child: two, reason: ReplaceReason::Asked });
+    sim.feed(Event::Replace { child: two, reason: Restart::Asked });
     sim.slow_hello = false;
     sim.feed(Event::Reload);
     assert_eq!(sim.of(1), [never]);

@@ -3,7 +3,7 @@
 use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Event, Plan};
 use std::time::Duration;
-use uswgi_proto::control::ReplaceReason::{MaxRequests, Operator, Touched};
+use uswgi_proto::scoreboard::Restart::{self, MaxRequests, Operator, Reload};
 
 #[test]
 fn a_worker_is_retired_when_its_successor_accepts_not_before() {
@@ -108,7 +108,6 @@ fn max_requests_has_its_random_part() {
 #[test]
 fn every_successor_is_counted_with_its_reason() {
     use crate::supervisor::Ended;
-    use uswgi_proto::scoreboard::Restart;
     let mut sim = Sim::running(plan(2));
     let reasons = |sim: &Sim| -> Vec<(u32, Restart, i32)> {
         let one = |a: &Action| match *a {
@@ -128,7 +127,7 @@ fn every_successor_is_counted_with_its_reason() {
     assert_eq!(reasons(&sim), died);
     sim.feed(Event::Reload);
     assert_eq!(reasons(&sim)[3..], [(1, Restart::Reload, 0), (2, Restart::Reload, 0)]);
-    sim.feed(Event::Renew(Touched));
+    sim.feed(Event::Renew(Reload));
     assert_eq!(
         reasons(&sim)[5..],
         [(1, Restart::Reload, 0), (2, Restart::Reload, 0)],

@@ -3,7 +3,7 @@
 use super::sim::{Sim, plan};
 use crate::supervisor::{Action, ChildId, Ended, Event, Stage};
 use std::time::Duration;
-use uswgi_proto::control::ReplaceReason;
+use uswgi_proto::scoreboard::Restart;
 
 #[test]
 fn a_worker_that_served_is_replaced_at_once() {
@@ -210,7 +210,7 @@ fn a_worker_that_asked_for_a_successor_is_not_stuck() {
     let child = sim.worker(2);
     sim.slow_hello = true;
     // What it asked for before does not hide it.
-    for reason in [ReplaceReason::MaxRequests, ReplaceReason::Harakiri] {
+    for reason in [Restart::MaxRequests, Restart::Harakiri] {
         sim.feed(Event::Replace { child, reason });
     }
     sim.feed(Event::Stuck { child, lost: false });
@@ -231,7 +231,7 @@ fn workers_in_which_nothing_can_end_do_not_wait_for_each_other() {
     sim.pass(Duration::from_secs(60));
     let lost: Vec<ChildId> = (1..=4).map(|id| sim.worker(id)).collect();
     for &child in &lost {
-        sim.feed(Event::Replace { child, reason: ReplaceReason::Harakiri });
+        sim.feed(Event::Replace { child, reason: Restart::Harakiri });
     }
     for &child in &lost {
         sim.feed(Event::Stuck { child, lost: true });
