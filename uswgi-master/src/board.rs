@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::sockets::Listener;
-use crate::supervisor::{Kind, Seat, Stage, Supervisor};
+use crate::supervisor::{ProcessKind, Seat, Stage, Supervisor};
 use crate::sys;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -182,9 +182,9 @@ impl Board {
         let mut template = 0;
         for child in supervisor.children().values() {
             match child.kind {
-                Kind::Template if child.stage <= Stage::Ready => template = child.pid.unwrap_or(0),
-                Kind::Template => {}
-                Kind::Worker(Seat { slot, .. }) => {
+                ProcessKind::Template if child.stage <= Stage::Ready => template = child.pid.unwrap_or(0),
+                ProcessKind::Template => {}
+                ProcessKind::Worker(Seat { slot, .. }) => {
                     let Some(w) = self.board.worker(slot) else { continue };
                     let state = match child.stage {
                         Stage::Starting => WorkerState::Starting,

@@ -4,7 +4,7 @@
 //! system cannot give it to anybody else, as we are the parent. It must never decide what to send.
 #![forbid(unsafe_code)]
 
-use crate::supervisor::{Birth, ChildId, Ended, Event, Kind};
+use crate::supervisor::{Birth, ChildId, Ended, Event, ProcessKind};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     self as so, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
@@ -39,7 +39,7 @@ pub enum Reaped {
 
 /// One process.
 struct Process {
-    kind: Kind,
+    kind: ProcessKind,
     generation: u64,
     pid: Option<i32>,
     control: Option<OwnedFd>,
@@ -93,7 +93,7 @@ impl Processes {
     }
 
     /// Forget it; returns what it was.
-    pub fn remove(&mut self, child: ChildId) -> Option<Kind> {
+    pub fn remove(&mut self, child: ChildId) -> Option<ProcessKind> {
         self.all.remove(&child).map(|p| p.kind)
     }
 

@@ -5,7 +5,7 @@
 
 use crate::shell::variables;
 use crate::sockets::Listener;
-use crate::supervisor::{Birth, Kind};
+use crate::supervisor::{Birth, ProcessKind};
 use crate::sys::exec;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::Resource;
@@ -63,8 +63,8 @@ pub struct Inherited<'a> {
 pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
     let &Birth { kind, generation, max_requests, need_app, paused, .. } = birth;
     let (role, slot, worker_id) = match kind {
-        Kind::Template => (Role::Template, 0, 0),
-        Kind::Worker(seat) => (Role::Worker, seat.slot, seat.worker_id),
+        ProcessKind::Template => (Role::Template, 0, 0),
+        ProcessKind::Worker(seat) => (Role::Worker, seat.slot, seat.worker_id),
     };
     let listener =
         |s: &uswgi_conf::instance::Socket| settings::Listener { name: s.name.clone(), protocol: s.protocol };
@@ -98,9 +98,9 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
 
 /// The steps of a process. A reload runs those of the start again, as uWSGI does: in the template, where a failure
 /// leaves the old generation as it is; without a template before that (see `reading`).
-fn steps_for(i: &Instance, kind: Kind, generation: u64) -> settings::Steps {
+fn steps_for(i: &Instance, kind: ProcessKind, generation: u64) -> settings::Steps {
     let p = &i.tasks.phases;
-    let again = generation > 1 && kind == Kind::Template;
+    let again = generation > 1 && kind == ProcessKind::Template;
     let [asap, as_root, as_user, master_start] = crate::steps::again(i).map(|(steps, _)| steps);
     let all = |lists: &[&Vec<Step>]| lists.iter().flat_map(|l| l.iter().cloned()).collect();
     let none = Vec::new();
@@ -194,7 +194,7 @@ mod tests {
     /// where they have 30.
     #[test]
     fn a_worker_alone_has_the_defaults_of_one_below_a_master() {
-        let kind = Kind::Worker(Seat { slot: 0, worker_id: 1 });
+        let kind = ProcessKind::Worker(Seat { slot: 0, worker_id: 1 });
         let birth = Birth { child: 1, kind, generation: 1, max_requests: 0, need_app: true, paused: false };
         let below = settings_for(&instance(), &birth);
         let alone = WorkerSettings::alone(Role::Worker);

@@ -1,4 +1,4 @@
-//! Programs beside the workers: the orders of their state machine (`supervisor::programs`) to system calls, and what
+//! Executor of programs beside the workers: the orders of their state machine (`supervisor::programs`) to system calls, and what
 //! happens to them back. It must never decide.
 #![forbid(unsafe_code)]
 
@@ -7,7 +7,7 @@ use crate::clock::{self, Timer};
 use crate::events::{Events, Woken};
 use crate::shell::shell;
 use crate::supervisor::Ended;
-use crate::supervisor::order::{DaemonId, Order, Program};
+use crate::supervisor::order::{DaemonId, Program, ProgramOrder};
 use crate::supervisor::programs::Programs;
 use crate::touch::Touch;
 use crate::{log, privs, step_child, sys};
@@ -24,7 +24,7 @@ use uswgi_proto::program;
 use uswgi_proto::show::uwsgi::Cron;
 
 /// Everything that runs beside the workers.
-pub struct Tasks {
+pub struct TaskExecutor {
     programs: Programs,
     timer: Option<Timer>,
     bonds: Bonds,
@@ -44,10 +44,10 @@ fn living(pidfile: &Path) -> Option<i32> {
     (pid > 1 && pid != std::process::id() as i32 && there()).then_some(pid)
 }
 
-impl Tasks {
+impl TaskExecutor {
     /// Nothing runs yet.
-    pub fn new(i: &Instance, now: Instant) -> Tasks {
-        Tasks {
+    pub fn new(i: &Instance, now: Instant) -> TaskExecutor {
+        TaskExecutor {
             programs: Programs::new(&i.tasks, now),
             timer: None,
             bonds: Bonds::default(),
@@ -155,7 +155,7 @@ impl Tasks {
         self.bonds.drain();
     }
 
-    /// When [`Tasks::tick`] is wanted; the clock has a timer of its own.
+    /// When [`TaskExecutor::tick`] is wanted; the clock has a timer of its own.
     pub fn deadline(&self) -> Option<Instant> {
         self.programs.deadline()
     }
@@ -221,29 +221,29 @@ impl Tasks {
         }
     }
 
-    fn obey(&mut self, orders: Vec<Order>, i: &Instance, events: &Events) {
+    fn obey(&mut self, orders: Vec<ProgramOrder>, i: &Instance, events: &Events) {
         let mut orders = VecDeque::from(orders);
         while let Some(order) = orders.pop_front() {
             let now = Instant::now();
             let more = match order {
-                Order::Start(program) => {
+                ProgramOrder::Start(program) => {
                     let pid = self.start(&program, i, events);
                     self.programs.started(program, pid, now)
                 }
-                Order::Look(id) => {
+                ProgramOrder::Look(id) => {
                     let pidfile = self.programs.daemon(id).and_then(|d| d.pidfile.as_deref());
                     let pid = pidfile.and_then(living);
                     self.programs.pidfile(id, pid, now)
                 }
-                Order::Signal(pid, number) => {
+                ProgramOrder::Signal(pid, number) => {
                     self.signal(pid, number);
                     continue;
                 }
-                Order::StopInstance => {
+                ProgramOrder::StopInstance => {
                     self.stop_instance = true;
                     continue;
                 }
-                Order::Log(line) => {
+                ProgramOrder::Log(line) => {
                     log::line(line);
                     continue;
                 }
@@ -329,7 +329,7 @@ mod tests {
     use std::time::Duration;
 
     /// Steps whose process has ended; they have left others behind, who have gone away since.
-    fn left(tasks: &mut Tasks) {
+    fn left(tasks: &mut TaskExecutor) {
         let mut child = Command::new("/bin/true").process_group(0).spawn().unwrap();
         let (path, pid) = (Path::new("/a"), child.id() as i32);
         child.wait().unwrap();
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn a_stop_tells_nothing_to_a_group_that_is_gone() {
         let (i, events) = (instance(), Events::new().unwrap());
-        let mut tasks = Tasks::new(&i, Instant::now());
+        let mut tasks = TaskExecutor::new(&i, Instant::now());
         left(&mut tasks);
         tasks.stop(false, &i, &events);
         assert!(tasks.is_gone());
@@ -354,7 +354,7 @@ mod tests {
         let (i, events) = (instance(), Events::new().unwrap());
         // The last look is long ago.
         let before = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
-        let mut tasks = Tasks::new(&i, before);
+        let mut tasks = TaskExecutor::new(&i, before);
         assert_eq!(tasks.deadline(), None);
         left(&mut tasks);
         assert!(tasks.deadline().is_some_and(|at| at <= Instant::now()));

@@ -8,7 +8,7 @@ use crate::processes::control_pair;
 use crate::reading::{Failed, Read, Reading};
 use crate::reload::{self, Setup};
 use crate::spawn::{self, Inherited};
-use crate::supervisor::{Action, Birth, ChildId, Event, Kind};
+use crate::supervisor::{Action, Birth, ChildId, Event, ProcessKind};
 use crate::{log, notify};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -52,7 +52,7 @@ impl Master<'_> {
             Action::Kill { child } => self.processes.kill(child),
             Action::Forget { child } => {
                 self.logs.forget(child);
-                if let Some(seat) = self.processes.remove(child).and_then(Kind::seat) {
+                if let Some(seat) = self.processes.remove(child).and_then(ProcessKind::seat) {
                     self.board.vacate(seat.slot, seat.worker_id);
                 }
                 self.drop_unused();

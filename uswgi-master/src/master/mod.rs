@@ -28,7 +28,7 @@ use crate::reload::{self, Setup};
 use crate::shared::Memory;
 use crate::start::Started;
 use crate::supervisor::{Event, Phase, Stage, Supervisor};
-use crate::tasks::Tasks;
+use crate::tasks::TaskExecutor;
 use crate::watch::{Follows, Watched};
 use crate::watchdog::Watchdog;
 use crate::{notify, stats, steer};
@@ -69,7 +69,7 @@ pub struct Master<'a> {
     pub(crate) reading: Option<Reading>,
     /// How often the configuration was read.
     pub(crate) reads: u64,
-    pub(crate) tasks: Tasks,
+    pub(crate) tasks: TaskExecutor,
     /// Variables that steps of the start have set.
     pub(crate) step_env: Vec<(String, Option<String>)>,
     pub(crate) harakiri_limit: Option<Duration>,
@@ -101,7 +101,7 @@ impl<'a> Master<'a> {
             touch: Watched::new(&instance),
             reading: None,
             reads: 1,
-            tasks: Tasks::new(&instance, now),
+            tasks: TaskExecutor::new(&instance, now),
             step_env: started.step_env,
             harakiri_limit: reload::harakiri_limit(&instance),
             callers: Callers::default(),
@@ -296,7 +296,7 @@ impl<'a> Master<'a> {
     }
 
     /// The programs beside the workers, with the generation in force.
-    pub(crate) fn with_tasks(&mut self, f: impl FnOnce(&mut Tasks, &Instance, &Events)) {
+    pub(crate) fn with_tasks(&mut self, f: impl FnOnce(&mut TaskExecutor, &Instance, &Events)) {
         if let Some(setup) = self.generations.get(&self.supervisor.current_generation()) {
             f(&mut self.tasks, &setup.instance, &self.events);
         }

@@ -3,15 +3,15 @@
 
 use super::Master;
 use crate::log;
-use crate::supervisor::{ChildId, Event, Memory, Numbers, Stage};
+use crate::supervisor::{ChildId, Event, Footprint, Numbers, Stage};
 use std::collections::BTreeMap;
 
 /// What proc_pid_statm(5) says of a process.
-fn memory_of(pid: i32) -> Option<Memory> {
+fn memory_of(pid: i32) -> Option<Footprint> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let mut pages = text.split_ascii_whitespace().map_while(|n| n.parse::<u64>().ok());
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??.unsigned_abs();
-    Some(Memory { vsz: pages.next()? * page, rss: pages.next()? * page })
+    Some(Footprint { vsz: pages.next()? * page, rss: pages.next()? * page })
 }
 
 impl Master<'_> {
@@ -51,7 +51,7 @@ impl Master<'_> {
         listeners.iter().filter_map(|l| l.queue()).map(|q| q.waiting).max().unwrap_or(0)
     }
 
-    fn memory(&self) -> BTreeMap<ChildId, Memory> {
+    fn memory(&self) -> BTreeMap<ChildId, Footprint> {
         let workers = self.supervisor.children().iter().filter(|(_, c)| c.is_worker());
         workers.filter_map(|(&id, c)| Some((id, memory_of(c.pid?)?))).collect()
     }

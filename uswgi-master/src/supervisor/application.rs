@@ -4,8 +4,9 @@
 //! when a process comes in the place of one that has ended.
 
 use super::child::{ChildId, Stage};
+use super::generation::Generation;
 use super::machine::{Phase, Supervisor};
-use super::reload::{Generation, last_line};
+use super::reload::last_line;
 
 impl Supervisor {
     /// Why there is no application; None where every process that serves, or that workers come from, has one.

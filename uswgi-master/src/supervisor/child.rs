@@ -1,7 +1,10 @@
 //! One process of the instance, as the supervisor sees it. It must never hold a descriptor.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uswgi_proto::scoreboard::Restart;
+
+/// What a worker gets that is to get no mercy: one without requests ends well within it.
+pub(super) const NO_MERCY: Duration = Duration::from_secs(1);
 
 /// Name of a process for its whole life and never again; a pid can come back, this cannot.
 pub type ChildId = u64;
@@ -17,33 +20,33 @@ pub struct Seat {
 
 /// What a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ProcessKind {
     /// Holds the loaded app and forks workers.
     Template,
     /// Serves.
     Worker(Seat),
 }
 
-impl Kind {
+impl ProcessKind {
     /// Whether it serves.
     pub fn is_worker(self) -> bool {
-        matches!(self, Kind::Worker(_))
+        matches!(self, ProcessKind::Worker(_))
     }
 
     /// Where it sits; None: it is no worker.
     pub fn seat(self) -> Option<Seat> {
         match self {
-            Kind::Worker(seat) => Some(seat),
-            Kind::Template => None,
+            ProcessKind::Worker(seat) => Some(seat),
+            ProcessKind::Template => None,
         }
     }
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for ProcessKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Kind::Template => f.write_str("template"),
-            Kind::Worker(seat) => write!(f, "worker {}", seat.worker_id),
+            ProcessKind::Template => f.write_str("template"),
+            ProcessKind::Worker(seat) => write!(f, "worker {}", seat.worker_id),
         }
     }
 }
@@ -54,7 +57,7 @@ pub struct Birth {
     /// Its name from now on.
     pub child: ChildId,
     /// What it is to be.
-    pub kind: Kind,
+    pub kind: ProcessKind,
     /// Whose settings and sockets.
     pub generation: u64,
     /// Its `max-requests`, the random part included; 0: never.
@@ -82,7 +85,7 @@ pub enum Stage {
 #[derive(Debug, Clone)]
 pub struct Child {
     /// What it is.
-    pub kind: Kind,
+    pub kind: ProcessKind,
     /// Generation it serves.
     pub generation: u64,
     /// Known after the exec of a direct child, or the hello of a forked one.

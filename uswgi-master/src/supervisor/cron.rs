@@ -12,9 +12,9 @@
 //! time decides: an hour that the change to summer time leaves out has no jobs, one that comes twice has
 //! them twice.
 
-use super::Ended;
+use super::ended::Ended;
 use super::group::{Group, RunId, Runs};
-use super::order::{Order, Program};
+use super::order::{Program, ProgramOrder};
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::{Job, Schedule};
 
@@ -68,7 +68,7 @@ pub fn next<'a>(
 }
 
 #[derive(Debug, Clone)]
-struct Run {
+struct JobRun {
     job: Job,
     began: Instant,
 }
@@ -77,7 +77,7 @@ struct Run {
 #[derive(Debug, Default)]
 pub struct Crons {
     jobs: Vec<(Job, Option<i64>)>,
-    runs: Runs<Run>,
+    runs: Runs<JobRun>,
 }
 
 impl Crons {
@@ -89,7 +89,7 @@ impl Crons {
     }
 
     /// It is this minute (since the epoch).
-    pub fn clock(&mut self, minute: i64, now: Instant, civil: &dyn Fn(i64) -> Civil) -> Vec<Order> {
+    pub fn clock(&mut self, minute: i64, now: Instant, civil: &dyn Fn(i64) -> Civil) -> Vec<ProgramOrder> {
         let mut out = Vec::new();
         if self.runs.is_stopping() {
             return out;
@@ -103,12 +103,12 @@ impl Crons {
             *ran = Some(minute);
             let running = self.runs.led().filter(|(_, run, _)| run.job.command == job.command).count();
             if (job.unique && running > 0) || running >= MOST_RUNS {
-                out.push(Order::Log(format!("cron {:?} still runs: not started again", job.command)));
+                out.push(ProgramOrder::Log(format!("cron {:?} still runs: not started again", job.command)));
                 continue;
             }
             let limit = (job.harakiri > 0).then(|| now + Duration::from_secs(job.harakiri.into()));
-            let id = self.runs.ask(Run { job: job.clone(), began: now }, limit);
-            out.push(Order::Start(Program::Job(id)));
+            let id = self.runs.ask(JobRun { job: job.clone(), began: now }, limit);
+            out.push(ProgramOrder::Start(Program::Job(id)));
         }
         out
     }
@@ -127,22 +127,22 @@ impl Crons {
     }
 
     /// A run has a pid.
-    pub fn started(&mut self, id: RunId, pid: i32) -> Vec<Order> {
+    pub fn started(&mut self, id: RunId, pid: i32) -> Vec<ProgramOrder> {
         let Some(run) = self.runs.started(id, pid) else { return Vec::new() };
-        vec![Order::Log(format!("cron {:?} started (pid {pid})", run.job.command))]
+        vec![ProgramOrder::Log(format!("cron {:?} started (pid {pid})", run.job.command))]
     }
 
     /// A run could not be started.
-    pub fn failed(&mut self, id: RunId, why: &str) -> Vec<Order> {
+    pub fn failed(&mut self, id: RunId, why: &str) -> Vec<ProgramOrder> {
         let Some(run) = self.runs.failed(id) else { return Vec::new() };
-        vec![Order::Log(format!("cron {:?} cannot be started: {why}", run.job.command))]
+        vec![ProgramOrder::Log(format!("cron {:?} cannot be started: {why}", run.job.command))]
     }
 
     /// A process was reaped that may be a run; `others`: of its group live.
-    pub fn ended(&mut self, pid: i32, how: Ended, others: bool, now: Instant) -> Vec<Order> {
+    pub fn ended(&mut self, pid: i32, how: Ended, others: bool, now: Instant) -> Vec<ProgramOrder> {
         let Some(run) = self.runs.ended(pid, others, now) else { return Vec::new() };
         let took = now.saturating_duration_since(run.began).as_secs();
-        vec![Order::Log(format!("cron {:?} (pid {pid}) {how} after {took} s", run.job.command))]
+        vec![ProgramOrder::Log(format!("cron {:?} (pid {pid}) {how} after {took} s", run.job.command))]
     }
 
     /// The groups of all runs.
@@ -156,11 +156,11 @@ impl Crons {
     }
 
     /// Runs that are beyond their harakiri or their mercy.
-    pub fn expire(&mut self, now: Instant) -> Vec<Order> {
+    pub fn expire(&mut self, now: Instant) -> Vec<ProgramOrder> {
         let killed = self.runs.expire(now).into_iter().flat_map(|(pid, run)| {
             let took = now.saturating_duration_since(run.began).as_secs();
             let line = format!("cron {:?} (pid {pid}) has run for {took} s: killed", run.job.command);
-            [Order::Log(line), Order::Signal(pid, nix::libc::SIGKILL)]
+            [ProgramOrder::Log(line), ProgramOrder::Signal(pid, nix::libc::SIGKILL)]
         });
         killed.collect()
     }
@@ -171,9 +171,9 @@ impl Crons {
     }
 
     /// The instance stops: what runs is told to end, once, and killed after the mercy.
-    pub fn stop(&mut self, mercy: Duration, now: Instant) -> Vec<Order> {
+    pub fn stop(&mut self, mercy: Duration, now: Instant) -> Vec<ProgramOrder> {
         let told = self.runs.stop(mercy, now).into_iter();
-        told.map(|group| Order::Signal(group, nix::libc::SIGTERM)).collect()
+        told.map(|group| ProgramOrder::Signal(group, nix::libc::SIGTERM)).collect()
     }
 
     /// Whether nothing runs.

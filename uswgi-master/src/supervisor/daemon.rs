@@ -1,7 +1,7 @@
 //! One daemon: where it stands, its group while it runs, and the pause before it starts again.
 
-use super::group::{Due, Group};
-use super::order::{DaemonId, Order, Program};
+use super::group::{DueSignal, Group};
+use super::order::{DaemonId, Program, ProgramOrder};
 use super::smart::Smart;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::Daemon;
@@ -12,7 +12,7 @@ const LIVED: Duration = Duration::from_secs(3);
 const MOST: u32 = 300;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum DaemonState {
     /// To be started then.
     Waiting(Instant),
     /// Asked for.
@@ -28,7 +28,7 @@ pub(super) enum State {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) spec: Daemon,
-    pub(super) state: State,
+    pub(super) state: DaemonState,
     /// When it was started last.
     pub(super) started: Option<Instant>,
     /// Starts in a row that did not live.
@@ -43,8 +43,8 @@ impl Entry {
     /// One that is to be started, or may run already where it is known by its pidfile.
     pub(super) fn new(spec: Daemon, now: Instant) -> Entry {
         let state = match spec.pidfile {
-            Some(_) => State::Smart(Smart::unknown(now)),
-            None => State::Waiting(now),
+            Some(_) => DaemonState::Smart(Smart::unknown(now)),
+            None => DaemonState::Waiting(now),
         };
         Entry { spec, state, started: None, quick: 0, touched: false, to_tell: None }
     }
@@ -52,15 +52,15 @@ impl Entry {
     /// Its group, while it runs or is on its way out; a smart one has none that is known.
     pub(super) fn group(&self) -> Option<&Group> {
         match &self.state {
-            State::Running(group) | State::Leaving { group, .. } => Some(group),
-            State::Waiting(_) | State::Starting | State::Smart(_) => None,
+            DaemonState::Running(group) | DaemonState::Leaving { group, .. } => Some(group),
+            DaemonState::Waiting(_) | DaemonState::Starting | DaemonState::Smart(_) => None,
         }
     }
 
     /// Its pid, while it runs.
     pub(super) fn pid(&self) -> Option<i32> {
         match &self.state {
-            State::Smart(smart) => smart.pid(),
+            DaemonState::Smart(smart) => smart.pid(),
             _ => self.group()?.leader(),
         }
     }
@@ -68,8 +68,8 @@ impl Entry {
     /// It runs.
     pub(super) fn started(&mut self, pid: i32, now: Instant) {
         self.state = match self.spec.pidfile {
-            None => State::Running(Group::led_by(pid)),
-            Some(_) => State::Smart(Smart::started(pid, self.spec.daemonize, now)),
+            None => DaemonState::Running(Group::led_by(pid)),
+            Some(_) => DaemonState::Smart(Smart::started(pid, self.spec.daemonize, now)),
         };
     }
 
@@ -80,40 +80,40 @@ impl Entry {
         self.quick = if lived || wanted { 0 } else { self.quick.saturating_add(1) };
         let most = if self.spec.max_throttle == 0 { MOST } else { self.spec.max_throttle };
         let pause = self.quick.min(most);
-        self.state = State::Waiting(now + Duration::from_secs(pause.into()));
+        self.state = DaemonState::Waiting(now + Duration::from_secs(pause.into()));
         pause
     }
 
     /// When [`Entry::due`] has something.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Waiting(at) => Some(*at),
-            State::Smart(smart) => Some(smart.look_at()),
-            State::Running(group) | State::Leaving { group, .. } => group.deadline(),
-            State::Starting => None,
+            DaemonState::Waiting(at) => Some(*at),
+            DaemonState::Smart(smart) => Some(smart.look_at()),
+            DaemonState::Running(group) | DaemonState::Leaving { group, .. } => group.deadline(),
+            DaemonState::Starting => None,
         }
     }
 
     /// What is due now: its start, a look at its pidfile, a signal.
-    pub(super) fn due(&mut self, id: DaemonId, now: Instant, out: &mut Vec<Order>) {
+    pub(super) fn due(&mut self, id: DaemonId, now: Instant, out: &mut Vec<ProgramOrder>) {
         match &mut self.state {
-            State::Waiting(at) if *at <= now => {
+            DaemonState::Waiting(at) if *at <= now => {
                 self.started = Some(now);
-                self.state = State::Starting;
-                out.push(Order::Start(Program::Daemon(id)));
+                self.state = DaemonState::Starting;
+                out.push(ProgramOrder::Start(Program::Daemon(id)));
             }
-            State::Smart(smart) => out.extend(smart.take_look(now).then_some(Order::Look(id))),
-            State::Running(group) | State::Leaving { group, .. } => {
+            DaemonState::Smart(smart) => out.extend(smart.take_look(now).then_some(ProgramOrder::Look(id))),
+            DaemonState::Running(group) | DaemonState::Leaving { group, .. } => {
                 let (Some(due), Some(pid)) = (group.due(now), group.number()) else { return };
-                if due == Due::Kill {
+                if due == DueSignal::Kill {
                     let rest = group.headless().map_or("", |_| "the rest of the group of ");
                     let line =
                         format!("{rest}daemon {:?} (pid {pid}) did not end: killed", self.spec.command);
-                    out.push(Order::Log(line));
+                    out.push(ProgramOrder::Log(line));
                 }
-                out.push(Order::Signal(pid, due.signal()));
+                out.push(ProgramOrder::Signal(pid, due.signal()));
             }
-            State::Waiting(_) | State::Starting => {}
+            DaemonState::Waiting(_) | DaemonState::Starting => {}
         }
     }
 }

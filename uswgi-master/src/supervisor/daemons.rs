@@ -16,10 +16,10 @@
 //!   left of the mercy, and nothing takes their place before they are gone. Where the leader ended by itself, the others
 //!   are told to end too. (uWSGI does not wait for them.)
 
-use super::Ended;
-use super::daemon::{Entry, State};
+use super::daemon::{DaemonState, Entry};
+use super::ended::Ended;
 use super::group::Group;
-use super::order::{DaemonId, Order};
+use super::order::{DaemonId, ProgramOrder};
 use super::smart::{Missing, Was};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -28,15 +28,15 @@ use uswgi_conf::tasks::Daemon;
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
-    /// Answer to [`Order::Start`].
+    /// Answer to [`ProgramOrder::Start`].
     Started(DaemonId, i32),
-    /// Answer to [`Order::Start`].
+    /// Answer to [`ProgramOrder::Start`].
     StartFailed(DaemonId, String),
     /// A process was reaped that may be one of them, or its launcher; whether others of its group live.
     Ended(i32, Ended, bool),
     /// Nobody of the group that this process led is there any more.
     Gone(i32),
-    /// Answer to [`Order::Look`]: the living process that the pidfile names.
+    /// Answer to [`ProgramOrder::Look`]: the living process that the pidfile names.
     Pidfile(DaemonId, Option<i32>),
     /// One of its files was touched.
     Touched(DaemonId),
@@ -55,7 +55,7 @@ pub struct Daemons {
     stopping: bool,
     last: DaemonId,
     now: Instant,
-    out: Vec<Order>,
+    out: Vec<ProgramOrder>,
 }
 
 impl Daemons {
@@ -74,13 +74,13 @@ impl Daemons {
     }
 
     /// The first worker starts: they do too. Later calls change nothing.
-    pub fn begin(&mut self, now: Instant) -> Vec<Order> {
+    pub fn begin(&mut self, now: Instant) -> Vec<ProgramOrder> {
         self.begun = true;
         self.hear(Heard::Tick, now)
     }
 
     /// A new configuration is in force.
-    pub fn replace(&mut self, specs: &[Daemon], mercy: Duration, now: Instant) -> Vec<Order> {
+    pub fn replace(&mut self, specs: &[Daemon], mercy: Duration, now: Instant) -> Vec<ProgramOrder> {
         self.now = self.now.max(now);
         if self.stopping {
             return Vec::new();
@@ -112,7 +112,7 @@ impl Daemons {
     }
 
     /// The workers are gone: everything but smart daemons ends.
-    pub fn stop(&mut self, now: Instant) -> Vec<Order> {
+    pub fn stop(&mut self, now: Instant) -> Vec<ProgramOrder> {
         self.now = self.now.max(now);
         self.next.clear();
         if !std::mem::replace(&mut self.stopping, true) {
@@ -135,10 +135,10 @@ impl Daemons {
     }
 
     /// Nobody is waited for any more.
-    pub fn stop_at_once(&mut self, now: Instant) -> Vec<Order> {
+    pub fn stop_at_once(&mut self, now: Instant) -> Vec<ProgramOrder> {
         let mut out = self.stop(now);
         for e in self.all.values_mut() {
-            if let State::Leaving { group, .. } = &mut e.state {
+            if let DaemonState::Leaving { group, .. } = &mut e.state {
                 group.kill_by(self.now);
             }
         }
@@ -177,14 +177,14 @@ impl Daemons {
     }
 
     /// Take what happened; the orders are to be carried out in this order.
-    pub fn hear(&mut self, heard: Heard, now: Instant) -> Vec<Order> {
+    pub fn hear(&mut self, heard: Heard, now: Instant) -> Vec<ProgramOrder> {
         self.now = self.now.max(now);
         match heard {
             Heard::Started(id, pid) => self.started(id, pid),
             Heard::StartFailed(id, why) => {
                 if let Some(e) = self.all.get(&id) {
                     let line = format!("daemon {:?} cannot be started: {why}", e.spec.command);
-                    self.out.push(Order::Log(line));
+                    self.out.push(ProgramOrder::Log(line));
                 }
                 self.again(id);
             }
@@ -210,7 +210,7 @@ impl Daemons {
 
     fn due(&mut self) {
         self.give_up();
-        let leaving = self.all.values().any(|e| matches!(e.state, State::Leaving { .. }));
+        let leaving = self.all.values().any(|e| matches!(e.state, DaemonState::Leaving { .. }));
         if self.begun && !self.stopping && !leaving {
             for spec in std::mem::take(&mut self.next) {
                 self.last += 1;
@@ -227,7 +227,7 @@ impl Daemons {
         for id in late {
             let line =
                 format!("what daemon {:?} started cannot be killed; it is left", self.all[&id].spec.command);
-            self.out.push(Order::Log(line));
+            self.out.push(ProgramOrder::Log(line));
             self.gone(id);
         }
     }
@@ -235,7 +235,7 @@ impl Daemons {
     fn started(&mut self, id: DaemonId, pid: i32) {
         let now = self.now;
         let Some(e) = self.all.get_mut(&id) else { return };
-        self.out.push(Order::Log(format!("daemon {:?} started (pid {pid})", e.spec.command)));
+        self.out.push(ProgramOrder::Log(format!("daemon {:?} started (pid {pid})", e.spec.command)));
         e.started(pid, now);
     }
 
@@ -243,12 +243,12 @@ impl Daemons {
         let now = self.now;
         let line = |e: &Entry| format!("daemon {:?} (pid {pid}) {how}", e.spec.command);
         let smart = self.all.iter_mut().find_map(|(&id, e)| match &mut e.state {
-            State::Smart(smart) => Some((id, smart.ended(pid, now)?, line(e))),
+            DaemonState::Smart(smart) => Some((id, smart.ended(pid, now)?, line(e))),
             _ => None,
         });
         if let Some((id, was, line)) = smart {
             if was == Was::Daemon || how != Ended::Code(0) {
-                self.out.push(Order::Log(line));
+                self.out.push(ProgramOrder::Log(line));
             }
             if was == Was::Daemon {
                 self.controls(id);
@@ -259,19 +259,19 @@ impl Daemons {
         let Some((&id, e)) = self.all.iter_mut().find(|(_, e)| of(e)) else { return };
         let line = line(e);
         match &mut e.state {
-            State::Leaving { group, .. } if others => group.lose_leader(now),
-            State::Leaving { .. } => self.gone(id),
-            State::Running(group) if others => {
-                self.out.push(Order::Log(format!("{line}; the rest of its group is to end too")));
+            DaemonState::Leaving { group, .. } if others => group.lose_leader(now),
+            DaemonState::Leaving { .. } => self.gone(id),
+            DaemonState::Running(group) if others => {
+                self.out.push(ProgramOrder::Log(format!("{line}; the rest of its group is to end too")));
                 // A file that was touched has told them already.
-                self.out.extend((!e.touched).then_some(Order::Signal(pid, e.spec.stop_signal)));
+                self.out.extend((!e.touched).then_some(ProgramOrder::Signal(pid, e.spec.stop_signal)));
                 group.lose_leader(now);
                 group.kill_by(now + self.mercy);
-                e.state = State::Leaving { group: group.clone(), back: true };
+                e.state = DaemonState::Leaving { group: group.clone(), back: true };
                 self.controls(id);
             }
             _ => {
-                self.out.push(Order::Log(line));
+                self.out.push(ProgramOrder::Log(line));
                 self.controls(id);
                 self.again(id);
             }
@@ -281,15 +281,15 @@ impl Daemons {
     /// Nobody of one that was leaving is left.
     fn gone(&mut self, id: DaemonId) {
         match self.all.get(&id).map(|e| &e.state) {
-            Some(State::Leaving { back: true, .. }) => self.again(id),
+            Some(DaemonState::Leaving { back: true, .. }) => self.again(id),
             _ => drop(self.all.remove(&id)),
         }
     }
 
     fn controls(&mut self, id: DaemonId) {
         if self.all.get(&id).is_some_and(|e| e.spec.control) {
-            self.out.push(Order::Log("its end ends the instance".into()));
-            self.out.push(Order::StopInstance);
+            self.out.push(ProgramOrder::Log("its end ends the instance".into()));
+            self.out.push(ProgramOrder::StopInstance);
         }
     }
 
@@ -300,7 +300,7 @@ impl Daemons {
         let pause = e.again(now);
         if pause > 0 {
             let line = format!("daemon {:?} is started again in {pause} s", e.spec.command);
-            self.out.push(Order::Log(line));
+            self.out.push(ProgramOrder::Log(line));
         }
     }
 
@@ -308,12 +308,12 @@ impl Daemons {
     fn seen(&mut self, id: DaemonId, found: Option<i32>) {
         let now = self.now;
         let Some(e) = self.all.get_mut(&id) else { return };
-        let State::Smart(smart) = &mut e.state else { return };
+        let DaemonState::Smart(smart) = &mut e.state else { return };
         let command = &e.spec.command;
         if let Some(pid) = found {
             let news = smart.found(pid, e.started.is_none());
-            self.out.extend(news.map(|news| Order::Log(format!("daemon {command:?} {news}"))));
-            self.out.extend(e.to_tell.take().map(|signal| Order::Signal(pid, signal)));
+            self.out.extend(news.map(|news| ProgramOrder::Log(format!("daemon {command:?} {news}"))));
+            self.out.extend(e.to_tell.take().map(|signal| ProgramOrder::Signal(pid, signal)));
         }
         if self.stopping {
             return drop(self.all.remove(&id));
@@ -330,7 +330,7 @@ impl Daemons {
                     "daemon {command:?} (pid {launched}) has written no pidfile that names a process; it is left running"
                 );
                 e.started = Some(now);
-                self.out.push(Order::Log(line));
+                self.out.push(ProgramOrder::Log(line));
             }
             Missing::Gone => self.again(id),
         }
@@ -338,21 +338,21 @@ impl Daemons {
 
     fn touched(&mut self, id: DaemonId) {
         let Some(e) = self.all.get_mut(&id) else { return };
-        let (Some(pid), false) = (e.pid(), matches!(e.state, State::Leaving { .. })) else { return };
+        let (Some(pid), false) = (e.pid(), matches!(e.state, DaemonState::Leaving { .. })) else { return };
         e.touched = true;
         let line = format!("daemon {:?} (pid {pid}) is restarted: its file was touched", e.spec.command);
-        self.out.push(Order::Log(line));
+        self.out.push(ProgramOrder::Log(line));
         let signal = e.spec.stop_signal;
         match e.state {
-            State::Smart(_) => self.tell(id, signal),
-            _ => self.out.push(Order::Signal(pid, signal)),
+            DaemonState::Smart(_) => self.tell(id, signal),
+            _ => self.out.push(ProgramOrder::Signal(pid, signal)),
         }
     }
 
     /// A smart daemon is often nobody's child: its pid may be another's by now. Its pidfile first.
     fn tell(&mut self, id: DaemonId, signal: i32) {
         if let Some(e) = self.all.get_mut(&id)
-            && let State::Smart(smart) = &mut e.state
+            && let DaemonState::Smart(smart) = &mut e.state
         {
             e.to_tell = Some(signal);
             smart.look_now(self.now);
@@ -363,14 +363,14 @@ impl Daemons {
         let now = self.now;
         let Some(e) = self.all.get_mut(&id) else { return };
         match &mut e.state {
-            State::Running(group) => {
+            DaemonState::Running(group) => {
                 let pid = group.number().unwrap_or(0);
                 let line = format!("daemon {:?} (pid {pid}) is told to end", e.spec.command);
-                self.out.push(Order::Log(line));
+                self.out.push(ProgramOrder::Log(line));
                 group.tell(signal, self.mercy, now);
-                e.state = State::Leaving { group: group.clone(), back: false };
+                e.state = DaemonState::Leaving { group: group.clone(), back: false };
             }
-            State::Leaving { back, .. } => *back = false,
+            DaemonState::Leaving { back, .. } => *back = false,
             _ => drop(self.all.remove(&id)),
         }
     }

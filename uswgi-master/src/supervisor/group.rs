@@ -16,19 +16,19 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// A signal to the whole group that is due now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
+pub enum DueSignal {
     /// The signal by which it was told to end.
     Tell(i32),
     /// SIGKILL: its time is over.
     Kill,
 }
 
-impl Due {
+impl DueSignal {
     /// Its number.
     pub fn signal(self) -> i32 {
         match self {
-            Due::Tell(signal) => signal,
-            Due::Kill => nix::libc::SIGKILL,
+            DueSignal::Tell(signal) => signal,
+            DueSignal::Kill => nix::libc::SIGKILL,
         }
     }
 }
@@ -118,16 +118,16 @@ impl Group {
     }
 
     /// Which signal is due. It counts as sent.
-    pub fn due(&mut self, now: Instant) -> Option<Due> {
+    pub fn due(&mut self, now: Instant) -> Option<DueSignal> {
         self.number?;
         match (self.end, &self.told) {
             (End::By(at), _) if at <= now => {
                 (self.end, self.told) = (End::Killed(now), None);
-                Some(Due::Kill)
+                Some(DueSignal::Kill)
             }
             (End::By(_), &Some((signal, at))) if at <= now => {
                 self.told = (!self.headless).then_some((signal, now + AGAIN));
-                Some(Due::Tell(signal))
+                Some(DueSignal::Tell(signal))
             }
             _ => None,
         }
@@ -228,7 +228,7 @@ impl<T: Clone> Runs<T> {
     /// Those that SIGKILL is due to: their numbers, and what they were for. What SIGKILL did not end is left.
     pub fn expire(&mut self, now: Instant) -> Vec<(i32, T)> {
         let due = |(what, g): &mut (T, Group)| match g.due(now) {
-            Some(Due::Kill) => Some((g.number()?, what.clone())),
+            Some(DueSignal::Kill) => Some((g.number()?, what.clone())),
             _ => None,
         };
         let killed = self.all.values_mut().filter_map(due).collect();
@@ -266,7 +266,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     /// Every signal until nothing is due any more, and how many seconds after `now` each.
-    fn to_the_end(group: &mut Group, now: Instant) -> Vec<(u64, Due)> {
+    fn to_the_end(group: &mut Group, now: Instant) -> Vec<(u64, DueSignal)> {
         let mut all = Vec::new();
         while let Some(at) = group.deadline().filter(|&at| !group.is_given_up(at)) {
             let due = group.due(at).expect("a deadline without a signal");
@@ -280,8 +280,8 @@ mod tests {
         let (mut g, now) = (Group::led_by(7), Instant::now());
         assert_eq!((g.deadline(), g.due(now)), (None, None), "nobody asks for its end");
         g.tell(15, 3 * SECOND, now);
-        let tell = Due::Tell(15);
-        assert_eq!(to_the_end(&mut g, now), [(0, tell), (1, tell), (2, tell), (3, Due::Kill)]);
+        let tell = DueSignal::Tell(15);
+        assert_eq!(to_the_end(&mut g, now), [(0, tell), (1, tell), (2, tell), (3, DueSignal::Kill)]);
         assert!(!g.is_given_up(now + 600 * SECOND));
         // It does end, and leaves somebody who was killed with it.
         g.lose_leader(now + 10 * SECOND);
@@ -293,12 +293,12 @@ mod tests {
     fn who_has_lost_its_leader_is_told_nothing_and_keeps_the_mercy() {
         let (mut g, now) = (Group::led_by(7), Instant::now());
         g.tell(15, 3 * SECOND, now);
-        assert_eq!(g.due(now), Some(Due::Tell(15)));
+        assert_eq!(g.due(now), Some(DueSignal::Tell(15)));
         assert_eq!((g.leader(), g.headless()), (Some(7), None));
         g.lose_leader(now + SECOND);
         assert_eq!((g.leader(), g.headless(), g.number()), (None, Some(7), Some(7)));
         assert!(g.is_awaited());
-        assert_eq!(to_the_end(&mut g, now), [(3, Due::Kill)]);
+        assert_eq!(to_the_end(&mut g, now), [(3, DueSignal::Kill)]);
         assert!(g.is_given_up(now + 8 * SECOND));
     }
 
@@ -310,7 +310,7 @@ mod tests {
         g.started(7);
         g.lose_leader(now + SECOND);
         assert!(g.is_awaited());
-        assert_eq!(to_the_end(&mut g, now), [(5, Due::Kill)]);
+        assert_eq!(to_the_end(&mut g, now), [(5, DueSignal::Kill)]);
         let mut g = Group::asked(None);
         g.started(7);
         g.lose_leader(now);
@@ -365,7 +365,7 @@ mod tests {
                 }
                 while let Some(due) = g.due(now) {
                     prop_assert!(!killed, "{:?} after SIGKILL", due);
-                    killed = due == Due::Kill;
+                    killed = due == DueSignal::Kill;
                     prop_assert!(!killed || kill_by.is_some_and(|at| at <= now), "too early");
                 }
                 prop_assert_eq!(killed, kill_by.is_some_and(|at| at <= now), "too late");

@@ -2,33 +2,8 @@
 //! and again after a time in which nobody asked for anything. It must never put an instance to sleep that has a request. (One that
 //! comes at this very moment is finished by its worker, as at a stop.)
 
-use super::Numbers;
+use super::event::Numbers;
 use super::machine::{Phase, Supervisor};
-use std::time::{Duration, Instant};
-
-/// When there are no workers at all.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Sleep {
-    /// No workers until the first connection.
-    pub cheap: bool,
-    /// Time without a request after which the workers go.
-    pub idle: Option<Duration>,
-    /// The instance ends instead.
-    pub die: bool,
-}
-
-/// What is known about the last request.
-#[derive(Debug, Clone)]
-pub(super) struct Activity {
-    last: Instant,
-    requests: u64,
-}
-
-impl Activity {
-    pub(super) fn new(now: Instant) -> Activity {
-        Activity { last: now, requests: 0 }
-    }
-}
 
 impl Supervisor {
     /// Whether the workers are gone until somebody connects.
@@ -60,7 +35,7 @@ impl Supervisor {
             Phase::Running => {
                 self.log("the operator sends the workers away until somebody connects");
                 self.set_wish(0, false);
-                self.scale.sent_away = true;
+                self.wished.sent_away = true;
                 return;
             }
             Phase::Starting => "the instance is still starting",

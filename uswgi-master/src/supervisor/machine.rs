@@ -2,12 +2,15 @@
 //!
 //! It must not decide anything itself that a room below decides.
 
-use super::child::{Birth, Child, ChildId, Kind, Stage};
-use super::idle::Activity;
-use super::reload::{Generation, Reload};
-use super::scale::Scale;
-use super::seat::Record;
-use super::{Action, Ended, Event, Plan};
+use super::action::Action;
+use super::activity::Activity;
+use super::child::{Birth, Child, ChildId, ProcessKind, Stage};
+use super::ended::Ended;
+use super::event::Event;
+use super::generation::{Changeover, Generation};
+use super::plan::Plan;
+use super::seat::SeatRecord;
+use super::wish::Wish;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uswgi_proto::scoreboard::{InstanceState, Restart};
@@ -37,15 +40,15 @@ pub struct Supervisor {
     pub(super) phase: Phase,
     pub(super) paused: bool,
     pub(super) current: Generation,
-    pub(super) reload: Option<Reload>,
+    pub(super) reload: Option<Changeover>,
     /// HUPs that came during the start or a reload; any number of them is one more reload.
     pub(super) reload_again: bool,
     pub(super) last_generation: u64,
     /// Source files that a reload was asked for, and their modification times.
     pub(super) sources: BTreeMap<String, u64>,
     pub(super) children: BTreeMap<ChildId, Child>,
-    pub(super) seats: Vec<Record>,
-    pub(super) scale: Scale,
+    pub(super) seats: Vec<SeatRecord>,
+    pub(super) wished: Wish,
     pub(super) activity: Activity,
     /// Why the last process that goes on without an app has none.
     pub(super) no_app: String,
@@ -65,7 +68,7 @@ impl Supervisor {
             phase: Phase::Starting,
             paused: false,
             seats: Vec::new(),
-            scale: Scale::of(&plan, now),
+            wished: Wish::of(&plan, now),
             activity: Activity::new(now),
             no_app: String::new(),
             current: Generation::new(1, plan),
@@ -204,13 +207,19 @@ impl Supervisor {
     }
 
     /// A process that is asked for.
-    pub(super) fn bear(&mut self, kind: Kind, generation: u64, respawns: u32, max_requests: u64) -> Birth {
+    pub(super) fn bear(
+        &mut self,
+        kind: ProcessKind,
+        generation: u64,
+        respawns: u32,
+        max_requests: u64,
+    ) -> Birth {
         let child = self.new_child(kind, generation, respawns);
         let (need_app, paused) = (self.needs_app(generation), self.paused);
         Birth { child, kind, generation, max_requests, need_app, paused }
     }
 
-    fn new_child(&mut self, kind: Kind, generation: u64, respawns: u32) -> ChildId {
+    fn new_child(&mut self, kind: ProcessKind, generation: u64, respawns: u32) -> ChildId {
         let id = self.next_child;
         self.next_child += 1;
         let child = Child {
@@ -294,8 +303,8 @@ impl Supervisor {
     fn exited(&mut self, child: ChildId, how: Ended) {
         let Some(gone) = self.forget(child) else { return };
         match gone.kind {
-            Kind::Template => self.template_ended(child, gone, how),
-            Kind::Worker(_) => {
+            ProcessKind::Template => self.template_ended(child, gone, how),
+            ProcessKind::Worker(_) => {
                 if gone.stage != Stage::Retiring || how != Ended::Code(0) {
                     self.look_again();
                 }
@@ -329,11 +338,13 @@ impl Supervisor {
     pub(super) fn came_to_nothing(&mut self, child: ChildId, gone: Child, message: String) {
         let line = format!("{} could not be started: {message}", gone.name());
         match gone.kind {
-            Kind::Template => {
+            ProcessKind::Template => {
                 let gone = Child { load_failed: Some(line), ..gone };
                 self.template_ended(child, gone, Ended::Code(1));
             }
-            Kind::Worker(_) => self.worker_ended(gone, &format!("could not be started: {message}"), None),
+            ProcessKind::Worker(_) => {
+                self.worker_ended(gone, &format!("could not be started: {message}"), None)
+            }
         }
     }
 

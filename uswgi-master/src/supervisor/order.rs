@@ -19,7 +19,7 @@ pub enum Program {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
+pub enum ProgramOrder {
     /// Start it, and answer.
     Start(Program),
     /// Signal to the group of this process; somebody in it has not been reaped.

@@ -3,11 +3,11 @@
 //! Each of the three knows when to start; what they share stands here: whose end was heard of, which groups there are, when
 //! to poll them, how all of them stop. Pure: what happened goes in, orders come out, to be carried out in this order.
 
-use super::Ended;
 use super::cron::{Civil, Crons};
 use super::daemons::{Daemons, Heard};
+use super::ended::Ended;
 use super::group::{Group, RunId};
-use super::order::{DaemonId, Order, Program};
+use super::order::{DaemonId, Program, ProgramOrder};
 use super::poll::{Poll, Wanted};
 use super::touch_exec::TouchExec;
 use std::path::{Path, PathBuf};
@@ -40,19 +40,19 @@ impl Programs {
     }
 
     /// The first worker starts. Later calls change nothing.
-    pub fn begin(&mut self, now: Instant) -> Vec<Order> {
+    pub fn begin(&mut self, now: Instant) -> Vec<ProgramOrder> {
         self.daemons.begin(now)
     }
 
     /// Another configuration is in force.
-    pub fn replace(&mut self, tasks: &Tasks, now: Instant) -> Vec<Order> {
+    pub fn replace(&mut self, tasks: &Tasks, now: Instant) -> Vec<ProgramOrder> {
         self.mercy = Duration::from_secs(tasks.mercy.into());
         self.crons.replace(&tasks.jobs);
         self.daemons.replace(&tasks.daemons, self.mercy, now)
     }
 
     /// The workers are gone. `at_once`: nobody is waited for.
-    pub fn stop(&mut self, at_once: bool, now: Instant) -> Vec<Order> {
+    pub fn stop(&mut self, at_once: bool, now: Instant) -> Vec<ProgramOrder> {
         let mercy = if at_once { Duration::ZERO } else { self.mercy };
         let mut out = self.crons.stop(mercy, now);
         out.extend(self.crons.expire(now));
@@ -62,8 +62,8 @@ impl Programs {
         out
     }
 
-    /// Answer to [`Order::Start`]: its pid, or why it could not be started.
-    pub fn started(&mut self, program: Program, pid: Result<i32, String>, now: Instant) -> Vec<Order> {
+    /// Answer to [`ProgramOrder::Start`]: its pid, or why it could not be started.
+    pub fn started(&mut self, program: Program, pid: Result<i32, String>, now: Instant) -> Vec<ProgramOrder> {
         match (program, pid) {
             (Program::Daemon(id), Ok(pid)) => self.daemons.hear(Heard::Started(id, pid), now),
             (Program::Daemon(id), Err(why)) => self.daemons.hear(Heard::StartFailed(id, why), now),
@@ -77,8 +77,8 @@ impl Programs {
         }
     }
 
-    /// Answer to [`Order::Look`]: the living process that the pidfile names.
-    pub fn pidfile(&mut self, id: DaemonId, pid: Option<i32>, now: Instant) -> Vec<Order> {
+    /// Answer to [`ProgramOrder::Look`]: the living process that the pidfile names.
+    pub fn pidfile(&mut self, id: DaemonId, pid: Option<i32>, now: Instant) -> Vec<ProgramOrder> {
         self.daemons.hear(Heard::Pidfile(id, pid), now)
     }
 
@@ -91,7 +91,7 @@ impl Programs {
         group: i32,
         others: bool,
         now: Instant,
-    ) -> (bool, Vec<Order>) {
+    ) -> (bool, Vec<ProgramOrder>) {
         // A smart daemon tells its pid in a file.
         let smart = self.daemons.running().any(|(_, pid)| pid == group);
         let member = smart || self.groups().any(|g| g.number() == Some(group));
@@ -104,7 +104,7 @@ impl Programs {
     }
 
     /// Nobody of the group that this process has led is there any more.
-    pub fn gone(&mut self, group: i32, now: Instant) -> Vec<Order> {
+    pub fn gone(&mut self, group: i32, now: Instant) -> Vec<ProgramOrder> {
         self.crons.gone(group);
         self.touch_exec.gone(group);
         let of_daemon = self.daemons.groups().any(|g| g.headless() == Some(group));
@@ -117,7 +117,7 @@ impl Programs {
     }
 
     /// Time has passed; `touched`: daemons whose files were touched.
-    pub fn tick(&mut self, touched: Vec<DaemonId>, now: Instant) -> Vec<Order> {
+    pub fn tick(&mut self, touched: Vec<DaemonId>, now: Instant) -> Vec<ProgramOrder> {
         let mut out = self.daemons.hear(Heard::Tick, now);
         for id in touched {
             out.extend(self.daemons.hear(Heard::Touched(id), now));
@@ -146,12 +146,12 @@ impl Programs {
     }
 
     /// A file with steps was touched.
-    pub fn touch(&mut self, path: &Path) -> Vec<Order> {
+    pub fn touch(&mut self, path: &Path) -> Vec<ProgramOrder> {
         self.touch_exec.touch(path)
     }
 
     /// It is this minute (since the epoch).
-    pub fn clock(&mut self, minute: i64, now: Instant, civil: &dyn Fn(i64) -> Civil) -> Vec<Order> {
+    pub fn clock(&mut self, minute: i64, now: Instant, civil: &dyn Fn(i64) -> Civil) -> Vec<ProgramOrder> {
         self.crons.clock(minute, now, civil)
     }
 

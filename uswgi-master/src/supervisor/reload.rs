@@ -4,51 +4,15 @@
 //! one retires -> commit. A failure before the first new worker changes nothing; one later leaves what
 //! serves and is reported as mixed. It must never end the old generation before the new one serves.
 
-use super::child::{Child, ChildId, Kind, Stage};
+use super::action::Action;
+use super::child::{Child, ChildId, ProcessKind, Stage};
+use super::ended::Ended;
+use super::generation::{Changeover, Generation, TEMPLATE_MERCY};
 use super::machine::{Phase, Supervisor};
-use super::replace::TRIES;
-use super::scale::probed;
-use super::seat::Backoff;
-use super::{Action, Ended, Plan};
-use std::time::{Duration, Instant};
+use super::plan::Plan;
+use super::seat::{Backoff, TRIES};
+use super::wish::probed;
 use uswgi_proto::scoreboard::Outcome;
-
-/// How long a template that is not needed any more may take to end.
-pub(super) const TEMPLATE_MERCY: Duration = Duration::from_secs(5);
-
-/// One configuration with its template.
-#[derive(Debug, Clone)]
-pub(super) struct Generation {
-    pub(super) number: u64,
-    pub(super) plan: Plan,
-    pub(super) template: Option<ChildId>,
-    pub(super) template_backoff: Backoff,
-    /// A template of this generation was ready once: the next one imports what is on disk then.
-    pub(super) loaded: bool,
-    /// A process of this generation had the app when it was ready.
-    pub(super) had_app: bool,
-}
-
-impl Generation {
-    pub(super) fn new(number: u64, plan: Plan) -> Generation {
-        let template_backoff = Backoff::default();
-        Generation { number, plan, template: None, template_backoff, loaded: false, had_app: false }
-    }
-}
-
-/// A reload under way.
-#[derive(Debug, Clone)]
-pub(super) struct Reload {
-    pub(super) started: Instant,
-    pub(super) number: u64,
-    /// None until the configuration was read.
-    pub(super) next: Option<Generation>,
-    /// The app is loaded (or loads in each worker): workers come from `next`.
-    pub(super) replacing: bool,
-    /// Workers wanted once it replaces.
-    pub(super) wish: u32,
-    failures: u32,
-}
 
 impl Supervisor {
     /// HUP or its like. Any number of them during a start or a reload is one more reload after it.
@@ -64,8 +28,14 @@ impl Supervisor {
     pub(super) fn begin_reload(&mut self, read: bool) {
         self.last_generation += 1;
         let number = self.last_generation;
-        self.reload =
-            Some(Reload { started: self.now, number, next: None, replacing: false, wish: 0, failures: 0 });
+        self.reload = Some(Changeover {
+            started: self.now,
+            number,
+            next: None,
+            replacing: false,
+            wish: 0,
+            failures: 0,
+        });
         self.out.push(Action::ReloadStarted);
         if read {
             self.log(format!("reload: reading the configuration for generation {number}"));
@@ -97,7 +67,7 @@ impl Supervisor {
                 }
                 // The template is started as of the generation to come.
                 let timeout = self.next_plan().load_timeout;
-                let birth = self.bear(Kind::Template, number, 0, 0);
+                let birth = self.bear(ProcessKind::Template, number, 0, 0);
                 let child = birth.child;
                 if let Some(c) = self.children.get_mut(&child) {
                     c.kill_at = Some(now + timeout);
@@ -123,7 +93,7 @@ impl Supervisor {
     fn begin_replacing(&mut self) {
         let plan = self.next_plan();
         let (wish, probe) = probed(self.wish_of(plan), plan);
-        self.scale.probe = probe;
+        self.wished.probe = probe;
         let Some(reload) = self.reload.as_mut() else { return };
         reload.replacing = true;
         reload.wish = wish;
@@ -235,7 +205,7 @@ impl Supervisor {
     /// Keep what serves.
     fn reload_failed(&mut self, outcome: Outcome, reason: String) {
         let Some(reload) = self.reload.take() else { return };
-        self.scale.probe = false;
+        self.wished.probe = false;
         let mut outcome = outcome;
         if let Some(next) = &reload.next {
             if self.workers(Stage::Ready).any(|id| self.children[&id].generation == next.number) {
@@ -285,7 +255,7 @@ impl Supervisor {
 
     /// When every seat has a ready worker of the new generation, the reload has succeeded.
     pub(super) fn finish_reload(&mut self) {
-        let Some(Reload { replacing: true, next: Some(next), .. }) = &self.reload else { return };
+        let Some(Changeover { replacing: true, next: Some(next), .. }) = &self.reload else { return };
         let (number, wanted, wish) = (next.number, self.wanted(), self.wish());
         let renewed = |id| self.at(id).any(|(_, c)| c.stage == Stage::Ready && c.generation == number);
         if wanted.len() < wish as usize || !wanted.iter().copied().all(renewed) {
@@ -296,7 +266,7 @@ impl Supervisor {
                 self.turn_off(worker_id);
             }
         }
-        let Some(Reload { next: Some(next), started, .. }) = self.reload.take() else { return };
+        let Some(Changeover { next: Some(next), started, .. }) = self.reload.take() else { return };
         let old = std::mem::replace(&mut self.current, next);
         self.settle_wish(wish, old.plan.workers != self.current.plan.workers);
         self.end_probe();

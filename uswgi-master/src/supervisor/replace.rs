@@ -2,17 +2,14 @@
 //!
 //! It must never retire a worker before its successor accepts, nor start a successor beyond the surplus.
 
-use super::child::{Child, ChildId, Kind, Seat, Stage};
+use super::action::Action;
+use super::child::{Child, ChildId, NO_MERCY, ProcessKind, Seat, Stage};
+use super::ended::Ended;
+use super::generation::Generation;
 use super::machine::{Phase, Supervisor};
-use super::orders::NO_MERCY;
-use super::reload::Generation;
-use super::seat::PROVEN;
-use super::{Action, Ended};
+use super::seat::{PROVEN, TRIES};
 use std::time::Duration;
 use uswgi_proto::scoreboard::Restart;
-
-/// Workers in a row that may die before they accept, at the start and on reload.
-pub(super) const TRIES: u32 = 3;
 
 /// How long a template may take from the request for a fork to the worker's hello.
 const FORK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -137,7 +134,7 @@ impl Supervisor {
         let respawns = record.starts;
         record.starts += 1;
         let seat = Seat { slot, worker_id };
-        let birth = self.bear(Kind::Worker(seat), generation, respawns, max_requests);
+        let birth = self.bear(ProcessKind::Worker(seat), generation, respawns, max_requests);
         match template.filter(|_| !lazy) {
             Some(template) => {
                 // Nothing is loaded any more: a template that does not answer soon hangs.
@@ -163,7 +160,7 @@ impl Supervisor {
         if !over {
             return;
         }
-        let birth = self.bear(Kind::Template, generation, 0, 0);
+        let birth = self.bear(ProcessKind::Template, generation, 0, 0);
         self.target_mut().template = Some(birth.child);
         self.out.push(Action::Launch(birth));
     }

@@ -6,33 +6,17 @@
 //! was idle at the last look, the oldest first. It must never take down a worker that was seen busy, nor
 //! leave fewer ready workers than are wished.
 
-use super::cheaper::{Algorithm, Cheaper, Cycle, Gauge, Meter, Verdict};
+use super::cheaper::{Algorithm, Cheaper, Cycle, Verdict};
 use super::child::{ChildId, Stage};
+use super::event::Numbers;
 use super::machine::{Phase, Supervisor};
-use super::seat::Record;
-use super::{Numbers, Plan, ScaleTo};
-use std::time::{Duration, Instant};
-use uswgi_proto::scoreboard::Restart;
+use super::plan::Plan;
+use super::seat::SeatRecord;
+use std::time::Duration;
+use uswgi_proto::scale::ScaleTo;
 
 /// Looks follow one another after this time at least; one that an operator causes is no cycle of its own.
 const CYCLE: Duration = Duration::from_millis(700);
-
-/// How many workers are wanted, and why.
-#[derive(Debug, Clone)]
-pub(super) struct Scale {
-    /// Workers wanted outside a reload.
-    pub(super) wish: u32,
-    /// An operator chose the number.
-    by_hand: bool,
-    /// An operator sent the workers away until somebody connects.
-    pub(super) sent_away: bool,
-    /// Nobody asks for a worker, and there is no template: the one that is wanted loads the application once, so that a start
-    /// or a reload knows whether it does, and leaves.
-    pub(super) probe: bool,
-    gauge: Gauge,
-    meter: Meter<ChildId>,
-    last_cycle: Instant,
-}
 
 /// What somebody asks for who wants another number of workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,64 +33,41 @@ pub struct Goal {
     pub automatic: bool,
 }
 
-impl Scale {
-    /// What a configuration asks for at the start.
-    pub(super) fn of(plan: &Plan, now: Instant) -> Scale {
-        let (wish, probe) = probed(plan.at_start(), plan);
-        Scale {
-            wish,
-            by_hand: false,
-            sent_away: false,
-            probe,
-            gauge: Gauge::default(),
-            meter: Meter::default(),
-            last_cycle: now,
-        }
-    }
-}
-
-/// The wish while a plan is tried, and whether it is for a probe only: an instance that sleeps without a template has nobody
-/// else who loads the application.
-pub(super) fn probed(wish: u32, plan: &Plan) -> (u32, bool) {
-    let probe = wish == 0 && plan.lazy;
-    (if probe { 1 } else { wish }, probe)
-}
-
 impl Supervisor {
     /// Workers wanted now; those of the generation to come while it takes over.
     pub(super) fn wish(&self) -> u32 {
         match &self.reload {
             Some(reload) if reload.replacing => reload.wish,
-            _ => self.scale.wish,
+            _ => self.wished.workers,
         }
     }
 
     /// What is wanted once a new plan takes over: an instance without workers stays so, an algorithm's
     /// number goes on, and an operator's outlives a reload that does not change `workers`.
     pub(super) fn wish_of(&self, plan: &Plan) -> u32 {
-        let sleeps = self.scale.sent_away || plan.sleep.cheap || plan.sleep.idle.is_some();
-        if self.scale.wish == 0 && sleeps {
+        let sleeps = self.wished.sent_away || plan.sleep.cheap || plan.sleep.idle.is_some();
+        if self.wished.workers == 0 && sleeps {
             return 0;
         }
         if let Some(c) = &plan.cheaper {
-            return self.scale.wish.clamp(c.min, plan.workers);
+            return self.wished.workers.clamp(c.min, plan.workers);
         }
-        if self.scale.by_hand && plan.workers == self.current.plan.workers {
-            return self.scale.wish;
+        if self.wished.by_hand && plan.workers == self.current.plan.workers {
+            return self.wished.workers;
         }
         plan.workers
     }
 
     /// A generation is in force with this wish.
     pub(super) fn settle_wish(&mut self, wish: u32, plan_changed: bool) {
-        self.scale.wish = wish;
-        self.scale.by_hand &= !plan_changed;
+        self.wished.workers = wish;
+        self.wished.by_hand &= !plan_changed;
     }
 
     /// The probe has shown that the application loads: it finishes what has come to it and leaves.
     pub(super) fn end_probe(&mut self) {
-        if std::mem::take(&mut self.scale.probe) {
-            self.scale.wish = 0;
+        if std::mem::take(&mut self.wished.probe) {
+            self.wished.workers = 0;
             self.on().into_iter().for_each(|worker_id| self.turn_off(worker_id));
         }
     }
@@ -156,7 +117,7 @@ impl Supervisor {
             }
             match self.seats.iter_mut().find(|s| !s.on) {
                 Some(seat) => seat.on = true,
-                None => self.seats.push(Record { on: true, ..Record::default() }),
+                None => self.seats.push(SeatRecord { on: true, ..SeatRecord::default() }),
             }
         }
     }
@@ -186,7 +147,7 @@ impl Supervisor {
 
     /// A reload under way may still fail: until its end both wishes are kept.
     fn most_wished(&self) -> usize {
-        self.scale.wish.max(self.wish()) as usize
+        self.wished.workers.max(self.wish()) as usize
     }
 
     /// The workers were looked at.
@@ -202,14 +163,14 @@ impl Supervisor {
 
     /// One cycle of `cheaper`.
     fn run_algorithm(&mut self, seen: &Numbers) {
-        let early = self.now < self.scale.last_cycle + CYCLE;
+        let early = self.now < self.wished.last_cycle + CYCLE;
         if self.phase != Phase::Running || self.paused || self.asleep() || early {
             return;
         }
-        let passed = self.now - std::mem::replace(&mut self.scale.last_cycle, self.now);
-        let mut meter = std::mem::take(&mut self.scale.meter);
+        let passed = self.now - std::mem::replace(&mut self.wished.last_cycle, self.now);
+        let mut meter = std::mem::take(&mut self.wished.meter);
         let loads = meter.read(&seen.running, passed);
-        self.scale.meter = meter;
+        self.wished.meter = meter;
         let plan = &self.current.plan;
         let Some(c) = &plan.cheaper else { return };
         let (on, before) = (self.on(), self.wish());
@@ -227,10 +188,10 @@ impl Supervisor {
             spare: before.saturating_sub(c.min),
         };
         let (min, max) = (c.min, plan.workers);
-        let mut gauge = std::mem::take(&mut self.scale.gauge);
+        let mut gauge = std::mem::take(&mut self.wished.gauge);
         let verdict = gauge.judge(c, cycle);
         let said = gauge.said();
-        self.scale.gauge = gauge;
+        self.wished.gauge = gauge;
         if let Some(line) = said {
             self.log(line);
         }
@@ -250,10 +211,10 @@ impl Supervisor {
     }
 
     pub(super) fn set_wish(&mut self, wish: u32, by_hand: bool) {
-        self.scale.wish = wish;
-        self.scale.by_hand = by_hand;
-        self.scale.sent_away = false;
-        self.scale.probe = false;
+        self.wished.workers = wish;
+        self.wished.by_hand = by_hand;
+        self.wished.sent_away = false;
+        self.wished.probe = false;
         if let Some(reload) = self.reload.as_mut().filter(|r| r.replacing) {
             reload.wish = wish;
         }
@@ -343,30 +304,5 @@ impl Supervisor {
         }
         self.set_wish(wish, true);
         self.log(format!("scale: {wish} workers wanted, {before} before"));
-    }
-
-    /// An operator wants this worker replaced.
-    pub(super) fn retire_asked(&mut self, worker_id: u32) {
-        let ready = self.at(worker_id).find(|(_, c)| c.stage == Stage::Ready).map(|(id, _)| id);
-        match ready {
-            Some(child) => self.mark_for_replacement(child, Restart::Operator),
-            None => self.log(format!("there is no worker {worker_id} that serves; nothing to retire")),
-        }
-    }
-
-    /// An operator wants this worker killed: its oldest process, as that is the one which hangs.
-    pub(super) fn kill_asked(&mut self, worker_id: u32) {
-        let mut of_seat = self.children.iter().filter(|(_, c)| c.worker_id() == Some(worker_id));
-        match of_seat.find(|(_, c)| c.stage != Stage::Killed && c.pid.is_some()).map(|(&id, _)| id) {
-            Some(child) => {
-                if let Some(c) = self.children.get_mut(&child) {
-                    c.asked = true;
-                    let line = format!("{} is killed: the operator asked for it", c.name());
-                    self.log(line);
-                }
-                self.kill(child);
-            }
-            None => self.log(format!("there is no worker {worker_id}; nothing to kill")),
-        }
     }
 }

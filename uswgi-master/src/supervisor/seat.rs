@@ -16,6 +16,9 @@ pub(super) const PROVEN: Duration = Duration::from_secs(10);
 /// kills workers, or one request does. One that never accepted is waited for at once.
 pub(super) const FREE: u32 = 5;
 
+/// Workers in a row that may die before they accept, at the start and on reload.
+pub(super) const TRIES: u32 = 3;
+
 /// Waits between starts: none after a proven process, then 1 s doubling to 30 s.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Backoff {
@@ -60,7 +63,7 @@ impl Backoff {
 
 /// What is known of one worker number.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Record {
+pub(super) struct SeatRecord {
     /// It is to have a worker.
     pub(super) on: bool,
     pub(super) backoff: Backoff,

@@ -1,10 +1,11 @@
 //! Leaving, and a start that fails. It must never leave a process behind.
 
-use super::child::{ChildId, Kind, Stage};
+use super::action::Action;
+use super::child::{ChildId, ProcessKind, Stage};
+use super::ended::Ended;
+use super::generation::TEMPLATE_MERCY;
 use super::group::UNKILLABLE;
 use super::machine::{Phase, Supervisor};
-use super::reload::TEMPLATE_MERCY;
-use super::{Action, Ended};
 use std::time::{Duration, Instant};
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::Outcome;
@@ -74,14 +75,14 @@ impl Supervisor {
                         c.kill_at = Some(end);
                     }
                 }
-                (Kind::Template, _) => {
+                (ProcessKind::Template, _) => {
                     self.drop_template(Some(child));
                     self.hurry(child, if stage == Stage::Ready { TEMPLATE_MERCY } else { NEVER_SERVED });
                 }
                 // It was told already, and keeps what is left of its mercy.
-                (Kind::Worker(_), Stage::Retiring) => {}
-                (Kind::Worker(_), Stage::Ready) => self.retire(child, false),
-                (Kind::Worker(_), Stage::Starting) => {
+                (ProcessKind::Worker(_), Stage::Retiring) => {}
+                (ProcessKind::Worker(_), Stage::Ready) => self.retire(child, false),
+                (ProcessKind::Worker(_), Stage::Starting) => {
                     self.retire(child, false);
                     self.hurry(child, NEVER_SERVED);
                 }

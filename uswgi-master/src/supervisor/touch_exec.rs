@@ -5,14 +5,14 @@
 //! nor lose a touch: one that comes while they run makes them run once more afterwards. What their commands leave
 //! behind in their group holds nothing up, and ends with the instance.
 
-use super::Ended;
+use super::ended::Ended;
 use super::group::{Group, RunId, Runs};
-use super::order::{Order, Program};
+use super::order::{Program, ProgramOrder};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone)]
-struct Run {
+struct StepsRun {
     path: PathBuf,
     /// The file was touched again.
     again: bool,
@@ -21,7 +21,7 @@ struct Run {
 /// The runs of an instance.
 #[derive(Debug, Default)]
 pub struct TouchExec {
-    runs: Runs<Run>,
+    runs: Runs<StepsRun>,
 }
 
 impl TouchExec {
@@ -31,17 +31,19 @@ impl TouchExec {
     }
 
     /// A file was touched that has steps.
-    pub fn touch(&mut self, path: &Path) -> Vec<Order> {
+    pub fn touch(&mut self, path: &Path) -> Vec<ProgramOrder> {
         if self.runs.is_stopping() {
             return Vec::new();
         }
         if let Some(run) = self.running(path).and_then(|id| self.runs.get_mut(id)) {
             run.again = true;
             let path = path.display();
-            return vec![Order::Log(format!("what {path} starts still runs; it runs again afterwards"))];
+            return vec![ProgramOrder::Log(format!(
+                "what {path} starts still runs; it runs again afterwards"
+            ))];
         }
-        self.runs.ask(Run { path: path.into(), again: false }, None);
-        vec![Order::Start(Program::Steps(path.into()))]
+        self.runs.ask(StepsRun { path: path.into(), again: false }, None);
+        vec![ProgramOrder::Start(Program::Steps(path.into()))]
     }
 
     /// The steps run in this process.
@@ -52,19 +54,19 @@ impl TouchExec {
     }
 
     /// They could not be started, or the file has none any more.
-    pub fn failed(&mut self, path: &Path, why: &str) -> Vec<Order> {
+    pub fn failed(&mut self, path: &Path, why: &str) -> Vec<ProgramOrder> {
         self.running(path).and_then(|id| self.runs.failed(id));
-        vec![Order::Log(format!("what {} starts cannot run: {why}", path.display()))]
+        vec![ProgramOrder::Log(format!("what {} starts cannot run: {why}", path.display()))]
     }
 
     /// A process was reaped that may be a run; `others`: of its group live. None: it is no run.
-    pub fn ended(&mut self, pid: i32, how: Ended, others: bool, now: Instant) -> Option<Vec<Order>> {
+    pub fn ended(&mut self, pid: i32, how: Ended, others: bool, now: Instant) -> Option<Vec<ProgramOrder>> {
         let run = self.runs.ended(pid, others, now)?;
         let mut out = Vec::new();
         // A step that fails is told by the process itself.
         if how != Ended::Code(0) && !self.runs.is_stopping() {
             let path = run.path.display();
-            out.push(Order::Log(format!("what {path} starts (pid {pid}) {how} before it was done")));
+            out.push(ProgramOrder::Log(format!("what {path} starts (pid {pid}) {how} before it was done")));
         }
         if run.again {
             out.extend(self.touch(&run.path));
@@ -83,15 +85,15 @@ impl TouchExec {
     }
 
     /// The instance stops: what runs is told to end, once, and killed after the mercy.
-    pub fn stop(&mut self, mercy: Duration, now: Instant) -> Vec<Order> {
+    pub fn stop(&mut self, mercy: Duration, now: Instant) -> Vec<ProgramOrder> {
         let told = self.runs.stop(mercy, now).into_iter();
-        told.map(|group| Order::Signal(group, nix::libc::SIGTERM)).collect()
+        told.map(|group| ProgramOrder::Signal(group, nix::libc::SIGTERM)).collect()
     }
 
     /// Who is beyond the mercy.
-    pub fn expire(&mut self, now: Instant) -> Vec<Order> {
+    pub fn expire(&mut self, now: Instant) -> Vec<ProgramOrder> {
         let killed = self.runs.expire(now).into_iter();
-        killed.map(|(pid, _)| Order::Signal(pid, nix::libc::SIGKILL)).collect()
+        killed.map(|(pid, _)| ProgramOrder::Signal(pid, nix::libc::SIGKILL)).collect()
     }
 
     /// When [`TouchExec::expire`] is wanted.

@@ -18,7 +18,7 @@ const UNSURE: u32 = 3;
 
 /// What is remembered.
 #[derive(Debug, Clone, Default)]
-pub(super) struct State {
+pub(super) struct BusynessState {
     /// Whose memory it is: other rules begin anew.
     rules: Option<Busyness>,
     /// Cycles of the period so far, and the sum of their loads.
@@ -39,10 +39,10 @@ pub(super) struct State {
     said: Option<String>,
 }
 
-impl State {
+impl BusynessState {
     pub(super) fn judge(&mut self, c: &Cheaper, rules: &Busyness, seen: Cycle) -> Verdict {
         if self.rules != Some(*rules) {
-            *self = State { rules: Some(*rules), ..State::default() };
+            *self = BusynessState { rules: Some(*rules), ..BusynessState::default() };
         }
         self.said = None;
         // An operator or a limit may have taken some of them down.
@@ -78,7 +78,7 @@ impl State {
             0 => rules.multiplier.saturating_add(self.extra),
             _ => rules.backlog_multiplier,
         };
-        let tell = |s: &mut State, what: String| {
+        let tell = |s: &mut BusynessState, what: String| {
             let (whole, rest, active) = (load / 10, load % 10, seen.active);
             let line =
                 format!("cheaper: {whole}.{rest} % busy on average, {active} workers, {period} s: {what}");

@@ -79,7 +79,7 @@ pub(super) enum Verdict {
 pub(super) struct Gauge {
     overloaded: u32,
     idle: u32,
-    busyness: busyness::State,
+    busyness: busyness::BusynessState,
 }
 
 impl Gauge {

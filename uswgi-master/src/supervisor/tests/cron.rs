@@ -3,7 +3,7 @@
 use crate::supervisor::Ended;
 use crate::supervisor::cron::{Civil, Crons, due, next};
 use crate::supervisor::group::Group;
-use crate::supervisor::order::{Order, Program};
+use crate::supervisor::order::{Program, ProgramOrder};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::{Job, Schedule};
@@ -108,7 +108,7 @@ proptest! {
         while minute < first + 3 * 1440 {
             for _ in 0..=usize::from(twice) {
                 for order in crons.clock(minute, now, &utc) {
-                    if let Order::Start(Program::Job(id)) = order {
+                    if let ProgramOrder::Start(Program::Job(id)) = order {
                         ran.push(minute);
                         crons.started(id, 7);
                         crons.ended(7, Ended::Code(0), false, now);
@@ -127,8 +127,8 @@ fn headless(crons: &Crons) -> impl Iterator<Item = i32> {
     crons.groups().filter_map(Group::headless)
 }
 
-fn starts(orders: &[Order]) -> usize {
-    orders.iter().filter(|o| matches!(o, Order::Start(..))).count()
+fn starts(orders: &[ProgramOrder]) -> usize {
+    orders.iter().filter(|o| matches!(o, ProgramOrder::Start(..))).count()
 }
 
 #[test]
@@ -168,13 +168,13 @@ fn harakiri_and_the_stop_kill_a_run() {
     crons.started(1, 70);
     assert_eq!(crons.next_deadline(), Some(now + Duration::from_secs(5)));
     assert!(crons.expire(now + Duration::from_secs(4)).is_empty());
-    assert!(crons.expire(now + Duration::from_secs(5)).contains(&Order::Signal(70, 9)));
+    assert!(crons.expire(now + Duration::from_secs(5)).contains(&ProgramOrder::Signal(70, 9)));
     assert_eq!(crons.next_deadline(), None, "once");
     crons.ended(70, Ended::Signal(9), false, now);
     crons.clock(11, now, &utc);
     crons.started(2, 71);
-    assert_eq!(crons.stop(Duration::from_secs(3), now), [Order::Signal(71, 15)]);
-    assert!(crons.expire(now + Duration::from_secs(3)).contains(&Order::Signal(71, 9)));
+    assert_eq!(crons.stop(Duration::from_secs(3), now), [ProgramOrder::Signal(71, 15)]);
+    assert!(crons.expire(now + Duration::from_secs(3)).contains(&ProgramOrder::Signal(71, 9)));
     assert!(!crons.is_gone());
     crons.ended(71, Ended::Signal(9), false, now);
     assert!(crons.is_gone());
@@ -203,14 +203,14 @@ fn what_a_command_leaves_shares_its_harakiri_and_ends_with_the_instance() {
     assert_eq!(headless(&crons).collect::<Vec<_>>(), [70, 80]);
     assert!(crons.jobs().all(|(_, pid)| pid.is_none()), "the commands have ended");
     assert_eq!(crons.next_deadline(), Some(now + seconds(5)));
-    assert!(crons.expire(now + seconds(5)).contains(&Order::Signal(80, 9)));
+    assert!(crons.expire(now + seconds(5)).contains(&ProgramOrder::Signal(80, 9)));
     crons.gone(80);
     assert!(!crons.groups().any(Group::is_awaited), "nobody waits for the other one");
     assert_eq!(starts(&crons.clock(2, now, &utc)), 2, "nor does it hold its job up");
     crons.ended(71, Ended::Code(0), false, now);
-    assert_eq!(crons.stop(seconds(3), now), [Order::Signal(70, 15)]);
+    assert_eq!(crons.stop(seconds(3), now), [ProgramOrder::Signal(70, 15)]);
     assert!(crons.groups().any(Group::is_awaited));
-    assert!(crons.expire(now + seconds(3)).contains(&Order::Signal(70, 9)));
+    assert!(crons.expire(now + seconds(3)).contains(&ProgramOrder::Signal(70, 9)));
     assert!(headless(&crons).eq([70]));
     assert_eq!(crons.next_deadline(), Some(now + seconds(8)));
     assert_eq!(crons.expire(now + seconds(8)), [], "left");

@@ -1,7 +1,9 @@
 //! Numbers of workers that change by themselves: cheaper; and workers that grow too far.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, Algorithm, Cheaper, ChildId, Event, Memory, Numbers, Plan, ScaleTo, Stage};
+use crate::supervisor::{
+    Action, Algorithm, Cheaper, ChildId, Event, Footprint, Numbers, Plan, ScaleTo, Stage,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use uswgi_conf::instance::Busyness;
@@ -213,7 +215,7 @@ fn a_worker_that_has_grown_too_far_is_killed_and_comes_back() {
     sim.pass(Duration::from_secs(20));
     let all: Vec<ChildId> = (1..=3).map(|id| sim.worker(id)).collect();
     let sizes = [(100, 1000), (101, 10), (10, 1001)];
-    let memory = all.iter().zip(sizes).map(|(&c, (rss, vsz))| (c, Memory { rss, vsz })).collect();
+    let memory = all.iter().zip(sizes).map(|(&c, (rss, vsz))| (c, Footprint { rss, vsz })).collect();
     sim.feed(Event::Seen(Numbers { memory, ..Numbers::default() }));
     assert_eq!(sim.worker(1), all[0]);
     assert!(!sim.procs.contains_key(&all[1]) && !sim.procs.contains_key(&all[2]));

@@ -1,16 +1,17 @@
 //! The supervisor's rules, each in milliseconds: a world of pretended processes and a pretended clock.
 //!
 //! * `sim`: that world; it panics when an action names a process that was reaped.
-//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `orders`, `stop`: one rule a test.
-//! * `daemons`, `cron`, `touch_exec`: programs beside the instance.
+//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `stop`: one rule a test.
+//! * `daemons` (`daemon_world`: the system below them), `cron`, `touch_exec`: programs beside the instance.
 //! * `properties`: what stays true whatever happens.
 
 mod application;
 mod busyness;
 mod cron;
+mod daemon_world;
 mod daemons;
 mod dynamic;
-mod orders;
+mod operator;
 mod poll;
 mod properties;
 mod reload;

@@ -175,7 +175,7 @@ impl Sim {
         let least = plan.cheaper.as_ref().map_or(1, |c| c.min);
         let wanted = self.s.workers_wanted();
         let may_sleep = self.sent_away || plan.sleep != Sleep::default();
-        let probe = u32::from(self.s.scale.probe);
+        let probe = u32::from(self.s.wished.probe);
         assert!(wanted >= least || (wanted == probe && may_sleep), "{wanted} wanted");
         let mut serving = self.staged(Stage::Starting).into_iter().chain(self.staged(Stage::Ready));
         let of_template = |child: &ChildId| !self.s.children()[child].is_worker();
@@ -324,7 +324,7 @@ proptest! {
             let before = sim.ready_workers();
             sim.take(step, &plan);
             // A probe goes as soon as it has shown that the application loads.
-            let wanted = if sim.s.scale.probe { 0 } else { sim.s.workers_wanted() as usize };
+            let wanted = if sim.s.wished.probe { 0 } else { sim.s.workers_wanted() as usize };
             prop_assert!(sim.ready_workers() >= before.min(wanted), "{before} before, {wanted} wanted");
         }
     }

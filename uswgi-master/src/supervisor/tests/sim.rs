@@ -1,6 +1,6 @@
 //! Pretended processes that do what the supervisor says, or what a test makes them do.
 
-use crate::supervisor::{Action, Birth, ChildId, Ended, Event, Kind, Plan, Sleep, Stage, Supervisor};
+use crate::supervisor::{Action, Birth, ChildId, Ended, Event, Plan, ProcessKind, Sleep, Stage, Supervisor};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use uswgi_proto::scoreboard::Outcome;
@@ -8,7 +8,7 @@ use uswgi_proto::scoreboard::Outcome;
 /// A pretended process that has not been reaped.
 #[derive(Debug, Clone)]
 pub(super) struct Proc {
-    pub(super) kind: Kind,
+    pub(super) kind: ProcessKind,
     pub(super) generation: u64,
     pub(super) retired: Option<Instant>,
     pub(super) closed: bool,
@@ -221,7 +221,7 @@ impl Sim {
     }
 
     pub(super) fn template(&self) -> ChildId {
-        let is = |p: &&Proc| p.kind == Kind::Template && !p.closed;
+        let is = |p: &&Proc| p.kind == ProcessKind::Template && !p.closed;
         *self.procs.iter().rfind(|(_, p)| is(p)).expect("no template").0
     }
 
@@ -232,12 +232,12 @@ impl Sim {
 
     /// All processes of a worker number, oldest first.
     pub(super) fn of(&self, id: u32) -> Vec<ChildId> {
-        let is = |p: &Proc| matches!(p.kind, Kind::Worker(seat) if seat.worker_id == id);
+        let is = |p: &Proc| matches!(p.kind, ProcessKind::Worker(seat) if seat.worker_id == id);
         self.procs.iter().filter(|(_, p)| is(p)).map(|(&c, _)| c).collect()
     }
 
     pub(super) fn workers_alive(&self) -> usize {
-        self.procs.values().filter(|p| p.kind != Kind::Template).count()
+        self.procs.values().filter(|p| p.kind != ProcessKind::Template).count()
     }
 
     pub(super) fn ready_workers(&self) -> usize {

@@ -1,7 +1,7 @@
 //! From nothing to serving, or to an end with the reason.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, Birth, Ended, Event, Kind, Phase, Plan};
+use crate::supervisor::{Action, Birth, Ended, Event, Phase, Plan, ProcessKind};
 use std::time::Duration;
 use uswgi_proto::scoreboard::InstanceState;
 
@@ -27,7 +27,7 @@ fn the_template_loads_first_then_all_workers_at_once() {
 fn lazy_workers_are_launched_without_a_template() {
     let sim = Sim::running(Plan { lazy: true, ..plan(2) });
     assert_eq!(sim.procs.len(), 2);
-    assert!(sim.procs.values().all(|p| p.kind != Kind::Template));
+    assert!(sim.procs.values().all(|p| p.kind != ProcessKind::Template));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Leaving.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, Ended, Event, Kind};
+use crate::supervisor::{Action, Ended, Event, ProcessKind};
 use std::time::Duration;
 use uswgi_proto::scoreboard::{InstanceState, Outcome};
 
@@ -88,6 +88,6 @@ fn a_stop_during_a_reload_ends_it_as_stopped() {
 
 impl Sim {
     fn template_or_any(&self) -> u64 {
-        *self.procs.iter().find(|(_, p)| p.kind == Kind::Template).expect("a template").0
+        *self.procs.iter().find(|(_, p)| p.kind == ProcessKind::Template).expect("a template").0
     }
 }

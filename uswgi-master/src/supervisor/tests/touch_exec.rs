@@ -2,17 +2,17 @@
 
 use crate::supervisor::Ended;
 use crate::supervisor::group::Group;
-use crate::supervisor::order::{Order, Program};
+use crate::supervisor::order::{Program, ProgramOrder};
 use crate::supervisor::touch_exec::TouchExec;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-fn start(path: &str) -> Order {
-    Order::Start(Program::Steps(path.into()))
+fn start(path: &str) -> ProgramOrder {
+    ProgramOrder::Start(Program::Steps(path.into()))
 }
 
-fn told(orders: &[Order], part: &str) -> bool {
-    orders.iter().any(|o| matches!(o, Order::Log(line) if line.contains(part)))
+fn told(orders: &[ProgramOrder], part: &str) -> bool {
+    orders.iter().any(|o| matches!(o, ProgramOrder::Log(line) if line.contains(part)))
 }
 
 #[test]
@@ -52,12 +52,12 @@ fn a_stop_tells_it_to_end_kills_it_after_the_mercy_and_starts_nothing() {
     t.touch(Path::new("/a"));
     assert_eq!(t.next_deadline(), None);
     let mercy = Duration::from_secs(3);
-    assert_eq!(t.stop(mercy, now), [Order::Signal(7, 15)]);
+    assert_eq!(t.stop(mercy, now), [ProgramOrder::Signal(7, 15)]);
     assert_eq!(t.stop(mercy, now + mercy), [], "told once");
     assert_eq!(t.next_deadline(), Some(now + mercy));
     assert_eq!(t.touch(Path::new("/b")), []);
     assert_eq!(t.expire(now), []);
-    assert_eq!(t.expire(now + mercy), [Order::Signal(7, 9)]);
+    assert_eq!(t.expire(now + mercy), [ProgramOrder::Signal(7, 9)]);
     assert_eq!(t.expire(now + mercy), [], "once");
     assert_eq!(t.ended(7, Ended::Signal(9), false, now), Some(vec![]), "not again, and nothing to tell");
     assert!(t.is_gone());
@@ -74,12 +74,12 @@ fn what_a_step_leaves_holds_nothing_up_and_ends_with_the_instance() {
     );
     assert_eq!(t.touch(Path::new("/a")), [start("/a")]);
     t.started(Path::new("/a"), 8);
-    assert_eq!(t.stop(mercy, now), [Order::Signal(7, 15), Order::Signal(8, 15)]);
+    assert_eq!(t.stop(mercy, now), [ProgramOrder::Signal(7, 15), ProgramOrder::Signal(8, 15)]);
     // Its own commands may be longer about it than the process itself.
     assert_eq!(t.ended(8, Ended::Code(0), true, now), Some(vec![]));
     t.gone(7);
     assert!(t.groups().any(Group::is_awaited));
-    assert_eq!(t.expire(now + mercy), [Order::Signal(8, 9)]);
+    assert_eq!(t.expire(now + mercy), [ProgramOrder::Signal(8, 9)]);
     assert_eq!(t.next_deadline(), Some(now + mercy + Duration::from_secs(5)));
     t.gone(8);
     assert!(t.is_gone());

@@ -1,7 +1,7 @@
 //! What is due now, and when something is due next. It must never name a moment that has passed: the
 //! event loop would spin.
 
-use super::child::{ChildId, Kind, Stage};
+use super::child::{ChildId, ProcessKind, Stage};
 use super::machine::Supervisor;
 use std::time::Instant;
 
@@ -33,10 +33,9 @@ impl Supervisor {
 
     /// A template did not answer: it is replaced, as one that died.
     fn template_hangs(&mut self, generation: u64) {
-        let hung = self
-            .children
-            .iter()
-            .find(|(_, c)| c.generation == generation && c.kind == Kind::Template && c.stage == Stage::Ready);
+        let hung = self.children.iter().find(|(_, c)| {
+            c.generation == generation && c.kind == ProcessKind::Template && c.stage == Stage::Ready
+        });
         if let Some((&template, c)) = hung {
             let line = format!("{} does not fork: killed", c.name());
             self.log(line);
@@ -55,10 +54,10 @@ impl Supervisor {
             }
             (Stage::Starting, _) => format!("{} was not ready after {took} s: killed", c.name()),
             (Stage::Ready, _) => format!("{} closed its control socket but did not end: killed", c.name()),
-            (Stage::Retiring, Kind::Worker(_)) => {
+            (Stage::Retiring, ProcessKind::Worker(_)) => {
                 format!("{} did not finish its requests within the mercy: killed", c.name())
             }
-            (Stage::Retiring, Kind::Template) => format!("{} did not end: killed", c.name()),
+            (Stage::Retiring, ProcessKind::Template) => format!("{} did not end: killed", c.name()),
         };
         if c.stage == Stage::Starting && c.load_failed.is_none() {
             c.load_failed = Some(line.clone());

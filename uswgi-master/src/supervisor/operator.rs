@@ -1,16 +1,12 @@
 //! What an operator, or a developer's editor, asks for beyond signals: workers replaced without a new configuration, replaced
-//! without mercy. It must never replace a worker in another way than `replace` and `reload` do.
+//! without mercy, one of them replaced or killed. It must never replace a worker in another way than `replace` and `reload` do.
 
-use super::child::{ChildId, Stage};
+use super::child::{ChildId, NO_MERCY, Stage};
 use super::machine::{Phase, Supervisor};
-use std::time::Duration;
 use uswgi_proto::scoreboard::Restart;
 
 /// Source files that are remembered.
 const MOST_SOURCES: usize = 10_000;
-
-/// What a worker gets that is to get no mercy: one without requests ends well within it.
-pub(super) const NO_MERCY: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// The source of a module has changed: a reload, once for each change, as every worker sees it.
@@ -60,6 +56,31 @@ impl Supervisor {
             if c.stage == Stage::Retiring {
                 c.kill_at = c.kill_at.map(|at| at.min(now + NO_MERCY));
             }
+        }
+    }
+
+    /// An operator wants this worker replaced.
+    pub(super) fn retire_asked(&mut self, worker_id: u32) {
+        let ready = self.at(worker_id).find(|(_, c)| c.stage == Stage::Ready).map(|(id, _)| id);
+        match ready {
+            Some(child) => self.mark_for_replacement(child, Restart::Operator),
+            None => self.log(format!("there is no worker {worker_id} that serves; nothing to retire")),
+        }
+    }
+
+    /// An operator wants this worker killed: its oldest process, as that is the one which hangs.
+    pub(super) fn kill_asked(&mut self, worker_id: u32) {
+        let mut of_seat = self.children.iter().filter(|(_, c)| c.worker_id() == Some(worker_id));
+        match of_seat.find(|(_, c)| c.stage != Stage::Killed && c.pid.is_some()).map(|(&id, _)| id) {
+            Some(child) => {
+                if let Some(c) = self.children.get_mut(&child) {
+                    c.asked = true;
+                    let line = format!("{} is killed: the operator asked for it", c.name());
+                    self.log(line);
+                }
+                self.kill(child);
+            }
+            None => self.log(format!("there is no worker {worker_id}; nothing to kill")),
         }
     }
 }

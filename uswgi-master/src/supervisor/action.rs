@@ -1,0 +1,105 @@
+//! What the supervisor wants to be done; `act` does it.
+
+use super::child::{Birth, ChildId, Seat};
+use uswgi_proto::scoreboard::{Outcome, Restart};
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Start a process by exec.
+    Launch(Birth),
+    /// Ask a template for a worker.
+    Fork {
+        /// The template, of the same generation.
+        template: ChildId,
+        /// The worker.
+        birth: Birth,
+    },
+    /// Tell a worker to finish and leave.
+    Retire {
+        /// Which.
+        child: ChildId,
+        /// Others serve on and take its idle connections.
+        hand_over: bool,
+    },
+    /// Tell a worker to accept, or not to. One that accepts already looks whether a connection waits.
+    Accept {
+        /// Which.
+        child: ChildId,
+        /// Whether.
+        on: bool,
+    },
+    /// Close the master's end of its control socket.
+    CloseControl {
+        /// Which.
+        child: ChildId,
+    },
+    /// SIGKILL. The process has not been reaped.
+    Kill {
+        /// Which.
+        child: ChildId,
+    },
+    /// The process is gone, or never came: fold its counters, free its slot, forget it.
+    Forget {
+        /// Which.
+        child: ChildId,
+    },
+    /// A worker ended without being asked to: count it.
+    CountDeath,
+    /// The process that was started last takes another one's place: count why.
+    Restarted {
+        /// Where it sits.
+        seat: Seat,
+        /// Why.
+        why: Restart,
+        /// How the other one ended where nobody asked for it: the exit code, or minus the signal; else 0.
+        end: i32,
+    },
+    /// A reload begins: count it.
+    ReloadStarted,
+    /// Read the configuration again, bind what is new, and answer with [`super::Event::Config`].
+    ReadConfig {
+        /// Number of the generation that it becomes.
+        generation: u64,
+    },
+    /// The generation to come has the configuration in force; answer with [`super::Event::Config`].
+    KeepConfig {
+        /// Number of the generation that it becomes.
+        generation: u64,
+    },
+    /// The generation is in force: what only older ones needed can go.
+    Commit {
+        /// Which.
+        generation: u64,
+    },
+    /// The generation will not be. Its workers that serve already keep what they have.
+    Abandon {
+        /// Which.
+        generation: u64,
+    },
+    /// A reload ended: record the outcome, then count it.
+    ReloadEnded {
+        /// How.
+        outcome: Outcome,
+        /// Why, when it failed.
+        reason: String,
+    },
+    /// A worker or template could not start outside a reload: record the reason.
+    Reason(String),
+    /// Every worker accepts for the first time: the start has succeeded.
+    Serving,
+    /// The start has failed; the end follows.
+    StartFailed {
+        /// What a person reads.
+        message: String,
+    },
+    /// The instance is leaving.
+    Stopping,
+    /// A line for the log.
+    Log(String),
+    /// Everything is gone: end with this code.
+    Exit {
+        /// Exit code of the master.
+        code: i32,
+    },
+}

@@ -1,0 +1,43 @@
+//! A generation: one configuration with its template; and the change from one to the next.
+
+use super::child::ChildId;
+use super::plan::Plan;
+use super::seat::Backoff;
+use std::time::{Duration, Instant};
+
+/// How long a template that is not needed any more may take to end.
+pub(super) const TEMPLATE_MERCY: Duration = Duration::from_secs(5);
+
+/// One configuration with its template.
+#[derive(Debug, Clone)]
+pub(super) struct Generation {
+    pub(super) number: u64,
+    pub(super) plan: Plan,
+    pub(super) template: Option<ChildId>,
+    pub(super) template_backoff: Backoff,
+    /// A template of this generation was ready once: the next one imports what is on disk then.
+    pub(super) loaded: bool,
+    /// A process of this generation had the app when it was ready.
+    pub(super) had_app: bool,
+}
+
+impl Generation {
+    pub(super) fn new(number: u64, plan: Plan) -> Generation {
+        let template_backoff = Backoff::default();
+        Generation { number, plan, template: None, template_backoff, loaded: false, had_app: false }
+    }
+}
+
+/// A reload under way.
+#[derive(Debug, Clone)]
+pub(super) struct Changeover {
+    pub(super) started: Instant,
+    pub(super) number: u64,
+    /// None until the configuration was read.
+    pub(super) next: Option<Generation>,
+    /// The app is loaded (or loads in each worker): workers come from `next`.
+    pub(super) replacing: bool,
+    /// Workers wanted once it replaces.
+    pub(super) wish: u32,
+    pub(super) failures: u32,
+}
