@@ -162,11 +162,9 @@ fn what_another_user_may_not_do() {
     }
     let venv = paths::public_venv();
     let run = |site: Site, code: Exit, parts: &[&str]| {
-        let ini = site.ini();
         let site = super::privileges::as_nobody(site);
         let failure = site.option("vacuum", "true").refused();
         check(&failure, code, parts);
-        let _ = ini;
     };
     // A port below 1024.
     let floor = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();

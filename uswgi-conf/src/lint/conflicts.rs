@@ -3,7 +3,7 @@
 use super::Context;
 use crate::diag::{Diagnostic, Severity};
 use crate::expand::{Applied, truth};
-use crate::instance::Address;
+use crate::instance::{Address, Instance};
 use uswgi_proto::settings::Protocol;
 
 /// Look at the options together.
@@ -67,6 +67,11 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
             message,
             "use 660, and chown-socket or the web server's group",
         );
+    }
+    if let Some((severity, message)) = closed_socket(i) {
+        let a = c.last(&["chmod-socket", "chmod"]);
+        let help = "add chown-socket = USER:GROUP with the web server's group (www-data, nginx) and chmod-socket = 660";
+        say(severity, "closed-socket", a, message, help);
     }
     if serves && i.uid.is_none() {
         let message = "no uid: started by root, the app runs as root".to_string();
@@ -146,5 +151,34 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
             "vacuum has nothing to remove: no unix socket, no pidfile".into(),
             "it does no harm",
         );
+    }
+}
+
+/// Users that web servers run as: Debian, nginx's and Red Hat's packages, Arch, SUSE, Apache, Caddy.
+const WEB_SERVERS: &[&str] = &["www-data", "nginx", "http", "wwwrun", "apache", "caddy"];
+
+/// A unix socket that no web server can open, because it belongs to another user and to no group of the web server's. Without
+/// chmod-socket its mode follows the umask, which leaves it to its owner. A group of its own may have the web server in it.
+fn closed_socket(i: &Instance) -> Option<(Severity, String)> {
+    let path = i.sockets.iter().find_map(|s| match &s.address {
+        Address::Unix(path) => Some(path.display()),
+        _ => None,
+    })?;
+    let mode = i.chmod_socket.unwrap_or(0o755);
+    if mode & 0o002 != 0 || i.chown_socket.is_some() {
+        return None;
+    }
+    let grouped = mode & 0o020 != 0 && i.gid.as_ref().is_some_and(|g| !matches!(g.as_str(), "root" | "0"));
+    match &i.uid {
+        None if grouped => None,
+        None => Some((
+            Severity::Note,
+            format!("started by root, {path} is root's alone (mode {mode:o}): no web server can open it"),
+        )),
+        Some(uid) if grouped || WEB_SERVERS.contains(&uid.as_str()) => None,
+        Some(uid) => Some((
+            Severity::Warning,
+            format!("{path} is for {uid} alone (mode {mode:o}): no web server of another user can open it"),
+        )),
     }
 }
