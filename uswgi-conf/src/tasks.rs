@@ -1,7 +1,7 @@
 //! Programs beside an instance, as its configuration means them: daemons, jobs of the clock, and the steps
 //! that run at points of its life. Data only: the master decides and runs.
 
-use crate::instance::Origin;
+use crate::origin::Origin;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use uswgi_proto::step::Step;

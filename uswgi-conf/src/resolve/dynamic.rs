@@ -116,3 +116,6 @@ fn busyness_bounds(d: &mut Draft, expansion: &Expansion) {
         d.said.warning(a, "busyness-bounds", message).help = Some("choose a number below 100".into());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,7 @@
 //! done here is refused with a way out.
 
 use super::draft::Draft;
-use super::tasks::{bad, number};
-use super::value::written;
+use super::value::{integer, written};
 use crate::expand::Applied;
 use crate::instance::OnTerm;
 use crate::tasks::{Phases, Touched};
@@ -57,7 +56,7 @@ pub(super) fn touched(d: &mut Draft, a: &Applied) {
             "touch-exec" => "write a file and a command: /run/x/deployed touch /run/x/seen",
             _ => "write a file and an action: /run/x/deployed exec:touch /run/x/seen",
         };
-        return bad(d, a, "nothing follows the file", help);
+        return d.said.bad(a, "nothing follows the file", help);
     };
     let step = match a.fact.name {
         "touch-exec" => Some(Step { name: written(a), act: Act::Exec(rest.trim().to_string()) }),
@@ -70,7 +69,7 @@ pub(super) fn touched(d: &mut Draft, a: &Applied) {
 fn action(d: &mut Draft, a: &Applied, text: &str) -> Option<Step> {
     let (private, text) = text.strip_prefix('!').map_or((false, text), |t| (true, t));
     let Some((action, arguments)) = text.split_once(':') else {
-        bad(d, a, "there is no action", "write action:arguments, as exec:touch /run/x");
+        d.said.bad(a, "there is no action", "write action:arguments, as exec:touch /run/x");
         return None;
     };
     if action == "unix_signal" {
@@ -93,7 +92,7 @@ fn action(d: &mut Draft, a: &Applied, text: &str) -> Option<Step> {
                 "the actions are exec, safeexec, mkdir, cd, putenv, chmod, chown, sticky, create, write, writen, append, appendn, writefifo, unlink, wait_for_fs, wait_for_file, wait_for_dir, wait_for_socket, print, log and unix_signal".into(),
             );
         }
-        Err(BadAct::Form(form)) => bad(d, a, "its arguments do not fit", &format!("write {form}")),
+        Err(BadAct::Form(form)) => d.said.bad(a, "its arguments do not fit", &format!("write {form}")),
     }
     None
 }
@@ -162,7 +161,7 @@ fn on_signal(d: &mut Draft, a: &Applied, arguments: &str) {
             return;
         }
     };
-    match (a.fact.name, number(n), stops) {
+    match (a.fact.name, integer(n), stops) {
         ("hook-master-start", Some(15), stops) => {
             d.hooked_term = Some(if stops { OnTerm::Stop } else { OnTerm::Reload });
         }

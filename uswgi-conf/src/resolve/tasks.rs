@@ -3,7 +3,7 @@
 
 use super::draft::Draft;
 use super::steps;
-use super::value::written;
+use super::value::{integer, written};
 use crate::expand::{Applied, truth};
 use crate::tasks::{Daemon, Job, Schedule};
 use std::path::PathBuf;
@@ -32,18 +32,9 @@ fn pairs(text: &str) -> Vec<(String, String)> {
     all.map(|(k, v)| (k.trim().to_string(), v.unwrap_or_default())).collect()
 }
 
-pub(super) fn number(text: &str) -> Option<i32> {
-    text.trim().parse().ok()
-}
-
 fn unknown_key(d: &mut Draft, a: &Applied, key: &str, known: &str) {
     let message = format!("{}: there is no key {key:?}, and it is ignored", a.fact.name);
     d.said.warning(a, "unknown-key", message).help = Some(format!("the keys are {known}"));
-}
-
-pub(super) fn bad(d: &mut Draft, a: &Applied, what: &str, help: &str) {
-    let message = format!("{}: {what}", written(a));
-    d.said.error(a, "bad-value", message).help = Some(help.into());
 }
 
 fn daemon(a: &Applied, command: String) -> Daemon {
@@ -59,11 +50,11 @@ pub(super) fn attach(d: &mut Draft, a: &Applied) {
     }
     let help = "write a pidfile and a command: /run/x.pid x --daemon";
     let Some((pidfile, command)) = text.split_once(' ') else {
-        return bad(d, a, "there is no command", help);
+        return d.said.bad(a, "there is no command", help);
     };
     let (pidfile, freq) = pidfile.split_once(',').unwrap_or((pidfile, "10"));
-    let Some(freq) = number(freq).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0) else {
-        return bad(d, a, "the seconds after the pidfile are no number", help);
+    let Some(freq) = integer(freq).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0) else {
+        return d.said.bad(a, "the seconds after the pidfile are no number", help);
     };
     let daemonize = a.fact.name == "smart-attach-daemon2";
     let command = command.trim().to_string();
@@ -82,7 +73,7 @@ pub(super) fn attach2(d: &mut Draft, a: &Applied) {
     let mut made = daemon(a, String::new());
     for (key, value) in pairs(&text) {
         let on = || truth(Some(value.as_bytes()));
-        let count = || number(&value).and_then(|n| u32::try_from(n).ok());
+        let count = || integer(&value).and_then(|n| u32::try_from(n).ok());
         let mut wrong = false;
         match key.as_str() {
             "command" | "cmd" | "exec" => made.command = value.clone(),
@@ -109,20 +100,20 @@ pub(super) fn attach2(d: &mut Draft, a: &Applied) {
             key => unknown_key(d, a, key, KEYS),
         }
         if wrong {
-            bad(d, a, &format!("{key} has no usable number"), "signals are numbers from 1 to 64");
+            d.said.bad(a, &format!("{key} has no usable number"), "signals are numbers from 1 to 64");
         }
     }
     if made.command.trim().is_empty() {
-        return bad(d, a, "there is no command", "add cmd=...; a comma in it is written \\,");
+        return d.said.bad(a, "there is no command", "add cmd=...; a comma in it is written \\,");
     }
     if made.daemonize && made.pidfile.is_none() {
-        return bad(d, a, "daemonize needs a pidfile", "add pidfile=..., or remove daemonize");
+        return d.said.bad(a, "daemonize needs a pidfile", "add pidfile=..., or remove daemonize");
     }
     d.instance.tasks.daemons.push(made);
 }
 
 fn signal(text: &str) -> Option<i32> {
-    number(text).filter(|n| (1..=64).contains(n))
+    integer(text).filter(|n| (1..=64).contains(n))
 }
 
 /// `cron = minute hour day month week command`.
@@ -133,8 +124,8 @@ pub(super) fn cron(d: &mut Draft, a: &Applied) {
     let mut numbers = [0; 5];
     for n in &mut numbers {
         let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        let Some(found) = number(word) else {
-            return bad(d, a, &format!("{word:?} is no number"), help);
+        let Some(found) = integer(word) else {
+            return d.said.bad(a, &format!("{word:?} is no number"), help);
         };
         (*n, rest) = (found, after.trim_start());
     }
@@ -153,8 +144,8 @@ pub(super) fn cron2(d: &mut Draft, a: &Applied) {
     let (keys, command) = if keys.contains('=') { (keys, command) } else { ("", text.as_str()) };
     let (mut unique, mut harakiri) = (false, None);
     for (key, value) in pairs(keys) {
-        let Some(n) = number(&value) else {
-            return bad(d, a, &format!("{key} has no number"), "write minute=30,hour=3 command");
+        let Some(n) = integer(&value) else {
+            return d.said.bad(a, &format!("{key} has no number"), "write minute=30,hour=3 command");
         };
         match key.as_str() {
             "minute" => schedule.minute = n,
@@ -177,7 +168,7 @@ pub(super) fn cron2(d: &mut Draft, a: &Applied) {
 fn job(d: &mut Draft, a: &Applied, s: Schedule, command: &str, unique: bool, harakiri: Option<u32>) {
     let command = command.trim().to_string();
     if command.is_empty() {
-        return bad(d, a, "there is no command", "the command follows the schedule");
+        return d.said.bad(a, "there is no command", "the command follows the schedule");
     }
     let ranges = [
         ("minute", s.minute, 0, 59),

@@ -18,6 +18,12 @@ impl Said {
         self.push(a, Diagnostic::warning(code, message))
     }
 
+    /// A value whose form does not fit.
+    pub(super) fn bad(&mut self, a: &Applied, what: &str, help: &str) {
+        let message = format!("{}: {what}", written(a));
+        self.error(a, "bad-value", message).help = Some(help.into());
+    }
+
     fn push(&mut self, a: &Applied, d: Diagnostic) -> &mut Diagnostic {
         let width = a.value.as_ref().map_or(0, Vec::len);
         self.0.push(d.at(&a.place.value()).width(width));
@@ -32,6 +38,11 @@ pub(super) fn written(a: &Applied) -> String {
         Some(v) => format!("{} = {}", a.fact.name, shown(v)),
         None => a.fact.name.to_string(),
     }
+}
+
+/// The whole of a text as a number.
+pub(super) fn integer(text: &str) -> Option<i32> {
+    text.trim().parse().ok()
 }
 
 fn bytes(a: &Applied) -> &[u8] {
