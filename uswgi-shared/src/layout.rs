@@ -4,7 +4,7 @@
 //! then each cache on pages of its own: its header, buckets, items, bitmap, blocks. Everything begins as zero and
 //! zero means "empty", so that memory that nobody uses is never touched.
 
-use crate::SharedError;
+use crate::error::SharedError;
 use crate::map::Region;
 use std::sync::atomic::Ordering;
 use uswgi_proto::shared::{CacheSpec, SharedSpec};

@@ -13,37 +13,20 @@
 //! allocate by one.
 
 pub mod cache;
+mod error;
 pub mod layout;
 pub mod locks;
 mod map;
 mod mutex;
 
 use cache::Cache;
+pub use error::SharedError;
 use layout::Layout;
 use locks::Locks;
 use map::Region;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 pub use uswgi_proto::shared::{CacheSpec, SharedSpec};
-
-/// Why there is no shared memory.
-#[derive(Debug, thiserror::Error)]
-pub enum SharedError {
-    /// The numbers ask for too much.
-    #[error("{0}")]
-    TooLarge(String),
-    /// The file is not what it should be.
-    #[error("the shared memory of locks and caches is not usable: {0}")]
-    NotUsable(&'static str),
-    /// The system refused.
-    #[error("shared memory of locks and caches: {what}: {source}")]
-    Io {
-        /// Which step.
-        what: &'static str,
-        /// What the system said.
-        source: std::io::Error,
-    },
-}
 
 /// The memory, mapped.
 pub struct Shared {

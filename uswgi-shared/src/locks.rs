@@ -1,7 +1,7 @@
 //! The locks of an application (`uwsgi.lock`): a row of robust mutexes.
 #![forbid(unsafe_code)]
 
-use crate::SharedError;
+use crate::error::SharedError;
 use crate::layout::{LOCK_HOLDER, LOCK_SIZE};
 use crate::map::Region;
 use crate::mutex::{Attempt, Mutex};

@@ -3,7 +3,7 @@
 //! It must never give out a reference to bytes that others change: only to atomics. Copies of bytes are made
 //! under the mutex that guards them; nothing else reads or writes them then.
 
-use crate::SharedError;
+use crate::error::SharedError;
 use memmap2::{MmapOptions, MmapRaw};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};

@@ -3,7 +3,7 @@
 //!
 //! It must never be used on memory that is unmapped while a mutex is held.
 
-use crate::SharedError;
+use crate::error::SharedError;
 use crate::map::Region;
 use std::time::Duration;
 

@@ -15,14 +15,15 @@ mod room;
 #[cfg(test)]
 mod tests;
 
+use crate::error::SharedError;
 use crate::layout::CacheLayout;
 use crate::map::Region;
 use crate::mutex::{Attempt, Mutex};
-use crate::{CacheSpec, SharedError};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release, compiler_fence};
 use std::time::Duration;
+use uswgi_proto::shared::CacheSpec;
 
 /// Offsets in the header of a cache; the mutex is at 0.
 mod at {
