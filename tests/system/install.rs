@@ -68,6 +68,20 @@ fn everything_is_installed_serves_and_is_removed() {
         assert_eq!(after.get(name), Some(&0o644), "{name}: {after:?}");
     }
     assert!(!after.contains_key("bin/uwsgi"), "an alias that nobody asked for");
+    // Line tables are for debuggers, and most of the size.
+    let sections = |file: &Path| {
+        let mut readelf = process::command(paths::tool("readelf"));
+        readelf.args(["--section-headers", "--wide"]).arg(file);
+        process::good(readelf, PATIENCE)
+    };
+    for name in ["bin/uswgi-master", "bin/uswgi-ctl", "lib/uswgi/uswgi_worker.abi3.so"] {
+        let text = sections(&dir.join(name));
+        assert!(text.contains(".text") && !text.contains(".debug_line"), "{name}: {text}");
+    }
+    assert!(
+        sections(&paths::command("uswgi-master")).contains(".debug_line"),
+        "there is something to leave out"
+    );
     serves(&dir.join("bin"));
     make(&["uninstall", &prefix]);
     assert_eq!(tree(dir.path()), before);
