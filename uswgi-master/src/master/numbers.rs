@@ -88,15 +88,15 @@ impl Master<'_> {
             let pid = child.pid.map_or("no pid yet".into(), |pid| format!("pid {pid}"));
             let stage = format!("{:?}", child.stage).to_lowercase();
             let generation = child.generation;
-            match (child.worker_id(), child.slot()) {
-                (Some(id), Some(slot)) => {
+            match child.slot() {
+                Some(slot) => {
                     let done = self.board.scoreboard().totals(slot);
                     log::line(format_args!(
-                        "worker {id}: {pid}, {stage}, generation {generation}, {} requests, {} exceptions, {} harakiri, {} respawns",
-                        done.requests, done.exceptions, done.harakiri, child.respawns
+                        "{}: {pid}, {stage}, generation {generation}, {} requests, {} exceptions, {} harakiri, {} respawns",
+                        child.kind, done.requests, done.exceptions, done.harakiri, child.respawns
                     ));
                 }
-                _ => log::line(format_args!("template: {pid}, {stage}, generation {generation}")),
+                None => log::line(format_args!("{}: {pid}, {stage}, generation {generation}", child.kind)),
             }
         }
     }

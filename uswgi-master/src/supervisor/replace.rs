@@ -175,9 +175,17 @@ impl Supervisor {
         c.stage = Stage::Ready;
         c.ready = Some(now);
         c.kill_at = None;
-        let worker_id = c.worker_id();
+        let kind = c.kind;
         self.note_app(child);
-        let Some(worker_id) = worker_id else { return self.template_ready(child) };
+        match kind {
+            ProcessKind::Template => self.template_ready(child),
+            ProcessKind::Worker(seat) => self.worker_ready(child, seat.worker_id),
+        }
+    }
+
+    /// It accepts: whoever had its number before retires.
+    fn worker_ready(&mut self, child: ChildId, worker_id: u32) {
+        let now = self.now;
         let plan = self.plan_of(child);
         let lifetime = plan.max_lifetime.map(|l| l + plan.max_lifetime_delta * (worker_id - 1));
         if let Some(c) = self.children.get_mut(&child) {
