@@ -9,8 +9,8 @@ use crate::log;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
 use std::time::Duration;
-use uswgi_proto::guard::Guard;
-use uswgi_proto::program::{self, Bond};
+use uswgi_keep::guard::Guard;
+use uswgi_keep::program::{self, Bond};
 
 /// The guard and the pipes of all of them.
 #[derive(Default)]

@@ -15,22 +15,17 @@
 //!
 //! Data flows in a circle: `events` and `processes` -> `supervisor` -> `master::act` -> the system.
 
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod board;
 mod bonds;
-mod callers;
 pub mod clock;
 pub mod events;
 pub mod fifo;
 pub mod jail;
 pub mod launcher;
-pub mod lines;
-pub mod log;
 pub mod logs;
 pub mod master;
-pub mod notify;
-pub mod pidfile;
 pub mod privs;
 pub mod processes;
 pub mod reading;
@@ -45,13 +40,12 @@ pub mod steer;
 mod step_child;
 mod steps;
 pub mod supervisor;
-#[allow(unsafe_code)]
-pub mod sys;
 pub mod tasks;
-pub mod touch;
-pub mod watch;
-pub mod watchdog;
+mod touch_files;
 
+use uswgi_keep::detach::{self, Detached};
+/// Rooms of `uswgi-keep`, under their own names.
+pub(crate) use uswgi_keep::{lines, log, notify, pidfile, sys, touch, watchdog};
 use uswgi_proto::exit::Exit;
 
 /// A configuration that there is nothing to run for.
@@ -76,7 +70,7 @@ fn run_instance(read: reading::Read, load: reading::Load<'_>) -> i32 {
     let reading::Read { mut instance, warnings } = read;
     log::set_style(&instance.log.lines);
     // Where it fails it does again, and is told, when the events begin.
-    let _ = events::block();
+    let _ = uswgi_keep::events::block::<events::Woken>();
     let asap = std::mem::take(&mut instance.tasks.phases.asap);
     let ran = steps::run_here(&asap, &mut instance, steps::By::Master);
     instance.tasks.phases.asap = asap;
@@ -87,10 +81,10 @@ fn run_instance(read: reading::Read, load: reading::Load<'_>) -> i32 {
     let mut launcher = None;
     if let Some(path) = instance.daemonize.as_ref().or(instance.daemonize2.as_ref()) {
         // This process only waits from here on, and may be interrupted.
-        events::unblock();
-        match log::daemonize(path) {
-            Ok(log::Detached::Launching(code)) => return code,
-            Ok(log::Detached::Master(pipe)) => launcher = Some(pipe),
+        uswgi_keep::events::unblock::<events::Woken>();
+        match detach::daemonize(path, "master") {
+            Ok(Detached::Launching(code)) => return code,
+            Ok(Detached::GoesOn(pipe)) => launcher = Some(pipe),
             Err(e) => {
                 log::line(e);
                 return Exit::Failed.code();

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::exit;
 use uswgi_conf::Command;
+use uswgi_keep::log;
+use uswgi_master::ConfigError;
 use uswgi_master::reading::Read;
-use uswgi_master::{ConfigError, log};
 
 /// Read the configuration. `n`: how often it was read before; `if-reload` goes by it.
 fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
@@ -29,6 +30,7 @@ fn print(text: &str) {
 }
 
 fn main() {
+    log::set_name("uswgi-master");
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     exit(match uswgi_master::run(&|n| load(&args, n)) {
         Ok(code) => code,

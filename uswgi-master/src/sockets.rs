@@ -10,10 +10,11 @@ use nix::sys::socket::{
 };
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use uswgi_conf::instance::{Address, Instance, Origin, Socket};
+use uswgi_keep::callers::Listening;
 use uswgi_proto::settings::Protocol;
 use uswgi_proto::sock_diag::{self, Queue};
 
@@ -49,6 +50,18 @@ pub struct Listener {
     made: Option<(PathBuf, u64, u64)>,
     /// Its path is out of reach: it lies outside of the jail.
     outside: bool,
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Listening for Listener {
+    fn shown(&self) -> &str {
+        &self.shown
+    }
 }
 
 /// When a socket is bound.

@@ -6,7 +6,6 @@
 use crate::shell::variables;
 use crate::sockets::Listener;
 use crate::supervisor::{Birth, ProcessKind};
-use crate::sys::exec;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::Resource;
 use std::ffi::CString;
@@ -17,6 +16,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use uswgi_conf::instance::Instance;
+use uswgi_keep::sys::exec;
 use uswgi_proto::settings::{self, Role, SETTINGS_VERSION, WorkerSettings, env};
 use uswgi_proto::step::Step;
 
@@ -180,6 +180,7 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
         descriptors: &descriptors,
         output: inherited.output,
         limits: &limits,
+        blocked: &uswgi_proto::signals::WORKER_NOTICE,
     })
     .map_err(|source| SpawnError::Exec { program: program.into(), source })
 }

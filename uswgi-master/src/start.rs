@@ -6,13 +6,13 @@
 use crate::board::Board;
 use crate::events::Events;
 use crate::fifo::{Fifo, FifoError};
-use crate::jail::{self, JailError, Names};
+use crate::jail::{self, JailError};
 use crate::launcher::{self, NoLauncher};
 use crate::log::LogError;
 use crate::logs::{Files, Logs};
 use crate::notify;
 use crate::pidfile::{Pidfile, PidfileError};
-use crate::privs::{self, PrivsError};
+use crate::privs::{self, LimitError, PrivsError};
 use crate::shared::Memory;
 use crate::sockets::{self, Listener, SocketError, When};
 use crate::stats::{self, StatsError};
@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use uswgi_conf::instance::Instance;
 use uswgi_conf::jail::Jail;
+use uswgi_keep::names::Names;
 use uswgi_proto::scoreboard::ScoreboardError;
 
 /// Why an instance does not start. One sentence: what, where, what to do.
@@ -71,8 +72,11 @@ pub enum StartError {
     #[error(transparent)]
     Launcher(#[from] NoLauncher),
     /// A limit.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// A daemon that wants another user.
     #[error("{0}")]
-    Limit(String),
+    Daemon(String),
     /// The system refused something that it never should.
     #[error("cannot start: {0}: {1}")]
     System(&'static str, nix::Error),
@@ -156,7 +160,7 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
     privs::immediately(instance)?;
     // Look everything up before anything is touched.
     let jail = jail::find(instance)?;
-    let names = jail.as_ref().map(Names::read);
+    let names = jail.as_ref().map(|jail| Names::read(&jail.root));
     let target = privs::target(instance, names.as_ref())?;
     if let Some(owner) = &instance.chown_socket {
         privs::owner("chown-socket", owner)?;
@@ -183,7 +187,7 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
     let events = Events::new().map_err(system("event sources"))?;
     set_umask(instance, detached);
     if instance.max_fd != 0 {
-        privs::limit_descriptors(instance.max_fd).map_err(StartError::Limit)?;
+        privs::limit_descriptors(instance.max_fd)?;
     }
     // First of all descriptors: its number must not be taken by another.
     let board = Board::create(instance)?;
@@ -297,7 +301,7 @@ fn check_daemons(instance: &Instance, target: &privs::Target) -> Result<(), Star
         let root = nix::unistd::Uid::effective().is_root() && !target.drops();
         let same = uid.is_none_or(|u| Some(u) == target.uid) && gid.is_none_or(|g| Some(g) == target.gid);
         if !root && !same {
-            return Err(StartError::Limit(format!(
+            return Err(StartError::Daemon(format!(
                 "{}: the daemon {:?} wants another user than the instance, which is not root then; run it as a unit of systemd",
                 d.origin, d.command
             )));

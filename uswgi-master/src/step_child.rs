@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use uswgi_conf::instance::Instance;
-use uswgi_proto::program::Bond;
+use uswgi_keep::program::Bond;
 use uswgi_proto::step::Step;
 
 /// Start them. The child leads a session, and so a group, of its own, and ends with the master, at once; what

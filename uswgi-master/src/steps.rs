@@ -11,8 +11,8 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 use uswgi_conf::instance::Instance;
-use uswgi_proto::guard::Guard;
-use uswgi_proto::program::{self, Bond};
+use uswgi_keep::guard::Guard;
+use uswgi_keep::program::{self, Bond};
 use uswgi_proto::step::{Act, Runner, Step, StepError};
 
 /// Which process runs the steps.

@@ -20,7 +20,7 @@ use std::process::Stdio;
 use std::time::Instant;
 use uswgi_conf::instance::Instance;
 use uswgi_conf::tasks::Daemon;
-use uswgi_proto::program;
+use uswgi_keep::program;
 use uswgi_proto::show::uwsgi::Cron;
 
 /// Everything that runs beside the workers.

@@ -1,6 +1,6 @@
 //! What the uswgi tools agree on.
 //!
-//! One room for each contract; nothing here listens or runs Python, and nothing but [`guard`] and [`program`] forks.
+//! One room for each contract; nothing here listens, forks or runs Python.
 //!
 //! * [`packet`], [`http`], [`chunked`]: pure parsers from bytes to a typed request,
 //!   whose results are offsets ([`span`]) in the connection's buffer.
@@ -16,7 +16,6 @@
 //! * [`signals`], [`exit`]: what each signal and each exit code means.
 //! * [`logs`]: what log lines are made of.
 //! * [`step`]: what `exec-*` and `hook-*` options do, in whichever process runs them.
-//! * [`program`]: how any process starts a program that is no worker.  * [`guard`]: ends what such programs leave.
 //! * [`instance`]: from a pidfile to the process and its scoreboard.
 //! * [`steer`]: requests to a running master, and how to send one.
 //!
@@ -27,12 +26,10 @@ pub mod chunked;
 pub mod control;
 pub mod exit;
 pub mod files;
-pub mod guard;
 pub mod http;
 pub mod instance;
 pub mod logs;
 pub mod packet;
-pub mod program;
 pub mod scale;
 pub mod scoreboard;
 pub mod settings;

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
-use uswgi_proto::program;
+use uswgi_keep::program;
 use uswgi_proto::step::{Runner, Step, StepError};
 use uswgi_serve::control::Control;
 use uswgi_serve::say;

@@ -18,20 +18,11 @@
 //! Why not the log process always: the default must stay one write(2) a line and no other process; and a
 //! container or systemd that reads stderr does the collecting already.
 //!
-//! * [`file`]: one log file.
-//! * [`process`]: the log process; [`lines`], [`chain`], [`encode`], [`output`]: the way of a line in it.
-//! * [`collector`]: the master's end of it.
+//! * Files, the log process and the master's end of it: `uswgi_keep::logs`.
 //! * `succession`: other logs after a reload.
 //! * here: what the master holds and does.
 #![forbid(unsafe_code)]
 
-pub mod chain;
-pub mod collector;
-pub mod encode;
-pub mod file;
-pub mod lines;
-pub mod output;
-pub mod process;
 mod succession;
 
 use crate::log::{self, LogError};
@@ -39,14 +30,14 @@ use crate::privs::Target;
 use crate::supervisor::ChildId;
 use crate::sys;
 use crate::touch::Touch;
-use collector::{Collector, OpenFile};
-use file::{FileSpec, LogFile};
-use output::Output;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use uswgi_conf::instance::Instance;
+use uswgi_keep::logs::collector::{Collector, OpenFile};
+use uswgi_keep::logs::file::{FileSpec, LogFile};
+use uswgi_keep::logs::output::Output;
 use uswgi_proto::logs::sink;
 use uswgi_proto::scoreboard::Scoreboard;
 
@@ -237,7 +228,7 @@ impl Logs {
     pub fn start(&mut self, board: &Scoreboard) -> Result<(), LogError> {
         let failed = |source| LogError::Detach { what: "starting the log process", source };
         let Some(collector) = &mut self.collector else { return Ok(()) };
-        collector.start(board).and_then(|()| collector.listen()).map_err(failed)
+        collector.start(&board.header().log_lines_lost).and_then(|()| collector.listen()).map_err(failed)
     }
 
     /// stdout and stderr of a new child (worker 0: the template), when they are not ours.
@@ -280,7 +271,10 @@ impl Logs {
     /// [`Logs::shared_file`] then.
     pub(crate) fn reopen(&mut self) -> Result<String, RefreshError> {
         if let Some(collector) = &self.collector {
-            return collector.refresh(false).map(|()| "the log files are opened again".into());
+            return collector
+                .refresh(false)
+                .map_err(RefreshError::Deaf)
+                .map(|()| "the log files are opened again".into());
         }
         let Some(file) = self.file.as_mut().filter(|f| f.is_regular()) else {
             return Err(RefreshError::NoFile("open again"));
@@ -295,7 +289,10 @@ impl Logs {
     /// Move the log file away and begin a new one, as [`Logs::reopen`].
     pub(crate) fn rotate(&mut self) -> Result<String, RefreshError> {
         if let Some(collector) = &self.collector {
-            return collector.refresh(true).map(|()| "the log files are rotated".into());
+            return collector
+                .refresh(true)
+                .map_err(RefreshError::Deaf)
+                .map(|()| "the log files are rotated".into());
         }
         let Some(file) = self.file.as_mut().filter(|f| f.is_regular()) else {
             return Err(RefreshError::NoFile("rotate"));

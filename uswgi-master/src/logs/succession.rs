@@ -6,13 +6,13 @@
 //! is written twice, because each is written to one place only.
 #![forbid(unsafe_code)]
 
-use super::collector::Collector;
-use super::file::{FileSpec, LogFile};
 use super::{LogError, Logs, spec};
 use crate::log;
 use crate::supervisor::{ChildId, Ended};
 use std::path::Path;
 use uswgi_conf::instance::Instance;
+use uswgi_keep::logs::collector::Collector;
+use uswgi_keep::logs::file::{FileSpec, LogFile};
 use uswgi_proto::scoreboard::Scoreboard;
 
 /// Whether a generation can write where another one does.
@@ -56,7 +56,7 @@ impl Logs {
         logs.fill(new, file.map_err(failed)?, &open).map_err(failed)?;
         if let Some(collector) = &mut logs.collector {
             let failed = |e| format!("the log cannot be changed: starting the log process: {e}");
-            collector.start(board).map_err(failed)?;
+            collector.start(&board.header().log_lines_lost).map_err(failed)?;
         }
         self.coming = Some(Box::new(logs));
         Ok(())
@@ -119,6 +119,6 @@ impl Logs {
 
     /// Start again what has died.
     pub(crate) fn revive(&mut self, board: &Scoreboard) {
-        self.collectors().for_each(|c| c.revive(board));
+        self.collectors().for_each(|c| c.revive(&board.header().log_lines_lost));
     }
 }

@@ -9,7 +9,7 @@ use crate::reading::{Failed, Read, Reading};
 use crate::reload::{self, Setup};
 use crate::spawn::{self, Inherited};
 use crate::supervisor::{Action, Birth, ChildId, Event, ProcessKind};
-use crate::{log, notify};
+use crate::{log, notify, touch_files};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -234,7 +234,7 @@ impl Master<'_> {
             self.board.describe(&setup.instance, &setup.listeners);
             self.stats.serve(&setup.stats, setup.instance.stats_http, &self.events);
             self.fifo.rename(&setup.instance.master_fifo, &self.events);
-            self.touch.rename(&setup.instance, &self.events);
+            self.touch.rename(&touch_files::named(&setup.instance), &self.events);
             self.logs.succeed(generation);
             self.logs.configure(&setup.instance);
             self.harakiri_limit = reload::harakiri_limit(&setup.instance);

@@ -16,20 +16,20 @@ mod handle_steer;
 mod numbers;
 
 use crate::board::Board;
-use crate::callers::Callers;
 use crate::events::{Events, Woken};
 use crate::fifo::Fifo;
-use crate::log::{self, Launcher};
+use crate::log;
 use crate::logs::Logs;
 use crate::pidfile::Pidfile;
 use crate::processes::{Processes, Reaped};
 use crate::reading::{Load, Read, Reading};
 use crate::reload::{self, Setup};
 use crate::shared::Memory;
+use crate::sockets::Listener;
 use crate::start::Started;
 use crate::supervisor::{Event, Phase, Stage, Supervisor};
 use crate::tasks::TaskExecutor;
-use crate::watch::{Follows, Watched};
+use crate::touch_files::{self, Follows};
 use crate::watchdog::Watchdog;
 use crate::{notify, stats, steer};
 use std::collections::{BTreeMap, VecDeque};
@@ -37,6 +37,9 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use uswgi_conf::instance::Instance;
+use uswgi_keep::callers::Callers;
+use uswgi_keep::detach::StartReport;
+use uswgi_keep::watch::Watched;
 use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::signals::{self, MasterAction};
 
@@ -59,13 +62,13 @@ pub struct Master<'a> {
     pub(crate) out_of_reach: Option<String>,
     /// What the end of a reload that went well has to say.
     pub(crate) note: String,
-    pub(crate) launcher: Option<Launcher>,
+    pub(crate) launcher: Option<StartReport>,
     pub(crate) terminal: Option<OwnedFd>,
     pub(crate) logs: Logs,
     pub(crate) stats: stats::Server,
     pub(crate) steer: steer::Server,
     pub(crate) fifo: Fifo,
-    pub(crate) touch: Watched,
+    pub(crate) touch: Watched<Follows, Woken>,
     pub(crate) reading: Option<Reading>,
     /// How often the configuration was read.
     pub(crate) reads: u64,
@@ -73,7 +76,7 @@ pub struct Master<'a> {
     /// Variables that steps of the start have set.
     pub(crate) step_env: Vec<(String, Option<String>)>,
     pub(crate) harakiri_limit: Option<Duration>,
-    pub(crate) callers: Callers,
+    pub(crate) callers: Callers<Listener>,
     pub(crate) queue: VecDeque<Event>,
     pub(crate) served: bool,
     pub(crate) failure: String,
@@ -83,7 +86,7 @@ pub struct Master<'a> {
 
 impl<'a> Master<'a> {
     /// A master that has started no process yet.
-    pub fn new(read: Read, started: Started, launcher: Option<Launcher>, load: Load<'a>) -> Master<'a> {
+    pub fn new(read: Read, started: Started, launcher: Option<StartReport>, load: Load<'a>) -> Master<'a> {
         let Read { instance, warnings } = read;
         let now = Instant::now();
         let plan = reload::plan(&instance);
@@ -98,7 +101,7 @@ impl<'a> Master<'a> {
             events: started.events,
             processes: Processes::default(),
             board: started.board,
-            touch: Watched::new(&instance),
+            touch: Watched::new(&touch_files::named(&instance), Woken::Touch),
             reading: None,
             reads: 1,
             tasks: TaskExecutor::new(&instance, now),
@@ -211,7 +214,8 @@ impl<'a> Master<'a> {
         if self.reading.as_ref().is_some_and(|r| r.deadline() <= Instant::now()) {
             self.go_on_reading();
         }
-        for (path, follows) in self.touch.look(Instant::now(), &self.events) {
+        let touched = self.touch.look(Instant::now(), &self.events);
+        for (path, follows) in touch_files::reduce(touched) {
             log::line(format_args!("{} was touched", path.display()));
             match follows {
                 Follows::Reload => self.queue.push_back(Event::Reload),

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Master;
+use crate::events::Woken;
 use crate::log;
 use crate::supervisor::{ChildId, Event, Footprint, Numbers, Stage};
 use std::collections::BTreeMap;
@@ -60,7 +61,7 @@ impl Master<'_> {
     pub(crate) fn watch_sockets(&mut self) {
         let wanted = self.supervisor.wants_connections().then(|| self.supervisor.current_generation());
         let listeners = wanted.and_then(|n| self.generations.get(&n)).map_or(&[][..], |s| &s.listeners);
-        self.callers.watch(wanted, listeners, &self.events);
+        self.callers.watch(wanted, listeners, Woken::Listeners, &self.events);
     }
 
     /// One line about the instance.

@@ -3,7 +3,7 @@
 //! * [`escape`]: text from the network that can neither forge a line nor break a JSON text. * [`digits`]: numbers.
 //! * [`format`]: `log-format`, compiled. * [`json`]: `log-json`.
 //! * [`sink`]: writing whole lines to a descriptor that may be stuck.
-//! * [`record`]: how lines reach the log process.
+//! * [`record`]: how lines reach the log process; [`routing`]: what it does with them.
 //!
 //! Pure, but for `sink`, which writes and waits a little.
 
@@ -12,6 +12,7 @@ pub mod escape;
 pub mod format;
 pub mod json;
 pub mod record;
+pub mod routing;
 pub mod sink;
 
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,9 @@
-//! Fork and exec of a program that is no worker: a daemon, a job of the clock, a step. It gets default
+//! Fork and exec of a program that is none of ours: a daemon, a job of the clock, a step. It gets default
 //! signals, no signal blocked, and no descriptor but the standard three.
 //!
 //! `std::process::Command` does the rest: numbers of descriptors do not matter here.
 
 use crate::guard::{self, Guard};
-use crate::instance::pidfd_open;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -13,6 +12,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
+use uswgi_proto::instance::pidfd_open;
 
 /// What becomes of a program when this process is gone.
 #[derive(Debug, Clone, Copy)]
@@ -147,9 +147,12 @@ mod tests {
     #[test]
     fn nothing_starts_without_its_guard() {
         let guard = Guard::start().unwrap();
-        crate::instance::pidfd_signal(&crate::instance::pidfd_open(guard.pid()).unwrap(), libc::SIGKILL)
-            .unwrap();
-        let ended = crate::instance::pidfd_open(guard.pid()).unwrap();
+        uswgi_proto::instance::pidfd_signal(
+            &uswgi_proto::instance::pidfd_open(guard.pid()).unwrap(),
+            libc::SIGKILL,
+        )
+        .unwrap();
+        let ended = uswgi_proto::instance::pidfd_open(guard.pid()).unwrap();
         let mut fds =
             [nix::poll::PollFd::new(std::os::fd::AsFd::as_fd(&ended), nix::poll::PollFlags::POLLIN)];
         nix::poll::poll(&mut fds, nix::poll::PollTimeout::from(10_000u16)).unwrap();

@@ -1,16 +1,14 @@
-//! The master's end of the log process: starts it, starts it again, hands it pipes, ends it.
+//! The parent's end of the log process: starts it, starts it again, hands it pipes, ends it.
 //!
 //! The reading ends of all pipes stay open here too, so that a log process that dies takes no line with it but
 //! those that it had read, and its successor goes on where it stopped.
 #![forbid(unsafe_code)]
 
-use super::RefreshError;
 use super::chain::Rules;
 use super::file::LogFile;
 use super::output::{Frame, Output, Peer};
 use super::process::{self, Order, Source, Work};
 use crate::log;
-use crate::supervisor::ChildId;
 use crate::sys;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{self as so, AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr};
@@ -19,9 +17,9 @@ use nix::unistd::{Pid, pipe2};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
-use uswgi_conf::logs::{Logger, Logs, RSYSLOG_PACKET, Target};
-use uswgi_proto::scoreboard::Scoreboard;
+use uswgi_proto::logs::routing::{Logger, Logs, RSYSLOG_PACKET, Target};
 
 /// Bytes that fit the pipe of records: thousands of lines.
 const RECORDS_SIZE: i32 = 1 << 20;
@@ -38,12 +36,13 @@ const DATAGRAM: usize = 65_000;
 pub type OpenFile<'a> = &'a dyn Fn(&Path, u64, Option<String>) -> Result<LogFile, log::LogError>;
 
 struct Pipe {
-    child: Option<ChildId>,
+    child: Option<u64>,
     source: Source,
     reader: OwnedFd,
 }
 
-/// The log process, as its master sees it.
+/// The log process, as its parent sees it. It owns the reading ends of all pipes and every output; dropping it lets the log process
+/// write what is left, and waits a few seconds for that.
 pub struct Collector {
     logs: Logs,
     control: Option<OwnedFd>,
@@ -51,9 +50,9 @@ pub struct Collector {
     started: Instant,
     /// None at the writing end: others took our place.
     records: (OwnedFd, Option<OwnedFd>),
-    /// For stdout and stderr of the master.
+    /// For stdout and stderr of the parent.
     writer: Option<OwnedFd>,
-    /// The master writes to it.
+    /// The parent writes to it.
     ours: bool,
     pipes: Vec<Pipe>,
     /// Kept for a log process that has to be started again.
@@ -127,13 +126,13 @@ impl Collector {
         })
     }
 
-    /// What the master and programs that it starts print goes to it from now on.
+    /// What the parent and programs that it starts print goes to it from now on.
     pub fn redirect(&mut self) -> Result<(), log::LogError> {
         self.ours = true;
         self.writer.as_ref().map_or(Ok(()), |writer| log::redirect_to(writer.as_fd()))
     }
 
-    /// Lines of the master go to it from now on.
+    /// Lines of the parent go to it from now on.
     pub fn listen(&self) -> io::Result<()> {
         let records = self.records.1.as_ref().map(OwnedFd::try_clone).transpose()?;
         log::send_to(records, true);
@@ -146,8 +145,9 @@ impl Collector {
         let _ = self.order(Order::Leave, None);
     }
 
-    /// Start the log process.
-    pub fn start(&mut self, board: &Scoreboard) -> io::Result<()> {
+    /// Start the log process. `lost`: in memory that outlives both, where it counts the lines that no output took.
+    /// Only for a parent with one thread.
+    pub fn start(&mut self, lost: &AtomicU64) -> io::Result<()> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (ours, theirs) = so::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
         self.started = Instant::now();
@@ -161,29 +161,29 @@ impl Collector {
             }
             sys::Side::Child => {
                 drop(ours);
-                self.live(theirs, board);
+                self.live(theirs, lost);
                 std::process::exit(0)
             }
         }
     }
 
     /// In the new process.
-    fn live(&mut self, control: OwnedFd, board: &Scoreboard) {
+    fn live(&mut self, control: OwnedFd, lost: &AtomicU64) {
         let _ = nix::sys::prctl::set_name(c"uswgi-log");
         log::send_to(None, false);
         let copy = |fd: &OwnedFd| fd.try_clone().ok();
         let pipes: Vec<_> = self.pipes.iter().filter_map(|p| Some((p.source, copy(&p.reader)?))).collect();
         let (Some(records), Ok(rules)) = (copy(&self.records.0), Rules::new(&self.logs)) else { return };
-        // A panic here is said where the master's were said before.
+        // A panic here is said where the parent's were said before.
         let _ = log::redirect_to(self.stderr.as_fd());
         let outputs = std::mem::take(&mut self.outputs);
         let mut keep: Vec<i32> = vec![0, 1, 2, control.as_raw_fd(), records.as_raw_fd()];
         keep.extend(pipes.iter().map(|(_, fd)| fd.as_raw_fd()));
         keep.extend(outputs.iter().flat_map(Output::descriptors));
-        // The listeners of the master above all: they must not stay open with us.
+        // The listeners of the parent above all: they must not stay open with us.
         sys::close_all_but(&mut keep);
         let lines = self.logs.lines.clone();
-        process::run(Work { control, records, pipes, rules, outputs, lines }, board);
+        process::run(Work { control, records, pipes, rules, outputs, lines }, lost);
     }
 
     /// Descriptor for records.
@@ -208,13 +208,13 @@ impl Collector {
     }
 
     /// Open all files again, or rotate them.
-    pub fn refresh(&self, rotate: bool) -> Result<(), RefreshError> {
+    pub fn refresh(&self, rotate: bool) -> nix::Result<()> {
         let order = if rotate { Order::Rotate } else { Order::Reopen };
-        self.order(order, None).map_err(RefreshError::Deaf)
+        self.order(order, None)
     }
 
     /// A pipe for stdout and stderr of a child; returns the end that the child gets.
-    pub fn pipe_for(&mut self, child: ChildId, worker: u32) -> nix::Result<OwnedFd> {
+    pub fn pipe_for(&mut self, child: u64, worker: u32) -> nix::Result<OwnedFd> {
         let (reader, writer) = pipe(OUTPUT_SIZE)?;
         let source = Source::Worker(worker);
         // A log process that is gone gets it with its successor.
@@ -224,7 +224,7 @@ impl Collector {
     }
 
     /// The child has ended; the log process reads on until its children have ended too.
-    pub fn forget(&mut self, child: ChildId) {
+    pub fn forget(&mut self, child: u64) {
         self.pipes.retain(|p| p.child != Some(child));
     }
 
@@ -243,7 +243,7 @@ impl Collector {
     }
 
     /// Start it again, not more than once a second.
-    pub fn revive(&mut self, board: &Scoreboard) {
+    pub fn revive(&mut self, lost: &AtomicU64) {
         if self.pid.is_some() || self.started.elapsed() < AGAIN {
             return;
         }
@@ -253,7 +253,7 @@ impl Collector {
                 let _ = file.reopen();
             }
         }
-        match self.start(board).and_then(|()| if self.ours { self.listen() } else { Ok(()) }) {
+        match self.start(lost).and_then(|()| if self.ours { self.listen() } else { Ok(()) }) {
             Ok(()) => log::line("the log process had died and was started again"),
             Err(_) => self.started = Instant::now(),
         }

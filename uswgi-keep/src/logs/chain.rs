@@ -8,7 +8,7 @@
 
 use super::encode::Encoder;
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
-use uswgi_conf::logs::{Logs, Stream};
+use uswgi_proto::logs::routing::{Logs, Stream};
 
 /// The output that every instance has.
 pub const DEFAULT: usize = 0;
@@ -55,7 +55,8 @@ impl Chain {
             loggers.map(|(i, l)| (l.name.is_some(), first + i, encoders(l.name.as_deref()))).collect();
         let mut routes = Vec::new();
         for route in &stream.routes {
-            let named = |l: &uswgi_conf::logs::Logger| l.name.as_deref() == Some(route.logger.as_str());
+            let named =
+                |l: &uswgi_proto::logs::routing::Logger| l.name.as_deref() == Some(route.logger.as_str());
             for (i, _) in stream.loggers.iter().enumerate().filter(|(_, l)| named(l)) {
                 routes.push((pattern(&route.pattern)?, i));
             }
@@ -124,7 +125,7 @@ impl Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uswgi_conf::logs::{self, Encoding, Logger, Route, Target};
+    use uswgi_proto::logs::routing::{self, Encoding, Logger, Route, Target};
 
     fn logger(name: &str) -> Logger {
         Logger { name: (!name.is_empty()).then(|| name.into()), target: Target::Stdio }
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn encoders_are_for_all_or_for_one() {
-        let encoder = |logger: Option<&str>, text: &str| logs::Encoder {
+        let encoder = |logger: Option<&str>, text: &str| routing::Encoder {
             logger: logger.map(Into::into),
             encoding: Encoding::Prefix(text.into()),
         };

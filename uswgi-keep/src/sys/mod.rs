@@ -1,14 +1,13 @@
-//! System calls that need unsafe code. It must never decide anything, and nothing else in this crate
-//! may be unsafe.
+//! System calls that need unsafe code. It must never decide anything.
 //!
-//! * [`exec`]: fork and exec of a worker with an exact set of descriptors.
+//! * [`exec`]: fork and exec of a program with an exact set of descriptors.
 //! * `time`: calendar time.
 //! * here: adopting and placing descriptors, detaching, socket options that nix does not know.
 
 pub mod exec;
 mod time;
 
-pub use time::{realtime, strftime};
+pub use time::{LocalTime, local_time, realtime, strftime};
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -113,22 +112,7 @@ pub fn stop_is_pending() -> bool {
     }
 }
 
-/// Local time of a moment (seconds since the epoch). One that no calendar has is the epoch's.
-pub fn local_time(seconds: i64) -> crate::supervisor::cron::Civil {
-    // SAFETY: tm is plain integers and a pointer, for which zero is a value.
-    let mut tm: libc::tm = unsafe { std::mem::zeroed() };
-    // SAFETY: both pointers are to live values; localtime_r keeps none of them.
-    unsafe { libc::localtime_r(&raw const seconds, &raw mut tm) };
-    crate::supervisor::cron::Civil {
-        minute: tm.tm_min,
-        hour: tm.tm_hour,
-        day: tm.tm_mday,
-        month: tm.tm_mon + 1,
-        weekday: tm.tm_wday,
-    }
-}
-
-/// End at once, without destructors: for a forked child of the master.
+/// End at once, without destructors: for a forked child that is no other program.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: does not return and takes no pointers.
     unsafe { libc::_exit(code) }
@@ -144,7 +128,7 @@ pub enum Side {
 
 /// Fork. Only for a process with one thread: the child may then do anything.
 pub fn fork_single_threaded() -> io::Result<Side> {
-    // SAFETY: the master has a single thread (its crate starts none), so no lock is held by a thread
+    // SAFETY: the caller's process has a single thread (no parent here starts one), so no lock is held by a thread
     // that the child does not have.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Parent { child } => Ok(Side::Parent(child)),

@@ -7,7 +7,7 @@ use std::fs::{self, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use uswgi_conf::logs::FILE_MODE;
+use uswgi_proto::logs::routing::FILE_MODE;
 
 /// How a log file is made and when it is rotated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 #![forbid(unsafe_code)]
 
 use crate::sys;
-use uswgi_conf::logs::Encoding;
 use uswgi_proto::logs::escape::{Style, escape};
+use uswgi_proto::logs::routing::Encoding;
 
 /// A compiled encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]

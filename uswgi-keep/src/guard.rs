@@ -8,11 +8,11 @@
 //! It must make system calls only: it is forked, without exec, from processes that may have threads. It must never end a
 //! group while its maker lives.
 
-use crate::instance::{pidfd_open, pidfd_signal};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Instant;
+use uswgi_proto::instance::{pidfd_open, pidfd_signal};
 
 /// How many groups it knows at a time; what comes beyond has the signal of its own end only.
 const MOST: usize = 1024;

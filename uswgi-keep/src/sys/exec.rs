@@ -1,5 +1,5 @@
-//! Fork and exec of a worker: exactly the descriptors it was promised, at the numbers it was promised,
-//! default signal dispositions, its limits. The signals that a worker takes notice of stay blocked until it has its
+//! Fork and exec of a program of ours: exactly the descriptors it was promised, at the numbers it was promised,
+//! default signal dispositions, its limits. The signals that it takes notice of stay blocked until it has its
 //! handlers: a signal to the whole group must not end it on its way there.
 //!
 //! `std::process::Command` is not used: its error pipe may lie at a number that a listener has to get,
@@ -9,7 +9,6 @@ use nix::sys::resource::{Resource, setrlimit};
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use uswgi_proto::signals::WORKER_NOTICE;
 
 /// What to start. Everything is prepared before the fork; the child allocates nothing.
 pub struct Command<'a> {
@@ -25,6 +24,8 @@ pub struct Command<'a> {
     pub output: Option<BorrowedFd<'a>>,
     /// Limits, soft and hard alike.
     pub limits: &'a [(Resource, u64)],
+    /// Numbers of the signals that are blocked in it, and wait until it unblocks them.
+    pub blocked: &'a [i32],
 }
 
 /// Why a program did not start.
@@ -143,7 +144,7 @@ fn become_program(
         }
         let mut mask: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut mask);
-        for signal in WORKER_NOTICE {
+        for &signal in command.blocked {
             libc::sigaddset(&raw mut mask, signal);
         }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
@@ -169,6 +170,7 @@ mod tests {
             descriptors: fds,
             output: None,
             limits: &limits,
+            blocked: &uswgi_proto::signals::WORKER_NOTICE,
         };
         spawn(&command)
     }

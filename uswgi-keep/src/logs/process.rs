@@ -1,5 +1,5 @@
-//! The log process: reads what all others say and writes it where it belongs. It runs in a fork of the
-//! master, which goes on without it and starts another one when it dies.
+//! The log process: reads what all others say and writes it where it belongs. It runs in a fork of its
+//! parent, which goes on without it and starts another one when it dies.
 //!
 //! It must never hold up who writes: outputs that are stuck are given up after a moment, and what does not fit
 //! the pipes is dropped by the writers, and counted. After each look it rests for a few milliseconds, so that a
@@ -16,15 +16,15 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use serde::{Deserialize, Serialize};
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use uswgi_proto::logs::LogLines;
 use uswgi_proto::logs::json::Object;
 use uswgi_proto::logs::record::{Kind, Reader, Record};
-use uswgi_proto::scoreboard::Scoreboard;
 
 /// How long it rests after work.
 const REST: Duration = Duration::from_millis(5);
-/// How long it waits for the others once the master is gone: they end within 5 s.
+/// How long it waits for the others once its parent is gone: they end within 5 s.
 const AFTER_MASTER: Duration = Duration::from_secs(8);
 /// How long a traceback may wait for its last line.
 const UNFINISHED: u16 = 200;
@@ -40,7 +40,7 @@ pub enum Source {
     Worker(u32),
 }
 
-/// What the master tells the log process; one packet each.
+/// What the parent tells the log process; one packet each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// A pipe comes with it.
@@ -58,7 +58,7 @@ pub enum Order {
 
 /// Everything it needs.
 pub struct Work {
-    /// Orders of the master; its end is the end.
+    /// Orders of the parent; its end is the end.
     pub control: OwnedFd,
     /// Records of all.
     pub records: OwnedFd,
@@ -100,7 +100,7 @@ struct State<'a> {
     rules: Rules,
     outputs: Vec<Output>,
     lines: LogLines,
-    board: &'a Scoreboard,
+    lost: &'a AtomicU64,
     counted: u64,
 }
 
@@ -137,7 +137,7 @@ fn form(lines: &LogLines, what: &Text, text: &[u8]) -> Vec<u8> {
     }
     let name = match *what {
         Text::Request | Text::App(_) => return text.to_vec(),
-        Text::Message { master: true, .. } => "uswgi-master".to_string(),
+        Text::Message { master: true, .. } => crate::log::name().to_string(),
         Text::Message { worker: 0, pid, .. } => format!("uswgi-worker[{pid}]"),
         Text::Message { worker, pid, .. } => format!("uswgi-worker[{pid}] worker {worker}"),
         Text::Own => "uswgi-log".to_string(),
@@ -181,8 +181,7 @@ impl State<'_> {
             output.flush(&|n| notice(lines, n));
         }
         let lost = self.outputs.iter().map(Output::lost).sum();
-        let counter = &self.board.header().log_lines_lost;
-        counter.fetch_add(lost - self.counted, std::sync::atomic::Ordering::Relaxed);
+        self.lost.fetch_add(lost - self.counted, Ordering::Relaxed);
         self.counted = lost;
     }
 
@@ -281,11 +280,11 @@ fn watch(epoll: &Epoll, fd: &OwnedFd, token: u64) {
     let _ = epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token));
 }
 
-/// Work until everybody else has ended.
-pub fn run(work: Work, board: &Scoreboard) {
+/// Work until everybody else has ended. Lines that no output took are added to `lost`.
+pub fn run(work: Work, lost: &AtomicU64) {
     let Work { control, records, pipes, rules, outputs, lines } = work;
     let Ok(epoll) = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC) else { return };
-    let mut state = State { rules, outputs, lines, board, counted: 0 };
+    let mut state = State { rules, outputs, lines, lost, counted: 0 };
     let mut reader = Reader::default();
     let mut buffer = vec![0; 64 * 1024];
     let mut slots: Vec<Option<Pipe>> = Vec::new();

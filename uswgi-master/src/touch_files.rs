@@ -1,0 +1,53 @@
+//! The touch files of an instance: what follows from each, and from several at a time. Pure.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use uswgi_conf::instance::Instance;
+
+/// What follows from a touched file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// A reload.
+    Reload,
+    /// The workers are replaced.
+    Renew,
+    /// Its steps run.
+    Steps,
+}
+
+/// The files that a configuration names. A file that has several steps is there once.
+pub(crate) fn named(i: &Instance) -> [(Follows, Vec<PathBuf>); 3] {
+    let steps: BTreeSet<PathBuf> = i.tasks.touched.iter().map(|t| t.path.clone()).collect();
+    [
+        (Follows::Reload, i.touch_reload.clone()),
+        (Follows::Renew, i.touch_workers.clone()),
+        (Follows::Steps, steps.into_iter().collect()),
+    ]
+}
+
+/// What is done about files that were touched at a time: one reload, or one replacement of the workers, which a full
+/// reload does too; and all steps.
+pub(crate) fn reduce(touched: Vec<(PathBuf, Follows)>) -> Vec<(PathBuf, Follows)> {
+    let first = |wanted| touched.iter().position(|(_, f)| *f == wanted);
+    let chosen = first(Follows::Reload).or(first(Follows::Renew));
+    let kept = touched.into_iter().enumerate();
+    kept.filter(|(at, (_, f))| *f == Follows::Steps || Some(*at) == chosen).map(|(_, one)| one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_replaces_the_workers_too_and_steps_run_beside_it() {
+        use Follows::{Reload, Renew, Steps};
+        let seen = |all: &[(&str, Follows)]| all.iter().map(|(p, f)| (PathBuf::from(p), *f)).collect();
+        let all = seen(&[("a", Reload), ("b", Reload), ("c", Renew), ("a", Steps), ("c", Steps)]);
+        let want: Vec<_> = seen(&[("a", Reload), ("a", Steps), ("c", Steps)]);
+        assert_eq!(reduce(all), want);
+        let want: Vec<_> = seen(&[("c", Renew)]);
+        assert_eq!(reduce(seen(&[("c", Renew), ("d", Renew)])), want);
+        assert_eq!(reduce(Vec::new()), []);
+    }
+}
