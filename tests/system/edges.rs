@@ -45,6 +45,20 @@ def application(environ, start_response):
         f = gzip.open(name)
         os.unlink(name)
         return environ['wsgi.file_wrapper'](f)
+    if path == '/yielded':
+        start_response('200 OK', [])
+        wrap = environ['wsgi.file_wrapper']
+        name = tempfile.mktemp()
+        with open(name, 'wb') as f:
+            f.write(b'file' * 5000)
+        f = open(name, 'rb')
+        os.unlink(name)
+        def pieces():
+            yield b'before '
+            yield wrap(f, 8192)
+            yield b' open' if not f.closed else b' closed'
+            yield wrap(io.BytesIO(b' memory'), 2)
+        return [wrap(f)] if environ['QUERY_STRING'] == 'list' else pieces()
     if path == '/forkexit':
         pid = os.fork()
         if pid == 0:
@@ -118,6 +132,28 @@ fn requests_passed_on_to_a_busy_worker_are_answered_at_a_stop() {
         request.join().unwrap().unwrap().expect(200);
     }
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_file_wrapper_may_be_a_piece_of_the_body() {
+    let server = site().start();
+    for door in server.doors() {
+        let file = "file".repeat(5000);
+        let whole = format!("before {file} open memory");
+        assert!(door.get("/yielded").expect(200).text() == whole, "{door:?}");
+        assert!(door.get("/yielded?list").expect(200).text() == file, "{door:?}");
+        assert_eq!(door.ask(&Request::new("HEAD", "/yielded")).expect(200).body, b"");
+    }
+}
+
+#[test]
+fn the_path_of_a_unix_socket_may_be_its_host() {
+    let site = site();
+    let path = site.dir.join("http.sock");
+    let server = site.option("http-socket", path.display()).start();
+    let request = Request::get("/").header("Host", "/run/site.sock");
+    Connection::open(&Address::Unix(path)).unwrap().ask(&request).unwrap().expect(200);
+    open(&server).ask(&request).unwrap().expect(400);
 }
 
 #[test]

@@ -55,11 +55,16 @@ impl WsgiLane {
                 slot.body_out.store(given, Ordering::Relaxed);
             }
             let item = item?;
-            let bytes = item.cast::<PyBytes>().map_err(|_| {
-                let kind = item.get_type().name().map(|n| n.to_string()).unwrap_or_default();
-                PyTypeError::new_err(format!("the application gave a {kind}, not bytes (PEP 3333)"))
-            })?;
             self.switches += 1;
+            let Ok(bytes) = item.cast::<PyBytes>() else {
+                if let Ok(wrapper) = item.cast_exact::<FileWrapper>() {
+                    if give_file(py, shared, wrapper.get(), &mut given)? {
+                        continue;
+                    }
+                    return Ok(());
+                }
+                return Err(no_bytes(&item));
+            };
             given += bytes.as_bytes().len() as u64;
             if !bytes.as_bytes().is_empty() && !give_shared(py, shared, bytes, false)? {
                 return Ok(());
@@ -115,6 +120,24 @@ fn started(response: &Response) -> PyResult<()> {
             "the application gave a body without calling start_response (PEP 3333)",
         )),
     }
+}
+
+fn no_bytes(item: &Bound<'_, PyAny>) -> PyErr {
+    let kind = item.get_type().name().map(|n| n.to_string()).unwrap_or_default();
+    PyTypeError::new_err(format!("the application gave a {kind}, not bytes (PEP 3333)"))
+}
+
+/// Send what a file that was given as one piece of the body holds; false: nobody wants more. It stays open, as on uWSGI:
+/// it is the application's. `given` counts the bytes.
+fn give_file(py: Python<'_>, shared: &Shared, wrapper: &FileWrapper, given: &mut u64) -> PyResult<bool> {
+    while let Some(item) = wrapper.next(py)? {
+        let bytes = item.cast::<PyBytes>().map_err(|_| no_bytes(&item))?;
+        *given += bytes.as_bytes().len() as u64;
+        if !give_shared(py, shared, bytes, false)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Send a piece; false: nobody wants more.

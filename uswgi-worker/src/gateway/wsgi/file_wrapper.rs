@@ -22,9 +22,7 @@ impl FileWrapper {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let data = self.file.bind(py).call_method1("read", (self.block_size,))?;
-        let over = data.cast::<PyBytes>().is_ok_and(|b| b.as_bytes().is_empty());
-        Ok((!over).then_some(data))
+        self.next(py)
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
@@ -54,6 +52,13 @@ fn plain<'py>(file: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
 }
 
 impl FileWrapper {
+    /// The next block; None: there is no more.
+    pub(crate) fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let data = self.file.bind(py).call_method1("read", (self.block_size,))?;
+        let over = data.cast::<PyBytes>().is_ok_and(|b| b.as_bytes().is_empty());
+        Ok((!over).then_some(data))
+    }
+
     /// Descriptor and position, when the object is an open regular file whose position Python knows.
     pub(crate) fn regular_file(&self, py: Python<'_>) -> Option<(i32, i64, u64)> {
         let file = plain(self.file.bind(py))?;
