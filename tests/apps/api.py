@@ -204,6 +204,11 @@ uwsgi.listen_queue(1)
 uwsgi.listen_queue('x')
 uwsgi.ready()
 uwsgi.cl()
+type(uwsgi.connection_fd()), uwsgi.connection_fd() > 2
+uwsgi.is_connected(uwsgi.connection_fd())
+uwsgi.is_connected(99999), uwsgi.is_connected(-1)
+uwsgi.is_connected('x')
+uwsgi.is_connected()
 abs(uwsgi.micros() - time.time() * 1e6) < 1e6
 uwsgi.set_user_harakiri(10)
 uwsgi.set_user_harakiri(0)

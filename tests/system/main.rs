@@ -20,6 +20,7 @@
 //! | examples | what stands in examples/, as it stands there |
 //! | forks | threads, fork hooks, atexit; workers that die at once |
 //! | frameworks | Flask and web.py |
+//! | gone | clients that leave while their answer is made |
 //! | harakiri | slow requests |
 //! | install | make install, make uninstall, the units of systemd |
 //! | hostile | clients that mean harm: bounded memory, no lost worker, answers to the others |
@@ -82,6 +83,7 @@ mod examples;
 mod forks;
 mod forwarded;
 mod frameworks;
+mod gone;
 mod harakiri;
 mod hostile;
 mod install;

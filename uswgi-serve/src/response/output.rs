@@ -127,6 +127,16 @@ impl Response {
         }
     }
 
+    /// Look whether the client has left, for a piece without bytes, of which no send finds it out; true: the answer has
+    /// failed, now or before.
+    pub fn notice_departure(&mut self) -> bool {
+        if self.failed.is_none() && !self.ended && sys::has_left(self.fd) {
+            self.take_back();
+            self.failed = Some(io::ErrorKind::BrokenPipe.into());
+        }
+        self.failed.is_some()
+    }
+
     pub(super) fn flush(&mut self) {
         if let Err(e) = self.pending.flush(self.fd) {
             self.failed = Some(e);

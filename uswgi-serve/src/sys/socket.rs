@@ -237,6 +237,12 @@ pub fn readable(fd: RawFd) -> bool {
     wait_for(fd, libc::POLLIN, 0).unwrap_or(false)
 }
 
+/// Whether the peer of a connection has closed it, or the half on which it sends: over TCP both look the same. Reads and
+/// sends nothing.
+pub fn has_left(fd: RawFd) -> bool {
+    wait_for(fd, libc::POLLRDHUP, 0).unwrap_or(false)
+}
+
 /// Bytes that the kernel holds and the peer has not acknowledged (SIOCOUTQ).
 pub fn unsent(fd: RawFd) -> u64 {
     let mut bytes: libc::c_int = 0;

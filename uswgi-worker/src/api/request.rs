@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_serve::lane::Client;
 use uswgi_serve::sync::lock;
+use uswgi_serve::sys;
 
 /// Variables of one request.
 const MAX_VARIABLES: usize = 256;
@@ -20,6 +21,8 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(get_logvar, module)?,
         wrap_pyfunction!(log_this_request, module)?,
         wrap_pyfunction!(disconnect, module)?,
+        wrap_pyfunction!(connection_fd, module)?,
+        wrap_pyfunction!(is_connected, module)?,
         wrap_pyfunction!(set_user_harakiri, module)?,
     ] {
         module.add_function(function)?;
@@ -89,6 +92,20 @@ fn disconnect(py: Python<'_>) {
         py.detach(|| response.disconnect());
         *lock(&current.answer) = Some(response);
     }
+}
+
+/// Descriptor of the connection that the request came on; -1 outside of one.
+#[pyfunction]
+fn connection_fd() -> i32 {
+    let Some(current) = current::get() else { return -1 };
+    lock(&current.answer).as_ref().map_or(-1, |response| response.fd)
+}
+
+/// Whether the peer of a connection is there and may still send.
+#[pyfunction]
+#[pyo3(signature = (fd, /))]
+fn is_connected(fd: i32) -> bool {
+    nix::sys::socket::getpeername::<nix::sys::socket::SockaddrStorage>(fd).is_ok() && !sys::has_left(fd)
 }
 
 /// From now on this request may run so many seconds; 0: as long as `harakiri` says.

@@ -66,7 +66,11 @@ impl WsgiLane {
                 return Err(no_bytes(&item));
             };
             given += bytes.as_bytes().len() as u64;
-            if !bytes.as_bytes().is_empty() && !give_shared(py, shared, bytes, false)? {
+            let goes_on = match bytes.as_bytes().is_empty() {
+                false => give_shared(py, shared, bytes, false)?,
+                true => !lock(shared).as_mut().is_some_and(|response| response.notice_departure()),
+            };
+            if !goes_on {
                 return Ok(());
             }
         }

@@ -5,6 +5,7 @@
 
 mod body;
 pub(crate) mod capi;
+mod disconnected;
 mod environ;
 mod fastcall;
 pub(crate) mod file_wrapper;
@@ -17,6 +18,7 @@ use crate::interpreter::{self, HarakiriTimeout};
 use crate::py as python;
 use crate::pybytes::drop_buried;
 use capi::call2;
+use disconnected::Disconnected;
 use environ::Builder;
 use file_wrapper::FileWrapper;
 use input::Input;
@@ -45,6 +47,7 @@ pub(crate) struct WsgiLane {
     pair: Pair,
     builder: Builder,
     no_body: Py<PyAny>,
+    disconnected: Py<Disconnected>,
     /// Pieces of body of the request.
     switches: u32,
 }
@@ -65,12 +68,15 @@ impl WsgiLane {
         apps: &Arc<Apps>,
         lane: usize,
     ) -> PyResult<WsgiLane> {
+        let pair = Pair::new(py)?;
+        let disconnected = Py::new(py, Disconnected::new(engine, lane, &pair.shared))?;
         Ok(WsgiLane {
             engine: engine.clone(),
             apps: apps.clone(),
             lane,
-            pair: Pair::new(py)?,
-            builder: Builder::new(py, engine)?,
+            pair,
+            builder: Builder::new(py, engine, lane, disconnected.bind(py))?,
+            disconnected,
             no_body: Py::new(py, Input::empty())?.into_any(),
             switches: 0,
         })
@@ -143,6 +149,7 @@ impl WsgiLane {
     /// The calling thread is the one that runs the requests.
     fn adopt_thread(&self) {
         current::set(&self.engine, self.lane, &self.pair.shared);
+        self.disconnected.get().follow(&self.pair.shared);
     }
 
     fn call(

@@ -4,16 +4,19 @@
 //! earlier one takes the way of [`shape`]; any other is put together here: names are looked up in a table of
 //! interned strings, which is bounded, so that invented names cost their senders nothing of our memory.
 
+mod base;
 mod shape;
 
 use super::capi::{Object, interned, latin1, set};
+use crate::gateway::wsgi::disconnected::Disconnected;
+use base::base;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyModule, PyString};
+use pyo3::types::{PyDict, PyString};
 use shape::Shapes;
 use std::collections::HashMap;
 use uswgi_proto::http::environ_name;
 use uswgi_proto::settings::Protocol;
-use uswgi_serve::engine::{Engine, Listening};
+use uswgi_serve::engine::Engine;
 use uswgi_serve::exchange::Exchange;
 use uswgi_serve::request::{Body, Request, loads_code};
 
@@ -123,12 +126,19 @@ fn header_variable<'a>(name: &[u8], scratch: &'a mut Vec<u8>) -> Option<&'a [u8]
 
 /// Whether a name belongs to the server: no packet may set `wsgi.input` and its like.
 fn reserved(name: &[u8]) -> bool {
-    name.starts_with(b"wsgi.") || name.starts_with(b"uwsgi.")
+    name.starts_with(b"wsgi.") || name.starts_with(b"uwsgi.") || name.starts_with(b"uswgi.")
 }
 
 impl Builder {
-    pub(crate) fn new(py: Python<'_>, engine: &Engine) -> PyResult<Builder> {
-        let bases = engine.listeners.iter().map(|l| base(py, engine, l)).collect::<PyResult<_>>()?;
+    /// For the requests of a lane.
+    pub(crate) fn new(
+        py: Python<'_>,
+        engine: &Engine,
+        lane: usize,
+        disconnected: &Bound<'_, Disconnected>,
+    ) -> PyResult<Builder> {
+        let bases = engine.listeners.iter().map(|l| base(py, engine, lane, l, disconnected));
+        let bases = bases.collect::<PyResult<_>>()?;
         let key = |text: &str| PyString::intern(py, text).into_any().unbind();
         Ok(Builder {
             names: HashMap::default(),
@@ -301,34 +311,4 @@ fn joined(py: Python<'_>, name: &[u8], first: &Bound<'_, PyAny>, value: &[u8]) -
     };
     let second = latin1(py, value)?;
     Ok(first.add(separator)?.add(second)?.unbind())
-}
-
-/// What is the same in every request of a listener.
-fn base(py: Python<'_>, engine: &Engine, listener: &Listening) -> PyResult<Py<PyDict>> {
-    let settings = &engine.settings;
-    let dict = PyDict::new(py);
-    let node = nix::unistd::gethostname().map(|h| h.to_string_lossy().into_owned()).unwrap_or_default();
-    dict.set_item("wsgi.version", (1, 0))?;
-    dict.set_item("wsgi.url_scheme", "http")?;
-    dict.set_item("wsgi.errors", PyModule::import(py, "sys")?.getattr("stderr")?)?;
-    dict.set_item("wsgi.multithread", settings.threads > 1)?;
-    dict.set_item("wsgi.multiprocess", settings.workers != 1)?;
-    dict.set_item("wsgi.run_once", false)?;
-    dict.set_item("wsgi.input_terminated", true)?;
-    dict.set_item("wsgi.file_wrapper", py.get_type::<crate::gateway::wsgi::file_wrapper::FileWrapper>())?;
-    // Bytes, as observed on uWSGI 2.0.31.
-    dict.set_item(
-        "uwsgi.version",
-        PyBytes::new(py, concat!("2.0.31+uswgi-", env!("CARGO_PKG_VERSION")).as_bytes()),
-    )?;
-    dict.set_item("uwsgi.node", PyBytes::new(py, node.as_bytes()))?;
-    dict.set_item("SCRIPT_NAME", "")?;
-    dict.set_item("wsgi.input", "")?;
-    if listener.protocol == Protocol::Http {
-        dict.set_item("SERVER_NAME", &listener.server.0)?;
-        dict.set_item("SERVER_PORT", &listener.server.1)?;
-        // What uWSGI says of a peer on a unix socket, too: applications take it for granted. Over TCP it is replaced.
-        dict.set_item("REMOTE_ADDR", "0.0.0.0")?;
-    }
-    Ok(dict.unbind())
 }
