@@ -13,7 +13,7 @@ import struct
 import sys
 
 SETTINGS = json.load(os.fdopen(int(os.environ["USWGI_SETTINGS_FD"]), "rb"))
-BEHAVIOUR = SETTINGS["apps"][0]["source"].get("module", "ok")
+BEHAVIOUR = SETTINGS["app"]["apps"][0]["source"].get("module", "ok")
 LISTENERS = [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
 BOARD = int(os.environ["USWGI_SCOREBOARD_FD"])
 
