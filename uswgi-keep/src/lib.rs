@@ -7,7 +7,7 @@
 //! * [`detach`]: leaving the terminal, while the launching command waits; [`pidfile`]: where others find it.
 //! * [`privs`], [`names`]: users and groups, looked up first and taken once.
 //! * [`touch`], [`watch`], [`directories`]: files and directories that change.
-//! * [`callers`]: who connects while nothing serves.
+//! * [`oneshot`]: a socket for questions, each answered once; [`callers`]: who connects while nothing serves.
 //! * [`clock`]: minutes of the wall clock.
 //! * [`notify`], [`watchdog`]: what the service manager hears.
 //! * [`sys`]: unsafe code but that of `program` and `guard`.
@@ -30,6 +30,7 @@ pub mod log;
 pub mod logs;
 pub mod names;
 pub mod notify;
+pub mod oneshot;
 pub mod pidfile;
 pub mod privs;
 #[allow(unsafe_code)]

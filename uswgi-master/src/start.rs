@@ -267,7 +267,7 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
         handover: [send, receive],
         step_env: instance.env[env..].to_vec(),
         stats: std::mem::take(&mut made.stats),
-        steer: steer.unwrap_or_default(),
+        steer: steer.unwrap_or_else(steer::deaf),
         fifo: std::mem::take(&mut made.fifo),
         logs,
         terminal,
@@ -276,7 +276,7 @@ fn start_with(instance: &mut Instance, detached: bool, made: &mut Made) -> Resul
 
 /// The socket for requests, as the user that we become: who may connect follows from the owner.
 fn server(target: &privs::Target, place: OwnedFd) -> Result<steer::Server, StartError> {
-    target.for_a_moment(|| Ok(steer::Server::bind(place)))
+    target.for_a_moment(|| Ok(steer::bind(place)))
 }
 
 /// Go into the jail, with all that was made outside; the launcher as it is inside.

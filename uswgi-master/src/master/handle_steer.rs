@@ -4,7 +4,8 @@
 
 use super::Master;
 use crate::log;
-use crate::steer::{LISTENER, understood};
+use crate::pidfile::{Pidfile, PidfileError};
+use crate::steer::understood;
 use crate::supervisor::{Event, Goal, Phase, Stage};
 use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::steer::{Answer, Reload, Request, Setting};
@@ -24,18 +25,25 @@ fn either<E: std::fmt::Display>(result: Result<String, E>) -> Answer {
     }
 }
 
+/// Why the pidfiles were not written again.
+#[derive(Debug, thiserror::Error)]
+enum PidfilesError {
+    #[error("there is no pidfile; set `pidfile`")]
+    None,
+    #[error(transparent)]
+    Write(#[from] PidfileError),
+}
+
 impl Master<'_> {
     /// Something for the steering socket.
-    pub(crate) fn serve_steer(&mut self, token: u64) {
-        if token == LISTENER {
-            return self.steer.accept(&self.events);
-        }
-        let Some(said) = self.steer.hear(token, &self.events) else { return self.steer.go_on(token) };
-        let answer = match understood(&said) {
+    pub(crate) fn serve_steer(&mut self, number: u64) {
+        let Some(question) = self.steer.hear(number, &self.events) else { return };
+        let answer = match understood(&question.said) {
             Ok(envelope) => self.order(envelope.request),
-            Err(message) => Answer::Refused { message },
+            Err(e) => refused(e.to_string()),
         };
-        self.steer.answer(token, &answer, &self.events);
+        let text = serde_json::to_vec(&answer).unwrap_or_default();
+        self.steer.answer(question.client, text, &self.events);
     }
 
     /// Carry it out.
@@ -134,12 +142,10 @@ impl Master<'_> {
         Answer::Config { generation: self.supervisor.current_generation(), settings, warnings }
     }
 
-    fn write_pidfiles(&mut self) -> Result<String, String> {
-        for pidfile in &mut self.pidfiles {
-            pidfile.rewrite().map_err(|e| e.to_string())?;
-        }
+    fn write_pidfiles(&mut self) -> Result<String, PidfilesError> {
+        self.pidfiles.iter_mut().try_for_each(Pidfile::rewrite)?;
         match self.pidfiles.len() {
-            0 => Err("there is no pidfile; set `pidfile`".into()),
+            0 => Err(PidfilesError::None),
             n => Ok(format!("pidfiles written: {n}")),
         }
     }
