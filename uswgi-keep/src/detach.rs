@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
+use uswgi_proto::exit::Exit;
 
 fn open(path: &Path) -> Result<LogFile, LogError> {
     let spec = FileSpec { path: path.into(), ..FileSpec::default() };
@@ -18,7 +19,7 @@ fn open(path: &Path) -> Result<LogFile, LogError> {
 pub struct StartReport(File);
 
 impl StartReport {
-    /// The start has succeeded (0) or failed, with the reason.
+    /// The start has succeeded ([`Exit::Ok`]) or failed, with the reason: the launching command ends with this code.
     pub fn release(mut self, code: i32, reason: &str) {
         let _ = self.0.write_all(&[code as u8]);
         let _ = self.0.write_all(reason.as_bytes());
@@ -54,7 +55,7 @@ pub fn daemonize(path: &Path, what: &str) -> Result<Detached, LogError> {
             drop(reader);
             nix::unistd::setsid().map_err(|e| detach("setsid")(e.into()))?;
             match sys::fork_single_threaded().map_err(detach("fork"))? {
-                sys::Side::Parent(_) => std::process::exit(0),
+                sys::Side::Parent(_) => std::process::exit(Exit::Ok.code()),
                 sys::Side::Child => {}
             }
             let null = File::open("/dev/null").map_err(detach("opening /dev/null"))?;
@@ -70,9 +71,9 @@ fn wait_for_start(mut pipe: File, path: &Path, before: Option<u64>, what: &str) 
     let mut said = Vec::new();
     let _ = pipe.read_to_end(&mut said);
     let (code, reason) = match said.split_first() {
-        Some((0, _)) => return 0,
+        Some((0, _)) => return Exit::Ok.code(),
         Some((&code, reason)) => (i32::from(code), String::from_utf8_lossy(reason).into_owned()),
-        None => (1, format!("the {what} ended while it started")),
+        None => (Exit::Failed.code(), format!("the {what} ended while it started")),
     };
     let logged = before.and_then(|from| tail(path, from)).filter(|text| !text.is_empty());
     let text = logged.unwrap_or_else(|| format!("{}: {reason}\n", log::name()).into_bytes());

@@ -24,6 +24,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 use uswgi_conf::instance::Instance;
+use uswgi_proto::exit::Exit;
 
 /// How long it may take.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -52,6 +53,17 @@ pub enum Failed {
 
 /// Reads the configuration, at the start and again for every reload; it gets how often it was read before.
 pub type Load<'a> = &'a dyn Fn(u64) -> Result<Read, ConfigError>;
+
+/// The process that reads cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadingError {
+    /// Its pipe.
+    #[error("the configuration cannot be read again: {0}")]
+    Pipe(#[from] nix::Error),
+    /// The fork.
+    #[error("the configuration cannot be read again: {0}")]
+    Fork(#[from] std::io::Error),
+}
 
 /// What comes through the pipe: the settings, or why there are none.
 type Answer = Result<Read, Failed>;
@@ -98,12 +110,11 @@ impl Reading {
         generation: u64,
         events: &Events,
         load: impl FnOnce() -> Result<Read, ConfigError>,
-    ) -> Result<Reading, String> {
-        let failed = |e: &dyn std::fmt::Display| format!("the configuration cannot be read again: {e}");
-        let (pipe, writer) = pipe2(OFlag::O_CLOEXEC).map_err(|e| failed(&e))?;
-        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| failed(&e))?;
+    ) -> Result<Reading, ReadingError> {
+        let (pipe, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let master = nix::unistd::getpid();
-        match sys::fork_single_threaded().map_err(|e| failed(&e))? {
+        match sys::fork_single_threaded()? {
             sys::Side::Child => {
                 // Its records go through a descriptor that is closed next.
                 log::send_to(None, false);
@@ -118,13 +129,13 @@ impl Reading {
                     let read = answer(load).and_then(|read| run_steps(read, || drop(pipe.write_all(b" "))));
                     say(pipe, &read);
                 }
-                sys::exit_now(0)
+                sys::exit_now(Exit::Ok.code())
             }
             sys::Side::Parent(pid) => {
                 drop(writer);
                 if let Err(e) = events.watch(pipe.as_fd(), Woken::Reading, false) {
                     let _ = kill(pid, Signal::SIGKILL);
-                    return Err(failed(&e));
+                    return Err(e.into());
                 }
                 let until = Instant::now() + DEADLINE;
                 Ok(Reading { generation, pid, reaped: false, pipe, text: Vec::new(), until, steps: false })

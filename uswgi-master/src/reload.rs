@@ -4,10 +4,11 @@
 #![forbid(unsafe_code)]
 
 use crate::board;
-use crate::pidfile::Pidfile;
+use crate::logs::SuccessionError;
+use crate::pidfile::{Pidfile, PidfileError};
 use crate::reading::Read;
-use crate::sockets::{self, Listener};
-use crate::stats;
+use crate::sockets::{self, Listener, SocketError};
+use crate::stats::{self, StatsError};
 use crate::supervisor::{Algorithm, Cheaper, Plan, Sleep};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -21,6 +22,42 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How much later than the worker's own grace the master acts on a harakiri.
 const BACKSTOP: Duration = Duration::from_secs(3);
+
+/// Why a configuration that was read again cannot come into force. The old one stays.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The scoreboard was made for fewer.
+    #[error("{wanted} workers are more than this instance has room for ({room}); restart it")]
+    Workers {
+        /// As configured.
+        wanted: u32,
+        /// What there is room for.
+        room: u32,
+    },
+    /// The scoreboard was made for fewer.
+    #[error("{wanted} threads are more than this instance has room for ({room}); restart it")]
+    Threads {
+        /// As configured.
+        wanted: u32,
+        /// What there is room for.
+        room: u32,
+    },
+    /// Another pidfile.
+    #[error(transparent)]
+    Pidfile(#[from] PidfileError),
+    /// A new socket.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// A new address of the stats server.
+    #[error(transparent)]
+    Stats(#[from] StatsError),
+    /// Other logs.
+    #[error(transparent)]
+    Logs(#[from] SuccessionError),
+    /// A bug of the supervisor.
+    #[error("the settings in force are gone")]
+    Gone,
+}
 
 /// One configuration and its listeners, in the order of its sockets.
 #[derive(Clone)]
@@ -135,24 +172,17 @@ pub fn out_of_reach(jail: &Jail, i: &Instance) -> Option<String> {
 }
 
 /// Bind what the new settings need and no generation has yet. Nothing is left of a refused one.
-pub fn prepare(read: Read, board: &Scoreboard, held: &[Setup]) -> Result<Setup, String> {
+pub fn prepare(read: Read, board: &Scoreboard, held: &[Setup]) -> Result<Setup, ReloadError> {
     let Read { instance, warnings } = read;
     let (workers, threads) = (board.worker_capacity(), board.threads_capacity());
     if board::worker_capacity(instance.workers) > workers {
-        return Err(format!(
-            "{} workers are more than this instance has room for ({}); restart it",
-            instance.workers,
-            (workers - 8) / 2
-        ));
+        return Err(ReloadError::Workers { wanted: instance.workers, room: (workers - 8) / 2 });
     }
     if instance.threads > threads {
-        let asked = instance.threads;
-        return Err(format!(
-            "{asked} threads are more than this instance has room for ({threads}); restart it"
-        ));
+        return Err(ReloadError::Threads { wanted: instance.threads, room: threads });
     }
     for path in pidfiles(&instance) {
-        Pidfile::check(path).map_err(|e| e.to_string())?;
+        Pidfile::check(path)?;
     }
     let mut setup = Setup { instance, warnings, listeners: Vec::new(), stats: Vec::new(), undressed: false };
     match bind(&mut setup, held) {
@@ -164,7 +194,7 @@ pub fn prepare(read: Read, board: &Scoreboard, held: &[Setup]) -> Result<Setup, 
     }
 }
 
-fn bind(setup: &mut Setup, held: &[Setup]) -> Result<(), String> {
+fn bind(setup: &mut Setup, held: &[Setup]) -> Result<(), ReloadError> {
     for socket in &setup.instance.sockets {
         let all = held.iter().flat_map(|s| &s.listeners).chain(&setup.listeners);
         let listener = match same(all, &socket.address) {
@@ -173,7 +203,7 @@ fn bind(setup: &mut Setup, held: &[Setup]) -> Result<(), String> {
                 listener.defer(socket.protocol, &setup.instance);
                 listener
             }
-            None => sockets::bind(socket, &setup.instance).map(Rc::new).map_err(|e| e.to_string())?,
+            None => sockets::bind(socket, &setup.instance).map(Rc::new)?,
         };
         setup.listeners.push(listener);
     }
@@ -181,7 +211,7 @@ fn bind(setup: &mut Setup, held: &[Setup]) -> Result<(), String> {
         let all = held.iter().flat_map(|s| &s.stats).chain(&setup.stats);
         let listener = match same(all, address) {
             Some(listener) => listener,
-            None => stats::bind(address, &setup.instance).map(Rc::new).map_err(|e| e.to_string())?,
+            None => stats::bind(address, &setup.instance).map(Rc::new)?,
         };
         setup.stats.push(listener);
     }

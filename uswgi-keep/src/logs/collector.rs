@@ -19,6 +19,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
+use uswgi_proto::exit::Exit;
 use uswgi_proto::logs::routing::{Logger, Logs, RSYSLOG_PACKET, Target};
 
 /// Bytes that fit the pipe of records: thousands of lines.
@@ -162,7 +163,7 @@ impl Collector {
             sys::Side::Child => {
                 drop(ours);
                 self.live(theirs, lost);
-                std::process::exit(0)
+                std::process::exit(Exit::Ok.code())
             }
         }
     }

@@ -25,6 +25,8 @@
 
 mod succession;
 
+pub use succession::SuccessionError;
+
 use crate::log::{self, LogError};
 use crate::privs::Target;
 use crate::supervisor::ChildId;
@@ -67,6 +69,11 @@ pub enum RefreshError {
     #[error("the log process cannot be told: {0}")]
     Deaf(nix::Error),
 }
+
+/// stdout and stderr of a process cannot go into its log.
+#[derive(Debug, thiserror::Error)]
+#[error("its output cannot be collected: {0}")]
+pub struct OutputError(io::Error);
 
 /// What the master holds of its logs.
 pub struct Logs {
@@ -232,12 +239,13 @@ impl Logs {
     }
 
     /// stdout and stderr of a new child (worker 0: the template), when they are not ours.
-    pub fn output_for(&mut self, child: ChildId, worker: u32) -> Result<Option<OwnedFd>, String> {
-        let failed = |e: std::io::Error| format!("its output cannot be collected: {e}");
+    pub fn output_for(&mut self, child: ChildId, worker: u32) -> Result<Option<OwnedFd>, OutputError> {
         match &mut self.collector {
-            Some(c) => c.pipe_for(child, worker).map(Some).map_err(|e| failed(e.into())),
+            Some(c) => c.pipe_for(child, worker).map(Some).map_err(|e| OutputError(e.into())),
             // Ours are those of the generation before.
-            None if !self.ours => self.direct().map(|fd| fd.try_clone_to_owned()).transpose().map_err(failed),
+            None if !self.ours => {
+                self.direct().map(|fd| fd.try_clone_to_owned()).transpose().map_err(OutputError)
+            }
             None => Ok(None),
         }
     }

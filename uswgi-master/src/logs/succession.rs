@@ -9,6 +9,7 @@
 use super::{LogError, Logs, spec};
 use crate::log;
 use crate::supervisor::{ChildId, Ended};
+use std::io;
 use std::path::Path;
 use uswgi_conf::instance::Instance;
 use uswgi_keep::logs::collector::Collector;
@@ -18,6 +19,17 @@ use uswgi_proto::scoreboard::Scoreboard;
 /// Whether a generation can write where another one does.
 fn same(a: &Instance, b: &Instance) -> bool {
     (&a.logto, &a.logto2) == (&b.logto, &b.logto2) && a.log.same_outputs(&b.log)
+}
+
+/// A reload cannot have the logs that it wants.
+#[derive(Debug, thiserror::Error)]
+pub enum SuccessionError {
+    /// One of them cannot be opened.
+    #[error("the log cannot be changed: {0}")]
+    Open(#[from] LogError),
+    /// They need a log process.
+    #[error("the log cannot be changed: starting the log process: {0}")]
+    Process(io::Error),
 }
 
 impl Logs {
@@ -35,11 +47,10 @@ impl Logs {
         (old, new): (&Instance, &Instance),
         generation: u64,
         board: &Scoreboard,
-    ) -> Result<(), String> {
+    ) -> Result<(), SuccessionError> {
         if same(old, new) {
             return Ok(());
         }
-        let failed = |e: LogError| format!("the log cannot be changed: {e}");
         let stderr = self.stderr.as_ref().and_then(|fd| fd.try_clone().ok());
         let mut logs = Logs::new(stderr, self.detached.clone(), generation);
         let open = |path: &Path, max_size, backup| -> Result<LogFile, LogError> {
@@ -53,10 +64,9 @@ impl Logs {
         let first = if self.detached.is_some() { self.detached.as_ref() } else { new.logto.as_ref() };
         let default = new.logto2.as_ref().or(first);
         let file = default.map(|path| open(path, new.log.max_size, new.log.backup.clone())).transpose();
-        logs.fill(new, file.map_err(failed)?, &open).map_err(failed)?;
+        logs.fill(new, file?, &open)?;
         if let Some(collector) = &mut logs.collector {
-            let failed = |e| format!("the log cannot be changed: starting the log process: {e}");
-            collector.start(&board.header().log_lines_lost).map_err(failed)?;
+            collector.start(&board.header().log_lines_lost).map_err(SuccessionError::Process)?;
         }
         self.coming = Some(Box::new(logs));
         Ok(())

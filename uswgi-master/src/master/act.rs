@@ -3,12 +3,13 @@
 
 use super::Master;
 use crate::events::Woken;
+use crate::logs::OutputError;
 use crate::pidfile::Pidfile;
 use crate::processes::control_pair;
 use crate::reading::{Failed, Read, Reading};
-use crate::reload::{self, Setup};
-use crate::spawn::{self, Inherited};
-use crate::supervisor::{Action, Birth, ChildId, Event, ProcessKind};
+use crate::reload::{self, ReloadError, Setup};
+use crate::spawn::{self, Inherited, SpawnError};
+use crate::supervisor::{Action, Birth, ChildId, Event, Plan, ProcessKind};
 use crate::{log, notify, touch_files};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,7 +18,27 @@ use std::rc::Rc;
 use std::time::Instant;
 use uswgi_conf::instance::Instance;
 use uswgi_proto::control::ToWorker;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::Outcome;
+
+/// Why a process of the application cannot be started.
+#[derive(Debug, thiserror::Error)]
+enum LaunchError {
+    #[error("its control socket cannot be made: {0}")]
+    Control(nix::Error),
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error("the template cannot be asked: {0}")]
+    Ask(nix::Error),
+    /// A bug of the supervisor.
+    #[error("a template forks workers only")]
+    NoWorker,
+    /// A bug of the supervisor.
+    #[error("its settings are gone")]
+    NoSettings,
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
 
 impl Master<'_> {
     /// Do it. Answers go to the queue of events.
@@ -30,14 +51,15 @@ impl Master<'_> {
                 let child = birth.child;
                 let event = match self.launch(&birth) {
                     Ok(pid) => Event::Launched { child, pid },
-                    Err(message) => Event::LaunchFailed { child, message },
+                    Err(e) => Event::LaunchFailed { child, message: e.to_string() },
                 };
                 // Before anything else: nobody is to meet a process that runs and has no pid.
                 self.queue.push_front(event);
             }
             Action::Fork { template, birth } => {
                 self.with_tasks(|tasks, i, events| tasks.begin(i, events));
-                if let Err(message) = self.fork(template, &birth) {
+                if let Err(e) = self.fork(template, &birth) {
+                    let message = e.to_string();
                     self.queue.push_back(Event::LaunchFailed { child: birth.child, message });
                 }
             }
@@ -69,7 +91,7 @@ impl Master<'_> {
             Action::ReadConfig { generation } => self.read_again(generation),
             Action::KeepConfig { generation } => {
                 let answer = self.keep(generation);
-                self.queue.push_front(Event::Config(answer));
+                self.queue.push_front(Event::Config(answer.map_err(|e| e.to_string())));
             }
             Action::Commit { generation } => self.commit(generation),
             Action::Abandon { generation } => {
@@ -100,11 +122,10 @@ impl Master<'_> {
     }
 
     /// Make the control socket and the slot of a process; returns its end.
-    fn register(&mut self, birth: &Birth) -> Result<OwnedFd, String> {
+    fn register(&mut self, birth: &Birth) -> Result<OwnedFd, LaunchError> {
         let child = birth.child;
-        let failed = |e: nix::Error| format!("its control socket cannot be made: {e}");
-        let (ours, theirs) = control_pair().map_err(failed)?;
-        self.events.watch(ours.as_fd(), Woken::Control(child), false).map_err(failed)?;
+        let (ours, theirs) = control_pair().map_err(LaunchError::Control)?;
+        self.events.watch(ours.as_fd(), Woken::Control(child), false).map_err(LaunchError::Control)?;
         self.processes.add(birth, ours);
         if let Some(seat) = birth.kind.seat() {
             let respawns = self.supervisor.children().get(&child).map_or(0, |c| c.respawns);
@@ -114,24 +135,23 @@ impl Master<'_> {
     }
 
     /// Ask a template for a worker.
-    fn fork(&mut self, template: ChildId, birth: &Birth) -> Result<(), String> {
-        let seat = birth.kind.seat().ok_or("a template forks workers only")?;
+    fn fork(&mut self, template: ChildId, birth: &Birth) -> Result<(), LaunchError> {
+        let seat = birth.kind.seat().ok_or(LaunchError::NoWorker)?;
         let theirs = self.register(birth)?;
         let output = self.logs.of(birth.generation).output_for(birth.child, seat.worker_id)?;
         let fds: Vec<_> = [&theirs].into_iter().chain(&output).map(|fd| fd.as_fd()).collect();
         let (slot, worker_id, max_requests) = (seat.slot, seat.worker_id, birth.max_requests);
         let message = ToWorker::Fork { slot, worker_id, max_requests, paused: birth.paused };
-        let sent = self.processes.send(template, &message, &fds);
-        sent.map_err(|e| format!("the template cannot be asked: {e}"))
+        self.processes.send(template, &message, &fds).map_err(LaunchError::Ask)
     }
 
     /// Start a process by exec; its pid.
-    fn launch(&mut self, birth: &Birth) -> Result<i32, String> {
+    fn launch(&mut self, birth: &Birth) -> Result<i32, LaunchError> {
         let theirs = self.register(birth)?;
         let &Birth { child, kind, generation, .. } = birth;
         let worker = kind.seat().map_or(0, |seat| seat.worker_id);
         let output = self.logs.of(generation).output_for(child, worker)?;
-        let setup = self.generations.get(&generation).ok_or("its settings are gone")?;
+        let setup = self.generations.get(&generation).ok_or(LaunchError::NoSettings)?;
         let settings = spawn::settings_for(&setup.instance, birth);
         let inherited = Inherited {
             listeners: &setup.listeners,
@@ -143,7 +163,7 @@ impl Master<'_> {
             program: &self.program,
             output: output.as_ref().map(|fd| fd.as_fd()),
         };
-        let pid = spawn::launch(&setup.instance, &settings, &inherited).map_err(|e| e.to_string())?;
+        let pid = spawn::launch(&setup.instance, &settings, &inherited)?;
         self.processes.set_pid(child, pid);
         Ok(pid)
     }
@@ -172,7 +192,7 @@ impl Master<'_> {
                 self.processes.expect(reading.pid());
                 self.reading = Some(reading);
             }
-            Err(message) => self.queue.push_front(Event::Config(Err(message))),
+            Err(e) => self.queue.push_front(Event::Config(Err(e.to_string()))),
         }
     }
 
@@ -183,7 +203,7 @@ impl Master<'_> {
         let generation = reading.generation;
         self.reading = None;
         let event = match result {
-            Ok(read) => Event::Config(self.take_over(generation, read)),
+            Ok(read) => Event::Config(self.take_over(generation, read).map_err(|e| e.to_string())),
             Err(Failed::Config(message)) => Event::Config(Err(message)),
             Err(Failed::Step(message)) => Event::StepsFailed(message),
         };
@@ -191,7 +211,7 @@ impl Master<'_> {
     }
 
     /// Make what the settings need.
-    fn take_over(&mut self, generation: u64, read: Read) -> Result<crate::supervisor::Plan, String> {
+    fn take_over(&mut self, generation: u64, read: Read) -> Result<Plan, ReloadError> {
         let held: Vec<Setup> = self.generations.values().cloned().collect();
         let mut setup = reload::prepare(read, self.board.scoreboard(), &held)?;
         drop(held);
@@ -206,7 +226,7 @@ impl Master<'_> {
             let instances = (&current.instance, &setup.instance);
             if let Err(e) = self.logs.prepare(instances, generation, self.board.scoreboard()) {
                 setup.vacuum();
-                return Err(e);
+                return Err(e.into());
             }
         }
         let plan = reload::plan(&setup.instance);
@@ -214,8 +234,8 @@ impl Master<'_> {
         Ok(plan)
     }
 
-    fn keep(&mut self, generation: u64) -> Result<crate::supervisor::Plan, String> {
-        let mut setup = self.setup().ok_or("the settings in force are gone")?.clone();
+    fn keep(&mut self, generation: u64) -> Result<Plan, ReloadError> {
+        let mut setup = self.setup().ok_or(ReloadError::Gone)?.clone();
         setup.undressed = false;
         let plan = reload::plan(&setup.instance);
         self.generations.insert(generation, setup);
@@ -289,7 +309,7 @@ impl Master<'_> {
         log::line(format_args!("ready: {}", self.status()));
         notify::ready(&self.status());
         if let Some(launcher) = self.launcher.take() {
-            launcher.release(0, "");
+            launcher.release(Exit::Ok.code(), "");
         }
     }
 
@@ -297,7 +317,7 @@ impl Master<'_> {
         let text = format!("the start has failed: {}", message.trim_end());
         log::line(&text);
         if let Some(terminal) = self.terminal.take() {
-            let _ = std::fs::File::from(terminal).write_all(format!("uswgi-master: {text}\n").as_bytes());
+            let _ = std::fs::File::from(terminal).write_all(format!("{}: {text}\n", log::name()).as_bytes());
         }
         self.board.reason(&message);
         self.failure = text;

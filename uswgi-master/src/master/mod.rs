@@ -40,6 +40,7 @@ use uswgi_conf::instance::Instance;
 use uswgi_keep::callers::Callers;
 use uswgi_keep::detach::StartReport;
 use uswgi_keep::watch::Watched;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::signals::{self, MasterAction};
 
@@ -370,7 +371,9 @@ impl<'a> Master<'a> {
             } else {
                 self.failure.as_str()
             };
-            launcher.release(if code == 0 { 1 } else { code }, reason);
+            // It has not served: to whoever waits for that a stop is a failure.
+            let code = if code == Exit::Ok.code() { Exit::Failed.code() } else { code };
+            launcher.release(code, reason);
         }
         if self.served {
             log::line("stopped");
