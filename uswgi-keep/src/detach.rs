@@ -35,9 +35,8 @@ pub enum Detached {
 }
 
 /// Detach: a new session, output to the file, stdin from /dev/null. The launching command waits for
-/// [`StartReport::release`], and shows what was logged meanwhile when the start failed. `what`: the word for this process in
-/// a message. Only for a process with one thread.
-pub fn daemonize(path: &Path, what: &str) -> Result<Detached, LogError> {
+/// [`StartReport::release`], and shows what was logged meanwhile when the start failed. Only for a process with one thread.
+pub fn daemonize(path: &Path) -> Result<Detached, LogError> {
     let detach = |what| move |source: std::io::Error| LogError::Detach { what, source };
     let file = open(path)?;
     let before =
@@ -49,7 +48,7 @@ pub fn daemonize(path: &Path, what: &str) -> Result<Detached, LogError> {
             drop(writer);
             // The intermediate process; the one that goes on is not our child.
             let _ = nix::sys::wait::waitpid(child, None);
-            Ok(Detached::Launching(wait_for_start(File::from(reader), path, before, what)))
+            Ok(Detached::Launching(wait_for_start(File::from(reader), path, before)))
         }
         sys::Side::Child => {
             drop(reader);
@@ -67,13 +66,13 @@ pub fn daemonize(path: &Path, what: &str) -> Result<Detached, LogError> {
 }
 
 /// In the launching command: the exit code, after the reason of a failure was shown.
-fn wait_for_start(mut pipe: File, path: &Path, before: Option<u64>, what: &str) -> i32 {
+fn wait_for_start(mut pipe: File, path: &Path, before: Option<u64>) -> i32 {
     let mut said = Vec::new();
     let _ = pipe.read_to_end(&mut said);
     let (code, reason) = match said.split_first() {
         Some((0, _)) => return Exit::Ok.code(),
         Some((&code, reason)) => (i32::from(code), String::from_utf8_lossy(reason).into_owned()),
-        None => (Exit::Failed.code(), format!("the {what} ended while it started")),
+        None => (Exit::Failed.code(), format!("the {} ended while it started", log::role())),
     };
     let logged = before.and_then(|from| tail(path, from)).filter(|text| !text.is_empty());
     let text = logged.unwrap_or_else(|| format!("{}: {reason}\n", log::name()).into_bytes());

@@ -2,7 +2,9 @@
 //! configuration and no worker.
 //!
 //! * [`events`]: one loop over descriptors and signals, with events of the parent's own type.
-//! * [`program`]: how it starts a program that is none of ours; [`guard`]: ends what such programs leave when it is killed.
+//! * [`program`]: how it starts a program that is none of ours; [`guard`]: ends what such programs leave when it is killed; [`bonds`]:
+//!   both together, with what they write.
+//! * [`group`]: how a process group ends; [`backoff`]: when one that died is started again.
 //! * [`log`]: its lines; [`logs`]: log files and the log process; [`lines`]: what its programs write, as whole lines.
 //! * [`detach`]: leaving the terminal, while the launching command waits; [`pidfile`]: where others find it.
 //! * [`privs`], [`names`]: users and groups, looked up first and taken once.
@@ -18,11 +20,14 @@
 
 #![deny(unsafe_code)]
 
+pub mod backoff;
+pub mod bonds;
 pub mod callers;
 pub mod clock;
 pub mod detach;
 pub mod directories;
 pub mod events;
+pub mod group;
 #[allow(unsafe_code)]
 pub mod guard;
 pub mod lines;

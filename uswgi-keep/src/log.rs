@@ -52,6 +52,12 @@ pub fn name() -> &'static str {
     state().name
 }
 
+/// The word for this process in messages: its name without the family's, `master` of `uswgi-master`.
+pub fn role() -> &'static str {
+    let name = name();
+    name.strip_prefix("uswgi-").unwrap_or(name)
+}
+
 /// What lines look like from now on.
 pub fn set_style(lines: &LogLines) {
     state().style = lines.clone();

@@ -7,7 +7,7 @@
 //! * `callers`: who connects while there is no worker.
 //! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
 //! * [`spawn`], [`launcher`], [`sockets`], [`privs`], [`jail`], [`pidfile`], [`log`], [`logs`], [`notify`], [`watchdog`], [`touch`], [`watch`]: one system matter each.
-//! * [`tasks`], `bonds`, `steps`, `step_child`, `shell`, [`clock`], [`lines`]: programs beside the workers, and what they write.
+//! * [`tasks`], `steps`, `step_child`, `shell`, [`clock`]: programs beside the workers.
 //! * [`shared`]: the memory of locks and caches.
 //! * [`board`], [`stats`]: what is shown to others.
 //! * [`steer`], [`fifo`]: what others ask for.
@@ -18,7 +18,6 @@
 #![forbid(unsafe_code)]
 
 pub mod board;
-mod bonds;
 pub mod clock;
 pub mod events;
 pub mod fifo;
@@ -45,7 +44,7 @@ mod touch_files;
 
 use uswgi_keep::detach::{self, Detached};
 /// Rooms of `uswgi-keep`, under their own names.
-pub(crate) use uswgi_keep::{lines, log, notify, pidfile, sys, touch, watchdog};
+pub(crate) use uswgi_keep::{log, notify, pidfile, sys, touch, watchdog};
 use uswgi_proto::exit::Exit;
 
 /// A configuration that there is nothing to run for.
@@ -82,7 +81,7 @@ fn run_instance(read: reading::Read, load: reading::Load<'_>) -> i32 {
     if let Some(path) = instance.daemonize.as_ref().or(instance.daemonize2.as_ref()) {
         // This process only waits from here on, and may be interrupted.
         uswgi_keep::events::unblock::<events::Woken>();
-        match detach::daemonize(path, "master") {
+        match detach::daemonize(path) {
             Ok(Detached::Launching(code)) => return code,
             Ok(Detached::GoesOn(pipe)) => launcher = Some(pipe),
             Err(e) => {

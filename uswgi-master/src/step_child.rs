@@ -8,26 +8,28 @@
 use crate::{log, steps, sys};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use uswgi_conf::instance::Instance;
 use uswgi_keep::program::Bond;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::step::Step;
 
-/// Start them. The child leads a session, and so a group, of its own, and ends with the master, at once; what
+/// Start them; the child's pid, or None where the file has no steps. The child leads a session, and so a group, of its own, and ends with the master, at once; what
 /// its commands have left behind in the group ends by the bond. `output` is its standard output and error.
-pub(crate) fn run(path: &Path, i: &Instance, output: &OwnedFd, bond: Bond<'_>) -> Result<i32, String> {
+pub(crate) fn run(path: &Path, i: &Instance, output: &OwnedFd, bond: Bond<'_>) -> io::Result<Option<i32>> {
     let all = i.tasks.touched.iter().filter(|t| t.path == path);
     let steps: Vec<Step> = all.map(|t| t.step.clone()).collect();
     if steps.is_empty() {
-        return Err("it has nothing to run any more".into());
+        return Ok(None);
     }
     let master = nix::unistd::getpid();
-    match sys::fork_single_threaded().map_err(|e| e.to_string())? {
-        sys::Side::Parent(pid) => Ok(pid.as_raw()),
+    match sys::fork_single_threaded()? {
+        sys::Side::Parent(pid) => Ok(Some(pid.as_raw())),
         sys::Side::Child => {
-            let code = if prepare(master, output, bond) { carry_out(&steps, i) } else { 1 };
+            let code = if prepare(master, output, bond) { carry_out(&steps, i) } else { Exit::Failed.code() };
             sys::exit_now(code)
         }
     }
@@ -64,5 +66,5 @@ fn carry_out(steps: &[Step], i: &Instance) -> i32 {
             steps::run_all(std::slice::from_ref(step), &mut i, steps::By::Child);
         }
     });
-    i32::from(catch_unwind(all).is_err())
+    catch_unwind(all).map_or(Exit::Failed, |()| Exit::Ok).code()
 }

@@ -2,7 +2,6 @@
 //! happens to them back. It must never decide.
 #![forbid(unsafe_code)]
 
-use crate::bonds::Bonds;
 use crate::clock::{self, Timer};
 use crate::events::{Events, Woken};
 use crate::shell::shell;
@@ -20,14 +19,32 @@ use std::process::Stdio;
 use std::time::Instant;
 use uswgi_conf::instance::Instance;
 use uswgi_conf::tasks::Daemon;
+use uswgi_keep::bonds::{BondError, Bonds};
 use uswgi_keep::program;
 use uswgi_proto::show::uwsgi::Cron;
+
+/// A program beside the workers cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TaskError {
+    /// A reload has come between.
+    #[error("it is not wanted any more")]
+    Unwanted,
+    /// A touched file without steps, after a reload.
+    #[error("it has nothing to run any more")]
+    NoSteps,
+    #[error(transparent)]
+    Privs(#[from] privs::PrivsError),
+    #[error(transparent)]
+    Bond(#[from] BondError),
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+}
 
 /// Everything that runs beside the workers.
 pub struct TaskExecutor {
     programs: Programs,
     timer: Option<Timer>,
-    bonds: Bonds,
+    bonds: Bonds<Woken>,
     touch: Vec<(DaemonId, Touch)>,
     begun: bool,
     /// A daemon ended that ends the instance.
@@ -50,7 +67,7 @@ impl TaskExecutor {
         TaskExecutor {
             programs: Programs::new(&i.tasks, now),
             timer: None,
-            bonds: Bonds::default(),
+            bonds: Bonds::new("daemons and jobs", Woken::Output),
             touch: Vec::new(),
             begun: false,
             stop_instance: false,
@@ -227,7 +244,7 @@ impl TaskExecutor {
             let now = Instant::now();
             let more = match order {
                 ProgramOrder::Start(program) => {
-                    let pid = self.start(&program, i, events);
+                    let pid = self.start(&program, i, events).map_err(|e| e.to_string());
                     self.programs.started(program, pid, now)
                 }
                 ProgramOrder::Look(id) => {
@@ -254,22 +271,22 @@ impl TaskExecutor {
         self.watch_files();
     }
 
-    fn start(&mut self, program: &Program, i: &Instance, events: &Events) -> Result<i32, String> {
+    fn start(&mut self, program: &Program, i: &Instance, events: &Events) -> Result<i32, TaskError> {
         match program {
             Program::Daemon(id) => {
-                let daemon = self.programs.daemon(*id).ok_or("it is not wanted any more")?.clone();
+                let daemon = self.programs.daemon(*id).ok_or(TaskError::Unwanted)?.clone();
                 self.start_daemon(&daemon, i, events)
             }
             Program::Job(id) => {
-                let command = self.programs.command(*id).ok_or("it is not wanted any more")?;
+                let command = self.programs.command(*id).ok_or(TaskError::Unwanted)?;
                 let mercy = self.programs.mercy();
-                self.bonds.spawn(&mut shell(i, command), nix::libc::SIGTERM, mercy, events)
+                Ok(self.bonds.spawn(&mut shell(i, command), nix::libc::SIGTERM, mercy, events)?)
             }
             Program::Steps(path) => self.start_steps(path, i, events),
         }
     }
 
-    fn start_daemon(&mut self, d: &Daemon, i: &Instance, events: &Events) -> Result<i32, String> {
+    fn start_daemon(&mut self, d: &Daemon, i: &Instance, events: &Events) -> Result<i32, TaskError> {
         let mut command = shell(i, &d.command);
         if d.stdin {
             command.stdin(Stdio::inherit());
@@ -278,15 +295,15 @@ impl TaskExecutor {
             command.current_dir(dir);
         }
         if let Some(name) = &d.gid {
-            command.gid(privs::group("gid", name).map_err(|e| e.to_string())?.as_raw());
+            command.gid(privs::group("gid", name)?.as_raw());
         }
         if let Some(name) = &d.uid {
-            command.uid(privs::user("uid", name).map_err(|e| e.to_string())?.0.as_raw());
+            command.uid(privs::user("uid", name)?.0.as_raw());
         }
         let pid = match d.pidfile {
             None => self.bonds.spawn(&mut command, d.stop_signal, self.programs.mercy(), events)?,
             // It outlives the instance, and must not lose its standard output with it.
-            Some(_) => program::spawn(&mut command, None, true).map_err(|e| e.to_string())?.id() as i32,
+            Some(_) => program::spawn(&mut command, None, true)?.id() as i32,
         };
         if let Some(pidfile) = d.pidfile.as_ref().filter(|_| d.daemonize)
             && let Err(e) = std::fs::write(pidfile, format!("{pid}\n"))
@@ -297,10 +314,10 @@ impl TaskExecutor {
     }
 
     /// Run the steps of a touched file; the pid of the process that does.
-    fn start_steps(&mut self, path: &Path, i: &Instance, events: &Events) -> Result<i32, String> {
+    fn start_steps(&mut self, path: &Path, i: &Instance, events: &Events) -> Result<i32, TaskError> {
         let output = self.bonds.output(events)?;
         let bond = self.bonds.bond(nix::libc::SIGTERM, self.programs.mercy())?;
-        step_child::run(path, i, &output, bond)
+        step_child::run(path, i, &output, bond)?.ok_or(TaskError::NoSteps)
     }
 
     /// To the group of a process; one that leads none gets it alone, unless it was reaped.

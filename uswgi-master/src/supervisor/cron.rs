@@ -13,10 +13,10 @@
 //! them twice.
 
 use super::ended::Ended;
-use super::group::{Group, RunId, Runs};
 use super::order::{Program, ProgramOrder};
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::{Job, Schedule};
+use uswgi_keep::group::{Group, RunId, Runs};
 
 /// A minute that nothing is known about is looked at again after at most so many.
 const HORIZON: i64 = 24 * 60;

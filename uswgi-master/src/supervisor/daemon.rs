@@ -1,10 +1,10 @@
 //! One daemon: where it stands, its group while it runs, and the pause before it starts again.
 
-use super::group::{DueSignal, Group};
 use super::order::{DaemonId, Program, ProgramOrder};
 use super::smart::Smart;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::Daemon;
+use uswgi_keep::group::{DueSignal, Group};
 
 /// Who lives this long has not died at once.
 const LIVED: Duration = Duration::from_secs(3);

@@ -18,12 +18,12 @@
 
 use super::daemon::{DaemonState, Entry};
 use super::ended::Ended;
-use super::group::Group;
 use super::order::{DaemonId, ProgramOrder};
 use super::smart::{Missing, Was};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::Daemon;
+use uswgi_keep::group::Group;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::child::ChildId;
 use super::plan::Plan;
-use super::seat::Backoff;
 use std::time::{Duration, Instant};
+use uswgi_keep::backoff::Backoff;
 
 /// How long a template that is not needed any more may take to end.
 pub(super) const TEMPLATE_MERCY: Duration = Duration::from_secs(5);

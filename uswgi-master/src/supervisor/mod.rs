@@ -16,7 +16,7 @@
 //! * `operator`: what an operator asks for beyond signals.
 //! * `stop`: leaving, and a start that fails.
 //! * [`programs`]: programs beside the instance, a state machine of its own: [`daemons`] (`daemon`: one; `smart`: by pidfile), [`cron`], [`touch_exec`] know when to
-//!   start, [`group`] how a process group ends, [`poll`] when to look for it; [`order`]: what they want done.
+//!   start, [`poll`] when to look for it; [`order`]: what they want done.
 //! * `deadline`: what is due, and when something is due next.
 //!
 //! Words: a *seat* is a worker number, 1 to N. Its *incumbent* is a ready worker; a *starter* is on
@@ -41,7 +41,6 @@ mod deadline;
 mod ended;
 mod event;
 mod generation;
-pub mod group;
 mod idle;
 mod machine;
 mod operator;

@@ -1,7 +1,7 @@
 //! What the state machines of programs beside the workers want to be done, and the names of those programs.
 
-use super::group::RunId;
 use std::path::PathBuf;
+use uswgi_keep::group::RunId;
 
 /// Name of a daemon for its whole life.
 pub type DaemonId = u64;

@@ -6,13 +6,13 @@
 use super::cron::{Civil, Crons};
 use super::daemons::{Daemons, Heard};
 use super::ended::Ended;
-use super::group::{Group, RunId};
 use super::order::{DaemonId, Program, ProgramOrder};
 use super::poll::{Poll, Wanted};
 use super::touch_exec::TouchExec;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::{Daemon, Job, Tasks};
+use uswgi_keep::group::{Group, RunId};
 
 /// All of them.
 #[derive(Debug)]

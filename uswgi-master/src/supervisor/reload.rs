@@ -10,8 +10,9 @@ use super::ended::Ended;
 use super::generation::{Changeover, Generation, TEMPLATE_MERCY};
 use super::machine::{Phase, Supervisor};
 use super::plan::Plan;
-use super::seat::{Backoff, TRIES};
+use super::seat::TRIES;
 use super::wish::probed;
+use uswgi_keep::backoff::Backoff;
 use uswgi_proto::scoreboard::Outcome;
 
 impl Supervisor {

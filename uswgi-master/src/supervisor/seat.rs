@@ -1,65 +1,10 @@
-//! The record of one worker number, with its back-off. It must never know processes.
+//! The record of one worker number. It must never know processes.
 
-use std::time::{Duration, Instant};
+use uswgi_keep::backoff::Backoff;
 use uswgi_proto::scoreboard::Restart;
-
-/// First wait after a process that died at once.
-pub(super) const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// A process that dies within this time of being ready died at once.
-pub(super) const SOON: Duration = Duration::from_secs(1);
-/// One that served this long has mended its predecessors' record.
-pub(super) const PROVEN: Duration = Duration::from_secs(10);
-
-/// So many processes in a row that did accept may die soon after it before there is a wait: somebody
-/// kills workers, or one request does. One that never accepted is waited for at once.
-pub(super) const FREE: u32 = 5;
 
 /// Workers in a row that may die before they accept, at the start and on reload.
 pub(super) const TRIES: u32 = 3;
-
-/// Waits between starts: none after a proven process, then 1 s doubling to 30 s.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Backoff {
-    free_used: u32,
-    failures: u32,
-    until: Option<Instant>,
-}
-
-impl Backoff {
-    /// A process ended; `served` is how long it was ready, None if it never was. Returns the wait.
-    pub(super) fn ended(&mut self, served: Option<Duration>, now: Instant) -> Duration {
-        match served {
-            Some(served) if served >= PROVEN => (self.failures, self.free_used) = (0, 0),
-            Some(served) if served >= SOON => {}
-            Some(_) if self.failures == 0 && self.free_used < FREE => self.free_used += 1,
-            _ => {
-                let wait = FIRST_WAIT.saturating_mul(1 << self.failures.min(5)).min(LONGEST_WAIT);
-                self.failures += 1;
-                self.until = Some(now + wait);
-                return wait;
-            }
-        }
-        self.until = None;
-        Duration::ZERO
-    }
-
-    /// Whether a start is allowed.
-    pub(super) fn over(&self, now: Instant) -> bool {
-        self.until.is_none_or(|until| until <= now)
-    }
-
-    /// When a start is allowed; None: already.
-    pub(super) fn until(&self) -> Option<Instant> {
-        self.until
-    }
-
-    /// Processes in a row that died at once.
-    pub(super) fn failures(&self) -> u32 {
-        self.failures
-    }
-}
 
 /// What is known of one worker number.
 #[derive(Debug, Clone, Default)]
@@ -71,42 +16,4 @@ pub(super) struct SeatRecord {
     pub(super) starts: u32,
     /// How its last process ended where nobody asked for it: the exit code, or minus the signal.
     pub(super) ended: Option<(Restart, i32)>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_half_a_minute() {
-        let now = Instant::now();
-        let mut b = Backoff::default();
-        let waits: Vec<u64> = (0..8).map(|_| b.ended(None, now).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
-        assert!(!b.over(now) && b.over(now + LONGEST_WAIT));
-    }
-
-    #[test]
-    fn who_accepted_and_died_soon_is_replaced_at_once_five_times() {
-        let now = Instant::now();
-        let mut b = Backoff::default();
-        let soon = Some(Duration::from_millis(100));
-        let waits: Vec<u64> = (0..8).map(|_| b.ended(soon, now).as_secs()).collect();
-        assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4]);
-        b.ended(Some(PROVEN), now);
-        assert_eq!(b.ended(soon, now), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_long_life_mends_the_record_and_a_short_one_does_not() {
-        let now = Instant::now();
-        let mut b = Backoff::default();
-        b.ended(None, now);
-        b.ended(None, now);
-        assert_eq!(b.ended(Some(Duration::from_secs(2)), now), Duration::ZERO);
-        assert!(b.over(now));
-        assert_eq!(b.ended(None, now).as_secs(), 4);
-        b.ended(Some(Duration::from_secs(60)), now);
-        assert_eq!(b.ended(None, now).as_secs(), 1);
-    }
 }

@@ -6,10 +6,10 @@
 //! behind in their group holds nothing up, and ends with the instance.
 
 use super::ended::Ended;
-use super::group::{Group, RunId, Runs};
 use super::order::{Program, ProgramOrder};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use uswgi_keep::group::{Group, RunId, Runs};
 
 #[derive(Debug, Clone)]
 struct StepsRun {

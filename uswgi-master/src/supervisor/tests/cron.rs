@@ -2,11 +2,11 @@
 
 use crate::supervisor::Ended;
 use crate::supervisor::cron::{Civil, Crons, due, next};
-use crate::supervisor::group::Group;
 use crate::supervisor::order::{Program, ProgramOrder};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::{Job, Schedule};
+use uswgi_keep::group::Group;
 
 /// Local time where it is UTC all year, by counting days from the epoch, a Thursday.
 fn utc(minute: i64) -> Civil {

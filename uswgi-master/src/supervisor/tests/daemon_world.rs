@@ -2,12 +2,12 @@
 
 use crate::supervisor::Ended;
 use crate::supervisor::daemons::{Daemons, Heard};
-use crate::supervisor::group::Group;
 use crate::supervisor::order::{DaemonId, Program, ProgramOrder};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use uswgi_conf::instance::Origin;
 use uswgi_conf::tasks::Daemon;
+use uswgi_keep::group::Group;
 
 pub(super) fn spec(command: &str) -> Daemon {
     Daemon::plain(command.into(), Origin::default())

@@ -6,6 +6,8 @@
 //! Pure: it says which signal is due, and somebody else sends it. It must never ask for a signal to a group that has no
 //! number yet, nor for a second SIGKILL, nor name a deadline at which nothing is due.
 
+#![forbid(unsafe_code)]
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -28,7 +30,7 @@ impl DueSignal {
     pub fn signal(self) -> i32 {
         match self {
             DueSignal::Tell(signal) => signal,
-            DueSignal::Kill => nix::libc::SIGKILL,
+            DueSignal::Kill => libc::SIGKILL,
         }
     }
 }
