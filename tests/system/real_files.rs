@@ -4,8 +4,11 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
+use uswgi_tests::request::Address;
 use uswgi_tests::temp::TempDir;
 use uswgi_tests::{Server, Site, paths, process, until};
 
@@ -214,5 +217,30 @@ fn an_app_of_xml_is_the_mount_that_it_is_there() {
     for text in generated(texts, 120) {
         std::fs::write(&file, &text).unwrap();
         assert_eq!(our_table("--xml", &file), table("--xml", &file), "{text:?}");
+    }
+}
+
+/// A start as systemd does it: the socket is descriptor 5, three are counted, two of them are not open.
+fn activated(site: Site, listener: UnixListener) -> Server {
+    let wrapper = site.dir.join("start");
+    let master = paths::command("uswgi-master");
+    let text = format!("#!/bin/sh\nLISTEN_PID=$$ LISTEN_FDS=3 exec {} \"$@\"\n", master.display());
+    std::fs::write(&wrapper, text).unwrap();
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    site.descriptor_5(listener).program(wrapper).start()
+}
+
+#[test]
+fn a_socket_that_systemd_holds_needs_no_option_and_may_have_one() {
+    for named in [false, true] {
+        let site = ours(Site::probe().without("socket").without("http-socket"));
+        let path = site.dir.join("held.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let site = if named { site.option("socket", path.display()) } else { site };
+        let server = activated(site.at_uwsgi(Address::Unix(path)), listener);
+        assert_eq!(server.door().get("/hello").expect(200).text(), "hello");
+        server.signal(nix::sys::signal::Signal::SIGHUP);
+        until("the reload", || (server.reloads_done() == 1).then_some(()));
+        assert_eq!(server.door().get("/hello").expect(200).text(), "hello", "after a reload");
     }
 }

@@ -15,6 +15,7 @@
 
 #![deny(unsafe_code)]
 
+mod activation;
 pub mod cli;
 pub mod convert;
 mod cpus;

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::activation;
 use crate::diag::{Diagnostic, Severity};
 use crate::expand::{Allow, Halt, Mode, expand};
 use crate::instance::Instance;
@@ -12,6 +13,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use uswgi_proto::exit::Exit;
+use uswgi_proto::settings::Protocol;
 
 /// A configuration that can be run.
 #[derive(Debug, Clone)]
@@ -74,7 +76,9 @@ pub fn load(
     env: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Command, LoadError> {
     let args: Vec<Vec<u8>> = args.iter().map(|a| a.clone().into_vec()).collect();
-    let env: Vec<(Vec<u8>, Vec<u8>)> = env.map(|(k, v)| (k.into_vec(), v.into_vec())).collect();
+    let env: Vec<(OsString, OsString)> = env.collect();
+    let held = activation::held(&env);
+    let env: Vec<(Vec<u8>, Vec<u8>)> = env.into_iter().map(|(k, v)| (k.into_vec(), v.into_vec())).collect();
     let mode = Mode { compat: false, allow: Allow { exec: true, fetch: true } };
     let (expansion, result) = expand(&args, &env, mode);
     let printed = String::from_utf8_lossy(&expansion.printed).into_owned();
@@ -91,7 +95,15 @@ pub fn load(
         }
         Ok(()) => {}
     }
-    let resolved = resolve(&expansion);
+    let mut resolved = resolve(&expansion);
+    if !held.is_empty() {
+        resolved.diagnostics.retain(|d| d.code != "no-socket");
+        let spoken =
+            expansion.applied.iter().rfind(|a| matches!(a.fact.name, "protocol" | "socket-protocol"));
+        let http = spoken.and_then(|a| a.value.as_deref()).is_some_and(|v| v.starts_with(b"http"));
+        let protocol = if http { Protocol::Http } else { Protocol::Uwsgi };
+        activation::take(&mut resolved.instance.sockets, held, protocol);
+    }
     if resolved.diagnostics.iter().any(|d| d.severity == Severity::Error) {
         return Err(LoadError { diagnostics: resolved.diagnostics, exit: Exit::Failed.code() });
     }
