@@ -186,7 +186,7 @@ impl Engine<'_> {
             self.magic.set(digit, *part);
         }
         self.magic.set(b'i', there.metadata().map(|m| m.ino().to_string()).unwrap_or_default());
-        self.magic.set(b'j', format!("{:08X}", hash(&full)));
+        self.magic.set(b'j', format!("{:08X}", hash(&full).swap_bytes()));
         Ok(())
     }
 

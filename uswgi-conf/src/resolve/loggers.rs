@@ -15,6 +15,12 @@ pub(super) fn logger(d: &mut Draft, a: &Applied) -> Option<Logger> {
         None => (None, text.as_str()),
     };
     let (kind, argument) = spec.split_once(':').unwrap_or((spec, ""));
+    if spec == "file" {
+        // As on uWSGI, which goes on without it.
+        d.said.warning(a, "empty-value", format!("{} names no file and is left out", written(a))).help =
+            Some("write file:/var/log/app.log".into());
+        return None;
+    }
     let needs = |what: &str| Err(format!("needs {what}"));
     let target = match (kind, argument) {
         ("stdio", _) => Ok(Target::Stdio),

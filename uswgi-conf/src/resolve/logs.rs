@@ -298,7 +298,7 @@ mod tests {
     fn what_cannot_be_is_said() {
         for (name, value, want) in [
             ("logger", "redislog:127.0.0.1:6379", "no kind of logger"),
-            ("logger", "file", "needs a path"),
+            ("logger", "file", "names no file"),
             ("logger", "file:logfile=x,zip=1", "does not know"),
             ("req-logger", "fd:x", "needs the number"),
             ("logger", "syslog:a,nowhere", "no facility"),

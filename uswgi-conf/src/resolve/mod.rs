@@ -52,10 +52,14 @@ pub fn resolve(expansion: &Expansion) -> Resolved {
         .rfind(|a| a.fact.name == "allow-unsupported")
         .is_some_and(|a| crate::expand::truth(a.value.as_deref()));
     let mut draft = Draft { allowed, ..Draft::default() };
-    for a in &expansion.applied {
+    for (n, a) in expansion.applied.iter().enumerate() {
         match options::row(a.fact.name).map(|r| r.status) {
             Some(Status::Supported) => {
+                let before = draft.said.0.len();
                 settings::set(&mut draft, a);
+                if is_overridden(a, &expansion.applied[n + 1..]) {
+                    overridden(&mut draft.said.0[before..]);
+                }
             }
             Some(Status::Harmless(_)) | None => plugins(&mut draft, a),
             Some(Status::Noticed(_) | Status::Refused(_)) if is_off(a) => {}
@@ -77,8 +81,25 @@ pub fn resolve(expansion: &Expansion) -> Resolved {
     let (instance, mut diagnostics) = finish::finish(draft, expansion);
     let mut all = expansion.warnings.clone();
     explain_missing_section(&mut all, &mut diagnostics);
+    explain_emperor(&mut diagnostics);
     all.append(&mut diagnostics);
     Resolved { instance, diagnostics: all }
+}
+
+/// A number whose place is taken by a later one.
+fn is_overridden(a: &Applied, later: &[Applied]) -> bool {
+    let same = |l: &&Applied| {
+        l.fact.name == a.fact.name || a.fact.aliases.split_whitespace().any(|alias| alias == l.fact.name)
+    };
+    matches!(a.fact.kind, Kind::Int | Kind::U64 | Kind::U16 | Kind::MiB) && later.iter().any(|l| same(&l))
+}
+
+/// What is wrong with a value that does not count.
+fn overridden(said: &mut [Diagnostic]) {
+    for d in said.iter_mut().filter(|d| d.severity == Severity::Error) {
+        d.severity = Severity::Warning;
+        d.message += "; a later line takes its place";
+    }
 }
 
 /// A feature that is switched off needs no support.
@@ -92,6 +113,10 @@ fn is_off(a: &Applied) -> bool {
     }
 }
 
+/// Plugins of uWSGI whose options do what they say here.
+const PARTS: [&str; 8] =
+    ["logfile", "logsocket", "syslog", "rsyslog", "logpipe", "cheaper_busyness", "cheaper_backlog2", "cache"];
+
 /// Plugins other than those built in here: said, because their options do nothing.
 fn plugins(draft: &mut Draft, a: &Applied) {
     if a.fact.kind != Kind::Plugin {
@@ -101,13 +126,14 @@ fn plugins(draft: &mut Draft, a: &Applied) {
         let name = shown(name.trim_ascii());
         let base = name.rsplit('/').next().unwrap_or_default();
         let base = base.strip_suffix("_plugin.so").unwrap_or(base);
-        let built_in =
-            base.starts_with("python") || matches!(base, "" | "http" | "logfile" | "corerouter" | "0");
+        let built_in = base.starts_with("python")
+            || matches!(base, "" | "http" | "corerouter" | "0")
+            || PARTS.contains(&base);
         if !built_in {
             draft.said.warning(
                 a,
                 "no-plugin",
-                format!("plugin {name:?} does not exist here; only python and http are built in"),
+                format!("plugin {name:?} does not exist here; python, http, the loggers, cheaper_busyness and cache are built in"),
             );
         }
     }
@@ -152,6 +178,14 @@ fn unknown(draft: &mut Draft, expansion: &Expansion) {
             None => d.help("remove it, or declare a placeholder with set-placeholder"),
         };
         draft.said.0.push(d.at(&e.place).width(e.key.len()));
+    }
+}
+
+/// Who asks for the Emperor wants no socket and no app of this instance.
+fn explain_emperor(errors: &mut Vec<Diagnostic>) {
+    let asks = |d: &Diagnostic| d.code == "unsupported" && d.message.starts_with("emperor is");
+    if errors.iter().any(|d| asks(d) && d.severity == Severity::Error) {
+        errors.retain(|d| !matches!(d.code, "no-socket" | "no-app"));
     }
 }
 

@@ -88,6 +88,27 @@ fn what_cannot_work_is_refused_with_a_way_out() {
 }
 
 #[test]
+fn a_value_that_does_not_count_is_at_most_a_warning() {
+    let i = instance(&["--set=processes=x", "--set=workers=4", "--set=pythonpath=", "--set=logger=file"]);
+    assert_eq!((i.workers, i.app.pythonpath.len()), (4, 0));
+    assert!(error(&["--set=workers=4", "--set=processes=x"]).contains("at least one worker"));
+    assert!(error(&["--set=uid="]).contains("uid needs a value"), "nobody stays root by mistake");
+    let nothing =
+        ["--profiler=true", "-c", "--skip-atexit", "--never-swap", "--pcre-jit", "--wsgi-accept-buffer"];
+    assert_eq!(instance(&nothing).workers, 1);
+    assert_eq!(
+        instance(&["--reload-on-exception", "--exit-on-reload", "--py-tracebacker=/tmp/tb"]).workers,
+        1
+    );
+}
+
+#[test]
+fn who_asks_for_the_emperor_hears_of_the_emperor_alone() {
+    let said = load_args(&["--emperor=/etc/uwsgi/vassals"]).unwrap_err().to_string();
+    assert!(said.contains("emperor is not supported") && !said.contains("there is no"), "{said}");
+}
+
+#[test]
 fn what_happens_anyway_needs_no_word() {
     let quiet = |more: &[&str]| load_args(&base(more)).unwrap().1;
     assert!(quiet(&["--log-5xx", "--log-slow", "100"]).is_empty());

@@ -49,6 +49,16 @@ fn bytes(a: &Applied) -> &[u8] {
     a.value.as_deref().unwrap_or_default()
 }
 
+/// Options that mean nothing when they are empty, in uWSGI too (observed on 2.0.31). Others end its start, or ask for
+/// what somebody relies on.
+#[rustfmt::skip]
+const NOTHING: &[&str] = &[
+    "module", "wsgi", "wsgi-file", "file", "callable", "pythonpath", "python-path", "pp", "import", "pyimport", "py-import",
+    "python-import", "chdir2", "home", "virtualenv", "venv", "pyhome", "env", "unenv", "touch-reload", "touch-workers-reload",
+    "touch-chain-reload", "master-fifo", "add-header", "mount", "py-auto-reload-ignore", "check-static", "static-index",
+    "mime-file",
+];
+
 impl Said {
     /// A text. Bytes that are no UTF-8 are an error.
     pub(super) fn text(&mut self, a: &Applied) -> Option<String> {
@@ -65,6 +75,11 @@ impl Said {
     /// A text that must say something.
     pub(super) fn filled(&mut self, a: &Applied) -> Option<String> {
         let text = self.text(a)?;
+        if text.is_empty() && NOTHING.contains(&a.fact.name) {
+            let message = format!("{} has no value and is left out", a.fact.name);
+            self.warning(a, "empty-value", message).help = Some("write a value, or remove the line".into());
+            return None;
+        }
         if text.is_empty() {
             self.error(a, "empty-value", format!("{} needs a value", a.fact.name));
             return None;
