@@ -233,7 +233,7 @@ fn activated(site: Site, listener: UnixListener) -> Server {
 #[test]
 fn a_socket_that_systemd_holds_needs_no_option_and_may_have_one() {
     for named in [false, true] {
-        let site = ours(Site::probe().without("socket").without("http-socket"));
+        let site = ours(Site::new().app("probe"));
         let path = site.dir.join("held.sock");
         let listener = UnixListener::bind(&path).unwrap();
         let site = if named { site.option("socket", path.display()) } else { site };
