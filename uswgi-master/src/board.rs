@@ -6,13 +6,13 @@
 
 use crate::sockets::Listener;
 use crate::supervisor::{ProcessKind, Seat, Stage, Supervisor};
-use crate::sys;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 use uswgi_conf::instance::Instance;
+use uswgi_keep::sys;
 use uswgi_proto::instance::start_time;
 use uswgi_proto::scoreboard::layout::{RESTARTS, SOCKETS, ThreadSlot, Totals, add};
 use uswgi_proto::scoreboard::text::Text;

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 use crate::events::{Events, Woken};
-use crate::log;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::{mkfifo, read};
@@ -15,6 +14,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use uswgi_keep::log;
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::steer::{Reload, Request};
 

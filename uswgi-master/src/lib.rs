@@ -4,14 +4,13 @@
 //! * [`supervisor`]: every decision, pure.
 //! * [`start`]: the way to the first process; [`master`]: the loop, what it does and what it answers.
 //! * [`events`], [`processes`]: what happens, from descriptors and pids to events.
-//! * `callers`: who connects while there is no worker.
 //! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
-//! * [`spawn`], [`launcher`], [`sockets`], [`privs`], [`jail`], [`pidfile`], [`log`], [`logs`], [`notify`], [`watchdog`], [`touch`], [`watch`]: one system matter each.
+//! * [`spawn`], [`launcher`], [`sockets`], [`privs`], [`jail`], [`logs`], `touch_files`: one system matter each; what every parent
+//!   process needs is `uswgi-keep`'s.
 //! * [`tasks`], `steps`, `step_child`, `shell`, [`clock`]: programs beside the workers.
 //! * [`shared`]: the memory of locks and caches.
 //! * [`board`], [`stats`]: what is shown to others.
 //! * [`steer`], [`fifo`]: what others ask for.
-//! * [`sys`]: all unsafe code.
 //!
 //! Data flows in a circle: `events` and `processes` -> `supervisor` -> `master::act` -> the system.
 
@@ -43,25 +42,12 @@ pub mod tasks;
 mod touch_files;
 
 use uswgi_keep::detach::{self, Detached};
-/// Rooms of `uswgi-keep`, under their own names.
-pub(crate) use uswgi_keep::{log, notify, pidfile, sys, touch, watchdog};
+use uswgi_keep::log;
 use uswgi_proto::exit::Exit;
-
-/// A configuration that there is nothing to run for.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
-pub struct ConfigError {
-    /// What a person reads: what, where, what to do. It may have several lines.
-    pub message: String,
-    /// Exit code of a start that ends with it.
-    pub exit: i32,
-    /// False for a text that was asked for (`--help`, `--version`).
-    pub error: bool,
-}
 
 /// Run an instance until it ends; returns the exit code, or why there was nothing to run. `load` is
 /// called once now and once for every reload.
-pub fn run(load: reading::Load<'_>) -> Result<i32, ConfigError> {
+pub fn run(load: reading::Load<'_>) -> Result<i32, reading::ConfigError> {
     Ok(run_instance(load(0)?, load))
 }
 

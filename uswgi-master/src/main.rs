@@ -6,8 +6,7 @@ use std::io::Write;
 use std::process::exit;
 use uswgi_conf::Command;
 use uswgi_keep::log;
-use uswgi_master::ConfigError;
-use uswgi_master::reading::Read;
+use uswgi_master::reading::{ConfigError, Read};
 
 /// Read the configuration. `n`: how often it was read before; `if-reload` goes by it.
 fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {

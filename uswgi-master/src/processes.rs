@@ -160,7 +160,9 @@ impl Processes {
                 Ok((n, sender)) => match control::decode::<ToMaster>(&self.buffer[..n]) {
                     Ok(ToMaster::Alive) => self.answered = true,
                     Ok(message) => events.push(self.understand(child, message, sender)),
-                    Err(e) => crate::log::line(format_args!("ignored from pid {}: {e}", sender.unwrap_or(0))),
+                    Err(e) => {
+                        uswgi_keep::log::line(format_args!("ignored from pid {}: {e}", sender.unwrap_or(0)))
+                    }
                 },
                 Err(nix::Error::EINTR) => {}
                 Err(_) => return,
@@ -191,14 +193,14 @@ impl Processes {
             ToMaster::SourceChanged { path, modified_us } => Event::Source { child, path, modified_us },
             ToMaster::Replace { reason } => Event::Replace { child, reason },
             ToMaster::Reload => {
-                crate::log::line(format_args!(
+                uswgi_keep::log::line(format_args!(
                     "the application (pid {}) asks for a reload",
                     sender.unwrap_or(0)
                 ));
                 Event::Reload
             }
             ToMaster::Stop => {
-                crate::log::line(format_args!(
+                uswgi_keep::log::line(format_args!(
                     "the application (pid {}) asks for a stop",
                     sender.unwrap_or(0)
                 ));

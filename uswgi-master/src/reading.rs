@@ -12,8 +12,6 @@
 
 use crate::events::{Events, Woken};
 use crate::steps::{self, By};
-use crate::sys;
-use crate::{ConfigError, log};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe2, read};
@@ -24,6 +22,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 use uswgi_conf::instance::Instance;
+use uswgi_keep::log;
+use uswgi_keep::sys;
 use uswgi_proto::exit::Exit;
 
 /// How long it may take.
@@ -32,6 +32,18 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const STEPS: Duration = Duration::from_secs(300);
 /// Largest configuration, as JSON.
 const MOST: usize = 64 * 1024 * 1024;
+
+/// A configuration that there is nothing to run for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct ConfigError {
+    /// What a person reads: what, where, what to do. It may have several lines.
+    pub message: String,
+    /// Exit code of a start that ends with it.
+    pub exit: i32,
+    /// False for a text that was asked for (`--help`, `--version`).
+    pub error: bool,
+}
 
 /// A configuration that was read.
 #[derive(Debug, Clone, Serialize, Deserialize)]

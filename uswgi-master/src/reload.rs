@@ -5,7 +5,6 @@
 
 use crate::board;
 use crate::logs::SuccessionError;
-use crate::pidfile::{Pidfile, PidfileError};
 use crate::reading::Read;
 use crate::sockets::{self, Listener, SocketError};
 use crate::stats::{self, StatsError};
@@ -15,6 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use uswgi_conf::instance::{Address, CheaperAlgorithm, Dynamic, Instance, OnTerm};
 use uswgi_conf::jail::Jail;
+use uswgi_keep::pidfile::{Pidfile, PidfileError};
 use uswgi_proto::scoreboard::Scoreboard;
 
 /// How long a reload waits for a process to become ready.

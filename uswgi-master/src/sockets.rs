@@ -4,7 +4,7 @@
 //! are non-blocking and close-on-exec in the master. It must never accept.
 #![forbid(unsafe_code)]
 
-use crate::{privs, sys};
+use crate::privs;
 use nix::sys::socket::{
     self as so, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, UnixAddr, setsockopt, sockopt,
 };
@@ -15,6 +15,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use uswgi_conf::instance::{Address, Instance, Origin, Socket};
 use uswgi_keep::callers::Listening;
+use uswgi_keep::sys;
 use uswgi_proto::settings::Protocol;
 use uswgi_proto::sock_diag::{self, Queue};
 
@@ -307,7 +308,7 @@ impl Listener {
     pub fn vacuum(&self) {
         if self.outside {
             let name = &self.name;
-            return crate::log::line(format_args!(
+            return uswgi_keep::log::line(format_args!(
                 "cannot remove socket {name}: it lies outside of the jail; the next start replaces it"
             ));
         }
@@ -316,7 +317,7 @@ impl Listener {
             && (meta.dev(), meta.ino()) == (*dev, *inode)
             && let Err(e) = std::fs::remove_file(path)
         {
-            crate::log::line(format_args!("cannot remove socket {}: {e}", path.display()));
+            uswgi_keep::log::line(format_args!("cannot remove socket {}: {e}", path.display()));
         }
     }
 

@@ -4,8 +4,8 @@
 #![forbid(unsafe_code)]
 
 use crate::events::Woken;
-use crate::log;
 use std::os::fd::OwnedFd;
+use uswgi_keep::log;
 use uswgi_keep::oneshot;
 use uswgi_proto::scoreboard::ScoreboardError;
 use uswgi_proto::steer::{Envelope, MAX_REQUEST, STEER_FD, STEER_VERSION};

@@ -5,7 +5,7 @@
 //! what its commands write comes through a pipe, as that of other programs. It must never decide.
 #![forbid(unsafe_code)]
 
-use crate::{log, steps, sys};
+use crate::steps;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::io;
@@ -14,6 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use uswgi_conf::instance::Instance;
 use uswgi_keep::program::Bond;
+use uswgi_keep::{log, sys};
 use uswgi_proto::exit::Exit;
 use uswgi_proto::step::Step;
 

@@ -4,8 +4,8 @@
 //! The master waits for each step, as nothing serves yet (or any more).
 #![forbid(unsafe_code)]
 
+use crate::privs;
 use crate::shell::shell;
-use crate::{log, privs, sys};
 use std::io;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use uswgi_conf::instance::Instance;
 use uswgi_keep::guard::Guard;
 use uswgi_keep::program::{self, Bond};
+use uswgi_keep::{log, sys};
 use uswgi_proto::step::{Act, Runner, Step, StepError};
 
 /// Which process runs the steps.

@@ -8,8 +8,7 @@ use crate::shell::shell;
 use crate::supervisor::Ended;
 use crate::supervisor::order::{DaemonId, Program, ProgramOrder};
 use crate::supervisor::programs::Programs;
-use crate::touch::Touch;
-use crate::{log, privs, step_child, sys};
+use crate::{privs, step_child};
 use nix::unistd::Pid;
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
@@ -21,6 +20,8 @@ use uswgi_conf::instance::Instance;
 use uswgi_conf::tasks::Daemon;
 use uswgi_keep::bonds::{BondError, Bonds};
 use uswgi_keep::program;
+use uswgi_keep::touch::Touch;
+use uswgi_keep::{log, sys};
 use uswgi_proto::show::uwsgi::Cron;
 
 /// A program beside the workers cannot be started.

@@ -27,19 +27,19 @@ mod succession;
 
 pub use succession::SuccessionError;
 
-use crate::log::{self, LogError};
 use crate::privs::Target;
 use crate::supervisor::ChildId;
-use crate::sys;
-use crate::touch::Touch;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use uswgi_conf::instance::Instance;
+use uswgi_keep::log::{self, LogError};
 use uswgi_keep::logs::collector::{Collector, OpenFile};
 use uswgi_keep::logs::file::{FileSpec, LogFile};
 use uswgi_keep::logs::output::Output;
+use uswgi_keep::sys;
+use uswgi_keep::touch::Touch;
 use uswgi_proto::logs::sink;
 use uswgi_proto::scoreboard::Scoreboard;
 

@@ -7,11 +7,11 @@
 #![forbid(unsafe_code)]
 
 use super::{LogError, Logs, spec};
-use crate::log;
 use crate::supervisor::{ChildId, Ended};
 use std::io;
 use std::path::Path;
 use uswgi_conf::instance::Instance;
+use uswgi_keep::log;
 use uswgi_keep::logs::collector::Collector;
 use uswgi_keep::logs::file::{FileSpec, LogFile};
 use uswgi_proto::scoreboard::Scoreboard;

@@ -3,8 +3,8 @@
 
 use super::Master;
 use crate::fifo::{Command, command};
-use crate::log;
 use crate::supervisor::Event;
+use uswgi_keep::log;
 
 impl Master<'_> {
     /// Letters are there: some of them. More of them wake the loop again.

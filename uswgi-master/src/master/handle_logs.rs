@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::Master;
-use crate::log;
 use crate::logs::{Due, RefreshError};
 use std::os::fd::AsFd;
+use uswgi_keep::log;
 use uswgi_proto::control::ToWorker;
 
 /// What was done, or why nothing was.

@@ -3,10 +3,10 @@
 #![forbid(unsafe_code)]
 
 use super::Master;
-use crate::log;
-use crate::pidfile::{Pidfile, PidfileError};
 use crate::steer::understood;
 use crate::supervisor::{Event, Goal, Phase, Stage};
+use uswgi_keep::log;
+use uswgi_keep::pidfile::{Pidfile, PidfileError};
 use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::steer::{Answer, Reload, Request, Setting};
 

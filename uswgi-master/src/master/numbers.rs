@@ -3,9 +3,9 @@
 
 use super::Master;
 use crate::events::Woken;
-use crate::log;
 use crate::supervisor::{ChildId, Event, Footprint, Numbers, Stage};
 use std::collections::BTreeMap;
+use uswgi_keep::log;
 
 /// What proc_pid_statm(5) says of a process.
 fn memory_of(pid: i32) -> Option<Footprint> {

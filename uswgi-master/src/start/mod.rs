@@ -18,9 +18,7 @@ use crate::events::Events;
 use crate::fifo::{Fifo, FifoError};
 use crate::jail::JailError;
 use crate::launcher::NoLauncher;
-use crate::log::LogError;
 use crate::logs::{Files, Logs};
-use crate::pidfile::{Pidfile, PidfileError};
 use crate::privs::{LimitError, PrivsError};
 use crate::shared::Memory;
 use crate::sockets::{Listener, SocketError};
@@ -31,6 +29,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use uswgi_conf::instance::Instance;
 use uswgi_conf::jail::Jail;
+use uswgi_keep::log::LogError;
+use uswgi_keep::pidfile::{Pidfile, PidfileError};
 use uswgi_proto::scoreboard::ScoreboardError;
 
 /// Why an instance does not start. One sentence: what, where, what to do.

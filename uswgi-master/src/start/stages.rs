@@ -8,8 +8,6 @@ use crate::fifo::Fifo;
 use crate::jail;
 use crate::launcher;
 use crate::logs::{Files, Logs};
-use crate::notify;
-use crate::pidfile::Pidfile;
 use crate::privs;
 use crate::shared::Memory;
 use crate::sockets::{self, SocketError, When};
@@ -23,6 +21,8 @@ use std::rc::Rc;
 use uswgi_conf::instance::Instance;
 use uswgi_conf::jail::Jail;
 use uswgi_keep::names::Names;
+use uswgi_keep::notify;
+use uswgi_keep::pidfile::Pidfile;
 
 /// What the system refused that it never should.
 fn system(what: &'static str) -> impl Fn(nix::Error) -> StartError {
@@ -190,7 +190,10 @@ fn settle(
     let files = made.logs.take().map_or_else(|| Files::open(instance, detached, false, target), Ok)?;
     let (mut logs, terminal) = Logs::open(instance, files, detached, target)?;
     if let Some(jail) = &found.jail {
-        crate::log::line(format_args!("in the jail {}: paths are seen from inside", jail.written.display()));
+        uswgi_keep::log::line(format_args!(
+            "in the jail {}: paths are seen from inside",
+            jail.written.display()
+        ));
     }
     if let Some(place) = prepared.place.take() {
         prepared.steer = Some(server(target, place)?);

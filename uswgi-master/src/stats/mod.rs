@@ -10,7 +10,6 @@ pub(crate) mod http;
 
 use crate::events::{Events, Woken};
 use crate::sockets::{self, Listener, SocketError};
-use crate::{log, sys};
 use nix::libc;
 use nix::sys::socket::{self as so, MsgFlags, Shutdown, SockFlag};
 use std::collections::BTreeMap;
@@ -18,6 +17,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use uswgi_conf::instance::{Address, Instance, Origin, Socket};
+use uswgi_keep::{log, sys};
 use uswgi_proto::settings::Protocol;
 
 /// Clients at a time; more are closed at once.
