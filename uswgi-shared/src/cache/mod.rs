@@ -2,8 +2,7 @@
 //!
 //! Everything happens under one robust mutex. A process may die at any instruction: its heir gets the mutex with a
 //! note, throws away every link and list, and makes them anew from the items alone ([`recover`]). An item counts
-//! only while its state says LIVE; it says WRITING while its value changes, and such an item is discarded. So
-//! nobody ever sees half a value.
+//! only while its state says LIVE; it says WRITING while its value changes, and is discarded: nobody sees half a value.
 //!
 //! * [`index`]: finding, linking. * [`room`]: free items and blocks, what goes when there is no room.
 //! * [`recover`]: order after a death, and the check of it. * here: the operations.
