@@ -115,7 +115,7 @@ class Crate:
         self.source.append((module, text))
 
     def exports(self, module, text):
-        """Remember what `pub use` hands on: whoever names it there means the file it comes from."""
+        """Remember what `pub use` hands on: whoever names it there means the file, or the crate, it comes from."""
         for use in USE.finditer(text):
             if not use["public"]:
                 continue
@@ -158,7 +158,7 @@ class Crate:
         if names and at + (names[0],) in self.handed_on:
             back, path = self.handed_on[at + (names[0],)]
             if (back, path) not in seen:
-                return self.resolve(back, path + names[1:], seen + ((back, path),)) or self.file.get(at)
+                return self.resolve(back, path + names[1:], seen + ((back, path),))
         return self.file.get(at)
 
 
