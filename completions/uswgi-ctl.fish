@@ -93,7 +93,7 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -s p -l pidfil
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -l wait -d 'Return when the instance has ended'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -l now -d 'Do not wait for requests: ask twice, a second apart'
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -l now -d 'Do not wait for requests'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stop" -s h -l help -d 'Print help'

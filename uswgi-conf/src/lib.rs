@@ -42,4 +42,4 @@ pub mod tasks;
 mod written;
 
 pub use diag::{Diagnostic, Severity};
-pub use load::{Command, LoadError, Loaded, load};
+pub use load::{Command, Lenient, LoadError, Loaded, lenient, load};

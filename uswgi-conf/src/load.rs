@@ -20,7 +20,7 @@ use uswgi_proto::settings::Protocol;
 pub struct Loaded {
     /// The settings.
     pub instance: Instance,
-    /// What was said about it, none of it an error.
+    /// What was said about it; no error, but for [`Lenient`].
     pub warnings: Vec<Diagnostic>,
     /// What `print` and `iprint` said.
     pub printed: String,
@@ -75,6 +75,36 @@ pub fn load(
     args: &[OsString],
     env: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Command, LoadError> {
+    let (loaded, errors) = match lenient(args, env)? {
+        Lenient::Print { text, exit } => return Ok(Command::Print { text, exit }),
+        Lenient::Run(loaded, errors) => (loaded, errors),
+    };
+    match errors {
+        true => Err(LoadError { diagnostics: loaded.warnings, exit: Exit::Failed.code() }),
+        false => Ok(Command::Run(loaded)),
+    }
+}
+
+/// A configuration that could be read, whether or not it can be run.
+#[derive(Debug, Clone)]
+pub enum Lenient {
+    /// The settings as far as they are understood, with everything that was said about them; whether errors are among it.
+    Run(Box<Loaded>, bool),
+    /// Print a text, as [`Command::Print`].
+    Print {
+        /// What to print on standard output.
+        text: String,
+        /// Exit code.
+        exit: i32,
+    },
+}
+
+/// As [`load`], for who only looks for one setting (where an instance is to be found): errors in others are no reason
+/// to know nothing. What cannot be read at all is an error still.
+pub fn lenient(
+    args: &[OsString],
+    env: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Lenient, LoadError> {
     let args: Vec<Vec<u8>> = args.iter().map(|a| a.clone().into_vec()).collect();
     let env: Vec<(OsString, OsString)> = env.collect();
     let held = activation::held(&env);
@@ -84,7 +114,7 @@ pub fn load(
     let printed = String::from_utf8_lossy(&expansion.printed).into_owned();
     match result {
         Err(Halt::Exit(text, exit)) => {
-            return Ok(Command::Print { text: printed + &String::from_utf8_lossy(&text), exit });
+            return Ok(Lenient::Print { text: printed + &String::from_utf8_lossy(&text), exit });
         }
         Err(Halt::Error(error)) => {
             let usage = matches!(error.code, "command-line" | "unreadable");
@@ -104,11 +134,9 @@ pub fn load(
         let protocol = if http { Protocol::Http } else { Protocol::Uwsgi };
         activation::take(&mut resolved.instance.sockets, held, protocol);
     }
-    if resolved.diagnostics.iter().any(|d| d.severity == Severity::Error) {
-        return Err(LoadError { diagnostics: resolved.diagnostics, exit: Exit::Failed.code() });
-    }
+    let errors = resolved.diagnostics.iter().any(|d| d.severity == Severity::Error);
     let mut instance = resolved.instance;
     instance.files = files(&expansion.files);
     let loaded = Loaded { instance, warnings: resolved.diagnostics, printed };
-    Ok(Command::Run(Box::new(loaded)))
+    Ok(Lenient::Run(Box::new(loaded), errors))
 }

@@ -1,6 +1,7 @@
 //! The command line. Data only: what an option means is in [`crate::verbs`] and [`crate::target`].
 
 use crate::top::state::Sort;
+use crate::verb::Verb;
 use clap::{Arg, ArgAction, ArgGroup, Command, ValueHint, value_parser};
 use std::path::PathBuf;
 use uswgi_proto::exit::Exit;
@@ -18,115 +19,104 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .after_help(exit_codes())
         .args(common().map(|arg| arg.global(true)))
-        .subcommands([
-            verb("ping", "Exit 0 when the instance takes requests"),
-            verb("status", "Show what the instance does"),
-            verb("workers", "Show a line for every worker, and what its threads do"),
-            verb("metrics", "Print all numbers in the OpenMetrics text format"),
-            verb("list", "List the running instances that may be looked at"),
-            verb("reload", "Replace the workers one by one with ones of the new configuration and code")
-                .arg(flag("wait", "Return when the reload is over; exit 0 only when every worker is new"))
-                .arg(flag("drain", "With --wait: until the old workers have ended too").requires("wait"))
-                .arg(timeout()),
-            verb("stop", "Stop the instance; requests under way are finished")
-                .arg(flag("wait", "Return when the instance has ended"))
-                .arg(flag("now", "Do not wait for requests: ask twice, a second apart"))
-                .arg(timeout()),
-            verb("wait", "Return when the instance is in a state")
-                .arg(flag("ready", "Until every worker of the newest generation accepts (the default)"))
-                .arg(flag("stopped", "Until the instance has ended"))
-                .arg(
-                    Arg::new("generation")
-                        .long("generation")
-                        .value_name("N")
-                        .value_parser(value_parser!(u64))
-                        .help("Until every worker of generation N, or of a later one, accepts"),
-                )
-                .group(ArgGroup::new("until").args(["ready", "stopped", "generation"]))
-                .arg(timeout()),
-            verb("pause", "Stop to accept connections; they wait in the sockets' queues").arg(timeout()),
-            verb("resume", "Accept connections again").arg(timeout()),
-            verb("top", "Follow the instance on a screen; plain text where the output is no terminal")
-                .arg(
-                    Arg::new("interval")
-                        .long("interval")
-                        .short('i')
-                        .value_name("SECONDS")
-                        .value_parser(seconds)
-                        .default_value("1")
-                        .help("Time between two looks"),
-                )
-                .arg(
-                    Arg::new("sort")
-                        .long("sort")
-                        .value_name("COLUMN")
-                        .value_parser(Sort::ALL.map(Sort::name))
-                        .default_value("id")
-                        .help("What the rows are sorted by"),
-                )
-                .arg(
-                    Arg::new("filter")
-                        .long("filter")
-                        .value_name("TEXT")
-                        .help("Only rows with this text in them: a URI, an address, a state, a pid"),
-                )
-                .arg(
-                    Arg::new("count")
-                        .long("count")
-                        .value_name("N")
-                        .value_parser(value_parser!(u64).range(1..))
-                        .help(
-                            "Print so many looks as plain text, then end (1 where the output is no terminal)",
-                        ),
-                ),
-            verb("stack", "Show where the Python threads of a worker stand, also of a stuck one")
-                .arg(worker().required(false))
-                .arg(flag("all", "Of every worker").conflicts_with("worker"))
-                .group(ArgGroup::new("whose").args(["worker", "all"]).required(true))
-                .arg(timeout_of("5").help("Longest wait for each worker")),
-            verb("scale", "Change the number of workers: N, +N or -N")
-                .arg(
-                    Arg::new("workers")
-                        .value_name("N|+N|-N")
-                        .required(true)
-                        .allow_negative_numbers(true)
-                        .value_parser(value_parser!(ScaleTo))
-                        .help("How many there shall be, how many more, or how many fewer"),
-                )
-                .arg(flag(
-                    "wait",
-                    "Return when so many accept and no other is left but those that finish requests",
-                ))
-                .arg(timeout()),
-            verb("retire", "Replace one worker: a successor accepts first, then it finishes what it has")
-                .arg(worker())
-                .arg(flag("wait", "Return when its successor accepts"))
-                .arg(timeout()),
-            verb("logs", "Open log files again, or rotate them").arg(
-                Arg::new("what")
-                    .value_name("reopen|rotate")
-                    .required(true)
-                    .value_parser(["reopen", "rotate"])
-                    .help("reopen: after somebody renamed them; rotate: rename them and begin new ones"),
-            ),
-            verb("config", "Show the settings that are in force")
-                .arg(Arg::new("name").value_name("OPTION").num_args(0..).help("Only these")),
-            verb("kill", "Kill one worker process; the master starts another")
-                .arg(timeout_of("10"))
-                .arg(worker())
-                .arg(
-                    Arg::new("signal")
-                        .long("signal")
-                        .short('s')
-                        .value_name("NAME")
-                        .default_value("KILL")
-                        .help("Signal to send: a name (KILL, ABRT, SEGV...) or a number"),
-                ),
-        ])
+        .subcommands(Verb::ALL.map(|verb| options(verb, Command::new(verb.name()).about(verb.about()))))
 }
 
-fn verb(name: &'static str, about: &'static str) -> Command {
-    Command::new(name).about(about)
+/// The options of a verb.
+fn options(verb: Verb, command: Command) -> Command {
+    match verb {
+        Verb::Ping | Verb::Status | Verb::Workers | Verb::Metrics | Verb::List => command,
+        Verb::Reload => command
+            .arg(flag("wait", "Return when the reload is over; exit 0 only when every worker is new"))
+            .arg(flag("drain", "With --wait: until the old workers have ended too").requires("wait"))
+            .arg(timeout()),
+        Verb::Stop => command
+            .arg(flag("wait", "Return when the instance has ended"))
+            .arg(flag("now", "Do not wait for requests"))
+            .arg(timeout()),
+        Verb::Wait => command
+            .arg(flag("ready", "Until every worker of the newest generation accepts (the default)"))
+            .arg(flag("stopped", "Until the instance has ended"))
+            .arg(
+                Arg::new("generation")
+                    .long("generation")
+                    .value_name("N")
+                    .value_parser(value_parser!(u64))
+                    .help("Until every worker of generation N, or of a later one, accepts"),
+            )
+            .group(ArgGroup::new("until").args(["ready", "stopped", "generation"]))
+            .arg(timeout()),
+        Verb::Pause | Verb::Resume => command.arg(timeout()),
+        Verb::Top => command
+            .arg(
+                Arg::new("interval")
+                    .long("interval")
+                    .short('i')
+                    .value_name("SECONDS")
+                    .value_parser(seconds)
+                    .default_value("1")
+                    .help("Time between two looks"),
+            )
+            .arg(
+                Arg::new("sort")
+                    .long("sort")
+                    .value_name("COLUMN")
+                    .value_parser(Sort::ALL.map(Sort::name))
+                    .default_value("id")
+                    .help("What the rows are sorted by"),
+            )
+            .arg(
+                Arg::new("filter")
+                    .long("filter")
+                    .value_name("TEXT")
+                    .help("Only rows with this text in them: a URI, an address, a state, a pid"),
+            )
+            .arg(
+                Arg::new("count")
+                    .long("count")
+                    .value_name("N")
+                    .value_parser(value_parser!(u64).range(1..))
+                    .help("Print so many looks as plain text, then end (1 where the output is no terminal)"),
+            ),
+        Verb::Stack => command
+            .arg(worker().required(false))
+            .arg(flag("all", "Of every worker").conflicts_with("worker"))
+            .group(ArgGroup::new("whose").args(["worker", "all"]).required(true))
+            .arg(timeout_of("5").help("Longest wait for each worker")),
+        Verb::Scale => command
+            .arg(
+                Arg::new("workers")
+                    .value_name("N|+N|-N")
+                    .required(true)
+                    .allow_negative_numbers(true)
+                    .value_parser(value_parser!(ScaleTo))
+                    .help("How many there shall be, how many more, or how many fewer"),
+            )
+            .arg(flag(
+                "wait",
+                "Return when so many accept and no other is left but those that finish requests",
+            ))
+            .arg(timeout()),
+        Verb::Retire => {
+            command.arg(worker()).arg(flag("wait", "Return when its successor accepts")).arg(timeout())
+        }
+        Verb::Logs => command.arg(
+            Arg::new("what")
+                .value_name("reopen|rotate")
+                .required(true)
+                .value_parser(["reopen", "rotate"])
+                .help("reopen: after somebody renamed them; rotate: rename them and begin new ones"),
+        ),
+        Verb::Config => command.arg(Arg::new("name").value_name("OPTION").num_args(0..).help("Only these")),
+        Verb::Kill => command.arg(timeout_of("10")).arg(worker()).arg(
+            Arg::new("signal")
+                .long("signal")
+                .short('s')
+                .value_name("NAME")
+                .default_value("KILL")
+                .help("Signal to send: a name (KILL, ABRT, SEGV...) or a number"),
+        ),
+    }
 }
 
 /// Which instance, and how to print: legal before and after the verb.

@@ -41,7 +41,7 @@ pub fn progress(s: &Snapshot, old: u64) -> String {
         (of(false, &[WorkerState::Ready]), of(false, &[WorkerState::Retiring, WorkerState::Killed]));
     if accept + start == 0 {
         return format!(
-            "reloading: the configuration is read and the application loaded; {serve} old workers serve"
+            "reloading: reading the configuration and loading the application; {serve} old workers serve"
         );
     }
     format!(
@@ -139,7 +139,7 @@ mod tests {
         let mut s = Snapshot::sample();
         s.workers_target = 2;
         s.workers = vec![Snapshot::sample_worker(Ready, 1), Snapshot::sample_worker(Ready, 1)];
-        assert!(progress(&s, 1).contains("application loaded; 2 old workers serve"));
+        assert!(progress(&s, 1).contains("loading the application; 2 old workers serve"));
         s.workers.push(Snapshot::sample_worker(Ready, 2));
         s.workers.push(Snapshot::sample_worker(Starting, 2));
         s.workers[0] = Snapshot::sample_worker(Retiring, 1);

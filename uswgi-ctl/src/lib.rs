@@ -5,24 +5,25 @@
 //! * [`status`]: a snapshot as text for people (JSON and metrics: `uswgi_proto::show`). Pure.
 //! * [`condition`]: whether a snapshot is what is waited for. Pure.
 //! * [`wait`]: look again until a condition holds, the instance ends or time is up.
-//! * [`orders`]: what goes over the steering socket, and questions to workers.  * [`top`]: the live screen.
-//! * [`verbs`], [`steering`]: what each verb does.  * [`report`]: what it says in the end, and how it is printed.
+//! * [`steer`]: requests to the master, and signals where it does not listen.  * [`stacks`]: questions to workers.
+//! * [`verb`]: the verbs.  * [`verbs`]: what each one does.  * [`top`]: the live screen.
+//! * [`report`]: what it says in the end, and how it is printed.
 //!
-//! Questions are answered from shared memory and never wake the master; orders are signals through a
-//! pidfd, or requests through a descriptor of the very process, so that no stranger with a recycled pid is hit. It
-//! changes nothing else.
+//! Questions are answered from shared memory and never wake the master; orders are requests through a descriptor of
+//! the very process, or signals through a pidfd, so that no stranger with a recycled pid is hit. It changes nothing else.
 
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod condition;
 pub mod error;
-pub mod orders;
 pub mod report;
+pub mod stacks;
 pub mod status;
-pub mod steering;
+pub mod steer;
 pub mod target;
 pub mod top;
+pub mod verb;
 pub mod verbs;
 pub mod wait;
 
@@ -39,10 +40,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
         }
     };
-    let (verb, options) = match matches.subcommand() {
-        Some(found) => found,
-        None => return Exit::Usage,
-    };
+    let found =
+        matches.subcommand().and_then(|(name, options)| Some((verb::Verb::from_name(name)?, options)));
+    // clap knows no other verbs and demands one.
+    let Some((verb, options)) = found else { return Exit::Usage };
     let output = report::Output { json: options.get_flag("json"), quiet: options.get_flag("quiet") };
-    output.print(verb, verbs::run(verb, options))
+    output.print(verb.name(), verbs::run(verb, options))
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use uswgi_conf::Command;
+use uswgi_conf::Lenient;
 use uswgi_conf::jail::Jail;
 use uswgi_proto::instance::Instance;
 use uswgi_proto::scoreboard::SCOREBOARD_FD;
@@ -60,13 +60,14 @@ impl Target {
 }
 
 /// The pidfile that a configuration names; a relative one counts from the current directory, as it
-/// does when the master is started here.
+/// does when the master is started here. An error elsewhere in the file is none here: the instance that was started
+/// before it came in has to be found, asked and stopped.
 fn pidfile_of(file: &Path) -> Result<PathBuf, CtlError> {
     let shown = file.display();
     let args = ["--ini".into(), file.as_os_str().to_owned()];
-    let loaded = match uswgi_conf::load(&args, std::env::vars_os()) {
-        Ok(Command::Run(loaded)) => loaded,
-        Ok(Command::Print { .. }) => return Err(CtlError::Config(format!("{shown} describes no instance"))),
+    let (loaded, errors) = match uswgi_conf::lenient(&args, std::env::vars_os()) {
+        Ok(Lenient::Run(loaded, errors)) => (*loaded, errors),
+        Ok(Lenient::Print { .. }) => return Err(CtlError::Config(format!("{shown} describes no instance"))),
         Err(error) => return Err(CtlError::Config(error.to_string())),
     };
     let i = loaded.instance;
@@ -78,7 +79,12 @@ fn pidfile_of(file: &Path) -> Result<PathBuf, CtlError> {
         .map(|p| p.map(|p| jail.as_ref().map_or(p.clone(), |j| j.outside(&p))));
     let named: Vec<PathBuf> = std::iter::once(i.pidfile).chain(inner).flatten().collect();
     let found = named.iter().find(|path| path.exists()).or(named.first());
-    found.cloned().ok_or_else(|| CtlError::Config(format!("{shown} sets no pidfile; add one, or use --pid")))
+    found.cloned().ok_or_else(|| {
+        // It may be the error that keeps it from being understood.
+        let said: String =
+            if errors { loaded.warnings.iter().map(|d| format!("{d}\n")).collect() } else { String::new() };
+        CtlError::Config(format!("{said}{shown} sets no pidfile; add one, or use --pid"))
+    })
 }
 
 /// All instances of this user (of all users, for root), by pid. Processes that we may not look at

@@ -2,10 +2,14 @@
 //!
 //! Shared memory gives no notice, so it looks every 20 ms; the end of the process is noticed at once.
 
+use crate::error::CtlError;
+use crate::status;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::borrow::Cow;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use uswgi_proto::instance::Instance;
+use uswgi_proto::show::Snapshot;
 
 /// Time between two looks.
 pub const INTERVAL: Duration = Duration::from_millis(20);
@@ -85,4 +89,10 @@ pub fn until<T>(
             return condition().map_or(Waited::Ended, Waited::Is);
         }
     }
+}
+
+/// That it did not happen in time, with how the instance is now.
+pub fn timed_out(what: impl Into<Cow<'static, str>>, deadline: Deadline, instance: &Instance) -> CtlError {
+    let state = format!("; {}", status::line(&Snapshot::take(instance)));
+    CtlError::TimedOut { what: what.into(), seconds: deadline.seconds, state }
 }

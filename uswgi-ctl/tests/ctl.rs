@@ -3,16 +3,19 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on says where.
 
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
+use nix::sys::stat::Mode;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed, Ordering::Release};
 use std::time::{Duration, Instant};
 use uswgi_proto::scoreboard::{InstanceState, Outcome, SCOREBOARD_FD, Scoreboard, WorkerState};
+use uswgi_proto::steer::{Answer, Envelope, Request, STEER_FD};
 
 static SIGNALS: AtomicI32 = AtomicI32::new(-1);
 
@@ -33,6 +36,7 @@ fn fake_master() {
         unsafe { libc::signal(signal, on_signal as *const () as libc::sighandler_t) };
     }
     let (board, fd) = Scoreboard::create(4, 1).unwrap();
+    let board: &'static Scoreboard = Box::leak(Box::new(board));
     let at = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(SCOREBOARD_FD)).unwrap();
     assert_eq!(at, SCOREBOARD_FD);
     // SAFETY: a descriptor that was just made; kept open until the end.
@@ -61,6 +65,7 @@ fn fake_master() {
         "scribbled" => h.worker_capacity.store(u32::MAX, Relaxed),
         "foreign" => h.magic.store(7, Relaxed),
         "stolen" => h.master_start_time.store(1, Relaxed),
+        "steered" => steering_socket(board),
         _ => {}
     }
     println!("serving");
@@ -69,6 +74,8 @@ fn fake_master() {
     loop {
         read.read_exact(&mut byte).unwrap();
         match (i32::from(byte[0]), behaviour.as_str()) {
+            // It obeys requests alone.
+            (_, "steered") => {}
             (libc::SIGHUP, "dies") => break,
             (libc::SIGCHLD, "blind") => {}
             (libc::SIGCHLD, _) => {
@@ -116,6 +123,41 @@ fn fake_master() {
     let _ = stand_in.wait();
     // The harness would complain that nobody reads its summary.
     std::process::exit(0);
+}
+
+/// A steering socket like that of a master: answers in a thread, and carries out in the scoreboard.
+fn steering_socket(board: &'static Scoreboard) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("steer");
+    let listener = UnixListener::bind(&path).unwrap();
+    let door = nix::fcntl::open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
+    // It stays open with this process.
+    let at = fcntl(&door, FcntlArg::F_DUPFD_CLOEXEC(STEER_FD)).unwrap();
+    assert_eq!(at, STEER_FD);
+    std::thread::spawn(move || {
+        let h = board.header();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).unwrap();
+            let envelope: Envelope = serde_json::from_slice(&said).unwrap();
+            let message = serde_json::to_string(&envelope.request).unwrap();
+            let stops = envelope.request == Request::Stop { at_once: true };
+            let answer = match envelope.request {
+                Request::Reload { .. } => Answer::Refused { message },
+                Request::Pause { on: Some(on) } => {
+                    let state = if on { InstanceState::Paused } else { InstanceState::Running };
+                    h.state.store(state as u32, Relaxed);
+                    Answer::Done { message }
+                }
+                _ => Answer::Done { message },
+            };
+            stream.write_all(&serde_json::to_vec(&answer).unwrap()).unwrap();
+            if stops {
+                std::process::exit(0);
+            }
+        }
+    });
 }
 
 struct Fake(Child);
@@ -214,8 +256,16 @@ fn a_configuration_names_the_instance() {
     }
     write("safe-pidfile = %d/other\n");
     expect(&ping(), 4, "other");
+    // What was started before a mistake came in is found, asked and stopped still.
+    write("pidfile = %d/pid\nharakiri = soon\nemperor = /etc/vassals\nprocesess = 3\n");
+    for verb in ["ping", "status", "reload", "stop"] {
+        expect(&ctl(&[verb, "--ini", ini.to_str().unwrap()]), 0, "");
+    }
     write("");
     expect(&ping(), 2, "sets no pidfile");
+    // The mistake may be why.
+    write("lua = x.lua\n");
+    expect(&ping(), 2, "lua is not supported");
     std::fs::remove_file(&ini).unwrap();
     expect(&ping(), 2, "u.ini");
 }
@@ -274,6 +324,18 @@ fn pause_and_resume_never_toggle_the_wrong_way() {
     expect(&fake.ctl(&["pause"]), 0, "paused");
     expect(&fake.ctl(&["status"]), 0, "paused, up");
     expect(&fake.ctl(&["resume"]), 0, "accepting again");
+}
+
+#[test]
+fn a_master_that_listens_is_asked_and_not_signalled() {
+    let fake = Fake::start("steered");
+    expect(&fake.ctl(&["pause"]), 0, "paused");
+    expect(&fake.ctl(&["pause"]), 0, "paused");
+    expect(&fake.ctl(&["resume"]), 0, "accepting again");
+    // What it refuses is the answer; no signal is sent behind it.
+    expect(&fake.ctl(&["reload", "--wait"]), 1, r#"{"verb":"reload","what":"all","at_once":false}"#);
+    expect(&fake.ctl(&["stop", "--wait", "--timeout", "0.2"]), 3, "within 0.2 s");
+    expect(&fake.ctl(&["stop", "--now"]), 0, "has ended");
 }
 
 #[test]

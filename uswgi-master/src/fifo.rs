@@ -63,7 +63,7 @@ pub fn command(letter: u8) -> Option<Command> {
         b'c' => reload(Reload::Workers, false),
         b'l' => Order(Request::ReopenLogs),
         b'L' => Order(Request::RotateLogs),
-        b'p' => Order(Request::Pause),
+        b'p' => Order(Request::Pause { on: None }),
         b'P' => Order(Request::Pidfiles),
         b'q' => Order(Request::Stop { at_once: false }),
         b'Q' => Order(Request::Stop { at_once: true }),

@@ -79,7 +79,11 @@ pub enum Request {
         at_once: bool,
     },
     /// Stop to accept, or accept again.
-    Pause,
+    Pause {
+        /// True: stop to accept; false: accept again; none: the other one than now. Masters of before only know the last.
+        #[serde(default)]
+        on: Option<bool>,
+    },
     /// Write a line about every process to the log.
     Report,
     /// Write the pidfiles again.
@@ -324,6 +328,12 @@ mod tests {
         );
         let reload = Request::Reload { what: Reload::All, at_once: false };
         assert_eq!(words(&reload), r#"{"verb":"reload","what":"all","at_once":false}"#);
+        assert_eq!(words(&Request::Pause { on: Some(true) }), r#"{"verb":"pause","on":true}"#);
+        let of_before: Request = serde_json::from_str(r#"{"verb":"pause"}"#).unwrap();
+        assert_eq!(of_before, Request::Pause { on: None });
+        // And a master of before passes over what it does not know of a verb.
+        let ping: Request = serde_json::from_str(r#"{"verb":"ping","on":true}"#).unwrap();
+        assert_eq!(ping, Request::Ping);
     }
 
     #[test]

@@ -1,31 +1,9 @@
 //! What the keys of `top` do. Pure: a key in, what is asked for out; carrying it out is for others.
 
+use super::action::Action;
 use super::rows::Row;
 use super::state::{Mode, Sort, Top};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-/// What is done to the instance; carried out elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Show the Python stacks of this worker.
-    Stacks(u32),
-    /// Replace this worker, its requests finished.
-    Retire(u32),
-    /// Reload.
-    Reload,
-}
-
-impl Order {
-    /// As a question.
-    pub fn question(self) -> String {
-        let what = match self {
-            Order::Stacks(id) => format!("show the stacks of worker {id}?"),
-            Order::Retire(id) => format!("retire worker {id}?"),
-            Order::Reload => "reload the instance?".into(),
-        };
-        what + " y: yes, any other key: no"
-    }
-}
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +15,7 @@ pub enum Asked {
     /// A look before its time.
     Look,
     /// To do something.
-    Do(Order),
+    Do(Action),
 }
 
 /// The key that is meant. Some terminals send Enter and Backspace as control characters, and Ctrl-U takes a
@@ -75,11 +53,11 @@ impl Top {
                 }
                 Asked::Nothing
             }
-            Mode::Confirm(order) => {
-                let order = *order;
+            Mode::Confirm(action) => {
+                let action = *action;
                 self.mode = Mode::List;
                 self.message.clear();
-                if matches!(code, KeyCode::Char('y' | 'Y')) { Asked::Do(order) } else { Asked::Nothing }
+                if matches!(code, KeyCode::Char('y' | 'Y')) { Asked::Do(action) } else { Asked::Nothing }
             }
             Mode::Text { text, from, .. } => {
                 let last = text.lines().count().saturating_sub(1).min(u16::MAX.into()) as u16;
@@ -112,16 +90,16 @@ impl Top {
             KeyCode::Char('r') => self.reverse = !self.reverse,
             KeyCode::Char('t') => self.threads = !self.threads,
             KeyCode::Char('/') => self.mode = Mode::Filter,
-            KeyCode::Char('R') => self.mode = Mode::Confirm(Order::Reload),
+            KeyCode::Char('R') => self.mode = Mode::Confirm(Action::Reload),
             KeyCode::Char('x') => {
                 if let Some(id) = chosen {
-                    self.mode = Mode::Confirm(Order::Retire(id));
+                    self.mode = Mode::Confirm(Action::Retire(id));
                 }
             }
             KeyCode::Char('p') | KeyCode::Enter => {
                 if let Some(id) = chosen {
                     self.message = format!("asking worker {id} for its stacks...");
-                    return Asked::Do(Order::Stacks(id));
+                    return Asked::Do(Action::Stacks(id));
                 }
             }
             KeyCode::Char('?' | 'h') => self.show("keys".into(), HELP),
@@ -193,16 +171,16 @@ pub(super) mod tests {
     #[test]
     fn orders_are_for_the_chosen_worker_and_confirmed_where_they_change_something() {
         let mut top = three();
-        assert_eq!(press(&mut top, "p"), Asked::Do(Order::Stacks(1)));
+        assert_eq!(press(&mut top, "p"), Asked::Do(Action::Stacks(1)));
         press(&mut top, "jjjjk");
         assert_eq!(press(&mut top, "x"), Asked::Nothing);
         assert!(matches!(top.mode, Mode::Confirm(o) if o.question().starts_with("retire worker 2?")));
         assert_eq!(press(&mut top, "n"), Asked::Nothing);
-        assert_eq!(press(&mut top, "xy"), Asked::Do(Order::Retire(2)));
-        assert_eq!(press(&mut top, "Ry"), Asked::Do(Order::Reload));
+        assert_eq!(press(&mut top, "xy"), Asked::Do(Action::Retire(2)));
+        assert_eq!(press(&mut top, "Ry"), Asked::Do(Action::Reload));
         // The chosen one stays chosen when the order changes.
         press(&mut top, "r");
-        assert_eq!(press(&mut top, "\n"), Asked::Do(Order::Stacks(2)));
+        assert_eq!(press(&mut top, "\n"), Asked::Do(Action::Stacks(2)));
         top.show("x".into(), "a\nb\u{1b}c");
         assert_eq!(press(&mut top, "j"), Asked::Nothing);
         assert!(matches!(&top.mode, Mode::Text { from: 1, text, .. } if text.contains("\\u{1b}")));

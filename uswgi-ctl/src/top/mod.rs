@@ -1,12 +1,14 @@
 //! `top`: the instance on a screen that follows it. Keys sort, filter, and steer.
 //!
-//! * [`state`]: what is known; [`rows`]: the table of it; [`keys`]: what keys do. All pure.  * [`view`]: the picture.
+//! * [`state`]: what is known; [`rows`]: the table of it; [`keys`]: what keys do; [`action`]: what they may do to the
+//!   instance. All pure.  * [`view`]: the picture.
 //! * [`leave`]: what an end from outside leaves behind.
-//! * here: the terminal, the clock, and the orders, which run beside so that the picture never stands still.
+//! * here: the terminal, the clock, and the actions, which run beside so that the picture never stands still.
 //!
 //! Everything shown is read from shared memory and the kernel; the master is not asked. Where the output is no
 //! terminal, the same is printed as plain text.
 
+pub mod action;
 pub mod keys;
 mod leave;
 pub mod rows;
@@ -16,9 +18,10 @@ pub mod view;
 use crate::error::CtlError;
 use crate::report::{Report, stdout};
 use crate::target::Target;
-use crate::{orders, status};
+use crate::{stacks, status, steer};
+use action::Action;
 use clap::ArgMatches;
-use keys::{Asked, Order};
+use keys::Asked;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use state::{Sort, Top};
 use std::io::IsTerminal;
@@ -30,7 +33,7 @@ use uswgi_proto::scoreboard::epoch_seconds;
 use uswgi_proto::show::Snapshot;
 use uswgi_proto::show::json::json;
 
-/// What a worker order came to: a title and a text for the screen, or a line.
+/// What an action came to: a title and a text for the screen, or a line.
 enum Came {
     Text(String, String),
     Line(String),
@@ -119,7 +122,7 @@ fn follow(
         terminal.draw(|frame| view::draw(frame, &top, epoch_seconds(), colour))?;
         drop(screen);
         let wait = interval.saturating_sub(seen_at.elapsed());
-        // An order that is under way is looked after more often.
+        // An action that is under way is looked after more often.
         let wait = if pending.is_empty() { wait } else { wait.min(Duration::from_millis(50)) };
         let asked = match event::poll(wait)? {
             true => match event::read()? {
@@ -130,7 +133,7 @@ fn follow(
         };
         match asked {
             Asked::Quit => return Ok(()),
-            Asked::Do(order) => pending.push(carry_out(instance.pid, order)),
+            Asked::Do(action) => pending.push(carry_out(instance.pid, action)),
             Asked::Nothing | Asked::Look => {}
         }
         pending.retain(|receiver| match receiver.try_recv() {
@@ -161,16 +164,18 @@ fn follow(
     }
 }
 
-/// Beside the picture: an order may take its time.
-fn carry_out(pid: i32, order: Order) -> Receiver<Came> {
+/// Beside the picture: an action may take its time.
+fn carry_out(pid: i32, action: Action) -> Receiver<Came> {
     let (send, receive) = channel();
     std::thread::spawn(move || {
-        let result = Instance::from_pid(pid).map_err(CtlError::from).and_then(|instance| match order {
-            Order::Stacks(id) => {
-                orders::stacks_text(&instance, id).map(|text| Came::Text(format!("worker {id}"), text))
+        let result = Instance::from_pid(pid).map_err(CtlError::from).and_then(|instance| match action {
+            Action::Stacks(id) => {
+                stacks::text(&instance, id).map(|text| Came::Text(format!("worker {id}"), text))
             }
-            Order::Retire(id) => orders::retire(&instance, id).map(Came::Line),
-            Order::Reload => orders::reload(&instance).map(Came::Line),
+            Action::Retire(id) => steer::retire(&instance, id).map(Came::Line),
+            Action::Reload => {
+                steer::reload(&instance, steer::PATIENCE).map(|()| Came::Line("reload asked".into()))
+            }
         });
         // Nobody listens any more when top was left.
         let _ = send.send(result.unwrap_or_else(|error| Came::Line(error.to_string())));

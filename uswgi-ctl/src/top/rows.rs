@@ -53,6 +53,13 @@ fn request(t: &Thread) -> String {
 }
 
 impl Top {
+    /// The chosen worker: the one that was chosen as long as it is shown, else the first.
+    pub fn chosen(&self, rows: &[Row]) -> Option<u32> {
+        let mut numbers = rows.iter().filter(|r| r.is_worker).map(|r| r.worker);
+        let first = numbers.clone().next()?;
+        Some(numbers.find(|id| *id == self.chosen).unwrap_or(first))
+    }
+
     /// The rows as they stand: filtered, sorted, threads under their workers.
     pub fn rows(&self, now: u64) -> Vec<Row> {
         let mut workers: Vec<&Worker> = self.seen.workers.iter().collect();

@@ -1,8 +1,7 @@
 //! What `top` knows: the instance as it was seen last and before, and what is on the screen. Pure: it draws nothing
 //! and sends nothing.
 
-use super::keys::Order;
-use super::rows::Row;
+use super::action::Action;
 use crate::report::printable;
 use std::collections::HashMap;
 use uswgi_proto::show::snapshot::{Snapshot, Worker};
@@ -54,7 +53,7 @@ pub enum Mode {
     /// The filter is being typed.
     Filter,
     /// `y` does it.
-    Confirm(Order),
+    Confirm(Action),
     /// A text, from this line on.
     Text {
         /// Above it.
@@ -133,13 +132,6 @@ impl Top {
 
     pub(super) fn rate_of(&self, w: &Worker) -> Rate {
         self.rates.get(&w.pid).copied().unwrap_or_default()
-    }
-
-    /// The chosen worker: the one that was chosen as long as it is shown, else the first.
-    pub fn chosen(&self, rows: &[Row]) -> Option<u32> {
-        let mut numbers = rows.iter().filter(|r| r.is_worker).map(|r| r.worker);
-        let first = numbers.clone().next()?;
-        Some(numbers.find(|id| *id == self.chosen).unwrap_or(first))
     }
 
     /// Show a text.

@@ -29,7 +29,7 @@ pub fn draw(frame: &mut Frame<'_>, top: &Top, now: u64, colour: bool) {
     }
     let last = match &top.mode {
         Mode::Filter => format!("filter: {}_", printable(&top.filter)),
-        Mode::Confirm(order) => order.question(),
+        Mode::Confirm(action) => action.question(),
         Mode::Text { .. } => "up, down, space: scroll; any other key: back".into(),
         _ if !top.message.is_empty() => printable(&top.message),
         _ => "q quit  s sort  / filter  t threads  p stacks  x retire  R reload  ? help".into(),

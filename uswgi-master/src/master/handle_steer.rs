@@ -66,12 +66,17 @@ impl Master<'_> {
                 self.queue.push_back(if at_once { Event::StopAtOnce } else { Event::Stop });
                 done(if at_once { "stopping at once" } else { "stopping: workers finish what they have" })
             }
-            Request::Pause if self.supervisor.phase() == Phase::Starting => {
+            Request::Pause { .. } if self.supervisor.phase() == Phase::Starting => {
                 refused("the instance is still starting")
             }
-            Request::Pause => {
-                self.queue.push_back(Event::Pause);
-                done(if self.supervisor.paused() { "accepting again" } else { "workers do not accept" })
+            Request::Pause { on } => {
+                let paused = self.supervisor.paused();
+                let on = on.unwrap_or(!paused);
+                // The event toggles.
+                if on != paused {
+                    self.queue.push_back(Event::Pause);
+                }
+                done(if on { "workers do not accept" } else { "accepting again" })
             }
             Request::Report => {
                 self.report();

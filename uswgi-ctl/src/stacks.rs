@@ -1,74 +1,17 @@
-//! Orders over the steering socket, and questions to workers: what cannot be said by a signal.
+//! Python stacks of workers, asked of the workers themselves; where one does not answer, what the kernel says of its
+//! threads. It never wakes the master.
 
 use crate::error::CtlError;
-use crate::verbs;
 use std::fs;
 use std::time::Duration;
-use uswgi_proto::instance::{Instance, stands_still, start_time};
+use uswgi_proto::instance::{Instance, start_time};
 use uswgi_proto::scoreboard::WorkerState;
 use uswgi_proto::show::snapshot::Worker;
 use uswgi_proto::show::{Snapshot, usage};
-use uswgi_proto::stacks::{self, Answer as Stacks};
-use uswgi_proto::steer::{self, Answer, Request, Setting};
-
-/// How long the master may take for an answer. It answers at once, or it is stopped.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+use uswgi_proto::stacks::{self, Answer};
 
 /// How long a worker may take to answer for its stacks: it waits a second for the GIL itself.
-pub const STACKS_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Ask the master; a refusal is an error.
-pub fn ask(instance: &Instance, request: &Request, timeout: Duration) -> Result<Answer, CtlError> {
-    match steer::ask(instance, request, timeout) {
-        Ok(Answer::Refused { message }) => Err(CtlError::Refused(message)),
-        Ok(answer) => Ok(answer),
-        Err(_) if stands_still(instance.pid) => Err(CtlError::StandsStill { pid: instance.pid }),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Ask for something to be done; the master's sentence about it.
-pub fn done(instance: &Instance, request: &Request, timeout: Duration) -> Result<String, CtlError> {
-    match ask(instance, request, timeout)? {
-        Answer::Done { message } => Ok(message),
-        other => Err(other_answer(&other)),
-    }
-}
-
-fn other_answer(answer: &Answer) -> CtlError {
-    CtlError::Refused(format!("the master gave another answer than was asked for: {answer:?}"))
-}
-
-/// The settings in force.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Generation that has them.
-    pub generation: u64,
-    /// In order.
-    pub settings: Vec<Setting>,
-    /// What was said when they were read.
-    pub warnings: Vec<String>,
-}
-
-/// Ask for the settings in force.
-pub fn config(instance: &Instance, timeout: Duration) -> Result<Config, CtlError> {
-    match ask(instance, &Request::Config, timeout)? {
-        Answer::Config { generation, settings, warnings } => Ok(Config { generation, settings, warnings }),
-        other => Err(other_answer(&other)),
-    }
-}
-
-/// Replace a worker, its requests finished.
-pub fn retire(instance: &Instance, worker: u32) -> Result<String, CtlError> {
-    done(instance, &Request::Retire { worker }, PATIENCE)
-}
-
-/// Reload.
-pub fn reload(instance: &Instance) -> Result<String, CtlError> {
-    let hup = nix::sys::signal::Signal::SIGHUP as i32;
-    instance.signal(hup).map_err(|source| CtlError::Signal { pid: instance.pid, source })?;
-    Ok("reload asked".into())
-}
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where one worker stands.
 #[derive(Debug, Clone)]
@@ -106,7 +49,7 @@ pub fn standing(
     found.sort_by_key(|w| (w.id, w.generation));
     if found.is_empty() {
         return Err(CtlError::Refused(match worker {
-            Some(id) => verbs::no_worker(id),
+            Some(id) => no_worker(id),
             None => "no worker runs".into(),
         }));
     }
@@ -137,8 +80,8 @@ fn stand(w: &Worker, master: i32, timeout: Duration) -> Standing {
         None => None,
     };
     match answer {
-        Some(Stacks::Stacks(text)) => (standing.state, standing.stacks) = ("stacks", text),
-        Some(Stacks::NoGil) => standing.state = "no-gil",
+        Some(Answer::Stacks(text)) => (standing.state, standing.stacks) = ("stacks", text),
+        Some(Answer::NoGil) => standing.state = "no-gil",
         None => {}
     }
     if standing.state != "stacks" {
@@ -205,7 +148,12 @@ impl Standing {
 }
 
 /// The stacks of one worker number as text.
-pub fn stacks_text(instance: &Instance, worker: u32) -> Result<String, CtlError> {
-    let all = standing(instance, Some(worker), STACKS_PATIENCE)?;
+pub fn text(instance: &Instance, worker: u32) -> Result<String, CtlError> {
+    let all = standing(instance, Some(worker), PATIENCE)?;
     Ok(all.iter().map(Standing::text).collect::<Vec<_>>().join("\n"))
+}
+
+/// It may be there again a moment later, so it is no matter of the command line.
+pub(crate) fn no_worker(id: u32) -> String {
+    format!("there is no worker {id} now; `uswgi-ctl workers` shows who is there")
 }

@@ -1,0 +1,39 @@
+//! What each verb does. Every order goes to a proven instance, over its socket or through its pidfd; every wait ends.
+
+mod common;
+mod instance;
+mod lifecycle;
+mod look;
+mod workers;
+
+use crate::error::CtlError;
+use crate::report::Report;
+use crate::target::Target;
+use crate::top;
+use crate::verb::Verb;
+use clap::ArgMatches;
+use common::{deadline, timeout};
+
+/// Run a verb with its options.
+pub fn run(verb: Verb, options: &ArgMatches) -> Result<Report, CtlError> {
+    let target = Target::from_options(options)?;
+    match verb {
+        Verb::Ping => look::ping(&target.open()?),
+        Verb::Status => look::status(&target, options),
+        Verb::Workers => look::workers(&target, options),
+        Verb::Metrics => look::metrics(&target, options),
+        Verb::List => Ok(look::list(options)),
+        Verb::Reload => lifecycle::reload(&target.open()?, options),
+        Verb::Stop => lifecycle::stop(&target.open()?, options),
+        Verb::Wait => lifecycle::wait_for(&target, options),
+        Verb::Pause => lifecycle::pause(&target.open()?, true, deadline(options)),
+        Verb::Resume => lifecycle::pause(&target.open()?, false, deadline(options)),
+        Verb::Top => top::run(&target, options),
+        Verb::Stack => workers::stack(&target.open()?, options, timeout(options)),
+        Verb::Scale => workers::scale(&target.open()?, options, deadline(options)),
+        Verb::Retire => workers::retire(&target.open()?, options, deadline(options)),
+        Verb::Logs => instance::logs(&target.open()?, options),
+        Verb::Config => instance::config(&target.open()?, options),
+        Verb::Kill => workers::kill(&target.open()?, options),
+    }
+}
