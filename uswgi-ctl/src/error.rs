@@ -1,6 +1,7 @@
 //! Why a verb failed: the sentence for the user and the exit code for scripts.
 
 use std::borrow::Cow;
+use uswgi_proto::command::CommandError;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::instance::TargetError;
 use uswgi_proto::steer::SteerError;
@@ -78,6 +79,15 @@ pub enum CtlError {
 
 fn pids(pids: &[i32]) -> String {
     pids.iter().map(i32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl From<CommandError> for CtlError {
+    fn from(error: CommandError) -> CtlError {
+        match error {
+            CommandError::Refused(message) => CtlError::Refused(message),
+            CommandError::Signal { pid, source } => CtlError::Signal { pid, source },
+        }
+    }
 }
 
 impl CtlError {

@@ -8,6 +8,7 @@
 //! * [`trust`]: whose `X-Forwarded-*` is believed.
 //! * [`settings`]: the JSON document that a master gives to a worker.
 //! * [`shared`]: what the locks and caches of an instance are.
+//! * [`command`]: what can be said to a master by a request and by a signal.
 //! * [`control`]: the messages between the master and one worker or template.
 //! * [`scale`]: how many workers an operator wants.
 //! * [`scoreboard`]: the shared memory that shows what an instance does.
@@ -23,6 +24,7 @@
 //! obeys and writes the scoreboard, `uswgi-ctl` reads it.
 
 pub mod chunked;
+pub mod command;
 pub mod control;
 pub mod exit;
 pub mod files;

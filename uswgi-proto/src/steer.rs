@@ -181,6 +181,11 @@ pub enum SteerError {
     },
 }
 
+/// A sentence about an answer that does not belong to the request.
+pub fn other_answer(answer: &Answer) -> String {
+    format!("the master gave another answer than was asked for: {answer:?}")
+}
+
 /// Ask the master of an instance. Returns within `timeout`.
 pub fn ask(instance: &Instance, request: &Request, timeout: Duration) -> Result<Answer, SteerError> {
     ask_pid(instance.pid, request, timeout)

@@ -27,6 +27,7 @@ use state::{Sort, Top};
 use std::io::IsTerminal;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
+use uswgi_proto::command::Command;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::instance::Instance;
 use uswgi_proto::scoreboard::epoch_seconds;
@@ -173,9 +174,8 @@ fn carry_out(pid: i32, action: Action) -> Receiver<Came> {
                 stacks::text(&instance, id).map(|text| Came::Text(format!("worker {id}"), text))
             }
             Action::Retire(id) => steer::retire(&instance, id).map(Came::Line),
-            Action::Reload => {
-                steer::reload(&instance, steer::PATIENCE).map(|()| Came::Line("reload asked".into()))
-            }
+            Action::Reload => steer::say(&instance, Command::Reload, steer::PATIENCE)
+                .map(|_| Came::Line("reload asked".into())),
         });
         // Nobody listens any more when top was left.
         let _ = send.send(result.unwrap_or_else(|error| Came::Line(error.to_string())));

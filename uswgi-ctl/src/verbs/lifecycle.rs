@@ -5,13 +5,14 @@ use crate::condition::{self, Reload};
 use crate::error::CtlError;
 use crate::report::{self, Report};
 use crate::status;
-use crate::steer::{self, Stop};
+use crate::steer;
 use crate::target::Target;
 use crate::wait::{self, Deadline, Waited};
 use clap::ArgMatches;
 use serde_json::json;
 use std::borrow::Cow;
 use std::time::Duration;
+use uswgi_proto::command::{Command, Sent};
 use uswgi_proto::instance::Instance;
 use uswgi_proto::scoreboard::InstanceState;
 use uswgi_proto::show::Snapshot;
@@ -27,7 +28,7 @@ pub(super) fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report
         return Err(CtlError::Refused("the instance is stopping; it does not reload any more".into()));
     }
     let deadline = deadline(options);
-    steer::reload(instance, steer::PATIENCE.min(deadline.left()))?;
+    steer::say(instance, Command::Reload, steer::PATIENCE.min(deadline.left()))?;
     if !options.get_flag("wait") {
         return Ok(Report::done(
             format!("reload asked of pid {}{}", instance.pid, status::stands_still(&before)),
@@ -87,13 +88,14 @@ pub(super) fn stop(instance: &Instance, options: &ArgMatches) -> Result<Report, 
     let ended =
         || Ok(Report::done(format!("pid {pid} has ended"), json!({ "ok": true, "pid": pid, "ended": true })));
     let at_once = options.get_flag("now");
-    let told = steer::stop(instance, at_once, steer::PATIENCE.min(deadline.left()))?;
+    let told = steer::say(instance, Command::Stop { at_once }, steer::PATIENCE.min(deadline.left()))?;
     if at_once {
         if wait::ended_within(instance, SECOND_STOP_AFTER) {
             return ended();
         }
-        if told == Stop::Signalled {
-            match steer::stop_again(instance) {
+        if told == Sent::Signalled {
+            let again = Command::Stop { at_once }.signal(instance).map_err(CtlError::from);
+            match again {
                 Err(error) if !error.is_not_running() => return Err(error),
                 _ => {}
             }
@@ -176,7 +178,8 @@ pub(super) fn pause(instance: &Instance, on: bool, deadline: Deadline) -> Result
         }
     }
     let so = || (state() == InstanceState::Paused) == on;
-    steer::pause(instance, on, so, steer::PATIENCE.min(deadline.left()))?;
+    let command = if on { Command::Pause } else { Command::Resume };
+    steer::say(instance, command, steer::PATIENCE.min(deadline.left()))?;
     match wait::until(instance, deadline, || so().then_some(())) {
         Waited::Is(()) => report(),
         Waited::Ended => Err(CtlError::Ended { pid: instance.pid, what }),
