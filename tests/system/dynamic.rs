@@ -193,7 +193,7 @@ fn idle_ends_the_workers_and_every_connection_brings_them_back() {
     assert!(!server.dir.join("uwsgi.sock").exists());
 }
 
-/// P3 and P4 while there is nobody who has the application.
+/// What a reload promises and what ready means, while there is nobody who has the application.
 #[test]
 fn a_lazy_instance_that_sleeps_does_not_reload_to_an_app_that_does_not_load() {
     let server = Site::probe().option("workers", 2).option("idle", 1).option("lazy-apps", "true").start();

@@ -173,7 +173,7 @@ fn a_paused_instance_does_not_answer_a_ping() {
     expect(&server.ctl(&["ping"]), Exit::Ok, "running");
 }
 
-/// A pause holds for workers that come later too, and P4 does not call it accepting.
+/// A pause holds for workers that come later too, and `reload --wait` does not call it accepting.
 #[test]
 fn a_paused_instance_answers_nobody_whoever_comes() {
     for lazy in [false, true] {

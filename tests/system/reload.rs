@@ -67,7 +67,7 @@ fn ten_reloads_under_load_lose_nothing() {
         version(&server, &format!("v{n}"));
         let out = server.ctl(&["reload", "--wait"]);
         assert_eq!(out.status.code(), Some(0), "{out:?}");
-        // P4: from here on no worker of an older generation accepts.
+        // What `reload --wait` promises: from here on no worker of an older generation accepts.
         assert_eq!(server.doors()[1].get("/version").expect(200).text(), format!("v{n}"));
         load.wait_more(20);
     }

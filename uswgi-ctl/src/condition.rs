@@ -1,4 +1,4 @@
-//! Whether an instance is in the state that is waited for. Pure: promise P4 is decided here.
+//! Whether an instance is in the state that is waited for. Pure: what `reload --wait` promises is decided here.
 
 use uswgi_proto::scoreboard::{InstanceState, Outcome, WorkerState};
 use uswgi_proto::show::Snapshot;

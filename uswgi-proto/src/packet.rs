@@ -1,4 +1,4 @@
-//! The uwsgi request packet: four bytes of header and a block of variables (spec.md section 15).
+//! The uwsgi request packet: four bytes of header and a block of variables.
 //!
 //! Pure functions from bytes to offsets: no socket, no policy about names or modifiers. They must
 //! not allocate but in the vector that the caller lends, and never panic on any bytes.

@@ -1,6 +1,6 @@
 //! Who may go on without an application (`need-app = false`).
 //!
-//! The start may. It must never let a process without one take the place of one that works (P3): neither by a reload nor
+//! The start may. It must never let a process without one take the place of one that works: neither by a reload nor
 //! when a process comes in the place of one that has ended.
 
 use super::child::{ChildId, Stage};

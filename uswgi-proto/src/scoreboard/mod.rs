@@ -1,4 +1,4 @@
-//! The scoreboard: what an instance does, in shared memory (DESIGN: a sealed memfd of the master).
+//! The scoreboard: what an instance does, in shared memory (a sealed memfd of the master).
 //!
 //! * [`layout`]: the structs, their writers, the states.  * [`restart`]: why processes are replaced.  * [`totals`]: sums of the counters.
 //! * `seqlock`, [`text`]: a request line that cannot be read torn.
