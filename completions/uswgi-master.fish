@@ -54,6 +54,13 @@ complete -c uswgi-master -l inherit -d 'Reads another file: include at this plac
 complete -c uswgi-master -l include -d 'Reads another file here, of whichever kind its name\'s end says. Repeatable.' -r -F
 complete -c uswgi-master -l daemonize -d 'Goes to the background and logs to this file.' -r -F
 complete -c uswgi-master -l daemonize2 -d 'The same after the app was loaded.' -r -F
+complete -c uswgi-master -l stop -d 'Stops the instance of a pidfile and ends; on the command line only.' -r -F
+complete -c uswgi-master -l reload -d 'Reloads the instance of a pidfile and ends; on the command line only. `uswgi-ctl --pidfile FILE reload --wait` tells how it went.' -r -F
+complete -c uswgi-master -l pause -d 'The instance of a pidfile accepts no connections; on the command line only.' -r -F
+complete -c uswgi-master -l suspend -d 'The instance of a pidfile accepts no connections; on the command line only.' -r -F
+complete -c uswgi-master -l resume -d 'The instance of a pidfile accepts connections again; on the command line only.' -r -F
+complete -c uswgi-master -l connect-and-read -d 'Prints to standard error what an address (host:port, a path, @abstract) sends, as a stats server does, and ends; on the command line only.' -r -F
+complete -c uswgi-master -l extract -d 'Prints a file, or what exec:// or http:// gives, and ends; on the command line only.' -r -F
 complete -c uswgi-master -l listen -d 'Length of the queue of every socket.' -r -F
 complete -c uswgi-master -l max-vars -d 'Half the number of variables that a request may have, as on uWSGI.' -r -F
 complete -c uswgi-master -l buffer-size -d 'Largest request head in bytes; a larger one gets an error and a log line.' -r -F
@@ -292,3 +299,4 @@ complete -c uswgi-master -l vacuum -d 'Removes sockets and pidfiles at exit.'
 complete -c uswgi-master -l daemons-honour-stdin -d 'Daemons keep the standard input.'
 complete -c uswgi-master -l version -d 'Prints the version and ends.'
 complete -c uswgi-master -l cheaper-busyness-verbose -d 'Logs the load of every cycle and what follows from it.'
+complete -c uswgi-master -l python-version -d 'Prints the version of the Python that would run, and ends; `home` before it counts; on the command line only.'

@@ -9,6 +9,7 @@
 //! | bodies | request bodies of every size and way to read them |
 //! | chaos | kills, stops, reloads and scaling at random; the books balance |
 //! | clients | libraries that look for the module uwsgi, as pip installs them |
+//! | commands | --reload PIDFILE, --connect-and-read and so on, beside the original |
 //! | ctl | uswgi-ctl and uswgi-conf |
 //! | deploy | the deploy script under load, with good and broken code |
 //! | differential | the same raw requests to other servers |
@@ -72,6 +73,7 @@ mod bad_input;
 mod bodies;
 mod chaos;
 mod clients;
+mod commands;
 mod ctl;
 mod deploy;
 mod differential;

@@ -11,10 +11,12 @@
 //! * [`lint`], [`show`], [`convert`]: what the `uswgi-conf` program does, by [`cli`].
 //! * [`differences`]: the rules changed on purpose.
 //! * [`jail`]: paths from outside and from inside of `chroot`.
+//! * [`action`]: commands of the command line that start nothing.
 //! * [`load`]: all of it, as the master does at start and reload.
 
 #![deny(unsafe_code)]
 
+pub mod action;
 mod activation;
 pub mod cli;
 pub mod convert;

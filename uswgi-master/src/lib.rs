@@ -2,6 +2,7 @@
 //! its directory, has one thread.
 //!
 //! * [`supervisor`]: every decision, pure.
+//! * [`action`]: commands of the command line that start nothing.
 //! * [`start`]: the way to the first process; [`master`]: the loop, what it does and what it answers.
 //! * [`events`], [`processes`]: what happens, from descriptors and pids to events.
 //! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
@@ -16,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod action;
 pub mod board;
 pub mod clock;
 pub mod events;

@@ -31,6 +31,15 @@ fn print(text: &str) {
 fn main() {
     log::set_name("uswgi-master");
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(action) = uswgi_conf::action::action(&args) {
+        exit(match uswgi_master::action::run(&action) {
+            Ok(()) => 0,
+            Err(e) => {
+                log::line(&e);
+                e.exit().code()
+            }
+        });
+    }
     exit(match uswgi_master::run(&|n| load(&args, n)) {
         Ok(code) => code,
         Err(e) if e.error => {

@@ -33,6 +33,7 @@ pub static CODES: &[Code] = &[
     c("cheaper-too-high", "cheaper is the number of workers that stay; uWSGI ends when it is not below workers. Here all workers stay then."),
     c("clamped", "buffer-size has 16 bits: larger numbers count as 65535."),
     c("closed-socket", "nginx and Apache run as users of their own, and need the right to write to the socket. A socket belongs to uid and gid (to root without them) unless chown-socket says otherwise, and without chmod-socket its mode follows the umask."),
+    c("command", "The option is a command of uWSGI's command line (--reload PIDFILE and the like), which ends at once. In a file uWSGI runs it at every start, which nobody means."),
     c("command-line", "The command line makes no sense: an unknown or ambiguous option, a missing value, or a word that is no configuration file."),
     c("constant-date", "log-date is true or a format of strftime; a word without % stands in front of every line, `false` too."),
     c("daemonize", "A service manager watches the process that it started. With daemonize that process ends at once, so systemd (Type=simple, notify), supervisor and docker restart it for ever or lose it."),

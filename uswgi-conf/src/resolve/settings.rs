@@ -9,6 +9,7 @@ use super::static_files;
 use super::steps;
 use super::tasks;
 use super::value::Said;
+use crate::action::is_action;
 use crate::expand::{Applied, truth};
 use crate::instance::Instance;
 use std::path::PathBuf;
@@ -159,6 +160,15 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "cache" => d.cache_items = said.number(a),
         "cache-blocksize" => d.cache_blocksize = said.number(a),
         "cache-no-expire" => d.cache_no_expire = on,
+        name if is_action(name) => {
+            let told = format!("{name} is a command of the command line, it is no setting");
+            let value = crate::diag::shown(a.value.as_deref().unwrap_or_default());
+            let help = match name {
+                "python-version" => "take it out; run: uswgi-master --python-version".into(),
+                _ => format!("take it out; run: uswgi-master --{name} {value}"),
+            };
+            said.error(a, "command", told).help = Some(help);
+        }
         // Applications see it as uwsgi.mode, from the options.
         "mode" => {}
         "allow-unsupported" => {}
