@@ -244,3 +244,17 @@ fn a_socket_that_systemd_holds_needs_no_option_and_may_have_one() {
         assert_eq!(server.door().get("/hello").expect(200).text(), "hello", "after a reload");
     }
 }
+
+#[test]
+fn a_limit_of_descriptors_that_may_not_be_raised_is_the_hard_one() {
+    let site = Site::probe().option("max-fd", 900_000);
+    // Inside of the limit that this shell gives, without the right to go beyond it.
+    let wrapper = site.dir.join("start");
+    let master = paths::command("uswgi-master").display().to_string();
+    let drop = "setpriv --bounding-set -sys_resource --inh-caps -sys_resource";
+    let text = format!("#!/bin/sh\nulimit -n 5000\nexec {drop} {master} \"$@\"\n");
+    std::fs::write(&wrapper, text).unwrap();
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let server = site.program(wrapper).start();
+    assert!(server.log().contains("5000 it is"), "{}", server.log());
+}

@@ -224,8 +224,8 @@ pub enum LimitError {
     /// The limits in force cannot be read.
     #[error(transparent)]
     Unknown(nix::Error),
-    /// Only root may go beyond the hard limit.
-    #[error("max-fd = {wanted}: {source} (the hard limit is {hard}; only root may raise it)")]
+    /// The system refuses it.
+    #[error("max-fd = {wanted}: {source} (the hard limit is {hard})")]
     Refused {
         /// What was to be.
         wanted: u64,
@@ -236,15 +236,19 @@ pub enum LimitError {
     },
 }
 
-/// Raise or lower the limit of descriptors of this process and its children.
-pub fn limit_descriptors(wanted: u64) -> Result<(), LimitError> {
+/// Raise or lower the limit of descriptors of this process and its children. The hard limit where it may not go beyond
+/// (root of a container may lack CAP_SYS_RESOURCE, too): that is given back, to be said.
+pub fn limit_descriptors(wanted: u64) -> Result<Option<u64>, LimitError> {
     use nix::sys::resource::{Resource::RLIMIT_NOFILE, getrlimit, setrlimit};
     let (_, hard) = getrlimit(RLIMIT_NOFILE).map_err(LimitError::Unknown)?;
-    setrlimit(RLIMIT_NOFILE, wanted, wanted.max(hard)).map_err(|source| LimitError::Refused {
-        wanted,
-        source,
-        hard,
-    })
+    let refused = |source| LimitError::Refused { wanted, source, hard };
+    match setrlimit(RLIMIT_NOFILE, wanted, wanted.max(hard)) {
+        Ok(()) => Ok(None),
+        Err(nix::Error::EPERM) if wanted > hard => {
+            setrlimit(RLIMIT_NOFILE, hard, hard).map_err(refused).map(|()| Some(hard))
+        }
+        Err(source) => Err(refused(source)),
+    }
 }
 
 #[cfg(test)]

@@ -112,8 +112,13 @@ struct Prepared {
 fn prepare(instance: &Instance, detached: bool) -> Result<Prepared, StartError> {
     let events = Events::new().map_err(system("event sources"))?;
     set_umask(instance, detached);
-    if instance.max_fd != 0 {
-        privs::limit_descriptors(instance.max_fd)?;
+    if instance.max_fd != 0
+        && let Some(hard) = privs::limit_descriptors(instance.max_fd)?
+    {
+        crate::log::line(format_args!(
+            "warning: max-fd = {} is above the hard limit, which this process may not raise (CAP_SYS_RESOURCE): {hard} it is",
+            instance.max_fd
+        ));
     }
     let board = Board::create(instance)?;
     let place = Some(steer::reserve()?);
