@@ -34,6 +34,10 @@ fn worker() -> Command {
             .value_parser(["http", "uwsgi"])
             .help("What is spoken on the inherited sockets"),
         takes("threads", "N").help("Threads that run requests"),
+        Arg::new("no-django-preload")
+            .long("no-django-preload")
+            .action(ArgAction::SetTrue)
+            .help("Leave to the first request what Django imports then"),
         takes("check", "APP").value_hint(ValueHint::FilePath).help("Import the application and end"),
         takes("serve", "APP").value_hint(ValueHint::FilePath).help("Serve it on the inherited sockets"),
         Arg::new("print-interpreter")

@@ -43,6 +43,7 @@
 //! | pep3333 | the clauses of PEP 3333, over HTTP and over uwsgi |
 //! | pieces | answers in many small pieces |
 //! | pid1 | process 1 of a container |
+//! | preload | what Django imports with its first request |
 //! | privileges | users, groups, modes, ports |
 //! | pythons | every CPython of the machine serves with the same build |
 //! | real_files | files as people write them, beside uWSGI: what serves there, and what it reads from them |
@@ -107,6 +108,7 @@ mod patience;
 mod pep3333;
 mod pid1;
 mod pieces;
+mod preload;
 mod privileges;
 mod pythons;
 mod real_files;

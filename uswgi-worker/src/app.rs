@@ -1,6 +1,8 @@
 //! Loading the application: directories, sys.path, modules, callables. Runs once in a template, or once
 //! in each worker with lazy-apps. Must not start threads or open sockets of its own.
 
+mod preload;
+
 use crate::py::traceback;
 use crate::steps;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
@@ -72,6 +74,12 @@ impl Apps {
             // "" and "/" are the default application.
             callables.push(callable);
             points.push(point.trim_end_matches('/').as_bytes().to_vec());
+        }
+        if settings.app.django_preload {
+            preload::django(py, &callables).map_err(|e| {
+                let what = "what Django imports with its first request does not load (django-preload)";
+                LoadError::App(format!("{what}\n{}", traceback(py, &e).trim_end()))
+            })?;
         }
         let mounts = Mounts::new(points, settings.app.manage_script_name, settings.app.default_app);
         steps::run(py, &settings.steps.post_app, control).map_err(LoadError::Step)?;

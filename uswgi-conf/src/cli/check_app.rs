@@ -59,6 +59,9 @@ fn check(instance: &Instance, app: &App) -> Result<(), String> {
             None => command.env_remove(name),
         };
     }
+    if !instance.app.django_preload {
+        command.arg("--no-django-preload");
+    }
     let source = source(app, &instance.app.callable);
     let output = command
         .arg("--check")

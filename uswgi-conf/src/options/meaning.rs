@@ -133,6 +133,12 @@ pub(super) static OWN: &[Own] = &[
         "false",
     ),
     (
+        own("django-preload", Opt, Bool),
+        always(|i| i.app.django_preload.into()),
+        "Loads Django's URLconf, the views that it names and the template engines with the app instead of with the first request: a mistake there replaces nothing.",
+        "{}",
+    ),
+    (
         own("forwarded-allow-ips", Req, Kind::List),
         always(|i| (&i.headers.trusted).into()),
         "Peers whose X-Forwarded-Proto, -SSL and -For are believed: addresses, networks, unix, loopback, private, none, *. Repeatable.",

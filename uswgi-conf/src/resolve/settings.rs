@@ -54,6 +54,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
             i.app.pyargv = said.text(a).unwrap_or_default().split_whitespace().map(str::to_string).collect();
         }
         "need-app" => i.app.need_app = on,
+        "django-preload" => i.app.django_preload = on,
         "lazy-apps" | "lazy" => i.lazy_apps = on,
         "manage-script-name" => i.app.manage_script_name = on,
         "no-default-app" => i.app.default_app = !on,

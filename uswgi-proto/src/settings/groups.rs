@@ -55,6 +55,8 @@ pub struct Application {
     pub pyargv: Vec<String>,
     /// False: a process whose app does not load says so and goes on, and its workers answer 500 (`need-app = false`).
     pub need_app: bool,
+    /// What Django imports with its first request is imported with the application (`django-preload`).
+    pub django_preload: bool,
     /// Choose the app by the longest mount prefix of PATH_INFO and set SCRIPT_NAME.
     pub manage_script_name: bool,
     /// What no application owns goes to the default one: the one that is mounted nowhere, or the first (not with
@@ -73,6 +75,7 @@ impl Default for Application {
             imports: Vec::new(),
             pyargv: Vec::new(),
             need_app: true,
+            django_preload: true,
             manage_script_name: false,
             default_app: true,
         }

@@ -19,6 +19,7 @@ pub(crate) struct Alone {
     pythonpath: Vec<String>,
     protocol: Option<Protocol>,
     threads: Option<u32>,
+    pub(crate) no_django_preload: bool,
 }
 
 impl Alone {
@@ -88,6 +89,7 @@ impl Alone {
                 chdir: self.chdir.as_ref().map(PathBuf::from),
                 pythonpath: self.pythonpath.clone(),
                 apps: vec![App { mountpoint: String::new(), source }],
+                django_preload: !self.no_django_preload,
                 ..Application::default()
             },
             listeners: (0..sockets).map(|i| Listener { name: format!("fd://{}", i + 3), protocol }).collect(),

@@ -32,6 +32,7 @@ Options:
   --pythonpath DIR      look for modules there too (may be repeated)
   --protocol P          what is spoken on the inherited sockets: http (default) or uwsgi
   --threads N           threads that run requests (default 1)
+  --no-django-preload   leave to the first request what Django imports then
   --check APP           import the application and end: 0 it loads, 22 it does not
   --serve APP           serve it on the inherited sockets (LISTEN_FDS) until TERM
   --print-interpreter   print which interpreter and which module would be used, and end
@@ -72,6 +73,7 @@ fn parse(args: Vec<OsString>) -> Parsed {
                 return Parsed::Say(format!("uswgi-worker {}\n", env!("CARGO_PKG_VERSION")));
             }
             "--print-interpreter" => out.print = true,
+            "--no-django-preload" => out.alone.no_django_preload = true,
             "--home" | "-H" | "--chdir" | "--pythonpath" | "--protocol" | "--threads" | "--check"
             | "--serve" => {
                 let Some(value) = attached.or_else(|| args.next()) else {
