@@ -251,6 +251,7 @@ complete -c uswgi-master -l python-autoreload -d 'Looks so often, in seconds, at
 complete -c uswgi-master -l py-auto-reload-ignore -d 'Module that py-autoreload does not look at. Repeatable.' -r -F
 complete -c uswgi-master -l rsyslog-packet-size -d 'Bytes of the longest datagram to an rsyslog.' -r -F
 complete -c uswgi-master -l allow-unsupported -d 'Start although the configuration holds options that are not supported here; each becomes a warning.' -r -F
+complete -c uswgi-master -l django-preload -d 'Loads Django\'s URLconf, the views that it names and the template engines with the app instead of with the first request: a mistake there replaces nothing.' -r -F
 complete -c uswgi-master -l forwarded-allow-ips -d 'Peers whose X-Forwarded-Proto, -SSL and -For are believed: addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l log-json -d 'Writes one JSON object a line: requests, messages, and what the application prints.' -r -F
 complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while workers are being replaced.' -r -F

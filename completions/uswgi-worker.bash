@@ -23,7 +23,7 @@ _uswgi__worker() {
 
     case "${cmd}" in
         uswgi__worker)
-            opts="-H -h -V --home --chdir --pythonpath --protocol --threads --check --serve --print-interpreter --help --version"
+            opts="-H -h -V --home --chdir --pythonpath --protocol --threads --no-django-preload --check --serve --print-interpreter --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

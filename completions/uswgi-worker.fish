@@ -6,6 +6,7 @@ uwsgi\t''"
 complete -c uswgi-worker -l threads -d 'Threads that run requests' -r
 complete -c uswgi-worker -l check -d 'Import the application and end' -r -F
 complete -c uswgi-worker -l serve -d 'Serve it on the inherited sockets' -r -F
+complete -c uswgi-worker -l no-django-preload -d 'Leave to the first request what Django imports then'
 complete -c uswgi-worker -l print-interpreter -d 'Print the interpreter and the module, and end'
 complete -c uswgi-worker -s h -l help -d 'Print help'
 complete -c uswgi-worker -s V -l version -d 'Print version'

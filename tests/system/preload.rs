@@ -96,7 +96,10 @@ fn broken_views_and_templates_end_a_start_and_a_check() {
     refused(site().source("views.py", "def index(request:"), "SyntaxError");
     refused(site().source("urls.py", "urlpatterns = [1]"), "urls");
     refused(
-        site().source("settings.py", &SETTINGS.replace("template.context_processors.request", "nowhere.at_all")),
+        site().source(
+            "settings.py",
+            &SETTINGS.replace("template.context_processors.request", "nowhere.at_all"),
+        ),
         "nowhere",
     );
     let handler = format!("{URLS}handler404 = 'nowhere.at_all'\n");
