@@ -52,6 +52,8 @@ complete -c uswgi-master -l blacklist -d 'Names, separated by spaces, that are a
 complete -c uswgi-master -l whitelist -d 'Names, separated by spaces: all others are an error up to end-whitelist.' -r -F
 complete -c uswgi-master -l inherit -d 'Reads another file: include at this place, inherit after all others, so that its values win. Repeatable.' -r -F
 complete -c uswgi-master -l include -d 'Reads another file here, of whichever kind its name\'s end says. Repeatable.' -r -F
+complete -c uswgi-master -l inject-before -d 'Reads a text as if it stood in front of (or behind) each file that is read from here on. Repeatable.' -r -F
+complete -c uswgi-master -l inject-after -d 'Reads a text as if it stood in front of (or behind) each file that is read from here on. Repeatable.' -r -F
 complete -c uswgi-master -l daemonize -d 'Goes to the background and logs to this file.' -r -F
 complete -c uswgi-master -l daemonize2 -d 'The same after the app was loaded.' -r -F
 complete -c uswgi-master -l stop -d 'Stops the instance of a pidfile and ends; on the command line only.' -r -F

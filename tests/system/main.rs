@@ -50,6 +50,7 @@
 //! | reload | nothing lost, nothing broken goes live |
 //! | repeated | what is remembered for speed never shows in another request |
 //! | reread | the configuration read again, touch files |
+//! | same_table | command lines and converted files: both programs read the same table |
 //! | s6 | a master and a worker alone under a real s6 |
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
@@ -116,6 +117,7 @@ mod reload;
 mod repeated;
 mod reread;
 mod s6;
+mod same_table;
 mod share;
 mod static_files;
 mod stats;

@@ -177,7 +177,17 @@ fn an_option_that_shows_nothing_sets_nothing() {
         );
         if !matches!(row.shown, Shown::Nothing)
             || acts
-            || matches!(name, "blacklist" | "whitelist" | "get" | "help" | "usage" | "version")
+            || matches!(
+                name,
+                "blacklist"
+                    | "whitelist"
+                    | "inject-before"
+                    | "inject-after"
+                    | "get"
+                    | "help"
+                    | "usage"
+                    | "version"
+            )
         {
             continue;
         }

@@ -50,6 +50,8 @@ impl Engine<'_> {
             (Kind::End, _) => {}
             (Kind::Clear, "end-blacklist") => self.blacklist = None,
             (Kind::Clear, _) => self.whitelist = None,
+            (_, "inject-before") => self.inject.before.push(bytes.to_vec()),
+            (_, "inject-after") => self.inject.after.push(bytes.to_vec()),
             (_, "blacklist") => self.blacklist = Some(bytes.to_vec()),
             (_, "whitelist") => self.whitelist = Some(bytes.to_vec()),
             (_, "strict") => self.strict = truth(value.as_deref()),

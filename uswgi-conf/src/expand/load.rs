@@ -90,7 +90,10 @@ impl Engine<'_> {
             }
         };
         self.file_magic(name, None, place)?;
-        self.load_text(format, name, name, None, place)
+        self.included += 1;
+        let loaded = self.load_text(format, name, name, None, place);
+        self.included -= 1;
+        loaded
     }
 
     /// Load the file of an `ini =` and its like: `file`, `file:section`, `:section`. Gives the text that
@@ -109,7 +112,10 @@ impl Engine<'_> {
         } else {
             self.file_magic(file, section, place)?;
         }
-        if !self.first_remembered {
+        // As observed: not below a positional word, `include` or `inherit`, and only a file that has a path.
+        let has_path = file != b"-" && source::scheme(file).is_none();
+        let first = !self.first_remembered && self.included == 0 && has_path;
+        if first {
             self.magic.remember_first();
             self.first_remembered = true;
         }
@@ -135,19 +141,24 @@ impl Engine<'_> {
         }
         let section = section.filter(|s| !s.is_empty());
         self.load_text(format, &name, argument, section, place)?;
+        if first && stored.is_none() {
+            // As observed: with its section, from the next file on.
+            self.magic.set(b'O', argument);
+        }
         Ok(stored)
     }
 
     /// Set `%o %p %s %d ...` for a file.
     fn file_magic(&mut self, file: &[u8], section: Option<&[u8]>, place: &Place) -> Result<(), Halt> {
-        for c in *b"opsdcnexij0123456789" {
-            self.magic.clear(c);
-        }
         self.magic.set(b'o', file);
-        self.magic.set(b'x', section.unwrap_or_default());
         if file == b"-" || source::scheme(file).is_some() {
+            // The others stay those of the file before, as in uWSGI.
             return Ok(());
         }
+        for c in *b"psdcneij0123456789" {
+            self.magic.clear(c);
+        }
+        self.magic.set(b'x', section.unwrap_or_default());
         let path = Path::new(std::ffi::OsStr::from_bytes(file));
         let unreadable = |e: std::io::Error| {
             let why = match e.kind() {
@@ -214,26 +225,26 @@ impl Engine<'_> {
             Err(e) => return Err(Diagnostic::error("unreadable", e.to_string()).at(&place.value()).into()),
         };
         self.last_file.insert(format.name(), name.to_vec());
-        let text = Replaced::new(&old, &self.magic);
-        let shown_name = String::from_utf8_lossy(name).into_owned();
-        if !self.out.files.iter().any(|(n, _)| *n == shown_name) {
-            self.out.files.push((shown_name, old));
-        }
+        let joined = self.joined(&source, old, place)?;
+        let at = |line, column, value| {
+            let unknown = || Place { source: source.clone(), line, column, value_column: value };
+            joined.place(line, column, value).unwrap_or_else(unknown)
+        };
+        let text = Replaced::new(&joined.text, &self.magic);
         let mut by_lines = false;
         let document = match format {
             Format::Ini => Ok(ini::read(&text, section)),
             Format::Xml => xml::read(&text, asked),
             Format::Yaml => yaml::read_or_lines(&text, section).map(|(document, refused)| {
                 by_lines = refused.is_some();
-                self.out.warnings.extend(refused.map(|e| said_by_lines(&document, &e, &source)));
+                let said = refused.map(|e| said_by_lines(&document, &e, &at(e.line, e.column, 0)));
+                self.out.warnings.extend(said);
                 document
             }),
             Format::Json => json::read(&text, section),
         };
-        let document = document.map_err(|e| {
-            let at = Place { source: source.clone(), line: e.line, column: e.column, value_column: 0 };
-            Halt::from(Diagnostic::error(e.code, e.message).at(&at))
-        })?;
+        let document = document
+            .map_err(|e| Halt::from(Diagnostic::error(e.code, e.message).at(&at(e.line, e.column, 0))))?;
         if !document.found {
             let hidden = match text.text.as_slice() {
                 [] => Some("the file is empty"),
@@ -249,18 +260,12 @@ impl Engine<'_> {
             self.section_missing(&document, section, &source, hidden);
         }
         if let Some((line, column)) = document.cut.filter(|_| !by_lines) {
-            let at = Place { source: source.clone(), line, column, value_column: 0 };
             let message = "the rest of the file is left out: uWSGI stops reading at an anchor, a tag, or a text that is no option";
-            self.out.warnings.push(Diagnostic::warning("yaml-cut", message).at(&at));
+            self.out.warnings.push(Diagnostic::warning("yaml-cut", message).at(&at(line, column, 0)));
         }
         for pair in document.pairs {
-            let at = Place {
-                source: source.clone(),
-                line: pair.line,
-                column: pair.column,
-                value_column: pair.value_column,
-            };
-            self.add(pair.key, Some(pair.value), &at, false)?;
+            let place = at(pair.line, pair.column, pair.value_column);
+            self.add(pair.key, Some(pair.value), &place, false)?;
         }
         Ok(())
     }
@@ -314,8 +319,7 @@ impl Engine<'_> {
 }
 
 /// A YAML file that the library refuses, and what its lines say.
-fn said_by_lines(document: &Document, e: &SyntaxError, source: &std::rc::Rc<Source>) -> Diagnostic {
-    let at = Place { source: source.clone(), line: e.line, column: e.column, value_column: 0 };
+fn said_by_lines(document: &Document, e: &SyntaxError, at: &Place) -> Diagnostic {
     let pair = document.pairs.iter().find(|p| p.line == e.line);
     let here = match (pair, document.cut) {
         (Some(p), _) => format!("{} = {}", shown(&p.key), shown(&p.value)),
@@ -330,7 +334,7 @@ fn said_by_lines(document: &Document, e: &SyntaxError, source: &std::rc::Rc<Sour
         "{}; builds of uWSGI with libyaml refuse the file. It is read line by line, as pip's build does: this line is {here}{rest}",
         e.message
     );
-    Diagnostic::warning("yaml-lines", message).at(&at).help("use ini, which every build reads alike")
+    Diagnostic::warning("yaml-lines", message).at(at).help("use ini, which every build reads alike")
 }
 
 #[cfg(test)]

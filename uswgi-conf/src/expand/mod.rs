@@ -5,6 +5,7 @@
 //! * `placeholder`: markers inside values, and arithmetic.
 //! * `logic`: `if-*` and `for*` blocks.
 //! * `load`: files, and the magic variables of each.
+//! * `inject`: texts around every file.
 //! * `apply`: options that act on the configuration itself.
 //! * `check`: values that uWSGI itself refuses.
 
@@ -13,6 +14,7 @@
 mod apply;
 pub(crate) use apply::truth;
 mod check;
+mod inject;
 mod load;
 mod logic;
 mod own;
@@ -135,6 +137,9 @@ struct Engine<'e> {
     declared: Vec<(Vec<u8>, Vec<u8>)>,
     magic: Magic,
     first_remembered: bool,
+    /// How many files deep that were named without their kind: in them no file is the first.
+    included: u32,
+    inject: inject::Injected,
     /// The last file of each format, for `:section`.
     last_file: HashMap<&'static str, Vec<u8>>,
     shared_sockets: usize,
@@ -159,6 +164,8 @@ impl<'e> Engine<'e> {
             declared: Vec::new(),
             magic: load::constants(),
             first_remembered: false,
+            included: 0,
+            inject: inject::Injected::default(),
             last_file: HashMap::new(),
             shared_sockets: 0,
             asked: Vec::new(),

@@ -10,6 +10,7 @@ const WORDS: &[(&str, &str)] = &[
     ("config", "Reads a file of whichever kind its name's end says. Repeatable."),
     ("include", "Reads another file here, of whichever kind its name's end says. Repeatable."),
     ("inherit", "Reads another file: include at this place, inherit after all others, so that its values win. Repeatable."),
+    ("inject-before inject-after", "Reads a text as if it stood in front of (or behind) each file that is read from here on. Repeatable."),
     ("set", "name=value: as a line of its own. Repeatable."),
     ("set-placeholder set-ph", "name=value: a placeholder for %(name), which strict does not complain of. Repeatable."),
     ("declare-option", "name=option=value;option=value with $1, $2...: a new option that stands for these. Repeatable."),

@@ -127,7 +127,7 @@ fn find(f: &Fact) -> &'static Category {
         Kind::Route => return &ROUTING,
         _ => {}
     }
-    if matches!(n, "blacklist" | "whitelist") {
+    if matches!(n, "blacklist" | "whitelist" | "inject-before" | "inject-after") {
         return &LANGUAGE;
     }
     match f.plugin {

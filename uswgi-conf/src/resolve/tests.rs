@@ -312,7 +312,17 @@ fn every_supported_option_has_an_arm() {
     let place = crate::place::Place::of(&crate::place::Source::root("test"));
     for row in options::rows().filter(|r| r.status == Status::Supported && !language(r.fact.kind)) {
         let name = row.fact.name;
-        if matches!(name, "strict" | "blacklist" | "whitelist" | "get" | "help" | "usage") {
+        if matches!(
+            name,
+            "strict"
+                | "blacklist"
+                | "whitelist"
+                | "inject-before"
+                | "inject-after"
+                | "get"
+                | "help"
+                | "usage"
+        ) {
             continue;
         }
         let a = crate::expand::Applied { fact: row.fact, value: Some(b"1".to_vec()), place: place.clone() };
