@@ -4,7 +4,7 @@
 //! * [`events`]: one loop over descriptors and signals, with events of the parent's own type.
 //! * [`program`]: how it starts a program that is none of ours; [`guard`]: ends what such programs leave when it is killed; [`bonds`]:
 //!   both together, with what they write.
-//! * [`group`]: how a process group ends; [`backoff`]: when one that died is started again.
+//! * [`reap`]: its children that have ended, and how; [`group`]: how a process group ends; [`backoff`]: when one that died is started again.
 //! * [`log`]: its lines; [`logs`]: log files and the log process; [`lines`]: what its programs write, as whole lines.
 //! * [`detach`]: leaving the terminal, while the launching command waits; [`pidfile`]: where others find it.
 //! * [`privs`], [`names`]: users and groups, looked up first and taken once.
@@ -40,6 +40,7 @@ pub mod pidfile;
 pub mod privs;
 #[allow(unsafe_code)]
 pub mod program;
+pub mod reap;
 #[allow(unsafe_code)]
 pub mod sys;
 pub mod touch;

@@ -1,41 +1,25 @@
 //! The processes of the instance: pid, control socket, messages, the end.
 //!
-//! A pid is used only between the moment it is known and the moment it is reaped; in between the
-//! system cannot give it to anybody else, as we are the parent. It must never decide what to send.
+//! A pid is used only between the moment it is known and the moment it is reaped (see [`uswgi_keep::reap`]).
+//! It must never decide what to send.
 #![forbid(unsafe_code)]
 
-use crate::supervisor::{Birth, ChildId, Ended, Event, ProcessKind};
+use crate::supervisor::{Birth, ChildId, Event, ProcessKind};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     self as so, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
     setsockopt, sockopt,
 };
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{Pid, getpgid};
+use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use uswgi_keep::reap::{self, Reaped};
 use uswgi_proto::control::{self, CONTROL_VERSION, MAX_MESSAGE, ToMaster, ToWorker};
 
 /// Messages heard at a time from one process: more than its socket can hold, so that a process which
 /// floods the master delays it, but does not stop it.
 const AT_A_TIME: usize = 1024;
-
-/// What [`Processes::reap_one`] has reaped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reaped {
-    /// A worker or template.
-    Worker,
-    /// Another child: a program beside the workers, or an orphan of the app or of such a program.
-    Other {
-        /// Its pid.
-        pid: i32,
-        /// How it ended.
-        how: Ended,
-        /// Its process group.
-        group: i32,
-    },
-}
 
 /// One process.
 struct Process {
@@ -216,45 +200,37 @@ impl Processes {
         self.all.iter().find(|(_, p)| p.pid == Some(pid)).map(|(&id, _)| id)
     }
 
-    /// Reap one process that has ended.
+    /// Reap one process that has ended: a program beside the workers, or an orphan of the app or of such a program. Workers,
+    /// templates and children that were expected are reaped meanwhile, as events. None: no other has ended.
     ///
-    /// What it said before its end is heard first: a forked worker's pid is known from its hello only,
-    /// and the reason of a failed load arrives before the exit code.
-    pub fn reap_one(&mut self, events: &mut Vec<Event>) -> Option<Reaped> {
-        let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        let pid = match waitid(Id::All, peek) {
-            Ok(status) => status.pid()?,
-            Err(_) => return None,
-        };
-        let mut child = self.by_pid(pid.as_raw());
-        match child {
-            Some(child) => self.hear(child, events),
-            None => {
-                let nameless: Vec<ChildId> =
-                    self.all.iter().filter(|(_, p)| p.pid.is_none()).map(|(&id, _)| id).collect();
-                nameless.into_iter().for_each(|id| self.hear(id, events));
-                child = self.by_pid(pid.as_raw());
+    /// What a process said before its end is heard first: a forked worker's pid is known from its hello only, and the reason of
+    /// a failed load arrives before the exit code.
+    pub fn reap_other(&mut self, events: &mut Vec<Event>) -> Option<Reaped> {
+        while let Some(zombie) = reap::next() {
+            let mut child = self.by_pid(zombie.pid());
+            match child {
+                Some(child) => self.hear(child, events),
+                None => {
+                    let nameless: Vec<ChildId> =
+                        self.all.iter().filter(|(_, p)| p.pid.is_none()).map(|(&id, _)| id).collect();
+                    nameless.into_iter().for_each(|id| self.hear(id, events));
+                    child = self.by_pid(zombie.pid());
+                }
             }
+            let reaped = zombie.reap()?;
+            if let Some(i) = self.passing.iter().position(|&p| p == reaped.pid) {
+                self.passing.swap_remove(i);
+                continue;
+            }
+            let Some(child) = child else { return Some(reaped) };
+            if let Some(p) = self.all.get_mut(&child) {
+                // From now on the number may be somebody else's.
+                p.pid = None;
+                p.control = None;
+            }
+            events.push(Event::Exited { child, how: reaped.how });
         }
-        // A zombie still has one.
-        let group = getpgid(Some(pid)).map_or(0, Pid::as_raw);
-        let how = match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(_, code)) => Ended::Code(code),
-            Ok(WaitStatus::Signaled(_, signal, _)) => Ended::Signal(signal as i32),
-            _ => return None,
-        };
-        if let Some(i) = self.passing.iter().position(|&p| p == pid.as_raw()) {
-            self.passing.swap_remove(i);
-            return Some(Reaped::Worker);
-        }
-        let Some(child) = child else { return Some(Reaped::Other { pid: pid.as_raw(), how, group }) };
-        if let Some(p) = self.all.get_mut(&child) {
-            // From now on the number may be somebody else's.
-            p.pid = None;
-            p.control = None;
-        }
-        events.push(Event::Exited { child, how });
-        Some(Reaped::Worker)
+        None
     }
 }
 

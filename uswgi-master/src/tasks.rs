@@ -5,7 +5,6 @@
 use crate::clock::{self, Timer};
 use crate::events::{Events, Woken};
 use crate::shell::shell;
-use crate::supervisor::Ended;
 use crate::supervisor::order::{DaemonId, Program, ProgramOrder};
 use crate::supervisor::programs::Programs;
 use crate::{privs, step_child};
@@ -20,6 +19,7 @@ use uswgi_conf::instance::Instance;
 use uswgi_conf::tasks::Daemon;
 use uswgi_keep::bonds::{BondError, Bonds};
 use uswgi_keep::program;
+use uswgi_keep::reap::Ended;
 use uswgi_keep::touch::Touch;
 use uswgi_keep::{log, sys};
 use uswgi_proto::show::uwsgi::Cron;

@@ -7,13 +7,14 @@
 #![forbid(unsafe_code)]
 
 use super::{LogError, Logs, spec};
-use crate::supervisor::{ChildId, Ended};
+use crate::supervisor::ChildId;
 use std::io;
 use std::path::Path;
 use uswgi_conf::instance::Instance;
 use uswgi_keep::log;
 use uswgi_keep::logs::collector::Collector;
 use uswgi_keep::logs::file::{FileSpec, LogFile};
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::Scoreboard;
 
 /// Whether a generation can write where another one does.

@@ -19,7 +19,7 @@ use crate::board::Board;
 use crate::events::{Events, Woken};
 use crate::fifo::Fifo;
 use crate::logs::Logs;
-use crate::processes::{Processes, Reaped};
+use crate::processes::Processes;
 use crate::reading::{Load, Read, Reading};
 use crate::reload::{self, Setup};
 use crate::shared::Memory;
@@ -39,6 +39,7 @@ use uswgi_keep::detach::StartReport;
 use uswgi_keep::log;
 use uswgi_keep::notify;
 use uswgi_keep::pidfile::Pidfile;
+use uswgi_keep::reap::Reaped;
 use uswgi_keep::watch::Watched;
 use uswgi_keep::watchdog::Watchdog;
 use uswgi_proto::exit::Exit;
@@ -271,8 +272,7 @@ impl<'a> Master<'a> {
 
     fn signal(&mut self, signal: i32, heard: &mut Vec<Event>) {
         if signal == nix::libc::SIGCHLD {
-            while let Some(reaped) = self.processes.reap_one(heard) {
-                let Reaped::Other { pid, how, group } = reaped else { continue };
+            while let Some(Reaped { pid, how, group }) = self.processes.reap_other(heard) {
                 let mut known = self.logs.reaped(pid, how);
                 self.with_tasks(|tasks, i, events| known |= tasks.reaped(pid, how, group, i, events));
                 if !known {

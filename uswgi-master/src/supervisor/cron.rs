@@ -12,11 +12,11 @@
 //! time decides: an hour that the change to summer time leaves out has no jobs, one that comes twice has
 //! them twice.
 
-use super::ended::Ended;
 use super::order::{Program, ProgramOrder};
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::{Job, Schedule};
 use uswgi_keep::group::{Group, RunId, Runs};
+use uswgi_keep::reap::Ended;
 
 /// A minute that nothing is known about is looked at again after at most so many.
 const HORIZON: i64 = 24 * 60;

@@ -17,13 +17,13 @@
 //!   are told to end too. (uWSGI does not wait for them.)
 
 use super::daemon::{DaemonState, Entry};
-use super::ended::Ended;
 use super::order::{DaemonId, ProgramOrder};
 use super::smart::{Missing, Was};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::Daemon;
 use uswgi_keep::group::Group;
+use uswgi_keep::reap::Ended;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! What happens to the supervisor: everything that it is told of processes, operators and time.
 
 use super::child::ChildId;
-use super::ended::Ended;
 use super::plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::scoreboard::Restart;
 

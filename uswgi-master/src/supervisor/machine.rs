@@ -5,7 +5,6 @@
 use super::action::Action;
 use super::activity::Activity;
 use super::child::{Birth, Child, ChildId, ProcessKind, Stage};
-use super::ended::Ended;
 use super::event::Event;
 use super::generation::{Changeover, Generation};
 use super::plan::Plan;
@@ -13,6 +12,7 @@ use super::seat::SeatRecord;
 use super::wish::Wish;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::{InstanceState, Restart};
 
 /// What the instance is doing.

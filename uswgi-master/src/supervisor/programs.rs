@@ -5,7 +5,6 @@
 
 use super::cron::{Civil, Crons};
 use super::daemons::{Daemons, Heard};
-use super::ended::Ended;
 use super::order::{DaemonId, Program, ProgramOrder};
 use super::poll::{Poll, Wanted};
 use super::touch_exec::TouchExec;
@@ -13,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::{Daemon, Job, Tasks};
 use uswgi_keep::group::{Group, RunId};
+use uswgi_keep::reap::Ended;
 
 /// All of them.
 #[derive(Debug)]

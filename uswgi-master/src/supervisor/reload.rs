@@ -6,13 +6,13 @@
 
 use super::action::Action;
 use super::child::{Child, ChildId, ProcessKind, Stage};
-use super::ended::Ended;
 use super::generation::{Changeover, Generation, TEMPLATE_MERCY};
 use super::machine::{Phase, Supervisor};
 use super::plan::Plan;
 use super::seat::TRIES;
 use super::wish::probed;
 use uswgi_keep::backoff::Backoff;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::Outcome;
 
 impl Supervisor {

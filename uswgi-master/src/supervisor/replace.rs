@@ -4,12 +4,12 @@
 
 use super::action::Action;
 use super::child::{Child, ChildId, NO_MERCY, ProcessKind, Seat, Stage};
-use super::ended::Ended;
 use super::generation::Generation;
 use super::machine::{Phase, Supervisor};
 use super::seat::TRIES;
 use std::time::Duration;
 use uswgi_keep::backoff::PROVEN;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::Restart;
 
 /// How long a template may take from the request for a fork to the worker's hello.

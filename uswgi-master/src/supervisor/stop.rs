@@ -2,11 +2,11 @@
 
 use super::action::Action;
 use super::child::{ChildId, ProcessKind, Stage};
-use super::ended::Ended;
 use super::generation::TEMPLATE_MERCY;
 use super::machine::{Phase, Supervisor};
 use std::time::{Duration, Instant};
 use uswgi_keep::group::UNKILLABLE;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::Outcome;
 

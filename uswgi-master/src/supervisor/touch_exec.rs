@@ -5,11 +5,11 @@
 //! nor lose a touch: one that comes while they run makes them run once more afterwards. What their commands leave
 //! behind in their group holds nothing up, and ends with the instance.
 
-use super::ended::Ended;
 use super::order::{Program, ProgramOrder};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use uswgi_keep::group::{Group, RunId, Runs};
+use uswgi_keep::reap::Ended;
 
 #[derive(Debug, Clone)]
 struct StepsRun {

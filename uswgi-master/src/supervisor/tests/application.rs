@@ -1,8 +1,9 @@
 //! Who may go on without an application.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, Ended, Event, Plan, Stage};
+use crate::supervisor::{Action, Event, Plan, Stage};
 use std::time::Duration;
+use uswgi_keep::reap::Ended;
 
 fn tolerant(workers: u32) -> Plan {
     Plan { need_app: false, ..plan(workers) }

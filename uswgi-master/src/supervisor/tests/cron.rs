@@ -1,12 +1,12 @@
 //! The schedule against a naive model; what a run may and may not do.
 
-use crate::supervisor::Ended;
 use crate::supervisor::cron::{Civil, Crons, due, next};
 use crate::supervisor::order::{Program, ProgramOrder};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 use uswgi_conf::tasks::{Job, Schedule};
 use uswgi_keep::group::Group;
+use uswgi_keep::reap::Ended;
 
 /// Local time where it is UTC all year, by counting days from the epoch, a Thursday.
 fn utc(minute: i64) -> Civil {

@@ -1,6 +1,5 @@
 //! A pretended system below the daemons: it starts what it is told to, and remembers.
 
-use crate::supervisor::Ended;
 use crate::supervisor::daemons::{Daemons, Heard};
 use crate::supervisor::order::{DaemonId, Program, ProgramOrder};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use uswgi_conf::instance::Origin;
 use uswgi_conf::tasks::Daemon;
 use uswgi_keep::group::Group;
+use uswgi_keep::reap::Ended;
 
 pub(super) fn spec(command: &str) -> Daemon {
     Daemon::plain(command.into(), Origin::default())

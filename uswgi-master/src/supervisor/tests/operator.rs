@@ -1,8 +1,9 @@
 //! What operators ask for beyond signals.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, Ended, Event, Phase, Plan};
+use crate::supervisor::{Action, Event, Phase, Plan};
 use std::time::Duration;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::{Outcome, Restart};
 
 #[test]

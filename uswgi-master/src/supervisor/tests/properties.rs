@@ -1,12 +1,11 @@
 //! What stays true, whatever happens in whatever order.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{
-    Action, Algorithm, Cheaper, ChildId, Ended, Event, Numbers, Plan, ScaleTo, Sleep, Stage,
-};
+use crate::supervisor::{Action, Algorithm, Cheaper, ChildId, Event, Numbers, Plan, ScaleTo, Sleep, Stage};
 use proptest::prelude::*;
 use std::time::Duration;
 use uswgi_conf::instance::Busyness;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::Restart;
 
 /// Something that happens; numbers choose among what is there.

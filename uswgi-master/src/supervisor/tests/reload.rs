@@ -1,8 +1,9 @@
 //! From HUP to the outcome.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, Ended, Event, Plan, Stage};
+use crate::supervisor::{Action, Event, Plan, Stage};
 use std::time::Duration;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::{InstanceState, Outcome, Restart};
 
 #[test]

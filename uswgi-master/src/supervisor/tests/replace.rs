@@ -34,7 +34,7 @@ fn several_are_replaced_one_after_another_within_the_surplus() {
         let (old, new) = (sim.of(id)[0], sim.worker(id));
         sim.feed(Event::Ready { child: new });
         assert_eq!(sim.workers_alive(), 5, "the drainer counts");
-        sim.die(old, crate::supervisor::Ended::Code(0));
+        sim.die(old, uswgi_keep::reap::Ended::Code(0));
     }
     assert_eq!(sim.workers_alive(), 4);
     assert_eq!(sim.count(|a| *a == Action::CountDeath), 0);
@@ -87,7 +87,7 @@ fn a_successor_that_dies_leaves_the_incumbent_and_is_tried_again() {
     let old = sim.worker(1);
     sim.feed(Event::Replace { child: old, reason: MaxRequests });
     let new = sim.worker(1);
-    sim.die(new, crate::supervisor::Ended::Signal(11));
+    sim.die(new, uswgi_keep::reap::Ended::Signal(11));
     assert_eq!(sim.of(1), [old]);
     assert_eq!(sim.ready_workers(), 1);
     sim.good = true;
@@ -107,7 +107,7 @@ fn max_requests_has_its_random_part() {
 
 #[test]
 fn every_successor_is_counted_with_its_reason() {
-    use crate::supervisor::Ended;
+    use uswgi_keep::reap::Ended;
     let mut sim = Sim::running(plan(2));
     let reasons = |sim: &Sim| -> Vec<(u32, Restart, i32)> {
         let one = |a: &Action| match *a {

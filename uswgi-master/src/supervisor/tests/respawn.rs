@@ -1,8 +1,9 @@
 //! Deaths, and what follows them.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, ChildId, Ended, Event, Stage};
+use crate::supervisor::{Action, ChildId, Event, Stage};
 use std::time::Duration;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::Restart;
 
 #[test]

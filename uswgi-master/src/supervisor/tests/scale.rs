@@ -1,8 +1,9 @@
 //! How many workers there are, as an operator says.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, ChildId, Ended, Event, Numbers, Plan, ScaleTo, Stage};
+use crate::supervisor::{Action, ChildId, Event, Numbers, Plan, ScaleTo, Stage};
 use std::time::Duration;
+use uswgi_keep::reap::Ended;
 
 fn busy(children: &[ChildId]) -> Event {
     Event::Seen(Numbers { busy: children.iter().copied().collect(), ..Numbers::default() })

@@ -1,8 +1,9 @@
 //! Pretended processes that do what the supervisor says, or what a test makes them do.
 
-use crate::supervisor::{Action, Birth, ChildId, Ended, Event, Plan, ProcessKind, Sleep, Stage, Supervisor};
+use crate::supervisor::{Action, Birth, ChildId, Event, Plan, ProcessKind, Sleep, Stage, Supervisor};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::Outcome;
 
 /// A pretended process that has not been reaped.

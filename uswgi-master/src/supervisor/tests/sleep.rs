@@ -1,8 +1,9 @@
 //! Instances without workers: cheap, idle, an operator who sends them away; and what wakes them.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, ChildId, Ended, Event, Numbers, Phase, Plan, ScaleTo, Sleep, Stage};
+use crate::supervisor::{Action, ChildId, Event, Numbers, Phase, Plan, ScaleTo, Sleep, Stage};
 use std::time::Duration;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::{InstanceState, Outcome};
 
 fn sleeps(workers: u32, sleep: Sleep) -> Plan {

@@ -1,8 +1,9 @@
 //! From nothing to serving, or to an end with the reason.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, Birth, Ended, Event, Phase, Plan, ProcessKind};
+use crate::supervisor::{Action, Birth, Event, Phase, Plan, ProcessKind};
 use std::time::Duration;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::InstanceState;
 
 #[test]

@@ -1,8 +1,9 @@
 //! Leaving.
 
 use super::sim::{Sim, plan};
-use crate::supervisor::{Action, Ended, Event, ProcessKind};
+use crate::supervisor::{Action, Event, ProcessKind};
 use std::time::Duration;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::{InstanceState, Outcome};
 
 #[test]

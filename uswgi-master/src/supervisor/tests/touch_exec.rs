@@ -1,11 +1,11 @@
 //! Files whose change runs something.
 
-use crate::supervisor::Ended;
 use crate::supervisor::order::{Program, ProgramOrder};
 use crate::supervisor::touch_exec::TouchExec;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use uswgi_keep::group::Group;
+use uswgi_keep::reap::Ended;
 
 fn start(path: &str) -> ProgramOrder {
     ProgramOrder::Start(Program::Steps(path.into()))
