@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::exchange::Exchange;
 use crate::log::{self, escaped};
 use crate::response::Response;
+use crate::send_queue::Held;
 use crate::{dates, sys};
 use format::Over;
 use std::cell::RefCell;
@@ -23,10 +24,34 @@ pub(crate) struct Facts {
     pub switches: u32,
     /// Index of the application; None: there was none.
     pub app: Option<usize>,
+    pub answer: Answered,
+}
+
+/// What was answered.
+pub(crate) struct Answered {
+    pub status: u16,
+    /// Number of headers that the application gave.
+    pub headers: u32,
+    pub head_bytes: u64,
+    pub body_bytes: u64,
+    /// Not all of it could be sent.
+    pub failed: bool,
+}
+
+impl Answered {
+    pub(crate) fn of<H: Held>(response: &Response<H>) -> Answered {
+        Answered {
+            status: response.status(),
+            headers: response.head.as_ref().map_or(0, |h| h.count),
+            head_bytes: response.head_bytes,
+            body_bytes: response.body_bytes,
+            failed: response.failed.is_some(),
+        }
+    }
 }
 
 /// Whether a request gets a line.
-pub(crate) fn wanted(engine: &Engine, response: &Response, micros: u64) -> bool {
+pub(crate) fn wanted<H: Held>(engine: &Engine, response: &Response<H>, micros: u64) -> bool {
     if !engine.settings.request_log.disabled {
         return true;
     }
@@ -61,10 +86,10 @@ pub(crate) fn remote<'a>(exchange: &'a Exchange<'_>) -> &'a [u8] {
 const SPARE_LINE: usize = 16 * 1024;
 
 /// Write the line of a request that is over.
-pub(crate) fn request(exchange: &Exchange<'_>, response: &Response, facts: &Facts) {
+pub(crate) fn request(exchange: &Exchange<'_>, facts: &Facts) {
     thread_local!(static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
     let engine = exchange.engine;
-    let over = Over { exchange, response, facts };
+    let over = Over { exchange, facts };
     if engine.settings.log_lines.json {
         return log::request(&json::line(&over));
     }
@@ -83,7 +108,8 @@ pub(crate) fn request(exchange: &Exchange<'_>, response: &Response, facts: &Fact
 
 /// Append the line as uWSGI has it by default, line break included.
 fn default_line(over: &Over<'_>, out: &mut Vec<u8>) {
-    let Over { exchange, response, facts } = *over;
+    let Over { exchange, facts } = *over;
+    let answer = &facts.answer;
     let Exchange { engine, conn, request, lane } = exchange;
     let (buffer, known) = (&conn.buffer, &request.known);
     let total = engine
@@ -118,12 +144,11 @@ fn default_line(over: &Over<'_>, out: &mut Vec<u8>) {
         true => (facts.micros, b" micros ("),
         false => (facts.micros / 1000, b" msecs ("),
     };
-    pieces(out, &[(b" => generated ", response.body_bytes), (b" bytes in ", time)]);
+    pieces(out, &[(b" => generated ", answer.body_bytes), (b" bytes in ", time)]);
     out.extend_from_slice(unit);
     escaped(exchange.protocol(), 16, out);
-    let headers = response.head.as_ref().map_or(0, |h| h.count);
-    pieces(out, &[(b" ", response.status().into()), (b") ", headers.into())]);
-    pieces(out, &[(b" headers in ", response.head_bytes), (b" bytes (", facts.switches.into())]);
+    pieces(out, &[(b" ", answer.status.into()), (b") ", answer.headers.into())]);
+    pieces(out, &[(b" headers in ", answer.head_bytes), (b" bytes (", facts.switches.into())]);
     pieces(out, &[(b" switches on core ", *lane as u64)]);
     out.extend_from_slice(b")\n");
 }

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) const TOGETHER: usize = 32 * 1024;
 
 /// Output that a socket did not take yet.
-pub trait Queue: Default {
+pub(crate) trait Queue: Default {
     /// Whether nothing is left.
     fn is_empty(&self) -> bool;
     /// Bytes of memory in it.
@@ -29,7 +29,8 @@ pub trait Queue: Default {
 
 /// What a thread has lent.
 #[derive(Default)]
-pub struct Background<Q>(Mutex<Output<Q>>);
+#[repr(align(128))]
+pub(crate) struct Background<Q>(Mutex<Output<Q>>);
 
 #[derive(Default)]
 struct Output<Q> {
@@ -43,7 +44,7 @@ struct Output<Q> {
 
 /// What the native thread found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Found {
+pub(crate) enum Found {
     /// Nothing was lent since the last look.
     Nothing,
     /// The socket takes no more now.
@@ -61,7 +62,7 @@ impl<Q> Background<Q> {
 
 impl<Q: Queue> Background<Q> {
     /// Add the parts of a small piece; false: it has to be sent. Never waits.
-    pub fn add(&self, fd: RawFd, parts: [&[u8]; 3]) -> bool {
+    pub(crate) fn add(&self, fd: RawFd, parts: [&[u8]; 3]) -> bool {
         let Ok(mut output) = self.0.try_lock() else { return false };
         let size: usize = parts.iter().map(|p| p.len()).sum();
         if output.failed.is_some() || output.pending.memory() + size > TOGETHER {
@@ -78,12 +79,12 @@ impl<Q: Queue> Background<Q> {
     }
 
     /// Lend what waits for the socket.
-    pub fn give(&self, fd: RawFd, pending: Q) {
+    pub(crate) fn give(&self, fd: RawFd, pending: Q) {
         *self.lock() = Output { fd, pending, failed: None, fresh: true };
     }
 
     /// What is left of it, or why it could not be sent. May wait for a send in progress, which does not wait itself.
-    pub fn take_back(&self) -> Result<Q, io::Error> {
+    pub(crate) fn take_back(&self) -> Result<Q, io::Error> {
         let mut output = self.lock();
         let pending = std::mem::take(&mut output.pending);
         match output.failed.take() {
@@ -93,7 +94,7 @@ impl<Q: Queue> Background<Q> {
     }
 
     /// Send what the socket takes. Native thread only.
-    pub fn send(&self) -> Found {
+    pub(crate) fn send(&self) -> Found {
         let mut output = self.lock();
         let found = if std::mem::take(&mut output.fresh) { Found::Pieces } else { Found::Nothing };
         if output.failed.is_some() || output.pending.is_empty() {
@@ -112,19 +113,19 @@ impl<Q: Queue> Background<Q> {
     }
 
     /// Whether there is anything that the native thread has to look at.
-    pub fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         let output = self.lock();
         output.fresh || (output.failed.is_none() && !output.pending.is_empty())
     }
 
     /// Takes everything back when its thread panics, before the descriptor is closed.
-    pub fn guard(&self) -> TakeBack<'_, Q> {
+    pub(crate) fn guard(&self) -> TakeBack<'_, Q> {
         TakeBack(self)
     }
 }
 
 /// See [`Background::guard`].
-pub struct TakeBack<'a, Q: Queue>(&'a Background<Q>);
+pub(crate) struct TakeBack<'a, Q: Queue>(&'a Background<Q>);
 
 impl<Q: Queue> Drop for TakeBack<'_, Q> {
     fn drop(&mut self) {

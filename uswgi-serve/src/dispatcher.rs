@@ -13,8 +13,10 @@ use crate::exchange::Exchange;
 use crate::gateway::Ran;
 use crate::log::Fault;
 use crate::native::lingers;
+use crate::outbox::{Outbox, Unsent};
 use crate::request::{Need, Request, examine};
 use crate::response::Response;
+use crate::send_queue::Held;
 use crate::token::Token;
 use crate::{handover, limited_say, refusal, static_files};
 use books::After;
@@ -42,13 +44,14 @@ pub(crate) enum Next {
 }
 
 /// See the module.
-pub(crate) struct Dispatcher {
+pub(crate) struct Dispatcher<H> {
     engine: Arc<Engine>,
+    outbox: Arc<Outbox<H>>,
     lane: usize,
     request: Request,
     spare: Vec<u8>,
     /// None while a gateway has it.
-    response: Option<Box<Response>>,
+    response: Option<Box<Response<H>>>,
     /// When the request that runs began, `monotonic_us`.
     started: u64,
     /// Requests that ran here.
@@ -57,11 +60,12 @@ pub(crate) struct Dispatcher {
     again: Option<(usize, u32)>,
 }
 
-impl Dispatcher {
+impl<H: Held> Dispatcher<H> {
     /// For a lane of a worker.
-    pub(crate) fn new(engine: &Arc<Engine>, lane: usize) -> Dispatcher {
+    pub(crate) fn new(outbox: &Arc<Outbox<H>>, lane: usize) -> Dispatcher<H> {
         Dispatcher {
-            engine: engine.clone(),
+            engine: outbox.engine.clone(),
+            outbox: outbox.clone(),
             lane,
             request: Request::default(),
             spare: Vec::new(),
@@ -73,7 +77,7 @@ impl Dispatcher {
     }
 
     /// Finish the previous request, then wait for one.
-    pub(crate) fn next(&mut self, previous: Option<(Conn, Ran)>) -> Next {
+    pub(crate) fn next(&mut self, previous: Option<(Conn, Ran<H>)>) -> Next {
         let mut at_hand = previous.and_then(|(mut conn, ran)| {
             let after = self.finish(&mut conn, ran);
             self.settle(conn, after)
@@ -262,7 +266,7 @@ impl Dispatcher {
     }
 
     /// What becomes of a connection after its answer; comes back when its next request is there.
-    fn settle(&mut self, conn: Conn, after: After) -> Option<Conn> {
+    fn settle(&mut self, conn: Conn, after: After<H>) -> Option<Conn> {
         if conn.served == 1
             && let Some(listener) = self.engine.listeners.get(usize::from(conn.listener))
         {
@@ -275,7 +279,7 @@ impl Dispatcher {
             }
             After::Close { .. } => self.recycle(conn),
             After::Write { pending, keep, unread } => {
-                self.engine.submit(Job::Write { conn, pending, keep, unread });
+                self.outbox.leave(Unsent { conn, pending, keep, unread });
                 None
             }
             After::Keep if self.engine.is_leaving() => {

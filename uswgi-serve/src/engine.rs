@@ -13,7 +13,6 @@ use crate::contract::Inherited;
 use crate::control::Control;
 use crate::lane::Lane;
 use crate::parking::Parking;
-use crate::send_queue::SendQueue;
 use crate::static_files::StaticFiles;
 use crate::sync::lock;
 use crate::sys::{Epoll, Event, Wake};
@@ -47,8 +46,6 @@ pub enum Leaving {
 pub(crate) enum Job {
     /// Read until the request is whole.
     Read(Conn),
-    /// Write what the socket did not take; afterwards keep the connection or close it.
-    Write { conn: Conn, pending: SendQueue, keep: bool, unread: bool },
     /// Half-closed: swallow what the peer still sends, so that a reset does not eat our answer.
     Linger(Conn),
 }
@@ -231,13 +228,17 @@ impl Engine {
 
     /// Give work to the native thread.
     pub(crate) fn submit(&self, mut job: Job) {
-        let (Job::Read(conn) | Job::Write { conn, .. } | Job::Linger(conn)) = &mut job;
-        if std::mem::take(&mut conn.registered) {
-            // Its events are the native thread's business now.
-            self.ready.delete(conn.raw());
-        }
+        let (Job::Read(conn) | Job::Linger(conn)) = &mut job;
+        self.unregister(conn);
         lock(&self.jobs).push(job);
         self.jobs_wake.set();
+    }
+
+    /// Its events are not the lanes' business any more.
+    pub(crate) fn unregister(&self, conn: &mut Conn) {
+        if std::mem::take(&mut conn.registered) {
+            self.ready.delete(conn.raw());
+        }
     }
 
     /// Have the native thread look at what is due.
@@ -263,9 +264,7 @@ impl Engine {
 
     /// Give a connection whose request is whole to the Python threads.
     pub fn deliver(&self, mut conn: Conn) {
-        if std::mem::take(&mut conn.registered) {
-            self.ready.delete(conn.raw());
-        }
+        self.unregister(&mut conn);
         lock(&self.whole).push_back(conn);
         self.whole_wake.set();
     }

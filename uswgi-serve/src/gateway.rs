@@ -6,9 +6,10 @@
 #![forbid(unsafe_code)]
 
 use crate::dispatcher::{Dispatcher, Next};
-use crate::engine::Engine;
 use crate::exchange::Exchange;
+use crate::outbox::Outbox;
 use crate::response::Response;
+use crate::send_queue::Held;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use uswgi_proto::scoreboard::ThreadState;
@@ -18,11 +19,14 @@ pub trait Gateway {
     /// Why a lane cannot begin.
     type Error;
 
+    /// How its interpreter keeps objects as output ([`crate::interpreter::Interpreter::Held`]).
+    type Held: Held;
+
     /// The lane begins, in the place in which it will run. Gives its identifier in the interpreter.
     fn start(&mut self) -> Result<u64, Self::Error>;
 
     /// Run one request: exactly one answer has to be given to `response`.
-    fn run(&mut self, exchange: &mut Exchange<'_>, response: Box<Response>) -> Ran;
+    fn run(&mut self, exchange: &mut Exchange<'_>, response: Box<Response<Self::Held>>) -> Ran<Self::Held>;
 
     /// The wait for a request was interrupted by a signal.
     fn signal(&mut self);
@@ -32,9 +36,9 @@ pub trait Gateway {
 }
 
 /// A request whose application is done, and what has to be known to finish it.
-pub struct Ran {
+pub struct Ran<H> {
     /// Its answer; what is staged in it is still to be sent.
-    pub response: Box<Response>,
+    pub response: Box<Response<H>>,
     /// Position of the application in the configuration; None: there was none.
     pub app: Option<usize>,
     /// The request was read to its end.
@@ -48,17 +52,22 @@ pub struct Ran {
 }
 
 /// Serve in a lane until told to leave. Runs in the lane, with the gateway's lock held.
-pub fn run_lane<G: Gateway>(engine: &Arc<Engine>, lane: usize, gateway: &mut G) -> Result<(), G::Error> {
+pub fn run_lane<G: Gateway>(
+    outbox: &Arc<Outbox<G::Held>>,
+    lane: usize,
+    gateway: &mut G,
+) -> Result<(), G::Error> {
+    let engine = &outbox.engine;
     engine.lanes[lane].adopt(gateway.start()?);
     if let Some(slot) = engine.lane_slot(lane) {
         slot.state.store(ThreadState::Idle as u32, Ordering::Relaxed);
     }
-    let mut dispatcher = Dispatcher::new(engine, lane);
+    let mut dispatcher = Dispatcher::new(outbox, lane);
     let mut previous = None;
     loop {
         match gateway.unlocked(|| dispatcher.next(previous.take())) {
             Next::Run(mut conn) => {
-                let _taken_back = engine.lanes[lane].background.guard();
+                let _taken_back = outbox.lent[lane].guard();
                 let (mut exchange, response) = dispatcher.begin(&mut conn);
                 let ran = gateway.run(&mut exchange, response);
                 previous = Some((conn, ran));

@@ -1,15 +1,16 @@
 //! The seam to the interpreter in which the lanes of a worker run: what deadlines and questions need of it.
 //! The native thread never waits for an interpreter's lock: what may, is called from a helper thread.
-//!
-//! Objects that outlive their request as output ([`crate::send_queue::Held`]) are dropped by whoever sends them; what that
-//! means to the interpreter is its own matter.
 
 #![forbid(unsafe_code)]
 
 use crate::engine::Engine;
+use crate::send_queue::Held;
 
 /// An interpreter, as the native thread knows it.
 pub trait Interpreter: Clone + Send + Sync + 'static {
+    /// How it keeps objects as output, and gives them up.
+    type Held: Held;
+
     /// Where the lanes for which `which` holds stand, by the identifiers that [`crate::gateway::Gateway::start`] gave;
     /// None when the interpreter's lock was not to be had in time. Called from a helper thread.
     fn stacks(&self, which: impl Fn(u64) -> bool + Send + 'static) -> Option<String>;

@@ -5,9 +5,7 @@
 //! answer, and by the native thread while it sends the 504. So only one of them writes, and the owner cannot close the
 //! descriptor under the other's hands.
 
-use crate::background::Background;
 use crate::notes::Notes;
-use crate::send_queue::SendQueue;
 use crate::sync::lock;
 use crate::sys::{self, ThreadId};
 use std::os::fd::RawFd;
@@ -67,8 +65,6 @@ pub struct Lane {
     pub(crate) flight: Mutex<Flight>,
     /// What its request says about itself.
     pub notes: Notes,
-    /// Output of its request that the native thread sends.
-    pub background: Background<SendQueue>,
 }
 
 impl Lane {

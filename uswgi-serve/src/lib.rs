@@ -2,7 +2,8 @@
 //! deadlines and passes connections on. It must never link an interpreter, so its tests run in milliseconds.
 //!
 //! A *lane* is the place in which a request runs (today a thread of Python). Two seams lead to what runs there:
-//! [`gateway`] (start a lane, run one exchange, a signal came) and [`interpreter`] (interrupt a lane, stacks).
+//! [`gateway`] (start a lane, run one exchange, a signal came) and [`interpreter`] (interrupt a lane, stacks, drop what is
+//! held as output).
 //! Rooms, in the order of a request's way:
 //!
 //! * [`contract`]: the contract with the master; [`control`]: its socket.
@@ -10,8 +11,8 @@
 //! * [`gateway`]: the loop of a lane; [`dispatcher`]: which connection is next, and what becomes of it.
 //! * [`connection`]: bytes in; [`request`]: a whole request out; [`exchange`]: both as one; `parking`: idle ones;
 //!   `spool`: large bodies on disk ([`tmpfile`] files); [`static_files`]: files without an application.
-//! * [`response`]: an answer; [`send_queue`]: what waits for its socket; [`background`]: what is sent while an application
-//!   goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`close`], [`rate`]: until when to wait.
+//! * [`response`]: an answer; [`send_queue`]: what waits for its socket; [`outbox`]: what the native thread sends, with
+//!   [`background`] while an application goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`close`], [`rate`]: until when to wait.
 //! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`stall`]: which lanes get on;
 //!   `backlog`: queues of listeners; `harakiri`: deadlines; `stack_requests`: who asks where the lanes stand.
 //! * [`handover`]: connections to other workers.
@@ -41,6 +42,7 @@ pub mod log;
 pub mod mounts;
 pub mod native;
 pub mod notes;
+pub mod outbox;
 mod parking;
 pub mod rate;
 mod refusal;

@@ -15,6 +15,7 @@ use crate::handover::release;
 use crate::interpreter::Interpreter;
 use crate::limited_say;
 use crate::log::{self, Fault};
+use crate::outbox::{Outbox, Unsent};
 use crate::refusal;
 use crate::request::{Need, Request, examine};
 use crate::send_queue::SendQueue;
@@ -49,14 +50,14 @@ const ORPHAN_US: u64 = ORPHAN_SECONDS as u64 * SECOND_US;
 /// Bytes received from one connection before others get their turn.
 const AT_ONCE: usize = 256 * 1024;
 
-enum Duty {
+enum Duty<H> {
     Read,
-    Write { pending: SendQueue, keep: bool, unread: bool },
+    Write { pending: SendQueue<H>, keep: bool, unread: bool },
     Linger { swallowed: u64 },
 }
 
 /// Whether no other worker could go on with it.
-fn is_bound(conn: &Conn, duty: &Duty) -> bool {
+fn is_bound<H>(conn: &Conn, duty: &Duty<H>) -> bool {
     match duty {
         Duty::Write { .. } => true,
         Duty::Read => conn.chunks.is_some() || conn.spool.is_some(),
@@ -64,13 +65,14 @@ fn is_bound(conn: &Conn, duty: &Duty) -> bool {
     }
 }
 
-struct Native<I> {
+struct Native<I: Interpreter> {
     engine: Arc<Engine>,
+    outbox: Arc<Outbox<I::Held>>,
     interpreter: I,
     /// None without a descriptor for it: the worker serves, and its stacks are not to be had.
     stack_requests: Option<StackRequests<I>>,
     epoll: Epoll,
-    conns: Slab<(Conn, Duty)>,
+    conns: Slab<(Conn, Duty<I::Held>)>,
     /// How many of them no other worker could take.
     bound: u64,
     request: Request,
@@ -88,7 +90,8 @@ struct Native<I> {
 }
 
 /// Start it.
-pub fn start(engine: &Arc<Engine>, interpreter: impl Interpreter) -> io::Result<JoinHandle<()>> {
+pub fn start<I: Interpreter>(outbox: &Arc<Outbox<I::Held>>, interpreter: I) -> io::Result<JoinHandle<()>> {
+    let engine = &outbox.engine;
     let epoll = Epoll::new()?;
     epoll.add(engine.jobs_wake.as_raw_fd(), libc::EPOLLIN, WAKE)?;
     match &engine.control {
@@ -106,6 +109,7 @@ pub fn start(engine: &Arc<Engine>, interpreter: impl Interpreter) -> io::Result<
         stalls: StallDetector::new(engine.lanes.len()),
         states: engine.lanes.iter().map(|_| None).collect(),
         engine: engine.clone(),
+        outbox: outbox.clone(),
         interpreter,
         epoll,
         conns: Slab::new(),
@@ -152,6 +156,9 @@ impl<I: Interpreter> Native<I> {
             for job in self.engine.take_jobs() {
                 self.take(job, now);
             }
+            for Unsent { conn, pending, keep, unread } in self.outbox.take() {
+                self.add(conn, Duty::Write { pending, keep, unread }, now);
+            }
             self.timers(now);
             if self.engine.is_leaving() && self.leave(now) {
                 log::tell_left_out();
@@ -189,9 +196,6 @@ impl<I: Interpreter> Native<I> {
     fn take(&mut self, job: Job, now: u64) {
         match job {
             Job::Read(conn) => self.read_on(conn, now),
-            Job::Write { conn, pending, keep, unread } => {
-                self.add(conn, Duty::Write { pending, keep, unread }, now)
-            }
             Job::Linger(conn) => self.linger(conn, now),
         }
     }
@@ -202,7 +206,7 @@ impl<I: Interpreter> Native<I> {
     }
 
     /// Take a connection in, with time to make progress.
-    fn add(&mut self, conn: Conn, duty: Duty, now: u64) {
+    fn add(&mut self, conn: Conn, duty: Duty<I::Held>, now: u64) {
         let patience = match duty {
             Duty::Linger { .. } => linger::PATIENCE_US,
             _ => self.patience(conn.protocol),
@@ -211,7 +215,7 @@ impl<I: Interpreter> Native<I> {
     }
 
     /// Take a connection in that has time until `deadline_us`.
-    fn hold(&mut self, mut conn: Conn, duty: Duty, now: u64, deadline_us: u64) {
+    fn hold(&mut self, mut conn: Conn, duty: Duty<I::Held>, now: u64, deadline_us: u64) {
         let events = match duty {
             Duty::Write { .. } => libc::EPOLLOUT,
             _ => libc::EPOLLIN | libc::EPOLLRDHUP,
@@ -233,7 +237,7 @@ impl<I: Interpreter> Native<I> {
         }
     }
 
-    fn remove(&mut self, key: usize) -> Option<(Conn, Duty)> {
+    fn remove(&mut self, key: usize) -> Option<(Conn, Duty<I::Held>)> {
         let (conn, duty) = self.conns.try_remove(key)?;
         self.epoll.delete(conn.raw());
         self.count_bound(is_bound(&conn, &duty), false);

@@ -1,12 +1,13 @@
 //! An answer on its way to a client: the head that the application gave, framing, output that waits.
 //!
-//! Knows no objects of an interpreter but what is [`Held`], which it passes on. Sends without waiting as long as what waits
+//! Knows no objects of an interpreter but what is [`Held`] (`H`), which it passes on. Sends without waiting as long as what waits
 //! fits the write buffer; beyond that it waits, bounded, and its caller must have released the GIL.
 
+mod app_head;
 mod head;
 mod output;
 
-use crate::engine::Engine;
+use crate::outbox::Outbox;
 use crate::send_queue::{Held, SendQueue};
 use crate::sys;
 use std::io::{self, Write};
@@ -16,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_proto::settings::Protocol;
 
-pub use head::AppHead;
+pub use app_head::AppHead;
 
 /// A chunk up to this size is copied behind its frame, to be one send.
 const COPY_CHUNK: usize = 32 * 1024;
@@ -24,8 +25,7 @@ const COPY_CHUNK: usize = 32 * 1024;
 pub const COPY_BODY: usize = 4 * 1024;
 
 /// One answer. Reused from request to request.
-#[derive(Default)]
-pub struct Response {
+pub struct Response<H> {
     /// The client's connection, owned by whoever holds the request.
     pub fd: RawFd,
     /// What the client speaks.
@@ -55,7 +55,7 @@ pub struct Response {
     /// Announced bytes that have not been given yet.
     left: Option<u64>,
     out: Vec<u8>,
-    pub(crate) pending: SendQueue,
+    pub(crate) pending: SendQueue<H>,
     /// The client is gone or too slow, or the deadline answered.
     pub failed: Option<io::Error>,
     /// Bytes of body.
@@ -68,18 +68,48 @@ pub struct Response {
     /// Bytes beyond the announced length were dropped.
     pub excess: bool,
     waited_us: u64,
-    /// The thread whose answer it is; the native thread sends its output while the application is at work.
-    of: Option<(Arc<Engine>, usize)>,
+    /// Where the lane whose answer it is leaves output to the native thread.
+    outbox: Arc<Outbox<H>>,
+    lane: usize,
     /// It was lent something; `pending` is empty then.
     is_lent: bool,
     /// When a piece was sent last, `monotonic_us`.
     sent_us: u64,
 }
 
-impl Response {
-    /// For the requests of one lane, `of`. `extra`: lines for every answer.
-    pub fn new(extra: Vec<u8>, of: (Arc<Engine>, usize)) -> Response {
-        Response { extra, of: Some(of), ..Response::default() }
+impl<H: Held> Response<H> {
+    /// For the requests of one lane. `extra`: lines for every answer.
+    pub fn new(extra: Vec<u8>, outbox: &Arc<Outbox<H>>, lane: usize) -> Response<H> {
+        Response {
+            fd: 0,
+            protocol: Protocol::default(),
+            minor: 0,
+            keep_alive: false,
+            head_only: false,
+            version: Vec::new(),
+            extra,
+            timeout_ms: 0,
+            unread: None,
+            claims: false,
+            head: None,
+            head_sent: false,
+            chunked: false,
+            bodiless: false,
+            left: None,
+            out: Vec::new(),
+            pending: SendQueue::default(),
+            failed: None,
+            body_bytes: 0,
+            head_bytes: 0,
+            ended: false,
+            by_kernel: false,
+            excess: false,
+            waited_us: 0,
+            outbox: outbox.clone(),
+            lane,
+            is_lent: false,
+            sent_us: 0,
+        }
     }
 
     /// Forget the last answer, keep the memory.
@@ -102,7 +132,7 @@ impl Response {
     }
 
     /// Send a piece of the body. With `whole` it is all of it. `held` is the object of `data`, for large ones.
-    pub fn body(&mut self, data: &[u8], whole: bool, held: Option<Held>) {
+    pub fn body(&mut self, data: &[u8], whole: bool, held: Option<H>) {
         self.take_back();
         if self.ended || self.failed.is_some() || !self.begin(whole.then_some(data.len() as u64)) {
             return;

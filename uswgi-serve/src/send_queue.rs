@@ -6,28 +6,34 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-/// Bytes of an interpreter's that are kept as long as they are to be sent. They never change or move; what becomes of the
-/// object when it is dropped, by any thread, is its own matter.
-pub type Held = Box<dyn AsRef<[u8]> + Send + Sync>;
+/// An object of an interpreter's whose bytes are output: kept, not copied, as long as they are to be sent. The bytes never
+/// change or move. Whoever has sent the last of them drops it: any thread, without the interpreter's lock and without
+/// a wait for it.
+pub trait Held: AsRef<[u8]> + Send + 'static {}
 
 /// Bytes after which others get their turn: a fast reader must not keep its sender for a whole file.
 const AT_ONCE: u64 = 4 << 20;
 
-enum Piece {
+enum Piece<H> {
     Bytes(Vec<u8>, usize),
-    Held(Held, usize),
+    Held(H, usize),
     File { fd: OwnedFd, offset: i64, left: u64 },
 }
 
 /// A queue of output.
-#[derive(Default)]
-pub struct SendQueue {
-    pieces: VecDeque<Piece>,
+pub struct SendQueue<H> {
+    pieces: VecDeque<Piece<H>>,
     /// Bytes of memory in it (files do not count).
     memory: usize,
 }
 
-impl SendQueue {
+impl<H> Default for SendQueue<H> {
+    fn default() -> Self {
+        SendQueue { pieces: VecDeque::new(), memory: 0 }
+    }
+}
+
+impl<H: Held> SendQueue<H> {
     pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
@@ -39,7 +45,7 @@ impl SendQueue {
 
     /// Bytes that are still to be sent.
     pub fn left(&self) -> u64 {
-        let file = |piece: &Piece| if let Piece::File { left, .. } = piece { *left } else { 0 };
+        let file = |piece: &Piece<H>| if let Piece::File { left, .. } = piece { *left } else { 0 };
         self.memory as u64 + self.pieces.iter().map(file).sum::<u64>()
     }
 
@@ -67,8 +73,8 @@ impl SendQueue {
     }
 
     /// Append the bytes of an object from `offset` on.
-    pub fn push_held(&mut self, held: Held, offset: usize) {
-        self.memory += (*held).as_ref().len() - offset;
+    pub fn push_held(&mut self, held: H, offset: usize) {
+        self.memory += held.as_ref().len() - offset;
         self.pieces.push_back(Piece::Held(held, offset));
     }
 
@@ -92,10 +98,10 @@ impl SendQueue {
                     self.memory -= n;
                     (n, *at == bytes.len())
                 }),
-                Piece::Held(held, at) => sys::send2(socket, &(**held).as_ref()[*at..], b"").map(|n| {
+                Piece::Held(held, at) => sys::send2(socket, &held.as_ref()[*at..], b"").map(|n| {
                     *at += n;
                     self.memory -= n;
-                    (n, *at == (**held).as_ref().len())
+                    (n, *at == held.as_ref().len())
                 }),
                 Piece::File { fd, offset, left } => {
                     let count = (*left).min(1 << 20) as usize;
@@ -125,7 +131,7 @@ impl SendQueue {
 }
 
 /// It can be lent.
-impl Queue for SendQueue {
+impl<H: Held> Queue for SendQueue<H> {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }

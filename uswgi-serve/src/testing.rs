@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::exchange::Exchange;
 use crate::interpreter::Interpreter;
 use crate::request::Request;
+use crate::send_queue::Held;
 use crate::sys::{self, Peer};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::io::{ErrorKind, Read};
@@ -104,6 +105,17 @@ pub(crate) fn all_of(client: &mut UnixStream) -> Vec<u8> {
     all
 }
 
+/// Bytes that show by their count whether they are still held.
+pub(crate) struct Kept(pub(crate) Arc<[u8]>);
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Held for Kept {}
+
 /// An interpreter that counts what is asked of it.
 #[derive(Clone, Default)]
 pub(crate) struct Counting {
@@ -112,6 +124,8 @@ pub(crate) struct Counting {
 }
 
 impl Interpreter for Counting {
+    type Held = Kept;
+
     fn stacks(&self, _: impl Fn(u64) -> bool + Send + 'static) -> Option<String> {
         sys::block_signals();
         self.stacks.fetch_add(1, Ordering::SeqCst);

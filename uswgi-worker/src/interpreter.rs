@@ -1,7 +1,8 @@
-//! CPython as the interpreter of the lanes ([`uswgi_serve::interpreter`]): how a lane is broken out of its request, and
-//! where the threads stand. With one lane the main thread gets a signal whose handler raises; with several an exception
+//! CPython as the interpreter of the lanes ([`uswgi_serve::interpreter`]): how a lane is broken out of its request,
+//! where the threads stand, and what is held as output. With one lane the main thread gets a signal whose handler raises; with several an exception
 //! is set, which comes at the next bytecode.
 
+use crate::pybytes::HeldBytes;
 use crate::stacks;
 use pyo3::create_exception;
 use pyo3::exceptions::PyBaseException;
@@ -61,6 +62,8 @@ pub(crate) fn prepare(py: Python<'_>, engine: &Arc<Engine>) -> PyResult<()> {
 pub(crate) struct CPython;
 
 impl Interpreter for CPython {
+    type Held = HeldBytes;
+
     fn stacks(&self, which: impl Fn(u64) -> bool + Send + 'static) -> Option<String> {
         stacks::current(which)
     }

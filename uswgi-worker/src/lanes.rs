@@ -3,6 +3,7 @@
 use crate::app::Apps;
 use crate::gateway::wsgi::{Wsgi, WsgiLane};
 use crate::interpreter::{self, CPython};
+use crate::pybytes::HeldBytes;
 use crate::{autoreload, py as python};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use uswgi_proto::control::ToMaster;
 use uswgi_proto::exit::Exit;
 use uswgi_serve::engine::{Engine, Leaving};
+use uswgi_serve::outbox::Outbox;
 use uswgi_serve::sync::lock;
 use uswgi_serve::{gateway, native, sys};
 
@@ -28,7 +30,8 @@ pub(crate) fn serve(py: Python<'_>, engine: Arc<Engine>, apps: Apps) -> Exit {
 
 fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResult<()> {
     sys::notice_forks();
-    let native = native::start(engine, CPython)?;
+    let outbox = Outbox::new(engine);
+    let native = native::start(&outbox, CPython)?;
     let ready = || {
         // Who sees us serve may change a file.
         autoreload::start(py, engine, apps.callables.is_empty());
@@ -42,7 +45,7 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
         }
         let runner = WsgiLane::new(py, engine, apps, 0)?;
         ready();
-        gateway::run_lane(engine, 0, &mut Wsgi { py, lane: runner })?;
+        gateway::run_lane(&outbox, 0, &mut Wsgi { py, lane: runner })?;
     } else {
         let runners = (0..engine.lanes.len())
             .map(|i| WsgiLane::new(py, engine, apps, i))
@@ -50,7 +53,8 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
         let threading = PyModule::import(py, "threading")?;
         let mut threads = Vec::new();
         for (i, runner) in runners.into_iter().enumerate() {
-            let body = Py::new(py, LaneBody(std::sync::Mutex::new(Some((engine.clone(), runner, i)))))?;
+            let lane = std::sync::Mutex::new(Some(runner));
+            let body = Py::new(py, LaneBody { outbox: outbox.clone(), number: i, lane })?;
             let options = PyDict::new(py);
             options.set_item("target", body)?;
             options.set_item("name", format!("uWSGIWorker{}Core{i}", engine.settings.worker_id))?;
@@ -83,14 +87,18 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
 
 /// Target of a `threading.Thread`, so that the threads are Python's own in every respect.
 #[pyclass(module = "uswgi_worker", frozen)]
-struct LaneBody(std::sync::Mutex<Option<(Arc<Engine>, WsgiLane, usize)>>);
+struct LaneBody {
+    outbox: Arc<Outbox<HeldBytes>>,
+    number: usize,
+    lane: std::sync::Mutex<Option<WsgiLane>>,
+}
 
 #[pymethods]
 impl LaneBody {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        let taken = lock(&self.0).take();
+        let taken = lock(&self.lane).take();
         match taken {
-            Some((engine, runner, lane)) => gateway::run_lane(&engine, lane, &mut Wsgi { py, lane: runner }),
+            Some(lane) => gateway::run_lane(&self.outbox, self.number, &mut Wsgi { py, lane }),
             None => Ok(()),
         }
     }

@@ -27,6 +27,9 @@ pub(crate) fn drop_buried(_: pyo3::Python<'_>) {
     }
 }
 
+/// An answer of an application.
+pub(crate) type Response = uswgi_serve::response::Response<HeldBytes>;
+
 /// A bytes object kept alive outside the GIL. Its memory never changes or moves.
 pub(crate) struct HeldBytes {
     object: *mut pyo3::ffi::PyObject,
@@ -37,8 +40,6 @@ pub(crate) struct HeldBytes {
 // SAFETY: the bytes of a bytes object are immutable; the reference count is only touched with the GIL
 // (in `of`, by its token, and in `drop_buried`).
 unsafe impl Send for HeldBytes {}
-// SAFETY: as above; a shared reference only reads the bytes.
-unsafe impl Sync for HeldBytes {}
 
 impl HeldBytes {
     /// Take a reference.
@@ -55,6 +56,8 @@ impl AsRef<[u8]> for HeldBytes {
         unsafe { std::slice::from_raw_parts(self.data, self.length) }
     }
 }
+
+impl uswgi_serve::send_queue::Held for HeldBytes {}
 
 impl Drop for HeldBytes {
     fn drop(&mut self) {

@@ -5,7 +5,6 @@ use super::Facts;
 use crate::dates;
 use crate::engine::Engine;
 use crate::exchange::Exchange;
-use crate::response::Response;
 use crate::sys;
 use std::sync::atomic::Ordering;
 use uswgi_proto::logs::digits;
@@ -16,7 +15,6 @@ use uswgi_proto::span::Span;
 /// A request that is over.
 pub(super) struct Over<'a> {
     pub(super) exchange: &'a Exchange<'a>,
-    pub(super) response: &'a Response,
     pub(super) facts: &'a Facts,
 }
 
@@ -38,7 +36,8 @@ pub(super) fn line(format: &LogFormat, over: &Over<'_>, out: &mut Vec<u8>) {
 }
 
 fn fill(variable: &Variable, style: Style, over: &Over<'_>, out: &mut Vec<u8>) {
-    let Over { exchange, response, facts } = *over;
+    let Over { exchange, facts } = *over;
+    let answer = &facts.answer;
     let Exchange { engine, conn, request, lane } = exchange;
     let known = &request.known;
     let mut text = |span: Span| escape(span.of(&conn.buffer), 4096, style, out);
@@ -68,10 +67,10 @@ fn fill(variable: &Variable, style: Style, over: &Over<'_>, out: &mut Vec<u8>) {
             out.push(b'.');
             return digits::padded(facts.micros % 1_000_000, 6, b'0', out);
         }
-        Variable::Status => u64::from(response.status()),
-        Variable::BodySize => response.body_bytes,
-        Variable::HeadSize => response.head_bytes,
-        Variable::Size => response.head_bytes + response.body_bytes,
+        Variable::Status => u64::from(answer.status),
+        Variable::BodySize => answer.body_bytes,
+        Variable::HeadSize => answer.head_bytes,
+        Variable::Size => answer.head_bytes + answer.body_bytes,
         Variable::ContentLength => request.content_length,
         Variable::Micros => facts.micros,
         Variable::Msecs => facts.micros / 1000,
@@ -90,8 +89,8 @@ fn fill(variable: &Variable, style: Style, over: &Over<'_>, out: &mut Vec<u8>) {
         Variable::PacketSize => super::sizes(exchange).1 as u64,
         Variable::Modifier1 => u64::from(request.modifier1),
         Variable::Modifier2 => u64::from(request.modifier2),
-        Variable::Headers => u64::from(response.head.as_ref().map_or(0, |h| h.count)),
-        Variable::WriteErrors => u64::from(response.failed.is_some()),
+        Variable::Headers => u64::from(answer.headers),
+        Variable::WriteErrors => u64::from(answer.failed),
         Variable::ReadErrors => 0,
     };
     digits::number(number, out);

@@ -11,7 +11,8 @@ const LONGEST: usize = 2048;
 
 /// The line of a request, line break included.
 pub(super) fn line(over: &Over<'_>) -> Vec<u8> {
-    let Over { exchange, response, facts } = *over;
+    let Over { exchange, facts } = *over;
+    let answer = &facts.answer;
     let Exchange { engine, conn, request, lane } = exchange;
     let known = &request.known;
     let address = super::remote(exchange);
@@ -30,14 +31,14 @@ pub(super) fn line(over: &Over<'_>) -> Vec<u8> {
     o = text(o, "uri", known.uri);
     o = o
         .text("protocol", exchange.protocol(), 16)
-        .number("status", response.status().into())
+        .number("status", answer.status.into())
         .number("micros", number(facts.micros))
         .number("request_bytes", number(request.content_length))
-        .number("head_bytes", number(response.head_bytes))
-        .number("body_bytes", number(response.body_bytes));
+        .number("head_bytes", number(answer.head_bytes))
+        .number("body_bytes", number(answer.body_bytes));
     o = text(o, "agent", known.agent);
     o = text(o, "referer", known.referer);
-    let mut line = o.truth("failed", response.failed.is_some()).finish();
+    let mut line = o.truth("failed", answer.failed).finish();
     line.push(b'\n');
     line
 }

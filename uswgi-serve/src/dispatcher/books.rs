@@ -4,15 +4,16 @@
 #![forbid(unsafe_code)]
 
 use super::Dispatcher;
-use crate::access_log::{self, Facts};
+use crate::access_log::{self, Answered, Facts};
 use crate::connection::Conn;
-use crate::engine::{Engine, Leaving};
+use crate::engine::Leaving;
 use crate::exchange::Exchange;
 use crate::gateway::Ran;
 use crate::lane::Client;
+use crate::outbox::Outbox;
 use crate::request::Body;
 use crate::response::Response;
-use crate::send_queue::SendQueue;
+use crate::send_queue::{Held, SendQueue};
 use crate::static_files;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,27 +22,27 @@ use uswgi_proto::scoreboard::{ThreadState, monotonic_us};
 use uswgi_proto::settings::Protocol;
 
 /// What becomes of a connection.
-pub(super) enum After {
+pub(super) enum After<H> {
     /// Close it, so that its client gets the `sent` bytes of the answer; `unread`: it may still send a part of its request.
     Close { unread: bool, sent: u64 },
     /// It can take another request.
     Keep,
     /// There is output left.
-    Write { pending: SendQueue, keep: bool, unread: bool },
+    Write { pending: SendQueue<H>, keep: bool, unread: bool },
 }
 
 /// An answer for requests of a lane.
-fn response_for(engine: &Arc<Engine>, lane: usize) -> Box<Response> {
+fn response_for<H: Held>(outbox: &Arc<Outbox<H>>, lane: usize) -> Box<Response<H>> {
     let mut lines = Vec::new();
-    for header in &engine.settings.headers.add {
+    for header in &outbox.engine.settings.headers.add {
         lines.extend_from_slice(header.as_bytes());
         lines.extend_from_slice(b"\r\n");
     }
-    Box::new(Response::new(lines, (engine.clone(), lane)))
+    Box::new(Response::new(lines, outbox, lane))
 }
 
 /// Set up an answer for a request.
-fn prepare(response: &mut Response, exchange: &Exchange<'_>) {
+fn prepare<H: Held>(response: &mut Response<H>, exchange: &Exchange<'_>) {
     let Exchange { engine, conn, request, .. } = exchange;
     response.reset();
     response.fd = conn.raw();
@@ -66,16 +67,16 @@ fn prepare(response: &mut Response, exchange: &Exchange<'_>) {
     }
 }
 
-impl Dispatcher {
+impl<H: Held> Dispatcher<H> {
     /// The request of [`Next::Run`] begins; its answer is made with what is given here.
-    pub(crate) fn begin<'a>(&'a mut self, conn: &'a mut Conn) -> (Exchange<'a>, Box<Response>) {
+    pub(crate) fn begin<'a>(&'a mut self, conn: &'a mut Conn) -> (Exchange<'a>, Box<Response<H>>) {
         self.started = monotonic_us();
         conn.name_peer();
         let engine = &self.engine;
         let cell = &engine.lanes[self.lane];
         cell.notes.begin(self.request.content_length, self.requests);
         self.requests += 1;
-        let mut response = self.response.take().unwrap_or_else(|| response_for(engine, self.lane));
+        let mut response = self.response.take().unwrap_or_else(|| response_for(&self.outbox, self.lane));
         response.claims = engine.settings.harakiri.seconds > 0;
         let exchange = Exchange { engine, lane: self.lane, conn, request: &mut self.request };
         let deadline = match engine.settings.harakiri.seconds {
@@ -102,7 +103,7 @@ impl Dispatcher {
     }
 
     /// Send what is left to send of an answer, and close its books.
-    pub(super) fn finish(&mut self, conn: &mut Conn, mut ran: Ran) -> After {
+    pub(super) fn finish(&mut self, conn: &mut Conn, mut ran: Ran<H>) -> After<H> {
         ran.response.send_staged();
         self.write_books(conn, &ran);
         conn.consume(match self.request.body {
@@ -120,7 +121,7 @@ impl Dispatcher {
         after
     }
 
-    fn write_books(&mut self, conn: &mut Conn, ran: &Ran) {
+    fn write_books(&mut self, conn: &mut Conn, ran: &Ran<H>) {
         let (engine, response) = (&self.engine, &ran.response);
         let finished = monotonic_us();
         let micros = finished - self.started;
@@ -141,9 +142,15 @@ impl Dispatcher {
         }
         let notes = &engine.lanes[self.lane].notes;
         if access_log::wanted(engine, response, micros) || notes.wants_line() {
-            let facts = Facts { micros, requests: self.requests, switches: ran.switches, app: ran.app };
+            let facts = Facts {
+                micros,
+                requests: self.requests,
+                switches: ran.switches,
+                app: ran.app,
+                answer: Answered::of(response),
+            };
             let exchange = Exchange { engine, lane: self.lane, conn, request: &mut self.request };
-            access_log::request(&exchange, response, &facts);
+            access_log::request(&exchange, &facts);
         }
         notes.end();
         engine.count_request(finished);
@@ -152,7 +159,7 @@ impl Dispatcher {
     pub(super) fn serve_file(&mut self, mut conn: Conn, found: static_files::Found) -> Option<Conn> {
         let started = monotonic_us();
         conn.name_peer();
-        let mut response = self.response.take().unwrap_or_else(|| response_for(&self.engine, self.lane));
+        let mut response = self.response.take().unwrap_or_else(|| response_for(&self.outbox, self.lane));
         response.claims = false;
         let exchange =
             Exchange { engine: &self.engine, lane: self.lane, conn: &mut conn, request: &mut self.request };
@@ -179,8 +186,9 @@ impl Dispatcher {
         }
         let micros = monotonic_us() - started;
         if access_log::wanted(&self.engine, &response, micros) {
-            let facts = Facts { micros, requests: 0, switches: 1, app: None };
-            access_log::request(&exchange, &response, &facts);
+            let facts =
+                Facts { micros, requests: 0, switches: 1, app: None, answer: Answered::of(&response) };
+            access_log::request(&exchange, &facts);
         }
         conn.consume(self.request.head_length + body.unwrap_or(0));
         conn.served += 1;
@@ -191,7 +199,7 @@ impl Dispatcher {
 }
 
 /// What becomes of the connection once its answer is made; takes the output that is left.
-fn settle(response: &mut Response, body_whole: bool) -> After {
+fn settle<H: Held>(response: &mut Response<H>, body_whole: bool) -> After<H> {
     let keep = response.keep_alive && body_whole && response.failed.is_none();
     if response.failed.is_some() {
         response.pending = SendQueue::default();

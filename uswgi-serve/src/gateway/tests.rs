@@ -1,7 +1,7 @@
 use super::*;
 use crate::request::Body;
 use crate::response::AppHead;
-use crate::testing::{Counting, PATIENCE, Parts, packets, settings};
+use crate::testing::{Counting, Kept, PATIENCE, Parts, packets, settings};
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -15,12 +15,13 @@ struct Echo;
 
 impl Gateway for Echo {
     type Error = Infallible;
+    type Held = Kept;
 
     fn start(&mut self) -> Result<u64, Infallible> {
         Ok(7)
     }
 
-    fn run(&mut self, exchange: &mut Exchange<'_>, mut response: Box<Response>) -> Ran {
+    fn run(&mut self, exchange: &mut Exchange<'_>, mut response: Box<Response<Kept>>) -> Ran<Kept> {
         assert_eq!(exchange.engine.lanes[0].ident(), 7);
         let whole = !matches!(exchange.request.body, Some(Body::Stream(_) | Body::StreamChunks));
         let method = String::from_utf8_lossy(exchange.method()).into_owned();
@@ -58,11 +59,11 @@ impl Worker {
         let mut parts = Parts::new(settings);
         parts.listener = Some((UnixListener::bind(folder.path().join("socket")).unwrap(), protocol));
         parts.control = Some(own);
-        let engine = parts.engine();
-        let native = crate::native::start(&engine, Counting::default()).unwrap();
+        let outbox = Outbox::new(&parts.engine());
+        let native = crate::native::start(&outbox, Counting::default()).unwrap();
         let lane = std::thread::spawn(move || {
-            let Ok(()) = run_lane(&engine, 0, &mut Echo);
-            engine.lanes_left();
+            let Ok(()) = run_lane(&outbox, 0, &mut Echo);
+            outbox.engine.lanes_left();
         });
         Worker { folder, master, threads: [lane, native] }
     }

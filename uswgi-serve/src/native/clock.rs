@@ -50,15 +50,15 @@ impl<I: Interpreter> Native<I> {
         if now < self.lent_due_us {
             return;
         }
-        let threads = &self.engine.lanes;
-        match threads.iter().map(|t| t.background.send()).max() {
+        let lent = &self.outbox.lent;
+        match lent.iter().map(|l| l.send()).max() {
             Some(Found::Pieces) => self.lent_due_us = now + TOGETHER_US,
             Some(Found::Full) => self.lent_due_us = now + FULL_US,
             Some(Found::Nothing) | None => {
                 // A thread that lends something from here on turns it on again, or is seen here.
                 self.lent_due_us = 0;
                 self.engine.lending.store(false, Ordering::SeqCst);
-                if threads.iter().any(|t| t.background.is_waiting()) {
+                if lent.iter().any(|l| l.is_waiting()) {
                     self.engine.lending.store(true, Ordering::SeqCst);
                 }
             }

@@ -98,7 +98,8 @@ impl<I: Interpreter> Native<I> {
         let quiet = self.conns.is_empty()
             && self.engine.parked() == 0
             && !self.engine.any_whole()
-            && !self.engine.any_jobs();
+            && !self.engine.any_jobs()
+            && !self.outbox.any();
         if quiet && !busy && !self.finished {
             self.finished = true;
             self.engine.finish();
@@ -106,7 +107,7 @@ impl<I: Interpreter> Native<I> {
         self.finished && quiet && self.engine.all_left.load(Ordering::SeqCst)
     }
 
-    fn duties(&self, which: impl Fn(&Conn, &Duty) -> bool) -> Vec<usize> {
+    fn duties(&self, which: impl Fn(&Conn, &Duty<I::Held>) -> bool) -> Vec<usize> {
         self.conns.iter().filter(|(_, (c, d))| which(c, d)).map(|(k, _)| k).collect()
     }
 

@@ -7,6 +7,7 @@ use crate::close::{Ending, Last, ending};
 use crate::connection::Conn;
 use crate::interpreter::Interpreter;
 use crate::rate::is_too_slow;
+use crate::send_queue::Held;
 use crate::sys::{self, Peer};
 
 /// A client that has the whole answer is given this long to close.
@@ -51,7 +52,7 @@ pub(super) fn is_over(conn: &Conn, swallowed: &mut u64) -> bool {
 }
 
 /// Whether a client takes its answer, slowly: what the kernel holds of it becomes less, and fast enough.
-pub(super) fn gets_on(conn: &mut Conn, duty: &Duty, now: u64) -> bool {
+pub(super) fn gets_on<H: Held>(conn: &mut Conn, duty: &Duty<H>, now: u64) -> bool {
     let waiting = match duty {
         Duty::Read => return false,
         Duty::Write { pending, .. } => pending.left(),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::answer;
-use crate::testing::{Counting, Parts, all_of, connection, packets, settings, until};
+use crate::testing::{Counting, Kept, Parts, all_of, connection, packets, settings, until};
 use nix::sys::socket::{MsgFlags, recv, send};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -11,6 +11,7 @@ use uswgi_proto::settings::{Harakiri, WorkerSettings};
 /// A native thread, its engine, and the master's end of the control socket.
 struct Rig {
     engine: Arc<Engine>,
+    outbox: Arc<Outbox<Kept>>,
     master: Option<OwnedFd>,
     interpreter: Counting,
     thread: Option<JoinHandle<()>>,
@@ -22,8 +23,9 @@ impl Rig {
         let mut parts = Parts::new(settings);
         parts.control = Some(own);
         let (engine, interpreter) = (parts.engine(), Counting::default());
-        let thread = Some(start(&engine, interpreter.clone()).unwrap());
-        Rig { engine, master: Some(master), interpreter, thread }
+        let outbox = Outbox::new(&engine);
+        let thread = Some(start(&outbox, interpreter.clone()).unwrap());
+        Rig { engine, outbox, master: Some(master), interpreter, thread }
     }
 
     fn tell(&self, message: &ToWorker) {
@@ -102,11 +104,14 @@ fn what_a_socket_did_not_take_is_sent_and_the_connection_waits_for_more() {
     let (mut conn, mut client) = connection(Protocol::Http);
     conn.served = 1;
     let mut pending = SendQueue::default();
-    pending.push(&vec![b'z'; 3 << 20]).unwrap();
-    rig.engine.submit(Job::Write { conn, pending, keep: true, unread: false });
+    let object: Arc<[u8]> = vec![b'z'; 2 << 20].into();
+    pending.push(&vec![b'z'; 1 << 20]).unwrap();
+    pending.push_held(Kept(object.clone()), 0);
+    rig.outbox.leave(Unsent { conn, pending, keep: true, unread: false });
     let mut all = vec![0; 3 << 20];
     client.read_exact(&mut all).unwrap();
     assert!(all.iter().all(|&b| b == b'z'));
+    until("the end of what was held", || Arc::strong_count(&object) == 1);
     until("its place", || rig.engine.parked() == 1);
     client.write_all(b"G").unwrap();
     let Some(crate::token::Token::Conn { key, stamp }) = rig.engine.wait() else { panic!("its next byte") };
@@ -118,7 +123,7 @@ fn what_a_lane_has_lent_is_sent_while_it_works() {
     let rig = Rig::new(settings());
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     theirs.set_read_timeout(Some(crate::testing::PATIENCE)).unwrap();
-    let lent = &rig.engine.lanes[0].background;
+    let lent = &rig.outbox.lent[0];
     assert!(lent.add(ours.as_raw_fd(), [b"a ", b"pie", b"ce"]));
     rig.engine.send_lent();
     let mut got = [0; 7];

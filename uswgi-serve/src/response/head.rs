@@ -1,31 +1,13 @@
 //! The head of an answer, made of what the application gave and of what the framing needs. Sends nothing.
 
-use super::Response;
+use super::{AppHead, Response};
+use crate::send_queue::Held;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use uswgi_proto::settings::Protocol;
 
-/// What the application said in `start_response`.
-#[derive(Default)]
-pub struct AppHead {
-    /// The code.
-    pub status: u16,
-    /// `CODE reason`.
-    pub status_text: Vec<u8>,
-    /// `Name: value\r\n` lines.
-    pub lines: Vec<u8>,
-    /// Number of `lines`.
-    pub count: u32,
-    /// As the application announced it.
-    pub content_length: Option<u64>,
-    /// The application gave a Date.
-    pub has_date: bool,
-    /// It wants the connection to end.
-    pub close: bool,
-}
-
-impl Response {
+impl<H: Held> Response<H> {
     fn build_head(&mut self, whole_body: Option<u64>) {
         let Some(head) = &self.head else { return };
         let out = &mut self.out;
@@ -82,10 +64,7 @@ impl Response {
         if self.head_sent {
             return self.failed.is_none();
         }
-        if self.claims
-            && let Some((engine, thread)) = &self.of
-            && !engine.lanes[*thread].claim()
-        {
+        if self.claims && !self.outbox.engine.lanes[self.lane].claim() {
             self.failed = Some(io::ErrorKind::TimedOut.into());
             self.head_sent = true;
             // The 504 is out (harakiri.rs); the books say so.

@@ -19,9 +19,9 @@ fn may_lend() -> bool {
     !sys::is_forked_child()
 }
 
-impl Response {
+impl<H: Held> Response<H> {
     /// Send, or keep what the socket does not take.
-    pub(super) fn put(&mut self, a: &[u8], b: &[u8], held: Option<Held>) {
+    pub(super) fn put(&mut self, a: &[u8], b: &[u8], held: Option<H>) {
         if self.failed.is_some() || (a.is_empty() && b.is_empty()) {
             return;
         }
@@ -63,7 +63,6 @@ impl Response {
     /// Take a small piece that follows another at once, to be sent with the next ones; false: it has to be sent now.
     /// Needs no system call, so the GIL can be kept.
     pub fn gather(&mut self, data: &[u8]) -> bool {
-        let Some((engine, thread)) = &self.of else { return false };
         if !self.head_sent
             || self.ended
             || self.bodiless
@@ -82,11 +81,11 @@ impl Response {
             true => [chunked::head(data.len(), &mut room), data, b"\r\n"],
             false => [b"", data, b""],
         };
-        if !engine.lanes[*thread].background.add(self.fd, parts) {
+        if !self.outbox.lent[self.lane].add(self.fd, parts) {
             return false;
         }
         self.is_lent = true;
-        engine.send_lent();
+        self.outbox.engine.send_lent();
         self.body_bytes += data.len() as u64;
         if let Some(left) = &mut self.left {
             *left -= data.len() as u64;
@@ -96,14 +95,10 @@ impl Response {
 
     /// Let the native thread go on with what the socket did not take.
     pub(super) fn lend(&mut self) {
-        if let Some((engine, thread)) = &self.of
-            && !self.pending.is_empty()
-            && self.failed.is_none()
-            && may_lend()
-        {
-            engine.lanes[*thread].background.give(self.fd, std::mem::take(&mut self.pending));
+        if !self.pending.is_empty() && self.failed.is_none() && may_lend() {
+            self.outbox.lent[self.lane].give(self.fd, std::mem::take(&mut self.pending));
             self.is_lent = true;
-            engine.send_lent();
+            self.outbox.engine.send_lent();
         }
     }
 
@@ -111,8 +106,8 @@ impl Response {
     /// to the parent.
     pub(super) fn take_back(&mut self) -> bool {
         let was_lent = std::mem::take(&mut self.is_lent) && may_lend();
-        if was_lent && let Some((engine, thread)) = &self.of {
-            match engine.lanes[*thread].background.take_back() {
+        if was_lent {
+            match self.outbox.lent[self.lane].take_back() {
                 Ok(pending) => self.pending = pending,
                 Err(e) => self.failed = Some(e),
             }

@@ -1,12 +1,13 @@
 use super::*;
-use crate::testing::{Parts, all_of, packets, settings};
+use crate::engine::Engine;
+use crate::testing::{Kept, Parts, all_of, packets, settings};
 use std::io::{Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
 /// An answer of lane 0, its engine, and both ends of its connection.
 struct Rig {
-    response: Response,
+    response: Response<Kept>,
     engine: Arc<Engine>,
     ours: Option<UnixStream>,
     theirs: UnixStream,
@@ -18,7 +19,7 @@ impl Rig {
         ours.set_nonblocking(true).unwrap();
         theirs.set_read_timeout(Some(crate::testing::PATIENCE)).unwrap();
         let engine = Parts::new(settings()).engine();
-        let mut response = Response::new(b"X-Added: 1\r\n".to_vec(), (engine.clone(), 0));
+        let mut response = Response::new(b"X-Added: 1\r\n".to_vec(), &Outbox::new(&engine), 0);
         response.reset();
         response.fd = ours.as_raw_fd();
         response.protocol = protocol;
@@ -125,13 +126,7 @@ fn an_announced_length_holds() {
 fn a_client_that_reads_nothing_gets_a_large_body_later() {
     let body: Arc<[u8]> = vec![b'x'; 8 << 20].into();
     let mut rig = http().says(200, None);
-    struct Kept(Arc<[u8]>);
-    impl AsRef<[u8]> for Kept {
-        fn as_ref(&self) -> &[u8] {
-            &self.0
-        }
-    }
-    rig.response.body(&body.clone(), true, Some(Box::new(Kept(body.clone()))));
+    rig.response.body(&body.clone(), true, Some(Kept(body.clone())));
     rig.response.end();
     assert!(rig.response.failed.is_none() && !rig.response.pending.is_empty());
     assert_eq!(Arc::strong_count(&body), 2, "it is kept, not copied");
@@ -168,9 +163,9 @@ fn small_pieces_are_put_together_and_come_in_order() {
             false => rig.response.body(piece.as_bytes(), false, None),
         }
     }
-    assert!(gathered > 0 && rig.engine.lanes[0].background.is_waiting());
+    assert!(gathered > 0 && rig.response.outbox.lent[0].is_waiting());
     rig.response.end();
-    assert!(rig.engine.lanes[0].background.take_back().unwrap().is_empty(), "nothing is left behind the end");
+    assert!(rig.response.outbox.lent[0].take_back().unwrap().is_empty(), "nothing is left behind the end");
     let text = rig.text();
     let numbers: Vec<_> = text.split("\r\n").filter_map(|l| l.strip_prefix(' ')).collect();
     assert_eq!(numbers, (0..50).map(|i| i.to_string()).collect::<Vec<_>>());

@@ -4,11 +4,12 @@
 use super::WsgiLane;
 use crate::gateway::wsgi::file_wrapper::FileWrapper;
 use crate::gateway::wsgi::start_response::{Shared, give};
+use crate::pybytes::Response;
 use pyo3::exceptions::{PyAssertionError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 use std::sync::atomic::Ordering;
-use uswgi_serve::response::{COPY_BODY, Response};
+use uswgi_serve::response::COPY_BODY;
 use uswgi_serve::sync::lock;
 use uswgi_serve::sys;
 

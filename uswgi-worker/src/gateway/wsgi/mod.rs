@@ -16,7 +16,7 @@ use crate::api::current;
 use crate::app::Apps;
 use crate::interpreter::{self, HarakiriTimeout};
 use crate::py as python;
-use crate::pybytes::drop_buried;
+use crate::pybytes::{HeldBytes, Response, drop_buried};
 use capi::call2;
 use disconnected::Disconnected;
 use environ::Builder;
@@ -35,7 +35,7 @@ use uswgi_serve::gateway::{Gateway, Ran};
 use uswgi_serve::log::Fault;
 use uswgi_serve::mounts::Chosen;
 use uswgi_serve::request::Body;
-use uswgi_serve::response::{AppHead, Response};
+use uswgi_serve::response::AppHead;
 use uswgi_serve::sync::lock;
 use uswgi_serve::{answer, limited_say, say, sys};
 
@@ -83,7 +83,12 @@ impl WsgiLane {
     }
 
     /// One request.
-    fn run(&mut self, py: Python<'_>, exchange: &mut Exchange<'_>, mut response: Box<Response>) -> Ran {
+    fn run(
+        &mut self,
+        py: Python<'_>,
+        exchange: &mut Exchange<'_>,
+        mut response: Box<Response>,
+    ) -> Ran<HeldBytes> {
         self.switches = 1;
         drop_buried(py);
         if self.pair.is_shared(py) {
@@ -260,13 +265,14 @@ pub(crate) struct Wsgi<'py> {
 
 impl Gateway for Wsgi<'_> {
     type Error = PyErr;
+    type Held = HeldBytes;
 
     fn start(&mut self) -> PyResult<u64> {
         self.lane.adopt_thread();
         PyModule::import(self.py, "threading")?.call_method0("get_ident")?.extract()
     }
 
-    fn run(&mut self, exchange: &mut Exchange<'_>, response: Box<Response>) -> Ran {
+    fn run(&mut self, exchange: &mut Exchange<'_>, response: Box<Response>) -> Ran<HeldBytes> {
         self.lane.run(self.py, exchange, response)
     }
 

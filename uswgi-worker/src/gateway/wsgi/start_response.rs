@@ -3,13 +3,12 @@
 //! The pair is made anew only when an application kept a reference to the last one.
 
 use crate::gateway::wsgi::fastcall;
-use crate::pybytes::HeldBytes;
+use crate::pybytes::{HeldBytes, Response};
 use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use std::sync::{Arc, Mutex};
-use uswgi_serve::response::{AppHead, Response};
-use uswgi_serve::send_queue::Held;
+use uswgi_serve::response::AppHead;
 use uswgi_serve::sync::lock;
 
 /// The answer of the request in flight; None between requests and while somebody sends.
@@ -175,7 +174,7 @@ pub(crate) fn give(py: Python<'_>, response: &mut Response, data: &Bound<'_, PyB
     if !whole && response.gather(slice) {
         return;
     }
-    let held = (slice.len() >= HOLD).then(|| Box::new(HeldBytes::of(data)) as Held);
+    let held = (slice.len() >= HOLD).then(|| HeldBytes::of(data));
     let was_held = held.is_some();
     py.detach(|| response.body(slice, whole, held));
     if was_held {
