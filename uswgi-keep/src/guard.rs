@@ -8,6 +8,7 @@
 //! It must make system calls only: it is forked, without exec, from processes that may have threads. It must never end a
 //! group while its maker lives.
 
+use crate::sys;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -206,7 +207,7 @@ fn watch(maker: RawFd, socket: RawFd) -> ! {
         libc::chdir(c"/".as_ptr());
         let (low, high) = (maker.min(socket) as libc::c_uint, maker.max(socket) as libc::c_uint);
         for (from, end) in [(0, low), (low + 1, high), (high + 1, libc::c_uint::MAX)] {
-            if from < end && libc::close_range(from, end - 1, 0) < 0 {
+            if from < end && sys::close_range(from, end - 1, 0) < 0 {
                 // A kernel before 5.9: most of them.
                 for fd in from..end.min(4096) {
                     libc::close(fd as libc::c_int);

@@ -4,6 +4,7 @@
 //! `std::process::Command` does the rest: numbers of descriptors do not matter here.
 
 use crate::guard::{self, Guard};
+use crate::sys;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -45,7 +46,7 @@ pub fn spawn(command: &mut Command, bond: Option<Bond<'_>>, session: bool) -> io
                 dies_with(parent, signal)?;
             }
             // A kernel before 5.11 leaves other descriptors open, as exec always did.
-            libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_int);
+            sys::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
             for signal in 1..=64 {
                 libc::signal(signal, libc::SIG_DFL);
             }

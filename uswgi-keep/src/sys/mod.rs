@@ -46,13 +46,23 @@ pub fn close_all_but(keep: &mut Vec<RawFd>) {
     let mut from: libc::c_uint = 0;
     for fd in keep.iter().filter_map(|fd| libc::c_uint::try_from(*fd).ok()) {
         if fd > from {
-            // SAFETY: close_range takes no pointers; nobody uses the others any more, says the caller.
-            unsafe { libc::close_range(from, fd - 1, 0) };
+            // SAFETY: it takes no pointers; nobody uses the others any more, says the caller.
+            unsafe { close_range(from, fd - 1, 0) };
         }
         from = fd + 1;
     }
     // SAFETY: as above.
-    unsafe { libc::close_range(from, libc::c_uint::MAX, 0) };
+    unsafe { close_range(from, libc::c_uint::MAX, 0) };
+}
+
+/// close_range(2) by its number: glibc has a name for it since 2.34 only, and a wheel serves from 2.28 on. -1: errno says
+/// why; a kernel before 5.9 does not have it. It makes a system call only, so a forked child may call it.
+///
+/// # Safety
+/// Nobody may use what is closed any more.
+pub unsafe fn close_range(first: libc::c_uint, last: libc::c_uint, flags: libc::c_uint) -> libc::c_long {
+    // SAFETY: three numbers, as the call wants them; who owns the descriptors is the caller's promise.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }
 }
 
 /// A close-on-exec copy of a descriptor that this process inherited. The original is made
