@@ -51,6 +51,9 @@ pub fn page(s: &Snapshot, now: u64) -> String {
     let ready = s.count(WorkerState::Ready);
     row("workers", format!("{ready} of {} ready{others}, {} threads each", s.workers_target, s.threads));
     row("generation", s.generation.to_string());
+    if !s.python.is_empty() {
+        row("interpreter", s.python.clone());
+    }
     if let Some(told) = uswgi_proto::show::no_app(s) {
         row("application", format!("{told} (need-app = false)"));
     }

@@ -162,16 +162,17 @@ impl Processes {
                     "the worker speaks version {version} of the control messages, this master {CONTROL_VERSION}; install both from one release"
                 ),
             },
-            ToMaster::Hello { pid, .. } => {
+            ToMaster::Hello { pid, python, .. } => {
                 // The kernel's word, not its own: in another pid namespace it knows another number.
                 let known = self.all.get(&child).and_then(|p| p.pid);
                 let pid = known.or(sender).unwrap_or(pid);
                 self.set_pid(child, pid);
-                Event::Hello { child, pid }
+                Event::Hello { child, pid, python }
             }
             ToMaster::Alive => Event::Tick,
             ToMaster::Ready => Event::Ready { child },
             ToMaster::LoadFailed { message } => Event::LoadFailed { child, message },
+            ToMaster::NoInterpreter { message } => Event::NoInterpreter { child, message },
             ToMaster::NoApp { message } => Event::NoApp { child, message },
             ToMaster::StepFailed { message } => Event::StepFailed { child, message },
             ToMaster::SourceChanged { path, modified_us } => Event::Source { child, path, modified_us },

@@ -9,7 +9,7 @@ use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; the hello carries it.
-pub const CONTROL_VERSION: u32 = 4;
+pub const CONTROL_VERSION: u32 = 5;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
@@ -26,6 +26,14 @@ pub enum ToMaster {
         role: Role,
         /// Its pid, as it sees itself (the master trusts SCM_CREDENTIALS or its own fork instead).
         pid: i32,
+        /// `Python 3.11.2 of DIR (home)`: what runs in it, and why that one; empty of a process that a template forked.
+        #[serde(default)]
+        python: String,
+    },
+    /// The launcher: it finds no interpreter that can be used, and ends with [`crate::exit::Exit::NoInterpreter`].
+    NoInterpreter {
+        /// Why, for people.
+        message: String,
     },
     /// Template: the app is imported. Worker: it accepts connections, unless it was started paused.
     Ready,

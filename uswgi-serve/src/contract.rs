@@ -26,6 +26,8 @@ pub struct Inherited {
     pub shared: Option<Shared>,
     /// Sending and receiving end.
     pub handover: Option<(OwnedFd, OwnedFd)>,
+    /// What made the launcher take this interpreter.
+    pub python_by: Option<String>,
 }
 
 /// Takes a variable out of the environment: the application and its children never see the contract.
@@ -91,5 +93,6 @@ pub fn inherit() -> Result<Inherited, String> {
         }
         None => None,
     };
-    Ok(Inherited { settings, listeners, control, board, shared, handover })
+    let python_by = take_variable(contract::PYTHON_BY);
+    Ok(Inherited { settings, listeners, control, board, shared, handover, python_by })
 }

@@ -49,9 +49,10 @@ impl Control {
         }
     }
 
-    /// Tell the master who this is, before anything else.
-    pub fn hello(&self, role: Role) {
-        self.send(&ToMaster::Hello { version: CONTROL_VERSION, role, pid: std::process::id() as i32 });
+    /// Tell the master who this is, before anything else; `python`: what runs here, where that is news.
+    pub fn hello(&self, role: Role, python: &str) {
+        let pid = std::process::id() as i32;
+        self.send(&ToMaster::Hello { version: CONTROL_VERSION, role, pid, python: python.into() });
     }
 
     /// Whether the master is gone or wants this process to end. What it says beside that is kept for [`Control::receive`].

@@ -52,8 +52,11 @@ impl Parts {
         }
         settings.listeners = named;
         let control = control.map(Control::new);
-        Engine::new(Inherited { settings, listeners, control, board: None, shared: None, handover }, 0)
-            .unwrap()
+        Engine::new(
+            Inherited { settings, listeners, control, board: None, shared: None, handover, python_by: None },
+            0,
+        )
+        .unwrap()
     }
 }
 

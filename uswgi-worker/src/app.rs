@@ -3,8 +3,8 @@
 
 mod preload;
 
-use crate::py::traceback;
 use crate::steps;
+use crate::which_python::explained;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule};
@@ -43,7 +43,7 @@ impl Apps {
                 .map_err(|e| LoadError::App(format!("cannot change to chdir = {}: {e}", dir.display())))?;
         }
         steps::run(py, &settings.steps.pre_app, control).map_err(LoadError::Step)?;
-        prepare(py, settings).map_err(|e| LoadError::App(traceback(py, &e)))?;
+        prepare(py, settings).map_err(|e| LoadError::App(explained(py, &e)))?;
         let (mut callables, mut points) = (Vec::new(), Vec::new());
         let mut failed = None;
         for (n, app) in settings.app.apps.iter().enumerate() {
@@ -69,7 +69,7 @@ impl Apps {
             return Err(LoadError::App(why));
         }
         for (point, callable) in
-            crate::api::hooks::applications(py).map_err(|e| LoadError::App(traceback(py, &e)))?
+            crate::api::hooks::applications(py).map_err(|e| LoadError::App(explained(py, &e)))?
         {
             // "" and "/" are the default application.
             callables.push(callable);
@@ -78,7 +78,7 @@ impl Apps {
         if settings.app.django_preload {
             preload::django(py, &callables).map_err(|e| {
                 let what = "what Django imports with its first request does not load (django-preload)";
-                LoadError::App(format!("{what}\n{}", traceback(py, &e).trim_end()))
+                LoadError::App(format!("{what}\n{}", explained(py, &e).trim_end()))
             })?;
         }
         let mounts = Mounts::new(points, settings.app.manage_script_name, settings.app.default_app);
@@ -112,7 +112,7 @@ fn written(app: &App) -> String {
 
 fn failure(py: Python<'_>, app: &App, error: &PyErr) -> String {
     // The exception last: that line tells most, and is shown alone where there is room for one.
-    format!("cannot load the application ({})\n{}", written(app), traceback(py, error).trim_end())
+    format!("cannot load the application ({})\n{}", written(app), explained(py, error).trim_end())
 }
 
 fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {
@@ -141,7 +141,7 @@ fn import(py: Python<'_>, settings: &WorkerSettings, name: &str) -> PyResult<()>
     };
     match result {
         Err(e) if settings.role != Role::Check => {
-            say!("cannot import {name} (import), it is left out\n{}", traceback(py, &e).trim_end());
+            say!("cannot import {name} (import), it is left out\n{}", explained(py, &e).trim_end());
             Ok(())
         }
         result => result,

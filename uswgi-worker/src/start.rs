@@ -3,7 +3,7 @@
 
 use crate::app::{Apps, LoadError};
 use crate::template::{self, Left};
-use crate::{api, collector, lanes, py as python, steps};
+use crate::{api, collector, lanes, py as python, steps, which_python};
 use pyo3::prelude::*;
 use std::time::Instant;
 use uswgi_proto::control::{ToMaster, fitting};
@@ -26,6 +26,7 @@ fn forget_contract(py: Python<'_>) {
         contract::HANDOVER_FDS,
         contract::SHARED_FD,
         contract::LOG,
+        contract::PYTHON_BY,
         contract::LISTEN_FDS,
         contract::LISTEN_PID,
         "LISTEN_FDNAMES",
@@ -124,8 +125,9 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     let title = |s: &WorkerSettings| title::set(&title::of(&s.procname_prefix, s.worker_id));
     title(&inherited.settings);
     let role = inherited.settings.role;
+    let which = which_python::text(py, inherited.python_by.as_deref());
     if let Some(control) = &inherited.control {
-        control.hello(role);
+        control.hello(role, which);
         // While the application is imported nobody watches for the master's end; a loop in it must not stay.
         sys::parent_death_signal(libc::SIGKILL);
     }

@@ -84,7 +84,7 @@ fn fork(py: Python<'_>, control: &Control, worker_id: u32, socket: OwnedFd) -> O
     // Before the application's fork hooks: of one that dies in them the master knows how it ended.
     let born = || {
         uswgi_serve::sys::parent_death_signal(0);
-        own.hello(Role::Worker);
+        own.hello(Role::Worker, "");
     };
     match py::fork_twice(py, born) {
         Ok(Side::Child { intermediate }) => {

@@ -110,6 +110,7 @@ impl Master<'_> {
                 }
             }
             Action::Reason(reason) => self.board.reason(&reason),
+            Action::Python(which) => self.board.python(&which),
             Action::Serving => {
                 // The slots first: who hears that it is ready may look at once.
                 self.board.sync(&self.supervisor);

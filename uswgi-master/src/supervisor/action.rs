@@ -86,6 +86,8 @@ pub enum Action {
     },
     /// A worker or template could not start outside a reload: record the reason.
     Reason(String),
+    /// The generation in force runs this Python: record it.
+    Python(String),
     /// Every worker accepts for the first time: the start has succeeded.
     Serving,
     /// The start has failed; the end follows.

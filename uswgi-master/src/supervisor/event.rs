@@ -55,6 +55,15 @@ pub enum Event {
         child: ChildId,
         /// Its pid.
         pid: i32,
+        /// Which Python it runs; empty: as its template.
+        python: String,
+    },
+    /// The launcher found no interpreter; the end of the process follows.
+    NoInterpreter {
+        /// Which.
+        child: ChildId,
+        /// Why.
+        message: String,
     },
     /// The template has loaded the app, or the worker accepts.
     Ready {

@@ -19,12 +19,15 @@ pub(super) struct Generation {
     pub(super) loaded: bool,
     /// A process of this generation had the app when it was ready.
     pub(super) had_app: bool,
+    /// Which Python its processes say that they run; empty: none has said so yet.
+    pub(super) python: String,
 }
 
 impl Generation {
     pub(super) fn new(number: u64, plan: Plan) -> Generation {
         let template_backoff = Backoff::default();
-        Generation { number, plan, template: None, template_backoff, loaded: false, had_app: false }
+        let python = String::new();
+        Generation { number, plan, template: None, template_backoff, loaded: false, had_app: false, python }
     }
 }
 

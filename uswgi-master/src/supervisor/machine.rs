@@ -100,16 +100,12 @@ impl Supervisor {
     fn dispatch(&mut self, event: Event) {
         match event {
             Event::Tick => {}
-            Event::Launched { child, pid } | Event::Hello { child, pid } => {
-                let end = self.now + self.newest_plan().load_timeout;
-                if let Some(c) = self.children.get_mut(&child)
-                    && c.pid.replace(pid).is_none()
-                    && c.kill_at.is_some()
-                {
-                    // It was waited for as a fork; from here on it has its own time.
-                    c.kill_at = Some(end);
-                }
+            Event::Launched { child, pid } => self.has_pid(child, pid),
+            Event::Hello { child, pid, python } => {
+                self.has_pid(child, pid);
+                self.runs_python(child, python);
             }
+            Event::NoInterpreter { child, message } => self.no_interpreter(child, &message),
             Event::LaunchFailed { child, message } => self.never_came(child, message),
             Event::ForkFailed { template, worker_id, message } => {
                 let of = self.children.get(&template).map(|t| t.generation);
@@ -148,6 +144,17 @@ impl Supervisor {
             Event::Pause => self.pause(),
             Event::Config(result) => self.configured(result),
             Event::StepsFailed(message) => self.steps_failed(message),
+        }
+    }
+
+    fn has_pid(&mut self, child: ChildId, pid: i32) {
+        let end = self.now + self.newest_plan().load_timeout;
+        if let Some(c) = self.children.get_mut(&child)
+            && c.pid.replace(pid).is_none()
+            && c.kill_at.is_some()
+        {
+            // It was waited for as a fork; from here on it has its own time.
+            c.kill_at = Some(end);
         }
     }
 

@@ -41,6 +41,7 @@ mod deadline;
 mod event;
 mod generation;
 mod idle;
+mod interpreter;
 mod machine;
 mod operator;
 pub mod order;

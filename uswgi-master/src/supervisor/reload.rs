@@ -61,7 +61,8 @@ impl Supervisor {
             Ok(plan) => {
                 let lazy = plan.lazy;
                 let number = reload.number;
-                reload.next = Some(Generation::new(number, plan));
+                let python = self.current.python.clone();
+                reload.next = Some(Generation { python, ..Generation::new(number, plan) });
                 reload.started = reload.started.min(now);
                 if lazy {
                     return self.begin_replacing();
@@ -159,7 +160,7 @@ impl Supervisor {
             return self.log(format!("{what}; a new one starts when a worker is needed"));
         }
         let reason = gone.load_failed.clone().unwrap_or_else(|| match how {
-            Ended::Code(23) => "there is no usable Python interpreter (the launcher said why above)".into(),
+            Ended::Code(23) => "there is no usable Python interpreter".into(),
             _ => format!("{what} while it loaded the application"),
         });
         if of_next {
@@ -272,6 +273,9 @@ impl Supervisor {
         self.settle_wish(wish, old.plan.workers != self.current.plan.workers);
         self.end_probe();
         self.drop_template(old.template);
+        if old.python != self.current.python {
+            self.out.push(Action::Python(self.current.python.clone()));
+        }
         let took = self.now.saturating_duration_since(started).as_secs_f64();
         self.out.push(Action::Commit { generation: number });
         self.out.push(Action::ReloadEnded { outcome: Outcome::Ok, reason: String::new() });

@@ -115,9 +115,9 @@ impl Supervisor {
     /// The start has failed: say why, and end.
     pub(super) fn start_failed(&mut self, how: Option<Ended>, app: bool, message: String) {
         let exit = match how {
+            Some(Ended::Code(23)) => Exit::NoInterpreter,
             _ if app => Exit::AppFailed,
             None | Some(Ended::Code(1 | 2)) => Exit::Failed,
-            Some(Ended::Code(23)) => Exit::NoInterpreter,
             Some(_) => Exit::AppFailed,
         };
         self.out.push(Action::StartFailed { message });

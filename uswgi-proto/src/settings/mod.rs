@@ -42,6 +42,8 @@ pub mod env {
     pub const LISTEN_PID: &str = "LISTEN_PID";
     /// Path of the module, set by the launcher for the bootstrap.
     pub const MODULE_PATH: &str = "USWGI_MODULE_PATH";
+    /// What made the launcher take this interpreter (`home`, `PATH`), set by it.
+    pub const PYTHON_BY: &str = "USWGI_PYTHON_BY";
 }
 
 /// What the process is to be.

@@ -13,6 +13,7 @@ pub fn json(s: &Snapshot) -> Value {
     json!({
         "pid": s.pid,
         "version": s.version,
+        "python": s.python,
         "uid": s.uid,
         "state": state_name(s.state),
         "stands_still": s.stands_still,

@@ -140,7 +140,7 @@ impl Sim {
                 if self.slow_hello {
                     self.procs.entry(child).and_modify(|p| p.hello = Some(pid));
                 } else {
-                    queue.push_front(Event::Hello { child, pid });
+                    queue.push_front(Event::Hello { child, pid, python: String::new() });
                     if self.good {
                         queue.push_back(Event::Ready { child });
                     }
@@ -195,7 +195,7 @@ impl Sim {
     /// It becomes ready, after a hello that is still to come.
     pub(super) fn ready(&mut self, child: ChildId) {
         if let Some(pid) = self.procs.get_mut(&child).and_then(|p| p.hello.take()) {
-            self.feed(Event::Hello { child, pid });
+            self.feed(Event::Hello { child, pid, python: String::new() });
         }
         if self.procs.contains_key(&child) {
             self.feed(Event::Ready { child });

@@ -52,6 +52,47 @@ fn an_app_that_does_not_load_ends_the_start_with_22_and_the_traceback() {
     assert_eq!(sim.exit, Some(22));
 }
 
+/// The reason stood in the launcher's own line only, which is elsewhere with `logto`.
+#[test]
+fn without_an_interpreter_the_start_ends_with_23_and_what_the_launcher_says() {
+    for lazy in [false, true] {
+        let mut sim = Sim::new(Plan { lazy, ..plan(1) });
+        sim.feed(Event::Tick);
+        let child = if lazy { sim.worker(1) } else { sim.template() };
+        sim.feed(Event::NoInterpreter { child, message: "home = /x: gone".into() });
+        assert_eq!(sim.exit, None);
+        sim.die(child, Ended::Code(23));
+        let message = "there is no usable Python interpreter: home = /x: gone".to_string();
+        assert_eq!(sim.count(|a| *a == Action::StartFailed { message: message.clone() }), 1, "{lazy}");
+        assert_eq!(sim.exit, Some(23), "{lazy}");
+    }
+}
+
+#[test]
+fn a_python_is_told_once_and_recorded_for_what_serves() {
+    let mut sim = Sim::new(plan(1));
+    sim.feed(Event::Tick);
+    let hello = |child, python: &str| Event::Hello { child, pid: 7, python: python.into() };
+    let template = sim.template();
+    for python in ["Python 3.9.1 of /a", "Python 3.9.1 of /a", ""] {
+        sim.feed(hello(template, python));
+    }
+    let recorded = |sim: &Sim, which: &str| sim.count(|a| *a == Action::Python(which.into()));
+    let told = |sim: &Sim| sim.count(|a| matches!(a, Action::Log(line) if line.contains("runs on Python")));
+    assert_eq!((recorded(&sim, "Python 3.9.1 of /a"), told(&sim)), (1, 1));
+    sim.feed(Event::Ready { child: template });
+    sim.ready(sim.worker(1));
+    // A reload onto another one: said when it is tried, recorded when it serves.
+    sim.feed(Event::Reload);
+    let next = sim.template();
+    assert_ne!(next, template);
+    sim.feed(hello(next, "Python 3.14.0 of /b"));
+    assert_eq!((recorded(&sim, "Python 3.14.0 of /b"), told(&sim)), (0, 2));
+    sim.feed(Event::Ready { child: next });
+    sim.ready(sim.worker(1));
+    assert_eq!(recorded(&sim, "Python 3.14.0 of /b"), 1);
+}
+
 #[test]
 fn a_step_that_fails_ends_the_start_with_1() {
     for lazy in [false, true] {

@@ -6,9 +6,16 @@
 pub(crate) const TEXT: &str = r#"
 import sys
 def refuse(why):
-    sys.stderr.write("uswgi-worker: cannot use the interpreter %s: %s\n" % (sys.executable, why))
-    sys.stderr.flush()
     import os
+    text = "cannot use the interpreter %s: %s" % (sys.executable, why)
+    sys.stderr.write("uswgi-worker: %s\n" % text)
+    sys.stderr.flush()
+    try:
+        import json
+        message = json.dumps({"type": "no-interpreter", "message": text})
+        os.write(int(os.environ["USWGI_CONTROL_FD"]), message.encode("ascii"))
+    except Exception:
+        pass
     os._exit(23)
 name = getattr(getattr(sys, "implementation", None), "name", "python2")
 if name != "cpython":

@@ -71,28 +71,30 @@ fn as_whom() -> String {
     }
 }
 
-/// The first of: `home`, VIRTUAL_ENV, the virtual environment this program is installed in, PATH.
+/// The first of: `home`, VIRTUAL_ENV, the virtual environment this program is installed in, PATH; and which of them.
 pub(crate) fn interpreter(
     home: Option<&OsStr>,
     virtual_env: Option<OsString>,
     own_directory: Option<&Path>,
     path: Option<OsString>,
-) -> Result<PathBuf, NotFound> {
+) -> Result<(PathBuf, &'static str), NotFound> {
     if let Some(home) = home {
-        return in_home(Path::new(home));
+        return Ok((in_home(Path::new(home))?, "home"));
     }
     if let Some(dir) = virtual_env.filter(|v| !v.is_empty()) {
-        return in_home(Path::new(&dir)).map_err(|e| NotFound(format!("VIRTUAL_ENV: {e}")));
+        let found = in_home(Path::new(&dir)).map_err(|e| NotFound(format!("VIRTUAL_ENV: {e}")))?;
+        return Ok((found, "VIRTUAL_ENV"));
     }
     if let Some(prefix) = own_directory.and_then(Path::parent)
         && prefix.join("pyvenv.cfg").is_file()
     {
-        return in_home(prefix);
+        return Ok((in_home(prefix)?, "where uswgi is installed"));
     }
     let path = path.unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
     env::split_paths(&path)
         .map(|d| d.join("python3"))
         .find(|p| p.is_absolute() && executable(p).is_ok())
+        .map(|found| (found, "PATH"))
         .ok_or_else(|| {
             NotFound("there is no python3 on PATH; install Python, or name a virtual environment with `home = DIR`".into())
         })
@@ -167,13 +169,12 @@ mod tests {
         let virtual_env = Some(b.clone().into_os_string());
         let path = Some(b.join("bin").into_os_string());
         let found = |home, venv, own, path| interpreter(home, venv, own, path).unwrap();
-        assert_eq!(
-            found(Some(a.as_os_str()), virtual_env.clone(), Some(&own), path.clone()),
-            a.join("bin/python3")
-        );
-        assert_eq!(found(None, virtual_env, None, None), b.join("bin/python3"));
-        assert_eq!(found(None, None, Some(&own), Some(a.join("bin").into())), b.join("bin/python3"));
-        assert_eq!(found(None, None, None, Some(a.join("bin").into())), a.join("bin/python3"));
+        let of = |dir: &Path, by| (dir.join("bin/python3"), by);
+        assert_eq!(found(Some(a.as_os_str()), virtual_env.clone(), Some(&own), path.clone()), of(&a, "home"));
+        assert_eq!(found(None, virtual_env, None, None), of(&b, "VIRTUAL_ENV"));
+        let installed = of(&b, "where uswgi is installed");
+        assert_eq!(found(None, None, Some(&own), Some(a.join("bin").into())), installed);
+        assert_eq!(found(None, None, None, Some(a.join("bin").into())), of(&a, "PATH"));
         assert!(interpreter(None, None, None, Some("/nonexistent".into())).is_err());
     }
 }

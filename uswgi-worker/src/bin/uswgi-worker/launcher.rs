@@ -5,12 +5,14 @@
 
 use crate::alone::Alone;
 use crate::{bootstrap, find};
+use nix::sys::socket::MsgFlags;
 use std::env;
 use std::ffi::OsString;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
+use uswgi_proto::control::{ToMaster, encode, fitting};
 use uswgi_proto::exit::Exit;
 use uswgi_proto::settings::{CHECK_PASSED, env as contract};
 
@@ -109,6 +111,18 @@ fn complain(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "uswgi-worker: {text}");
 }
 
+/// There is no interpreter: said to the master, whose log and answers may be elsewhere, and on stderr.
+fn no_interpreter(text: std::fmt::Arguments<'_>) -> ExitCode {
+    let control = env::var(contract::CONTROL_FD).ok().and_then(|fd| fd.parse().ok());
+    if let Some(fd) = control {
+        let message = ToMaster::NoInterpreter { message: fitting(&text.to_string()).into() };
+        // A master that does not listen has the exit code.
+        let _ = nix::sys::socket::send(fd, &encode(&message), MsgFlags::MSG_NOSIGNAL);
+    }
+    complain(text);
+    Exit::NoInterpreter.into()
+}
+
 /// Everything but the entry point. Returns only when nothing was started.
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     let args = match parse(args) {
@@ -129,13 +143,10 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
         own.as_deref(),
         env::var_os("PATH"),
     )
-    .and_then(|python| Ok((python, find::module(env::var_os("USWGI_MODULE"), own.as_deref())?)));
-    let (python, module) = match found {
+    .and_then(|found| Ok((found, find::module(env::var_os("USWGI_MODULE"), own.as_deref())?)));
+    let ((python, by), module) = match found {
         Ok(found) => found,
-        Err(e) => {
-            complain(format_args!("{e}"));
-            return Exit::NoInterpreter.into();
-        }
+        Err(e) => return no_interpreter(format_args!("{e}")),
     };
     if args.print {
         say(&format!("{}\n{}\n", python.display(), module.display()));
@@ -165,20 +176,17 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
         .arg("-c")
         .arg(bootstrap::TEXT)
         .env(contract::MODULE_PATH, &module)
+        .env(contract::PYTHON_BY, by)
         // An inherited PYTHONHOME belongs to another interpreter ("No module named encodings").
         .env_remove("PYTHONHOME");
     if args.alone.checks() {
         return match command.status() {
             Ok(status) => checked(status),
-            Err(e) => {
-                complain(format_args!("cannot run {}: {e}", python.display()));
-                Exit::NoInterpreter.into()
-            }
+            Err(e) => no_interpreter(format_args!("cannot run {}: {e}", python.display())),
         };
     }
     let error = command.exec();
-    complain(format_args!("cannot run {}: {error}", python.display()));
-    Exit::NoInterpreter.into()
+    no_interpreter(format_args!("cannot run {}: {error}", python.display()))
 }
 
 /// What a check ends with, after the interpreter that tried. One that ends in another way than the module of this
