@@ -62,7 +62,7 @@ fn counts(server: &Server, target: &str) -> [i64; 4] {
 #[test]
 fn threads_of_hooks_and_requests_run_and_those_of_the_import_are_named_once() {
     let mut server = threads(false).start();
-    let warning = "started threads while it was imported (import-counter)";
+    let warning = "started threads while it was imported that its workers do not have (import-counter)";
     assert_eq!(server.log().matches(warning).count(), 1, "{}", server.log());
     let first = counts(&server, "/start");
     // Nobody asks for a while: the threads run all the same, without a request that drives them.
@@ -76,6 +76,39 @@ fn threads_of_hooks_and_requests_run_and_those_of_the_import_are_named_once() {
     server.stop(Signal::SIGTERM);
     let ended = pids(&server, "atexit");
     assert_eq!(ended.iter().filter(|p| worker.contains(p)).count(), 1, "{ended:?}");
+}
+
+/// As OpenTelemetry's batch processor: a thread of the import, started again by a fork hook in every process.
+const AGAIN: &str = r#"
+import os, threading
+from probe import application
+never = threading.Event()
+
+def exporter():
+    threading.Thread(target=never.wait, name="exporter", daemon=True).start()
+
+def flusher():
+    threading.Thread(target=never.wait, daemon=True).start()
+
+exporter()
+flusher()
+os.register_at_fork(after_in_child=exporter)
+os.register_at_fork(after_in_child=flusher)
+"#;
+
+#[test]
+fn threads_that_a_library_starts_again_after_the_fork_are_not_warned_of() {
+    let lost = "threading.Thread(target=never.wait, name='watcher', daemon=True).start()\n";
+    // The second of a name is not there again.
+    let twice = "exporter()\n";
+    for (more, named) in [("", None), (lost, Some("(watcher)")), (twice, Some("(exporter)"))] {
+        let site = Site::probe().source("again.py", &format!("{AGAIN}{more}")).without("module");
+        let server = site.option("module", "again").option("workers", 2).start();
+        let log = server.wait_log("ready: generation 1");
+        let told: Vec<&str> = log.lines().filter(|l| l.contains("started threads while")).collect();
+        assert_eq!(told.len(), usize::from(named.is_some()), "{log}");
+        assert!(told.iter().all(|l| l.contains(named.unwrap_or_default())), "{log}");
+    }
 }
 
 #[test]

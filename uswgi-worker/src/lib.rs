@@ -6,7 +6,7 @@
 //!
 //! * [`start`]: role, import of the app ([`app`], [`collector`]); [`template`] forks workers; [`lanes`]: the threads.
 //! * [`gateway`]: how applications are called; WSGI is the first.
-//! * [`which_python`]: which one this is, for the master and the messages.
+//! * [`which_python`]: which one this is, for the master and the messages; [`threads`]: those that a fork has lost.
 //! * [`interpreter`], [`stacks`]: what deadlines need of CPython; [`pybytes`]: bytes objects that are sent later.
 //! * [`autoreload`]: sources that changed; [`steps`]: `exec-*` and `hook-*`.
 //! * [`api`]: the module `uwsgi` that applications import.
@@ -25,6 +25,7 @@ mod stacks;
 mod start;
 mod steps;
 mod template;
+mod threads;
 mod which_python;
 
 pub use start::run;

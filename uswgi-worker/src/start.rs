@@ -3,6 +3,7 @@
 
 use crate::app::{Apps, LoadError};
 use crate::template::{self, Left};
+use crate::threads::warn_of_missing;
 use crate::{api, collector, lanes, py as python, steps, which_python};
 use pyo3::prelude::*;
 use std::time::Instant;
@@ -152,6 +153,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
         return Exit::Ok;
     }
     let startup_ms = before.elapsed().as_millis() as u64;
+    let mut threads = Vec::new();
     if role == Role::Template {
         let Some(control) = inherited.control.take() else {
             say!("a template needs a control socket");
@@ -165,6 +167,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
                 inherited.settings.worker_id = who.worker_id;
                 inherited.settings.recycling.max_requests = who.max_requests;
                 inherited.settings.paused = who.paused;
+                threads = who.threads;
                 inherited.control = Some(who.control);
                 log::set_worker(who.worker_id);
                 title(&inherited.settings);
@@ -180,6 +183,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     if let Err(e) = steps::run(py, steps, inherited.control.as_ref()) {
         return step_failed(&inherited, &e);
     }
+    warn_of_missing(py, &threads);
     sys::parent_death_signal(0);
     match Engine::new(inherited, startup_ms) {
         Ok(engine) => {

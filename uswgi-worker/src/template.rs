@@ -1,10 +1,11 @@
 //! The template: a process that has imported the application once and forks workers on request.
 //! It serves nothing and adds no thread of its own. Threads that the application started while it was
-//! imported live on here only, as in uWSGI's master; one warning names them.
+//! imported live on here only, as in uWSGI's master; the first worker looks which of them it has again.
 
 use crate::collector;
 use crate::gateway::wsgi;
 use crate::py::{self, Side};
+use crate::threads;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -22,6 +23,8 @@ pub(crate) struct Identity {
     pub(crate) max_requests: u64,
     pub(crate) paused: bool,
     pub(crate) control: Control,
+    /// Of the first one: the threads that ran here.
+    pub(crate) threads: Vec<String>,
 }
 
 /// How the loop ended.
@@ -34,10 +37,10 @@ pub(crate) enum Left {
 
 /// Fork workers until the master closes the control socket. Returns in every forked process too.
 pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
-    warn_of_threads(py);
     if let Err(e) = make_common(py) {
         py::print_exception(py, &e);
     }
+    let mut running = threads::others(py);
     control.send(&ToMaster::Ready);
     loop {
         match py.detach(|| control.receive(true)) {
@@ -45,8 +48,17 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
                 let Some((socket, output)) = given(descriptors) else { continue };
                 if let Some(own) = fork(py, &control, worker_id, socket) {
                     output.iter().for_each(uswgi_serve::log::reopen);
-                    return Left::Worker(Identity { slot, worker_id, max_requests, paused, control: own });
+                    let threads = running;
+                    return Left::Worker(Identity {
+                        slot,
+                        worker_id,
+                        max_requests,
+                        paused,
+                        control: own,
+                        threads,
+                    });
                 }
+                running.clear();
             }
             Ok(Received::Message(ToWorker::ReopenLogs, files)) => {
                 files.first().into_iter().for_each(uswgi_serve::log::reopen);
@@ -117,32 +129,5 @@ fn wait_for_new_parent(intermediate: i32) {
     }
     while still() {
         std::thread::yield_now();
-    }
-}
-
-fn warn_of_threads(py: Python<'_>) {
-    let names = || -> PyResult<Vec<String>> {
-        let modules = PyModule::import(py, "sys")?.getattr("modules")?;
-        if !modules.contains("threading")? {
-            return Ok(Vec::new());
-        }
-        let threading = PyModule::import(py, "threading")?;
-        let main = threading.call_method0("main_thread")?;
-        let mut names = Vec::new();
-        for thread in threading.call_method0("enumerate")?.try_iter()? {
-            let thread = thread?;
-            if !thread.is(&main) {
-                names.push(thread.getattr("name")?.extract()?);
-            }
-        }
-        Ok(names)
-    };
-    match names() {
-        Ok(names) if !names.is_empty() => say!(
-            "the application started threads while it was imported ({}); they do not exist in the workers: \
-             start them in a post-fork hook, or set lazy-apps = true",
-            names.join(", ")
-        ),
-        _ => {}
     }
 }
