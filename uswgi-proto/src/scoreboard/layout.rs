@@ -8,7 +8,7 @@ pub use super::totals::Totals;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 /// Bytes of the header.
-pub const HEADER_SIZE: usize = 4096;
+pub const HEADER_SIZE: usize = 8192;
 /// Socket slots after the header.
 pub const SOCKETS: usize = 64;
 /// Bytes of a socket slot.
