@@ -96,10 +96,10 @@ pub(crate) fn page() -> String {
     page.section("EXAMPLES");
     page.text("A site behind nginx:");
     page.literal(
-        "[uwsgi]\nsocket = /run/site/uwsgi.sock\nchmod-socket = 660\nchdir = /srv/site\nmodule = site.wsgi\nhome = /srv/venv\nworkers = 4\nharakiri = 30\nvacuum = true\npidfile = /run/site/uwsgi.pid",
+        "[uwsgi]\nsocket = /run/site/uwsgi.sock\nchmod-socket = 660\nchdir = /srv/site\nmodule = mysite.wsgi\nhome = /srv/venv\nworkers = 4\nharakiri = 30\nvacuum = true\npidfile = /run/site/uwsgi.pid",
     );
     page.text("The same over HTTP, its port from the command line:");
-    page.literal("[uwsgi]\nset-placeholder = port=8000\nhttp-socket = 127.0.0.1:%(port)\nchdir = %d\nmodule = site.wsgi");
+    page.literal("[uwsgi]\nset-placeholder = port=8000\nhttp-socket = 127.0.0.1:%(port)\nchdir = %d\nmodule = mysite.wsgi");
     page.text("Two applications, one process:");
     page.literal("[uwsgi]\nhttp-socket = :8000\nmount = /=front.wsgi\nmount = /api=api.wsgi:application\nmanage-script-name = true");
     page.text("A value for one machine only:");

@@ -26,7 +26,8 @@ pub(crate) fn master() -> String {
     page.section("OPTIONS");
     page.text(
         "All options of uswgi.ini(5) may be given on the command line, with two hyphens in front of the name.\n\
-         A word without hyphens is a configuration file, or host:port for HTTP, or the path of an application that ends in .py or .wsgi.",
+         A word without hyphens is a configuration file by its end, host:port for HTTP, or an application: hello.py, a module like mysite.wsgi, or module:callable.\n\
+         An application named so listens on 127.0.0.1:8000 where no socket is given.",
     );
     page.list();
     page.item("-h, --help", "", "Print every option with a line about it, and end.");
@@ -52,7 +53,8 @@ pub(crate) fn master() -> String {
     page.text("As the configuration says, in the foreground:");
     page.literal("uswgi-master --ini uwsgi.ini");
     page.text("Without a file:");
-    page.literal("uswgi-master --http-socket :8000 --module site.wsgi --home venv --workers 4");
+    page.literal("uswgi-master mysite.wsgi");
+    page.literal("uswgi-master --http-socket :8000 --module mysite.wsgi --home venv --workers 4");
     page.text("In the background; the command ends when the application serves, or with the reason why it does not:");
     page.literal("uswgi-master --ini uwsgi.ini --daemonize /var/log/site.log");
     page.section("NOTES");
@@ -132,11 +134,11 @@ pub(crate) fn worker() -> String {
     page.exit_status(&[Exit::Ok, Exit::Usage, Exit::AppFailed, Exit::NoInterpreter, Exit::MasterGone]);
     page.section("EXAMPLES");
     page.text("Whether an application loads, in its own interpreter:");
-    page.literal("uswgi-worker --home /srv/venv --chdir /srv/site --check site.wsgi");
+    page.literal("uswgi-worker --home /srv/venv --chdir /srv/site --check mysite.wsgi");
     page.text("Which interpreter would run it:");
     page.literal("uswgi-worker --home /srv/venv --print-interpreter");
     page.text("Under socket activation, without a master:");
-    page.literal("systemd-socket-activate -l 8000 uswgi-worker --serve site.wsgi");
+    page.literal("systemd-socket-activate -l 8000 uswgi-worker --serve mysite.wsgi");
     page.section("NOTES");
     page.text(
         "While it serves a master, signals to stop are only taken notice of: the master decides when a worker ends.\n\

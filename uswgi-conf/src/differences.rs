@@ -35,6 +35,7 @@ pub static DIFFERENCES: &[Difference] = &[
     d("two chmod-socket are shifted into each other", "the last one counts", "nobody means 0664660"),
     d("`socket = unix:/path` listens where nobody can reach it", "an error that says what to write", "the server seemed to run"),
     d("a switch takes no value on the command line, although it does in a file", "--master=false is read as master = false", "one option has one form"),
+    d("a word of the command line is a configuration file, or an error", "also an address (`:8000`), a file (`hello.py`) or a module (`mysite.wsgi`, `shop:create()`); an application named so listens on 127.0.0.1:8000 where nothing says where", "other servers are started so"),
     d("need-plugin ends even where the plugin is built in", "a warning in the server; `expand` follows uWSGI", "files from Debian name python3 there"),
     d("buffer-size 4096, socket-timeout 4, max-vars 64 by default", "65535, 30, 128", "cookies and slow clients"),
     d("without an app every request gets an error", "an error at start; need-app = false restores it", "a deploy must fail loudly"),

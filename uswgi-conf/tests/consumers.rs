@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const CONFIGS: [&str; 3] = [
-    "[uwsgi]\nsocket = /run/site/app.sock\npidfile = /run/site/app.pid\nchdir = /srv/site\nmodule = site.wsgi\nharakiri = 30\nstatic-map = /static=/srv/site/static\nstatic-map2 = /media=pub\nlimit-post = 10485760\n",
+    "[uwsgi]\nsocket = /run/site/app.sock\npidfile = /run/site/app.pid\nchdir = /srv/site\nmodule = mysite.wsgi\nharakiri = 30\nstatic-map = /static=/srv/site/static\nstatic-map2 = /media=pub\nlimit-post = 10485760\n",
     "[uwsgi]\nhttp-socket = :8000\nwsgi-file = my app.py\nuid = nobody\ngid = nogroup\ndaemonize = /var/log/app.log\n",
     "[uwsgi]\nsocket = [::1]:3031\nmodule = a.b:c\nworkers = auto\nreload-mercy = 5\n",
 ];

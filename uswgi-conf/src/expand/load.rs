@@ -85,7 +85,7 @@ impl Engine<'_> {
             () if ends(&[".json", ".js"]) => Format::Json,
             () => {
                 let message = format!("{:?} is no option and no configuration file", shown(name));
-                let help = "files end in .ini, .xml, .yaml, .yml or .json; name others with --ini FILE (a section with --ini FILE:SECTION)";
+                let help = "files end in .ini, .xml, .yaml, .yml or .json; name others with --ini FILE (a section with --ini FILE:SECTION); an application is app.py, pkg.mod or mod:callable, an address :8000";
                 return Err(Diagnostic::error("command-line", message).at(place).help(help).into());
             }
         };

@@ -19,6 +19,7 @@ mod load;
 mod logic;
 mod own;
 pub mod placeholder;
+mod words;
 
 use crate::diag::{Diagnostic, shown};
 use crate::options::{self, Fact};
@@ -147,6 +148,8 @@ struct Engine<'e> {
     /// First entry of each key.
     first: HashMap<Vec<u8>, usize>,
     dirty: bool,
+    /// A word has named the application.
+    word_app: bool,
 }
 
 impl<'e> Engine<'e> {
@@ -171,6 +174,7 @@ impl<'e> Engine<'e> {
             asked: Vec::new(),
             first: HashMap::new(),
             dirty: false,
+            word_app: false,
         }
     }
 
@@ -193,9 +197,11 @@ impl<'e> Engine<'e> {
                 None => break,
                 Some(Item::Option(key, value)) => self.add(key, value, &place, false)?,
                 Some(Item::Word(word)) if word.starts_with(b"[") => {}
+                Some(Item::Word(word)) if self.take_word(&word, &place)? => {}
                 Some(Item::Word(word)) => self.load_by_extension(&word, &place)?,
             }
         }
+        self.listen_somewhere(&place)?;
         self.out.open_block = self.logic.as_ref().map(logic::Block::opened);
         self.pass(b'$')?;
         self.pass(b'@')?;
@@ -204,14 +210,9 @@ impl<'e> Engine<'e> {
         if self.asked.is_empty() {
             return Ok(());
         }
-        let mut text = Vec::new();
-        for key in std::mem::take(&mut self.asked) {
-            if let Some(value) = self.value_of(&key) {
-                text.extend_from_slice(&value);
-                text.push(b'\n');
-            }
-        }
-        Err(Halt::Exit(text, 0))
+        let asked = std::mem::take(&mut self.asked);
+        let text = asked.iter().filter_map(|key| self.value_of(key)).flat_map(|v| [&v[..], b"\n"].concat());
+        Err(Halt::Exit(text.collect(), 0))
     }
 
     fn bad_argv(&self, error: &crate::read::argv::ArgvError, place: &Place) -> Halt {

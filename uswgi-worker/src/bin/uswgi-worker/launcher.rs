@@ -26,7 +26,7 @@ Usage: uswgi-worker [OPTIONS]
 
 uswgi-master starts it; settings and sockets then come through inherited descriptors. Alone, it
 checks whether an application loads, or serves one under socket activation (systemd, s6).
-APP is a module (pkg.mod, pkg.mod:callable, pkg.mod:factory()) or a file (app.py, site.wsgi).
+APP is a module (pkg.mod, pkg.mod:callable, pkg.mod:factory()) or a file (app.py, dir/app.wsgi).
 
 Options:
   -H, --home DIR        use the interpreter of this virtual environment
