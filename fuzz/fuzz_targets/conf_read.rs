@@ -6,11 +6,11 @@ use libfuzzer_sys::fuzz_target;
 use uswgi_conf::convert::{Syntax, read, text};
 
 fuzz_target!(|data: &[u8]| {
-    let Some((&first, text)) = data.split_first() else { return };
+    let Some((&first, bytes)) = data.split_first() else { return };
     let all = [Syntax::Ini, Syntax::Xml, Syntax::Yaml, Syntax::Json];
     let from = all[usize::from(first) % 4];
-    let lines = text.iter().filter(|b| **b == b'\n').count() + 1;
-    let Ok(raw) = read(from, text, None) else { return };
+    let lines = bytes.iter().filter(|b| **b == b'\n').count() + 1;
+    let Ok(raw) = read(from, bytes, None) else { return };
     assert!(raw.pairs.iter().all(|p| p.line as usize <= lines));
     for to in all {
         let Ok(written) = text::write(&raw, to) else { continue };
@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
             Err(e) => panic!("{to:?}: {e}: {}", String::from_utf8_lossy(&written)),
         };
         let list = |pairs: &[uswgi_conf::read::Pair]| {
-            let mut all: Vec<_> = pairs.iter().map(|p| (p.key.clone(), p.value.clone())).collect();
+            let mut all = text::meaning(pairs);
             if to == Syntax::Json {
                 all.sort_by(|a, b| a.0.cmp(&b.0));
             }

@@ -145,7 +145,7 @@ fn our_table(kind: &str, file: &Path) -> Option<Vec<String>> {
     Some(given(&table?, kind))
 }
 
-fn generated<T>(strategy: impl Strategy<Value = T>, number: usize) -> Vec<T> {
+pub(crate) fn generated<T>(strategy: impl Strategy<Value = T>, number: usize) -> Vec<T> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     (0..number).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()

@@ -1,4 +1,4 @@
-//! Characters inside double quotes as JSON has them (RFC 8259, section 7), which YAML reads too. It opens and closes no
+//! Characters inside double quotes as JSON has them (RFC 8259, section 7). It opens and closes no
 //! quotes, and knows nothing of bytes that are no text.
 
 /// Append a character; `hidden` ones, which nobody should meet raw, by their number.

@@ -6,9 +6,13 @@ use crate::diag::shown;
 use crate::options::{self, Arg};
 use crate::read::Pair;
 
+/// A byte that means itself to a shell, and in an environment file of systemd.
+fn plain(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-_./:=@,+%".contains(&b)
+}
+
 /// A word for a POSIX shell.
 fn word(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=@,+%".contains(&b);
     if !text.is_empty() && text.bytes().all(plain) {
         text.into()
     } else {
@@ -72,7 +76,11 @@ pub fn env(pairs: &[Pair]) -> Result<String, ConvertError> {
         if options::fact(key).is_some_and(|f| f.immediate) {
             return Err(impossible(format!("{key}, whose place in the order counts")));
         }
-        let value = if value.contains([' ', '\t', '"', '\'', '\\', '$', '#', ';']) {
+        let name = format!("UWSGI_{}", key.to_ascii_uppercase().replace('-', "_"));
+        if crate::expand::NOT_OPTIONS.contains(&name.as_bytes()) {
+            return Err(impossible(format!("{key}: uWSGI keeps {name} for itself")));
+        }
+        let value = if !value.bytes().all(plain) {
             format!(
                 "\"{}\"",
                 value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace('`', "\\`")
@@ -80,7 +88,7 @@ pub fn env(pairs: &[Pair]) -> Result<String, ConvertError> {
         } else {
             value.into()
         };
-        out += &format!("UWSGI_{}={value}\n", key.to_ascii_uppercase().replace('-', "_"));
+        out += &format!("{name}={value}\n");
     }
     Ok(out)
 }

@@ -3,6 +3,8 @@
 //! * `text`: ini, xml, yaml, json: the same entries, markers and magic variables as they are.
 //! * `command`: a command line or an environment, in which magic variables do not exist: they are
 //!   replaced by what they are here.
+//! * `flatten`: sections of the same file that one asks for stand in their place.
+//! * `marks`: stand-ins for magic variables while syntax is looked at.
 //! * `unit`: systemd, supervisor and nginx, from the typed settings.
 //!
 //! Converting must not change the meaning. What a target cannot hold is an error that says which line.
@@ -10,9 +12,12 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+mod flatten;
+mod marks;
 pub mod text;
 pub mod unit;
 
+use crate::diag::shown;
 use crate::read::{Document, Pair, SyntaxError, ini, json, magic::Replaced, xml, yaml};
 
 /// A syntax of files.
@@ -37,6 +42,16 @@ impl Syntax {
             () if ends(&[".yaml", ".yml"]) => Syntax::Yaml,
             () if ends(&[".json", ".js"]) => Syntax::Json,
             () => Syntax::Ini,
+        }
+    }
+
+    /// The option that reads a file of this syntax.
+    pub fn option(self) -> &'static str {
+        match self {
+            Syntax::Ini => "--ini",
+            Syntax::Xml => "--xml",
+            Syntax::Yaml => "--yaml",
+            Syntax::Json => "--json",
         }
     }
 }
@@ -71,13 +86,21 @@ pub struct Raw {
     pub comments: Vec<(usize, String)>,
 }
 
-/// A `%` and a byte without a meaning disappear whenever a file is read: leave them out now, so that
-/// what is left means the same in every syntax.
-fn without_eaten(text: &[u8]) -> Vec<u8> {
+/// A `%` and a byte without a meaning disappear whenever a file is read: leave them out now, so that what is left means
+/// the same in every syntax. `%x` is the section that was chosen; what is written has none.
+fn prepared(text: &[u8], section: Option<&[u8]>, first: Option<&[u8]>) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut i = 0;
     while i < text.len() {
         match (text[i], text.get(i + 1)) {
+            (b'%', Some(b'x')) if section.is_some() => {
+                out.extend(literal(section.unwrap_or_default()));
+                i += 2;
+            }
+            (b'%', Some(b'X')) if first.is_some() => {
+                out.extend(literal(first.unwrap_or_default()));
+                i += 2;
+            }
             (b'%', Some(c)) if crate::read::magic::MEANINGFUL.contains(c) => {
                 out.extend_from_slice(&text[i..i + 2]);
                 i += 2;
@@ -92,23 +115,54 @@ fn without_eaten(text: &[u8]) -> Vec<u8> {
     out
 }
 
+fn literal(text: &[u8]) -> impl Iterator<Item = u8> {
+    text.iter().flat_map(|&b| std::iter::repeat_n(b, 1 + usize::from(b == b'%')))
+}
+
 /// Split a file into its entries.
 pub fn read(syntax: Syntax, bytes: &[u8], section: Option<&str>) -> Result<Raw, ConvertError> {
-    let plain = without_eaten(bytes);
-    let text = Replaced::verbatim(&plain);
-    let name = section.unwrap_or("uwsgi");
+    let first = section.map(str::as_bytes);
+    let pairs = one(syntax, bytes, first, first)?;
+    let asked = |name: &[u8]| one(syntax, bytes, Some(name), first);
+    let pairs = flatten::flatten(syntax, pairs, &asked)?;
+    let comments = comments(syntax, &prepared(bytes, first, first), &pairs);
+    Ok(Raw { pairs, comments })
+}
+
+/// The entries of one section.
+fn one(
+    syntax: Syntax,
+    bytes: &[u8],
+    section: Option<&[u8]>,
+    first: Option<&[u8]>,
+) -> Result<Vec<Pair>, ConvertError> {
+    let plain = prepared(bytes, section, first);
+    let name = section.filter(|s| !s.is_empty()).unwrap_or(b"uwsgi");
+    let text = match syntax {
+        Syntax::Yaml => marks::replaced(&plain).ok_or_else(|| ConvertError::Impossible {
+            line: 0,
+            target: "a conversion",
+            what: "characters for private use (U+F0000)".into(),
+        })?,
+        _ => Replaced::verbatim(&plain),
+    };
     let document: Document = match syntax {
-        Syntax::Ini => Ok(ini::read(&text, name.as_bytes())),
-        Syntax::Xml => xml::read(&text, section.map(str::as_bytes)),
-        Syntax::Yaml => yaml::read_or_lines(&text, name.as_bytes()).map(|(document, _)| document),
-        Syntax::Json => json::read(&text, name.as_bytes()),
+        Syntax::Ini => Ok(ini::read(&text, name)),
+        Syntax::Xml => xml::read(&text, section),
+        Syntax::Yaml => yaml::read_or_lines(&text, name).map(|(document, _)| document),
+        Syntax::Json => json::read(&text, name),
     }
     .map_err(ConvertError::Syntax)?;
     if !document.found {
-        return Err(ConvertError::NoSection(name.into()));
+        return Err(ConvertError::NoSection(shown(name)));
     }
-    let comments = comments(syntax, &plain, &document.pairs);
-    Ok(Raw { pairs: document.pairs, comments })
+    let mut pairs = document.pairs;
+    if syntax == Syntax::Yaml {
+        for p in &mut pairs {
+            (p.key, p.value) = (marks::restored(&p.key), marks::restored(&p.value));
+        }
+    }
+    Ok(pairs)
 }
 
 /// Characters that no document of YAML or XML may hold as they are.
@@ -120,8 +174,8 @@ fn printable(text: &[u8]) -> String {
     String::from_utf8_lossy(text).chars().map(|c| if unprintable(c) { ' ' } else { c }).collect()
 }
 
-/// Comments of XML that begin a line, a line of text each, by the pair that follows.
-fn xml_comments(text: &[u8], pairs: &[Pair]) -> Vec<(usize, String)> {
+/// Comments of XML that begin a line, a line of text each.
+fn xml_comments(text: &[u8]) -> Vec<(usize, String)> {
     let mut out = Vec::new();
     let mut inside = false;
     for (i, line) in text.split(|&b| b == b'\n').enumerate() {
@@ -135,31 +189,42 @@ fn xml_comments(text: &[u8], pairs: &[Pair]) -> Vec<(usize, String)> {
         }
         let words = printable(line).trim().to_string();
         if !words.is_empty() {
-            out.push((pairs.iter().take_while(|p| (p.line as usize) <= i).count(), words));
+            out.push((i + 1, words));
         }
     }
     out
 }
 
-/// Comments that stand on lines of their own, by the pair that follows.
-fn comments(syntax: Syntax, text: &[u8], pairs: &[Pair]) -> Vec<(usize, String)> {
-    if syntax == Syntax::Xml {
-        return xml_comments(text, pairs);
-    }
-    let marks: &[u8] = match syntax {
-        Syntax::Ini => b";#",
-        Syntax::Yaml => b"#",
-        Syntax::Xml | Syntax::Json => b"",
-    };
+/// Comments that stand on lines of their own.
+fn marked_comments(text: &[u8], marks: &[u8]) -> Vec<(usize, String)> {
     let mut out = Vec::new();
     for (i, line) in text.split(|&b| b == b'\n').enumerate() {
         let line = line.trim_ascii();
         if line.first().is_some_and(|b| marks.contains(b)) {
-            let before = pairs.iter().take_while(|p| (p.line as usize) <= i).count();
             let text = printable(&line[1..]);
-            out.push((before, text.trim_start_matches(['#', ';']).trim().to_string()));
+            out.push((i + 1, text.trim_start_matches(['#', ';']).trim().to_string()));
         }
     }
+    out
+}
+
+/// Comments by the pair that follows in the file: the number of pairs before it in the list.
+fn comments(syntax: Syntax, text: &[u8], pairs: &[Pair]) -> Vec<(usize, String)> {
+    let all = match syntax {
+        Syntax::Ini => marked_comments(text, b";#"),
+        Syntax::Yaml => marked_comments(text, b"#"),
+        Syntax::Xml => xml_comments(text),
+        Syntax::Json => Vec::new(),
+    };
+    let mut lines: Vec<(usize, usize)> =
+        pairs.iter().enumerate().map(|(i, p)| (p.line as usize, i)).collect();
+    lines.sort_unstable();
+    let follows = |line: usize| {
+        let after = lines.partition_point(|(l, _)| *l <= line);
+        lines.get(after).map_or(pairs.len(), |(_, i)| *i)
+    };
+    let mut out: Vec<_> = all.into_iter().map(|(line, words)| (follows(line), words)).collect();
+    out.sort_by_key(|(at, _)| *at);
     out
 }
 

@@ -16,15 +16,15 @@ const ALL: [Syntax; 4] = [Syntax::Ini, Syntax::Xml, Syntax::Yaml, Syntax::Json];
 
 #[test]
 fn a_file_survives_every_syntax() {
-    let text = b"[uwsgi]\n; first\nsocket = /run/%n.sock\nmaster = true\nbare\n# a -- b\nenv = A=\"b\" <c> & d\nenv = B=1\nlog-format = %(uri) 100%% #x\nchdir = %(base)/a: b\n; end\n";
+    let text = b"[uwsgi]\n; first\nsocket = /run/%n.sock\nmaster = true\nbare\n# a -- b\nenv = A=\"b\" <c> & d\nenv = B=1\nlog-format = %(uri) 100%% x\nchdir = %(base)/a:b\n; end\n";
     let raw = read(Syntax::Ini, text, None).unwrap();
     assert_eq!(raw.comments.len(), 3);
     for to in ALL {
         let out = text::write(&raw, to).unwrap();
         let back = read(to, &out, None).unwrap();
         assert_eq!(
-            keys_values(&back.pairs),
-            keys_values(&raw.pairs),
+            text::meaning(&back.pairs),
+            text::meaning(&raw.pairs),
             "{to:?}: {}",
             String::from_utf8_lossy(&out)
         );
@@ -55,10 +55,78 @@ fn what_disappears_is_left_out_before_it_does_harm() {
 }
 
 #[test]
-fn a_percent_sign_whose_other_half_was_syntax_is_refused() {
-    let raw = read(Syntax::Yaml, b"uwsgi:\n  a: [x, a:%[x, y]\n", None).unwrap();
-    for to in ALL {
-        assert!(text::write(&raw, to).is_err(), "{to:?}: {:?}", raw.pairs);
+fn a_section_that_is_asked_for_stands_in_its_place() {
+    let text = b"[uwsgi]\na = 1\nini = :base\n; last\nz = %x\n[base]\n; of base\nb = %x %%x\nini = :more\n[more]\nc = %x\n";
+    let raw = read(Syntax::Ini, text, None).unwrap();
+    let said =
+        |raw: &Raw| keys_values(&raw.pairs).into_iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
+    assert_eq!(said(&raw), ["a=1", "b=base %%x", "c=more", "z=%x"]);
+    assert_eq!(raw.comments, [(1, "of base".into()), (3, "last".into())]);
+    let raw = read(Syntax::Ini, text, Some("base")).unwrap();
+    assert_eq!(said(&raw), ["b=base %%x", "c=more"]);
+    // Of another file it stays, and a section that is not there has no entries.
+    let raw = read(Syntax::Ini, b"[uwsgi]\nini = o.ini\nini = :base\n[base]\nb = 1\n", None).unwrap();
+    assert_eq!(said(&raw), ["ini=o.ini", "ini=:base"]);
+    assert_eq!(said(&read(Syntax::Ini, b"[uwsgi]\nini = :no\na = 1\n", None).unwrap()), ["a=1"]);
+    let yaml = b"uwsgi:\n  yml: :base\n  a: 1\nbase:\n  b: 2\n";
+    assert_eq!(said(&read(Syntax::Yaml, yaml, None).unwrap()), ["b=2", "a=1"]);
+    let xml = b"<r><uwsgi><xml>:base</xml></uwsgi><uwsgi id=\"base\"><b>2</b></uwsgi></r>";
+    assert!(read(Syntax::Xml, xml, None).is_err(), "the first <uwsgi> is both");
+    for bad in [
+        "[uwsgi]\nini = :uwsgi\n",
+        "[uwsgi]\nif-env = A\nini = :b\nendif =\n[b]\n",
+        "[uwsgi]\nif-env = A\nini = o.ini\nendif =\nini = :b\n[b]\n",
+        "[uwsgi]\nset = ini=:b\n[b]\n",
+    ] {
+        assert!(read(Syntax::Ini, bad.as_bytes(), None).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn yaml_is_what_the_library_and_the_reader_of_lines_both_see() {
+    let text = "[uwsgi]\nmaster =\nsocket = :8000\nchdir = %(base)/x\nlog-format = [%(pid)] \"a\"\nprocesses = %k\nstats = %N\nif-env = A\nendif =\nenv =\n";
+    let raw = read(Syntax::Ini, text.as_bytes(), None).unwrap();
+    let out = String::from_utf8(text::write(&raw, Syntax::Yaml).unwrap()).unwrap();
+    assert_eq!(
+        out,
+        "uwsgi:\n  master: true\n  socket: :8000\n  set: chdir=%(base)/x\n  set: log-format=[%(pid)] \"a\"\n  processes: %k\n  set: stats=%N\n  if-env: A\n  endif: 1\n  set: env=\n"
+    );
+    for value in ["a # b", "a#b", "a: b", "x:", "a\u{85}b"] {
+        let raw = Raw { pairs: vec![pair("mode", value)], comments: Vec::new() };
+        assert!(text::write(&raw, Syntax::Yaml).is_err(), "{value:?}");
+    }
+}
+
+/// `processes: %k` is no YAML before `%k` is replaced.
+#[test]
+fn variables_at_the_start_of_a_value_of_yaml_are_read() {
+    let raw = read(Syntax::Yaml, b"uwsgi:\n  processes: %k\n  a: \"50%% %d\"\n", None).unwrap();
+    assert_eq!(keys_values(&raw.pairs), [("processes".into(), "%k".into()), ("a".into(), "50%% %d".into())]);
+}
+
+/// `%[` is the character ESC, which no document of XML or YAML may hold.
+#[test]
+fn no_control_character_is_written() {
+    let text = "[uwsgi]\n; \u{1b}[1m %[ a%%b \u{7}\u{85}\na = 1\n";
+    let raw = read(Syntax::Ini, text.as_bytes(), None).unwrap();
+    for to in [Syntax::Xml, Syntax::Yaml] {
+        let out = String::from_utf8(text::write(&raw, to).unwrap()).unwrap();
+        assert!(!out.chars().any(|c| c.is_control() && c != '\n'), "{out:?}");
+        assert!(out.contains("%%[ a%%b"), "{out}");
+    }
+    let raw = Raw { pairs: vec![pair("log-format", "%[[1m")], comments: Vec::new() };
+    for to in [Syntax::Xml, Syntax::Yaml, Syntax::Json] {
+        assert!(text::write(&raw, to).is_err());
+    }
+}
+
+#[test]
+fn a_percent_sign_without_its_other_half_is_refused() {
+    for value in ["5%", "%-m", "%%%"] {
+        let raw = Raw { pairs: vec![pair("a", value)], comments: Vec::new() };
+        for to in ALL {
+            assert!(text::write(&raw, to).is_err(), "{to:?}: {value}");
+        }
     }
 }
 
@@ -109,8 +177,12 @@ proptest! {
                     continue;
                 }
                 let back = back.unwrap_or_else(|e| panic!("{to:?}: {e}: {}", String::from_utf8_lossy(&out)));
-                let sort = |mut v: Vec<(String, String)>| { if to == Syntax::Json { v.sort_by(|a, b| a.0.cmp(&b.0)) } v };
-                prop_assert_eq!(sort(keys_values(&back.pairs)), sort(keys_values(&raw.pairs)), "{:?}", to);
+                let sorted = |raw: &Raw| {
+                    let mut all = text::meaning(&raw.pairs);
+                    if to == Syntax::Json { all.sort_by(|a, b| a.0.cmp(&b.0)) }
+                    all
+                };
+                prop_assert_eq!(sorted(&back), sorted(&raw), "{:?}", to);
             }
         }
     }

@@ -36,7 +36,7 @@ use std::rc::Rc;
 const MAX_ENTRIES: usize = 200_000;
 
 /// Environment options that uWSGI keeps for itself.
-const NOT_OPTIONS: [&[u8]; 8] = [
+pub(crate) const NOT_OPTIONS: [&[u8]; 8] = [
     b"UWSGI_RELOADS",
     b"UWSGI_VASSALS_DIR",
     b"UWSGI_EMPEROR_FD",
