@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,7 +19,12 @@ impl Place {
     fn new(name: &str) -> Place {
         let dir = std::env::temp_dir().join(format!("uswgi-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).unwrap();
+        // An installation of its own, where a service manager's PATH does not lead.
+        fs::create_dir_all(dir.join("bin dir")).unwrap();
+        symlink(env!("CARGO_BIN_EXE_uswgi-conf"), dir.join("bin dir/uswgi-conf")).unwrap();
+        for program in ["uswgi-master", "uswgi-ctl"] {
+            symlink("/bin/true", dir.join("bin dir").join(program)).unwrap();
+        }
         Place(dir)
     }
 }
@@ -30,11 +36,15 @@ impl Drop for Place {
 }
 
 fn convert(dir: &Path, text: &str, to: &str) -> String {
-    let file = dir.join("app.ini");
+    convert_from(dir, "app.ini", text, to)
+}
+
+fn convert_from(dir: &Path, name: &str, text: &str, to: &str) -> String {
+    let file = dir.join(name.split(':').next().unwrap());
     fs::write(&file, text).unwrap();
-    let out = Command::new(env!("CARGO_BIN_EXE_uswgi-conf"))
+    let out = Command::new(dir.join("bin dir/uswgi-conf"))
         .args(["convert", "--to", to])
-        .arg(&file)
+        .arg(dir.join(name))
         .output()
         .unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -65,6 +75,32 @@ fn systemd_takes_the_units() {
     }
 }
 
+/// The value of a directive.
+fn line<'t>(unit: &'t str, name: &str) -> Option<&'t str> {
+    unit.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('='))
+}
+
+#[test]
+fn a_service_starts_this_file_with_these_programs_where_it_stands() {
+    let place = Place::new("start");
+    let dir = place.0.display().to_string();
+    for (name, text, option) in [
+        ("a.ini", "[uwsgi]\nsocket = :1\nmodule = a\n", "--ini"),
+        ("a.ini:live", "[live]\nsocket = :1\nmodule = a\n", "--ini"),
+        ("a.xml", "<uwsgi><socket>:1</socket><module>a</module></uwsgi>", "--xml"),
+        ("a.yml", "uwsgi:\n  socket: :1\n  module: a\n", "--yaml"),
+        ("a.json", "{\"uwsgi\": {\"socket\": \":1\", \"module\": \"a\"}}", "--json"),
+    ] {
+        let want = format!("\"{dir}/bin dir/uswgi-master\" {option} {dir}/{name}");
+        let unit = convert_from(&place.0, name, text, "systemd");
+        assert_eq!(line(&unit, "ExecStart"), Some(want.as_str()), "{unit}");
+        assert_eq!(line(&unit, "WorkingDirectory"), Some(dir.as_str()));
+        let program = convert_from(&place.0, name, text, "supervisor");
+        assert_eq!(line(&program, "command"), Some(want.as_str()), "{program}");
+        assert_eq!(line(&program, "directory"), Some(dir.as_str()));
+    }
+}
+
 #[test]
 fn nginx_takes_the_server_blocks() {
     let nginx = need("nginx");
@@ -91,15 +127,17 @@ fn supervisor_takes_the_programs() {
     let place = Place::new("supervisor");
     for text in CONFIGS {
         let file = place.0.join("supervisord.conf");
-        let program = convert(&place.0, text, "supervisor").replace("uswgi-master", "/bin/true");
+        let program = convert(&place.0, text, "supervisor");
         fs::write(&file, format!("[supervisord]\nlogfile=/dev/null\n{program}")).unwrap();
-        let script = "import sys\nfrom supervisor.options import ServerOptions\no = ServerOptions()\no.realize(['-c', sys.argv[1]])\np = o.process_group_configs[0].process_configs[0]\nprint(p.name, p.stopwaitsecs, p.command)\n";
+        let script = "import sys\nfrom supervisor.options import ServerOptions\no = ServerOptions()\no.realize(['-c', sys.argv[1]])\np = o.process_group_configs[0].process_configs[0]\nimport shlex\nprint(shlex.split(p.command), p.directory)\n";
         // The python that supervisord itself runs under has its package.
         let shebang = fs::read_to_string(&supervisord).unwrap();
         let python = shebang.lines().next().unwrap().trim_start_matches("#!").trim().to_string();
         let out = Command::new(python).args(["-c", script]).arg(&file).output().unwrap();
         let said = String::from_utf8_lossy(&out.stdout).into_owned();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        assert!(said.contains("/bin/true --ini"), "{said}");
+        let dir = place.0.display();
+        let want = format!("['{dir}/bin dir/uswgi-master', '--ini', '{dir}/app.ini'] {dir}\n");
+        assert_eq!(said, want);
     }
 }

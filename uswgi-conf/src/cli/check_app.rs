@@ -82,12 +82,7 @@ pub(super) fn run(file: &OsString) -> Result<(), String> {
     // A positional word has no section; `--ini` takes every form, and the readers go by the name's end.
     let name = file.to_string_lossy();
     let path = name.rsplit_once(':').map_or(&name[..], |(path, _)| path);
-    let kind = match path.rsplit_once('.').map(|(_, end)| end) {
-        Some("xml") => "--xml",
-        Some("yaml" | "yml") => "--yaml",
-        Some("json" | "js") => "--json",
-        _ => "--ini",
-    };
+    let kind = crate::convert::Syntax::of(path).option();
     match load(&["--allow-unsupported".into(), kind.into(), file.clone()], std::env::vars_os()) {
         Ok(Loaded::Run(loaded)) => {
             let instance = &loaded.instance;

@@ -7,10 +7,11 @@ use crate::expand::{Halt, Mode, expand};
 use crate::instance::Instance;
 use crate::lint;
 use crate::read::Pair;
+use crate::read::source::scheme;
 use clap::ArgMatches;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use uswgi_proto::exit::Exit;
 
@@ -35,18 +36,14 @@ pub(super) fn run(m: &ArgMatches) -> ExitCode {
         "json" => read().and_then(|r| text::write(&r, Syntax::Json)).map_err(said),
         "cli" => entries(file).and_then(|p| command::cli(&p).map_err(said)).map(String::into_bytes),
         "env" => entries(file).and_then(|p| command::env(&p).map_err(said)).map(String::into_bytes),
+        "nginx" => instance(file, m).and_then(|i| unit::nginx(&i)).map(String::into_bytes),
         _ => instance(file, m).and_then(|i| {
-            let path = std::path::absolute(&name).unwrap_or_else(|_| Path::new(&name).to_path_buf());
-            let path = match &section {
-                Some(s) => Path::new(&format!("{}:{s}", path.display())).to_path_buf(),
-                None => path,
-            };
-            match target {
-                "systemd" => Ok(unit::systemd(&i, &path)),
-                "supervisor" => Ok(unit::supervisor(&i, &path)),
-                _ => unit::nginx(&i),
+            let start = start(&name, section.clone())?;
+            Ok(match target {
+                "systemd" => unit::systemd(&i, &start),
+                _ => unit::supervisor(&i, &start),
             }
-            .map(String::into_bytes)
+            .into_bytes())
         }),
     };
     match result {
@@ -59,6 +56,34 @@ pub(super) fn run(m: &ArgMatches) -> ExitCode {
             Exit::Failed.into()
         }
     }
+}
+
+/// How a service manager starts an instance of this file.
+fn start(name: &OsString, section: Option<String>) -> Result<unit::Start, String> {
+    if name == "-" || scheme(name.as_bytes()).is_some() {
+        return Err("a service starts from a file".into());
+    }
+    let file = std::path::absolute(name).map_err(|e| e.to_string())?;
+    let lines = |path: &Path| path.as_os_str().as_bytes().contains(&b'\n');
+    if lines(&file) {
+        return Err("a line end in the name of the file".into());
+    }
+    Ok(unit::Start { file, section, programs: programs().filter(|dir| !lines(dir)) })
+}
+
+/// Where our programs are: beside this one, by the path that it was called by, so that a link that an update moves is kept.
+fn programs() -> Option<PathBuf> {
+    let called = PathBuf::from(std::env::args_os().next()?);
+    let found = match called.components().count() {
+        1 => {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&path).map(|dir| dir.join(&called)).find(|p| p.is_file())
+        }
+        _ => Some(called),
+    };
+    let all = found.into_iter().chain(std::env::current_exe().ok());
+    let mut directories = all.filter_map(|p| std::path::absolute(p.parent()?).ok());
+    directories.find(|dir| dir.join("uswgi-master").is_file() && dir.join("uswgi-ctl").is_file())
 }
 
 fn said(e: ConvertError) -> String {

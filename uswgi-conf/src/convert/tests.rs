@@ -1,6 +1,7 @@
 //! Reading back what was written, on examples and on random entries; units on their forms.
 
 use super::*;
+use crate::instance::Instance;
 use proptest::prelude::*;
 
 fn keys_values(pairs: &[Pair]) -> Vec<(String, String)> {
@@ -163,6 +164,26 @@ fn a_command_line_means_the_same() {
         "UWSGI_SOCKET=:1\nUWSGI_VACUUM=true\nUWSGI_LAZY_APPS=no\n"
     );
     assert!(command::env(&[pair("a", "1"), pair("a", "2")]).is_err());
+}
+
+#[test]
+fn hardening_hides_nothing_that_the_file_names() {
+    let hardened = |file: &str, options: &[(&str, &str)]| {
+        let options = options.iter().map(|(n, v)| (n.to_string(), Some(v.to_string()))).collect();
+        let instance = Instance { options, ..Instance::default() };
+        let unit =
+            unit::systemd(&instance, &unit::Start { file: file.into(), section: None, programs: None });
+        let has = |name: &str| unit.lines().any(|l| l.starts_with(name));
+        (has("PrivateTmp="), has("ProtectSystem="))
+    };
+    let file = "/srv/a.ini";
+    assert_eq!(hardened(file, &[("socket", "/run/a.sock"), ("static-map", "/s=/usr/share/s")]), (true, true));
+    assert_eq!(hardened(file, &[("socket", "/tmp/a.sock")]), (false, true));
+    assert_eq!(hardened(file, &[("logger", "one file:/var/tmp/a.log")]), (false, true));
+    assert_eq!(hardened(file, &[("touch-reload", "/tmp/r")]), (false, true));
+    assert_eq!(hardened(file, &[("socket", "/usr/local/site/a.sock")]), (true, false));
+    assert_eq!(hardened(file, &[("pidfile", "/etc/uwsgi/a.pid")]), (true, false));
+    assert_eq!(hardened("/tmp/a.ini", &[]), (false, true));
 }
 
 proptest! {

@@ -1,14 +1,44 @@
 //! The unit of systemd, the program of supervisor and the server block of nginx that fit an instance.
 //! They are starting points: complete and valid, with the choices said in comments.
 
+use super::Syntax;
 use crate::instance::{Address, Instance};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use uswgi_proto::settings::Protocol;
 
+/// What an instance is started from.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Its configuration file, absolute.
+    pub file: PathBuf,
+    /// The section of it, where one was named.
+    pub section: Option<String>,
+    /// Where `uswgi-master` and `uswgi-ctl` are; None: wherever PATH has them.
+    pub programs: Option<PathBuf>,
+}
+
+impl Start {
+    /// The command of the master without its program.
+    fn arguments(&self) -> [String; 2] {
+        let file = self.file.display().to_string();
+        let option = Syntax::of(&file).option().to_string();
+        [option, self.section.as_ref().map_or(file.clone(), |s| format!("{file}:{s}"))]
+    }
+
+    fn program(&self, name: &str) -> Option<String> {
+        self.programs.as_ref().map(|dir| dir.join(name).display().to_string())
+    }
+
+    /// Where relative paths of the configuration start.
+    fn directory(&self) -> String {
+        self.file.parent().unwrap_or(Path::new("/")).display().to_string()
+    }
+}
+
 /// A systemd unit. Type=notify, a reload that waits, and hardening that a Python app survives.
-pub fn systemd(instance: &Instance, file: &Path) -> String {
-    let file = file.display();
+pub fn systemd(instance: &Instance, start: &Start) -> String {
     let name = name(instance);
+    let file = start.file.display();
     let pidfile = instance.pidfile.as_ref().or(instance.pidfile2.as_ref());
     let mut out = format!(
         "# Made by uswgi-conf from {file}.\n[Unit]\nDescription=uswgi instance {name}\nAfter=network-online.target\nWants=network-online.target\n\n[Service]\nType=notify\nNotifyAccess=main\n"
@@ -16,17 +46,26 @@ pub fn systemd(instance: &Instance, file: &Path) -> String {
     if instance.daemonize.is_some() || instance.daemonize2.is_some() {
         out += "# daemonize must be removed from the configuration: systemd watches the process that it starts.\n";
     }
-    out += &format!("ExecStart=/usr/bin/env uswgi-master --ini {}\n", escape(&file.to_string()));
+    // systemd looks for a bare name in directories of its own, where no virtual environment is.
+    let program = |name: &str| match start.program(name) {
+        Some(path) => escape(&path),
+        None => format!("/usr/bin/env {name}"),
+    };
+    let [option, from] = start.arguments();
+    out += "# Relative paths of the configuration start here.\n";
+    out += &format!("WorkingDirectory={}\n", start.directory().replace('%', "%%"));
+    out += &format!("ExecStart={} {option} {}\n", program("uswgi-master"), escape(&from));
     out += "# Waits until every worker of the new generation accepts; a broken app keeps the old one.\n";
+    let ctl = program("uswgi-ctl");
     match pidfile {
         Some(p) => {
-            out += &format!(
-                "ExecReload=/usr/bin/env uswgi-ctl --pidfile {} reload --wait\n",
-                escape(&p.display().to_string())
-            )
+            let pidfile = escape(&p.display().to_string());
+            out += &format!("ExecReload={ctl} --pidfile {pidfile} reload --wait\n");
         }
         None => {
-            out += "ExecReload=/bin/kill -HUP $MAINPID\n# With a pidfile: ExecReload=/usr/bin/env uswgi-ctl --pidfile FILE reload --wait\n"
+            out += &format!(
+                "ExecReload=/bin/kill -HUP $MAINPID\n# With a pidfile: ExecReload={ctl} --pidfile FILE reload --wait\n"
+            )
         }
     }
     // The master waits for its workers within the mercy; systemd must wait a little longer.
@@ -41,18 +80,50 @@ pub fn systemd(instance: &Instance, file: &Path) -> String {
             out += "# The instance drops to its uid by itself: let it own the directory with User= instead if you prefer.\n";
         }
     }
-    out += "\n# Hardening; loosen what the app needs.\nNoNewPrivileges=yes\nPrivateTmp=yes\nProtectSystem=full\nProtectControlGroups=yes\nProtectKernelModules=yes\nProtectKernelTunables=yes\nRestrictRealtime=yes\nRestrictSUIDSGID=yes\nLockPersonality=yes\n\n[Install]\nWantedBy=multi-user.target\n";
+    out += "\n# Hardening; loosen what the app needs.\nNoNewPrivileges=yes\n";
+    out += &match below(instance, start, &["/tmp", "/var/tmp"]) {
+        None => "PrivateTmp=yes\n".to_string(),
+        Some(value) => format!("# No PrivateTmp=: others have to find {value}.\n"),
+    };
+    out += &match below(instance, start, &["/usr", "/boot", "/efi", "/etc"]) {
+        None => "ProtectSystem=full\n".to_string(),
+        Some(value) => {
+            format!(
+                "# ProtectSystem=yes or full would make these read-only; {value} may have to be written.\n"
+            )
+        }
+    };
+    out += "ProtectControlGroups=yes\nProtectKernelModules=yes\nProtectKernelTunables=yes\nRestrictRealtime=yes\nRestrictSUIDSGID=yes\nLockPersonality=yes\n\n[Install]\nWantedBy=multi-user.target\n";
     out
 }
 
-/// `%` starts a specifier in units.
+/// A word of a command in a unit: `%` starts a specifier, `$` a variable.
 fn escape(text: &str) -> String {
-    let text = text.replace('%', "%%");
-    if text.contains([' ', '"', '\\']) {
+    let text = text.replace('%', "%%").replace('$', "$$");
+    if text.contains([' ', '"', '\\', '\'', ';']) {
         format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
     } else {
         text
     }
+}
+
+/// The first option that names something below one of these directories, as it was written; of files that are only read
+/// those below a private /tmp count as well.
+fn below(instance: &Instance, start: &Start, directories: &[&str]) -> Option<String> {
+    let tmp = directories.contains(&"/tmp");
+    let inside = |text: &str| {
+        let mut paths = text.split([' ', '=', ':', ',', ';']).filter(|p| p.starts_with('/'));
+        paths.any(|p| directories.iter().any(|d| Path::new(p).starts_with(d)))
+    };
+    let writes = |name: &str| {
+        ["socket", "pidfile", "log", "daemonize", "stats", "fifo", "http"].iter().any(|w| name.contains(w))
+    };
+    let option = instance.options.iter().find_map(|(name, value)| {
+        let value = value.as_deref().filter(|v| inside(v) && (tmp || writes(name)))?;
+        Some(format!("{name} = {value}"))
+    });
+    let file = start.file.display().to_string();
+    option.or_else(|| (tmp && inside(&file)).then_some(file))
 }
 
 fn runtime_directory(instance: &Instance) -> Option<String> {
@@ -82,14 +153,26 @@ fn name(instance: &Instance) -> String {
 }
 
 /// A program of supervisor. It stops with TERM, which stops gracefully here.
-pub fn supervisor(instance: &Instance, file: &Path) -> String {
-    let file = file.display().to_string().replace('%', "%%");
-    let mut out = format!("; Made by uswgi-conf from {file}.\n[program:{}]\n", name(instance));
+pub fn supervisor(instance: &Instance, start: &Start) -> String {
+    let plain = |text: String| text.replace('%', "%%");
+    // supervisor splits commands as a shell does, and looks for a bare name on its own PATH.
+    let word = |text: &str| match text.contains([' ', '"', '\'', '\\', '#']) {
+        true => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+        false => text.to_string(),
+    };
+    let mut out = format!(
+        "; Made by uswgi-conf from {}.\n[program:{}]\n",
+        plain(start.file.display().to_string()),
+        name(instance)
+    );
     if instance.daemonize.is_some() || instance.daemonize2.is_some() {
         out += "; daemonize must be removed from the configuration: supervisor watches the process that it starts.\n";
     }
-    let quoted = if file.contains(' ') { format!("\"{file}\"") } else { file };
-    out += &format!("command=uswgi-master --ini {quoted}\n");
+    let [option, from] = start.arguments();
+    let program = start.program("uswgi-master").unwrap_or_else(|| "uswgi-master".into());
+    out += &plain(format!("command={} {option} {}\n", word(&program), word(&from)));
+    out += "; Relative paths of the configuration start here.\n";
+    out += &plain(format!("directory={}\n", start.directory()));
     out += "autostart=true\nautorestart=true\n; Only what serves for this long counts as started.\nstartsecs=3\n";
     out += "; TERM and INT stop gracefully, within reload-mercy; supervisor waits a little longer.\nstopsignal=TERM\n";
     out += &format!("stopwaitsecs={}\n", instance.mercy + 10);

@@ -70,14 +70,8 @@ pub fn arguments(file: &[u8]) -> Vec<Vec<u8>> {
         Some(n) if !std::path::Path::new(&*String::from_utf8_lossy(file)).exists() => &file[..n],
         _ => file,
     };
-    let ends = |e: &str| plain.ends_with(e.as_bytes());
-    let option: &[u8] = match () {
-        () if ends(".xml") => b"--xml",
-        () if ends(".yaml") || ends(".yml") => b"--yaml",
-        () if ends(".json") || ends(".js") => b"--json",
-        () => b"--ini",
-    };
-    vec![option.to_vec(), file.to_vec()]
+    let option = crate::convert::Syntax::of(&String::from_utf8_lossy(plain)).option();
+    vec![option.into(), file.to_vec()]
 }
 
 /// The environment without options in it: a file is looked at by itself.
