@@ -258,6 +258,7 @@ complete -c uswgi-master -l forwarded-allow-ips -d 'Peers whose X-Forwarded-Prot
 complete -c uswgi-master -l log-json -d 'Writes one JSON object a line: requests, messages, and what the application prints.' -r -F
 complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while workers are being replaced.' -r -F
 complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F
+complete -c uswgi-master -l shutdown-delay -d 'Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.' -r -F
 complete -c uswgi-master -l strict -d 'Unknown options stop the start.'
 complete -c uswgi-master -l if-reload -d 'The lines up to endif only when the file is read for a reload; if-not-reload: only at the start.'
 complete -c uswgi-master -l if-not-reload -d 'The lines up to endif only when the file is read for a reload; if-not-reload: only at the start.'

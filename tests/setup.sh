@@ -138,6 +138,8 @@ prepare uwsgi uwsgi==2.0.31
 # Servers to compare with, pinned: their answers stand in tests/system/differential.rs.
 # shellcheck disable=SC2046
 prepare peers $(cat tests/peers.txt)
+# The schema of Kubernetes, for the manifest of examples/.
+prepare kubernetes kubernetes-validate==1.37.0
 
 # A bare virtualenv of every other CPython from 3.9 up that this machine has. USWGI_TEST_PYTHONS adds interpreters.
 list="$out/pythons"

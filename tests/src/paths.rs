@@ -103,6 +103,11 @@ pub fn peers() -> PathBuf {
     prepared("peers")
 }
 
+/// The checker of manifests of Kubernetes.
+pub fn kubernetes_validate() -> PathBuf {
+    prepared("kubernetes/bin/kubernetes-validate")
+}
+
 /// Bare virtualenvs of every CPython that the machine has: version, folder.
 pub fn pythons() -> Vec<(String, PathBuf)> {
     let list = fs::read_to_string(prepared("pythons")).expect("list of pythons");

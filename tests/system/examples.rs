@@ -281,12 +281,44 @@ fn kubernetes_manifest() {
             .unwrap_or_else(|| panic!("no {key}"));
         line.parse().unwrap()
     };
-    let pause: u32 = text.split("[sleep, \"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+    let pause: u32 =
+        text.split("\"--shutdown-delay\", \"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
     assert!(number("terminationGracePeriodSeconds") > pause + option("reload-mercy"));
     assert!(number("timeoutSeconds") > option("harakiri"), "the probe would be quicker than harakiri");
     assert_eq!(text.matches("[uswgi-ctl, --quiet, ping]").count(), 2);
     let uid = read("docker/Dockerfile").split("USER ").nth(1).unwrap().lines().next().unwrap().to_string();
     assert_eq!(number("runAsUser").to_string(), uid);
+    // Its arguments stand in the place of the image's CMD, and do what the manifest says.
+    let list = |text: &str, start: &str| -> Vec<String> {
+        words(
+            text.lines().find(|l| l.trim_start().starts_with(start)).unwrap_or_else(|| panic!("no {start}")),
+        )
+    };
+    let (args, cmd) = (list(&text, "args:"), list(&read("docker/Dockerfile"), "CMD"));
+    assert!(args.starts_with(&cmd), "{args:?} is not what the image starts: {cmd:?}");
+    let dir = TempDir::new();
+    fs::copy(example("docker").join("app.py"), dir.join("app.py")).unwrap();
+    let own = format!("127.0.0.1:{}", paths::free_port());
+    fs::write(dir.join("uwsgi.ini"), ini.replace(":8000", &own)).unwrap();
+    let mut run = process::command(paths::command(&args[0]));
+    run.args(&args[1..]).current_dir(dir.path());
+    let mut site = Process::start(run, &dir.join("log"));
+    let says = |what: &str| {
+        let log = || fs::read_to_string(dir.join("log")).unwrap_or_default();
+        until(what, || log().contains(what).then_some(()));
+    };
+    says("ready: generation 1");
+    site.signal(Signal::SIGTERM);
+    says(&format!("the stop begins in {pause} s (shutdown-delay)"));
+    site.signal(Signal::SIGINT);
+    assert_eq!(site.wait().code(), Some(0));
+    // The schema of Kubernetes, strictly: no field that it does not know.
+    let mut validate = process::command(paths::kubernetes_validate());
+    validate.arg("--strict").arg(paths::root().join("examples/kubernetes/site.yaml"));
+    let said = process::run(validate, PATIENCE);
+    let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let both = text_of(&said.stdout) + &text_of(&said.stderr);
+    assert!(said.status.success() && both.matches("passed").count() == 2, "{both}");
     // It is YAML, read by the reader of uswgi-conf: two documents.
     let dir = TempDir::new();
     for (i, document) in text.split("\n---\n").enumerate() {

@@ -52,6 +52,7 @@
 //! | reread | the configuration read again, touch files |
 //! | same_table | command lines and converted files: both programs read the same table |
 //! | s6 | a master and a worker alone under a real s6 |
+//! | shutdown_delay | TERM: not ready at once, everything served for a while, then the stop |
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
 //! | stats | the scoreboard and the stats server, as monitoring reads them |
@@ -119,6 +120,7 @@ mod reread;
 mod s6;
 mod same_table;
 mod share;
+mod shutdown_delay;
 mod static_files;
 mod stats;
 mod steer;

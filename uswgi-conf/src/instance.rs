@@ -150,6 +150,8 @@ pub struct Instance {
     pub logto2: Option<PathBuf>,
     /// What TERM does.
     pub on_term: OnTerm,
+    /// Seconds that everything is served yet after TERM before the stop begins (`shutdown-delay`).
+    pub shutdown_delay: u32,
     /// Files whose change reloads.
     pub touch_reload: Vec<PathBuf>,
     /// Files whose change replaces the workers (`touch-workers-reload`, `touch-chain-reload`).
@@ -235,6 +237,7 @@ impl Default for Instance {
             logto: None,
             logto2: None,
             on_term: OnTerm::Stop,
+            shutdown_delay: 0,
             touch_reload: Vec::new(),
             touch_workers: Vec::new(),
             master_fifo: Vec::new(),

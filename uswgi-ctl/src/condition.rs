@@ -128,7 +128,12 @@ mod tests {
         s.workers.remove(0);
         s.state = InstanceState::Running;
         assert!(ready(&s));
-        for state in [InstanceState::Starting, InstanceState::Reloading, InstanceState::Stopping] {
+        for state in [
+            InstanceState::Starting,
+            InstanceState::Reloading,
+            InstanceState::Stopping,
+            InstanceState::Leaving,
+        ] {
             s.state = state;
             assert!(!ready(&s), "{state:?}");
         }

@@ -96,6 +96,7 @@ pub fn plan(i: &Instance) -> Plan {
         max_lifetime_delta: seconds(i.max_worker_lifetime_delta),
         need_app: i.app.need_app,
         term_reloads: i.on_term == OnTerm::Reload,
+        shutdown_delay: seconds(i.shutdown_delay),
         load_timeout: LOAD_TIMEOUT,
         cheaper: cheaper(&i.dynamic, i.workers.max(1)),
         sleep: Sleep {

@@ -162,6 +162,12 @@ pub(super) static OWN: &[Own] = &[
         "No program that the instance starts may gain privileges (setuid bits count for nothing).",
         "{}",
     ),
+    (
+        own("shutdown-delay", Req, Int),
+        set(|i| i.shutdown_delay.into()),
+        "Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.",
+        "{}",
+    ),
 ];
 
 const LOG_SAME: &str = "the log process takes lines of up to 64 KiB from everybody";

@@ -39,6 +39,14 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
         (None, Some(false)) => OnTerm::Reload,
         (None, _) => OnTerm::Stop,
     };
+    if i.shutdown_delay > 0
+        && i.on_term == OnTerm::Reload
+        && let Some(a) = expansion.applied.iter().rfind(|a| a.fact.name == "shutdown-delay")
+    {
+        let message = "shutdown-delay has no effect where TERM reloads (die-on-term = false)".to_string();
+        d.said.warning(a, "no-effect", message).help = Some("remove die-on-term = false".into());
+    }
+    let i = &mut d.instance;
     if !d.forwarded_allow.is_empty() {
         i.headers.trusted = d.forwarded_allow.join(",");
     }

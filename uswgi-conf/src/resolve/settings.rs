@@ -117,6 +117,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "daemonize2" => d.instance.daemonize2 = log_file(d, a),
         "logto" => d.instance.logto = log_file(d, a),
         "logto2" => d.instance.logto2 = log_file(d, a),
+        "shutdown-delay" => i.shutdown_delay = said.number32(a).unwrap_or(0),
         "die-on-term" => d.die_on_term = Some(on),
         "touch-reload" => i.touch_reload.extend(path(said)),
         "touch-workers-reload" | "touch-chain-reload" => i.touch_workers.extend(path(said)),

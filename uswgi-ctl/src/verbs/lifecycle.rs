@@ -24,7 +24,7 @@ const SECOND_STOP_AFTER: Duration = Duration::from_millis(1200);
 /// `reload`.
 pub(super) fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
     let before = Snapshot::take(instance);
-    if before.state == InstanceState::Stopping {
+    if matches!(before.state, InstanceState::Stopping | InstanceState::Leaving) {
         return Err(CtlError::Refused("the instance is stopping; it does not reload any more".into()));
     }
     let deadline = deadline(options);

@@ -54,6 +54,9 @@ impl Master<'_> {
         if stopping && !reads {
             return refused("the instance is stopping");
         }
+        if self.supervisor.is_leaving() && matches!(request, Request::Reload { .. }) {
+            return refused("no reload begins: the instance stops in a moment");
+        }
         match request {
             Request::Ping => Answer::Pong {
                 pid: std::process::id() as i32,

@@ -12,11 +12,13 @@ impl Supervisor {
         let seats = self.seats.iter().map(|s| s.backoff.until());
         let templates = [Some(&self.current), self.reload.as_ref().and_then(|r| r.next.as_ref())];
         let templates = templates.into_iter().flatten().map(|g| g.template_backoff.until());
-        children.chain(seats).chain(templates).flatten().filter(|&at| at > self.now).min()
+        let leave = [self.leaves.map(|leave| leave.until)];
+        children.chain(seats).chain(templates).chain(leave).flatten().filter(|&at| at > self.now).min()
     }
 
     /// Everything that is due.
     pub(super) fn expire(&mut self) {
+        self.leave_when_due();
         let now = self.now;
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let old: Vec<ChildId> =

@@ -7,6 +7,7 @@ use super::activity::Activity;
 use super::child::{Birth, Child, ChildId, ProcessKind, Stage};
 use super::event::Event;
 use super::generation::{Changeover, Generation};
+use super::leave::Leave;
 use super::plan::Plan;
 use super::seat::SeatRecord;
 use super::wish::Wish;
@@ -39,6 +40,8 @@ pub enum Phase {
 pub struct Supervisor {
     pub(super) phase: Phase,
     pub(super) paused: bool,
+    /// TERM has come, and the stop is put off.
+    pub(super) leaves: Option<Leave>,
     pub(super) current: Generation,
     pub(super) reload: Option<Changeover>,
     /// HUPs that came during the start or a reload; any number of them is one more reload.
@@ -67,6 +70,7 @@ impl Supervisor {
         Supervisor {
             phase: Phase::Starting,
             paused: false,
+            leaves: None,
             seats: Vec::new(),
             wished: Wish::of(&plan, now),
             activity: Activity::new(now),
@@ -135,7 +139,7 @@ impl Supervisor {
             Event::Connection => self.connection(),
             Event::Stop => self.stop(),
             Event::Term if self.newest_plan().term_reloads => self.ask_reload(),
-            Event::Term => self.stop(),
+            Event::Term => self.term(),
             Event::Reload => self.ask_reload(),
             Event::Source { child, path, modified_us } => self.source_changed(child, path, modified_us),
             Event::Renew(why) => self.renew(why),
@@ -163,6 +167,7 @@ impl Supervisor {
         match self.phase {
             Phase::Starting => InstanceState::Starting,
             Phase::Stopping { .. } | Phase::Over => InstanceState::Stopping,
+            Phase::Running if self.is_leaving() => InstanceState::Leaving,
             Phase::Running if self.reload.is_some() => InstanceState::Reloading,
             Phase::Running if self.paused => InstanceState::Paused,
             Phase::Running => InstanceState::Running,

@@ -14,7 +14,7 @@
 //! * `reload`: a new generation, from HUP to its outcome.
 //! * `application`: who may go on without one (`need-app = false`).
 //! * `operator`: what an operator asks for beyond signals.
-//! * `stop`: leaving, and a start that fails.
+//! * `stop`: leaving, and a start that fails. `leave`: what TERM puts off.
 //! * [`programs`]: programs beside the instance, a state machine of its own: [`daemons`] (`daemon`: one; `smart`: by pidfile), [`cron`], [`touch_exec`] know when to
 //!   start, [`poll`] when to look for it; [`order`]: what they want done.
 //! * `deadline`: what is due, and when something is due next.
@@ -42,6 +42,7 @@ mod event;
 mod generation;
 mod idle;
 mod interpreter;
+mod leave;
 mod machine;
 mod operator;
 pub mod order;

@@ -26,6 +26,8 @@ pub struct Plan {
     pub need_app: bool,
     /// TERM means reload (`die-on-term = false`).
     pub term_reloads: bool,
+    /// How long everything is served yet after TERM.
+    pub shutdown_delay: Duration,
     /// How long a process may take from its start until it is ready.
     pub load_timeout: Duration,
     /// Fewer workers while there is little to do.

@@ -19,6 +19,7 @@ impl Supervisor {
     /// HUP or its like. Any number of them during a start or a reload is one more reload after it.
     pub(super) fn ask_reload(&mut self) {
         match self.phase {
+            _ if self.is_leaving() => self.log("no reload begins: the instance stops in a moment"),
             Phase::Running if self.reload.is_none() => self.begin_reload(true),
             Phase::Running | Phase::Starting => self.reload_again = true,
             Phase::Stopping { .. } | Phase::Over => {}
@@ -48,7 +49,7 @@ impl Supervisor {
     }
 
     pub(super) fn next_reload(&mut self) {
-        if std::mem::take(&mut self.reload_again) {
+        if std::mem::take(&mut self.reload_again) && !self.is_leaving() {
             self.begin_reload(true);
         }
     }

@@ -55,6 +55,7 @@ impl Supervisor {
 
     fn begin_stop(&mut self, code: i32) {
         self.out.push(Action::Stopping);
+        self.leaves = None;
         if let Some(reload) = self.reload.take() {
             self.out.push(Action::Abandon { generation: reload.number });
             let reason = "the instance was told to stop".to_string();

@@ -38,6 +38,8 @@ pub enum InstanceState {
     Stopping = 3,
     /// Workers do not accept.
     Paused = 4,
+    /// Serving; TERM has come, and the stop is put off (`shutdown-delay`).
+    Leaving = 5,
 }
 
 /// How the last reload ended. Stored as its number.
@@ -102,7 +104,7 @@ macro_rules! from_number {
     )*};
 }
 from_number! {
-    InstanceState { Starting, Running, Reloading, Stopping, Paused } else Starting
+    InstanceState { Starting, Running, Reloading, Stopping, Paused, Leaving } else Starting
     Outcome { None, Ok, BadConfig, AppFailed, Mixed, Stopped, StepFailed } else None
     WorkerState { Free, Starting, Ready, Retiring, Killed } else Free
     ThreadState { None, Idle, Busy } else None

@@ -237,6 +237,7 @@ fn info(out: &mut String, s: &Snapshot) {
         InstanceState::Reloading,
         InstanceState::Stopping,
         InstanceState::Paused,
+        InstanceState::Leaving,
     ] {
         let on = u8::from(s.state == state);
         let _ = writeln!(out, "uswgi_state{{uswgi_state=\"{}\"}} {on}", state_name(state));

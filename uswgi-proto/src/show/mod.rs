@@ -40,6 +40,7 @@ pub fn readiness(s: &Snapshot) -> Result<(), String> {
         InstanceState::Starting => Err(format!("starting: {ready} of {} workers accept", s.workers_target)),
         InstanceState::Stopping => Err("stopping".into()),
         InstanceState::Paused => Err("paused: workers do not accept".into()),
+        InstanceState::Leaving => Err("leaving: everything is served yet, the stop begins soon".into()),
         // It sleeps (`cheap`, `idle`): a connection wakes it. Who is kept away until it is ready would keep it asleep.
         InstanceState::Running | InstanceState::Reloading if s.workers_target == 0 => Ok(()),
         InstanceState::Running | InstanceState::Reloading if ready == 0 => {
@@ -91,6 +92,7 @@ mod tests {
             (InstanceState::Reloading, true),
             (InstanceState::Starting, false),
             (InstanceState::Paused, false),
+            (InstanceState::Leaving, false),
             (InstanceState::Stopping, false),
         ] {
             s.state = state;

@@ -11,6 +11,7 @@ pub fn state_name(state: InstanceState) -> &'static str {
         InstanceState::Reloading => "reloading",
         InstanceState::Stopping => "stopping",
         InstanceState::Paused => "paused",
+        InstanceState::Leaving => "leaving",
     }
 }
 

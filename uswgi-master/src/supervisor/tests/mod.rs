@@ -1,7 +1,7 @@
 //! The supervisor's rules, each in milliseconds: a world of pretended processes and a pretended clock.
 //!
 //! * `sim`: that world; it panics when an action names a process that was reaped.
-//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `stop`: one rule a test.
+//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `leave`, `stop`: one rule a test.
 //! * `daemons` (`daemon_world`: the system below them), `cron`, `touch_exec`: programs beside the instance.
 //! * `properties`: what stays true whatever happens.
 
@@ -11,6 +11,7 @@ mod cron;
 mod daemon_world;
 mod daemons;
 mod dynamic;
+mod leave;
 mod operator;
 mod poll;
 mod properties;

@@ -56,6 +56,7 @@ pub(super) fn plan(workers: u32) -> Plan {
         max_lifetime_delta: Duration::ZERO,
         need_app: true,
         term_reloads: false,
+        shutdown_delay: Duration::ZERO,
         load_timeout: Duration::from_secs(300),
         cheaper: None,
         sleep: Sleep::default(),
