@@ -23,7 +23,7 @@ _uswgi__worker() {
 
     case "${cmd}" in
         uswgi__worker)
-            opts="-H -h -V --home --chdir --pythonpath --protocol --threads --no-django-preload --check --serve --print-interpreter --help --version"
+            opts="-H -h -V --home --chdir --pythonpath --protocol --threads --no-django-preload --as --check --serve --print-interpreter --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -62,6 +62,10 @@ _uswgi__worker() {
                     return 0
                     ;;
                 --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -38,6 +38,7 @@ fn worker() -> Command {
             .long("no-django-preload")
             .action(ArgAction::SetTrue)
             .help("Leave to the first request what Django imports then"),
+        takes("as", "UID:GID").help("Become this user and these groups first"),
         takes("check", "APP").value_hint(ValueHint::FilePath).help("Import the application and end"),
         takes("serve", "APP").value_hint(ValueHint::FilePath).help("Serve it on the inherited sockets"),
         Arg::new("print-interpreter")

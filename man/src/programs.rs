@@ -105,6 +105,11 @@ pub(crate) fn worker() -> String {
     page.item("--threads", "n", "Threads that run requests; 1 by default.");
     page.item("--no-django-preload", "", "Leave to the first request what Django imports then.");
     page.item(
+        "--as",
+        "uid:gid[,gid]",
+        "Become this user with these groups first, by number, for a check as root of what will run as somebody else.",
+    );
+    page.item(
         "--check",
         "app",
         "Import the application and end: status 0 when it loads, 22 and a traceback when it does not.",

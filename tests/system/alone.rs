@@ -3,12 +3,13 @@
 
 use nix::sys::signal::Signal;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use uswgi_proto::exit::Exit;
 use uswgi_tests::process::{self, Process};
 use uswgi_tests::request::Address;
 use uswgi_tests::temp::TempDir;
 use uswgi_tests::wait::{PATIENCE, until};
-use uswgi_tests::{Request, Site, http, paths};
+use uswgi_tests::{Need, Request, Site, http, lacks, paths};
 
 fn worker(args: &[&str]) -> std::process::Output {
     let mut command = process::command(paths::command("uswgi-worker"));
@@ -91,6 +92,40 @@ fn lint_can_load_the_application() {
     let out = lint(&broken.ini());
     assert_eq!(out.status.code(), Some(1), "{out:?}");
     assert!(String::from_utf8_lossy(&out.stderr).contains("Traceback"), "{out:?}");
+}
+
+/// As root everything could be read, and the deploy that followed served nothing.
+#[test]
+fn a_check_as_root_is_one_of_the_user_that_will_run() {
+    if lacks(Need::Root) {
+        return;
+    }
+    let nobody = super::privileges::user("nobody");
+    let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
+    let site = Site::probe().home(&paths::public_venv()).option("uid", uid).option("gid", gid);
+    let site = site.without("module").option("module", "who:application");
+    // The application says who imports it, and may read what the groups of the user may.
+    let source = "import os\nopen('ours.txt').close()\nassert os.getresuid() == (UID,) * 3 and 0 not in os.getgroups()\n\
+                  def application(e, s): pass\n";
+    let site = site.source("who.py", &source.replace("UID", &uid.to_string()));
+    let app = site.dir.join("app");
+    let file = app.join("ours.txt");
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::chown(&file, Some(0), Some(gid)).unwrap();
+    fs::write(site.ini(), site.text()).unwrap();
+    let lint = || {
+        let mut command = process::command(paths::command("uswgi-conf"));
+        command.args(["lint", "--level", "error", "--check-app"]).arg(site.ini());
+        let out = process::run(command, PATIENCE);
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    assert_eq!(lint().0, Some(0), "{}", lint().1);
+    fs::set_permissions(&app, fs::Permissions::from_mode(0o700)).unwrap();
+    let (code, told) = lint();
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains(&format!("does not load as user {uid}:")), "{told}");
+    assert!(told.contains("cannot change to chdir") && told.contains("Permission denied"), "{told}");
 }
 
 #[test]

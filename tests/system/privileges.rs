@@ -8,7 +8,7 @@ use std::path::Path;
 use uswgi_tests::proxy::Proxy;
 use uswgi_tests::{Need, Site, lacks, paths};
 
-fn user(name: &str) -> User {
+pub(crate) fn user(name: &str) -> User {
     User::from_name(name).unwrap().unwrap_or_else(|| panic!("no user {name}"))
 }
 

@@ -41,6 +41,7 @@ pub mod resolve;
 pub mod show;
 mod system;
 pub mod tasks;
+mod user;
 mod written;
 
 pub use diag::{Diagnostic, Severity};

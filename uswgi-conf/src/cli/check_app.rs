@@ -1,9 +1,10 @@
 //! `lint --check-app`: whether the application of a file loads, tried by `uswgi-worker --check` in the interpreter,
-//! directory and environment that the file names. It runs the application's own code, which is why it has to be
+//! directory and environment that the file names, as the user that root becomes with it. It runs the application's own code, which is why it has to be
 //! asked for.
 
 use crate::instance::Instance;
 use crate::jail::Jail;
+use crate::user::Becomes;
 use crate::{Command as Loaded, load};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -44,6 +45,12 @@ fn command(jail: Option<&Jail>) -> Result<Command, String> {
 
 fn check(instance: &Instance, app: &App) -> Result<(), String> {
     let mut command = command(crate::lint::jail_of(instance).as_ref())?;
+    // root sees what the application will not.
+    let root = nix::unistd::Uid::effective().is_root();
+    let user = Becomes::of(instance).filter(|u| root && !u.is_root());
+    if let Some(user) = &user {
+        command.arg("--as").arg(user.written());
+    }
     if let Some(home) = &instance.home {
         command.arg("--home").arg(home);
     }
@@ -72,7 +79,8 @@ fn check(instance: &Instance, app: &App) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    let mut text = format!("the application {source} does not load:\n");
+    let whose = user.map(|u| format!(" as user {}", u.name)).unwrap_or_default();
+    let mut text = format!("the application {source} does not load{whose}:\n");
     text.push_str(&String::from_utf8_lossy(&output.stderr));
     Err(text)
 }

@@ -5,7 +5,7 @@
 //! * `values`: values that do not mean what they seem to.
 //! * `conflicts`: options that contradict or endanger each other.
 //! * `jail`: what has to be inside of `chroot`, and what stays outside.
-//! * `system`: paths and users of this machine.
+//! * `system`: paths of this machine; `users`: the user that the instance becomes, and what is closed to it.
 //! * `builds`: files that uWSGI's own builds read differently.
 //! * `codes`: every code with its explanation.
 
@@ -19,6 +19,7 @@ mod jail;
 pub(crate) use jail::of as jail_of;
 mod system;
 mod text;
+mod users;
 mod values;
 
 use crate::diag::{Diagnostic, Severity};

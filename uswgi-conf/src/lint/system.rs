@@ -1,10 +1,8 @@
-//! Rules about this machine: paths that are not there, users that do not exist, homes that the target
-//! user cannot read. Looks, never touches.
+//! Rules about this machine: paths that are not there. Looks, never touches.
 
 use super::Context;
 use crate::diag::{Diagnostic, Severity};
 use crate::expand::Applied;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use uswgi_proto::settings::AppSource;
 
@@ -127,105 +125,11 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
             );
         }
     }
-    users(c, &mut say);
+    super::users::check(c, &mut say);
 }
 
 /// No placeholder is left in it.
-fn known(path: &Path) -> bool {
+pub(super) fn known(path: &Path) -> bool {
     let text = path.to_string_lossy();
     !text.contains("%(") && !text.contains("$(") && !text.is_empty()
-}
-
-fn users(c: &Context<'_>, say: &mut impl FnMut(Severity, &'static str, Option<&Applied>, String, &str)) {
-    use nix::unistd::{Group, User};
-    let i = c.instance;
-    let named = |text: &String| !text.bytes().all(|b| b.is_ascii_digit()) && known(Path::new(text));
-    let user = i.uid.as_ref().filter(|u| named(u));
-    let found = user.map(|u| User::from_name(u).ok().flatten());
-    let in_jail = |file: &str, name: &str| {
-        let text = super::jail::of(i).and_then(|jail| std::fs::read_to_string(jail.root.join(file)).ok());
-        text.is_some_and(|text| text.lines().any(|line| line.split(':').next() == Some(name)))
-    };
-    if let (Some(name), Some(None)) = (user, &found)
-        && !in_jail("etc/passwd", name)
-    {
-        say(
-            Severity::Warning,
-            "no-user",
-            c.last(&["uid"]),
-            format!("there is no user {name:?}"),
-            "create it with useradd --system",
-        );
-    }
-    if let Some(name) = i.gid.as_ref().filter(|g| named(g))
-        && Group::from_name(name).ok().flatten().is_none()
-        && !in_jail("etc/group", name)
-    {
-        say(
-            Severity::Warning,
-            "no-user",
-            c.last(&["gid"]),
-            format!("there is no group {name:?}"),
-            "create it with groupadd --system",
-        );
-    }
-    let Some(Some(user)) = found else { return };
-    let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
-    if i.chroot.is_some() {
-        // Its files belong to the users of the jail.
-        return;
-    }
-    let home = i.home.as_deref().filter(|h| h.exists());
-    if let Some(bad) = home.and_then(|h| unreachable(h, uid, gid, 0o5)) {
-        let a = c.last(&["home", "virtualenv", "venv", "pyhome"]);
-        let message =
-            format!("user {} cannot read {}, which is on the way to home", user.name, bad.display());
-        say(
-            Severity::Warning,
-            "home-unreadable",
-            a,
-            message,
-            "chmod o+rx it, or put the virtual environment elsewhere",
-        );
-    }
-    let dir = i.pidfile.as_deref().and_then(Path::parent).filter(|d| d.exists());
-    if let Some(dir) = dir.filter(|_| i.vacuum)
-        && !allowed(dir, uid, gid, 0o2)
-    {
-        let message = format!(
-            "{} cannot remove files in {}: the pidfile is emptied at exit, not removed",
-            user.name,
-            dir.display()
-        );
-        say(
-            Severity::Note,
-            "pidfile-stays",
-            c.last(&["pidfile"]),
-            message,
-            "give the instance a directory of its own below /run",
-        );
-    }
-}
-
-/// The first component of a path that a user may not pass (or, at the end, not use with `bits`).
-fn unreachable(path: &Path, uid: u32, gid: u32, bits: u32) -> Option<PathBuf> {
-    let mut all: Vec<&Path> = path.ancestors().filter(|p| !p.as_os_str().is_empty()).collect();
-    all.reverse();
-    let last = all.len().saturating_sub(1);
-    all.iter()
-        .enumerate()
-        .find(|(i, p)| !allowed(p, uid, gid, if *i == last { bits } else { 0o1 }))
-        .map(|(_, p)| p.to_path_buf())
-}
-
-fn allowed(path: &Path, uid: u32, gid: u32, bits: u32) -> bool {
-    let Ok(meta) = path.metadata() else { return true };
-    let shift = if meta.uid() == uid {
-        6
-    } else if meta.gid() == gid {
-        3
-    } else {
-        0
-    };
-    uid == 0 || (meta.mode() >> shift) & bits == bits
 }

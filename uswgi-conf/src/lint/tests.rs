@@ -182,6 +182,55 @@ fn paths_and_users_of_this_machine_are_looked_at() {
     }
 }
 
+/// Root sees all of it; the user that it becomes does not.
+#[test]
+fn what_is_closed_to_the_user_is_named() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let root = std::env::temp_dir().join(format!("uswgi-lint-closed-{}", std::process::id()));
+    for name in ["closed/venv/bin", "closed/site/static", "open/venv/bin", "open/site", "log"] {
+        std::fs::create_dir_all(root.join(name)).unwrap();
+    }
+    let mode = |name: &str, mode| {
+        std::fs::set_permissions(root.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for name in ["", "open", "open/venv", "open/venv/bin", "open/site", "log"] {
+        mode(name, 0o755);
+    }
+    std::fs::write(root.join("closed/python3"), "").unwrap();
+    std::fs::write(root.join("open/site/app.py"), "").unwrap();
+    std::fs::write(root.join("closed/venv/bin/python3"), "").unwrap();
+    symlink("../../../closed/python3", root.join("open/venv/bin/python3")).unwrap();
+    mode("closed", 0o700);
+    let dir = root.display();
+    // The number of nobody, whether or not there is such a user.
+    let head = "[uwsgi]\nsocket = 127.0.0.1:8001\nuid = 65534\ngid = 65534\nharakiri = 30\n";
+    let found = |rest: &str| -> Vec<(&'static str, u32)> {
+        let text = format!("{head}{}", rest.replace("DIR", &dir.to_string()));
+        report(&text, true).diagnostics.iter().map(|d| (d.code, d.origin.line)).collect()
+    };
+    for (rest, expected) in [
+        ("chdir = DIR/closed/site\nmodule = app\n", &[("closed-path", 6)][..]),
+        ("chdir = DIR/open/site\nmodule = app\n", &[]),
+        ("module = app\nhome = DIR/closed/venv\n", &[("home-unreadable", 7)]),
+        ("module = app\nhome = DIR/open/venv\n", &[("home-unreadable", 7)]),
+        ("wsgi-file = DIR/open/site/app.py\n", &[]),
+        ("module = app\nstatic-map = /s=DIR/closed/site/static\n", &[("closed-path", 7)]),
+        ("module = app\nstatic-map = /s=DIR/none\n", &[("path", 7)]),
+        ("module = app\nlogto = DIR/log/a.log\n", &[]),
+        ("module = app\nlogto = DIR/log/a.log\nlog-maxsize = 5000\n", &[("rotation-denied", 7)]),
+    ] {
+        assert_eq!(found(rest), expected, "{rest}");
+    }
+    mode("log", 0o777);
+    assert_eq!(found("module = app\nlogto = DIR/log/a.log\nlog-maxsize = 5000\n"), []);
+    mode("open/site/app.py", 0o600);
+    let owner = std::os::unix::fs::MetadataExt::uid(&root.metadata().unwrap());
+    let file = found("wsgi-file = DIR/open/site/app.py\n");
+    assert_eq!(file, if owner == 65534 { vec![] } else { vec![("closed-path", 6)] });
+    mode("closed", 0o755);
+    std::fs::remove_dir_all(&root).unwrap();
+}
+
 #[test]
 fn a_file_that_cannot_be_read_is_told_from_one_with_errors() {
     let env = [];

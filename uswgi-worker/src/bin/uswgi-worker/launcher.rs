@@ -4,6 +4,7 @@
 //! contract (`uswgi_proto::settings::env`) passes through it untouched.
 
 use crate::alone::Alone;
+use crate::user::User;
 use crate::{bootstrap, find};
 use nix::sys::socket::MsgFlags;
 use std::env;
@@ -35,6 +36,7 @@ Options:
   --protocol P          what is spoken on the inherited sockets: http (default) or uwsgi
   --threads N           threads that run requests (default 1)
   --no-django-preload   leave to the first request what Django imports then
+  --as UID:GID[,GID]    become this user with these groups first, by number; for root
   --check APP           import the application and end: 0 it loads, 22 it does not
   --serve APP           serve it on the inherited sockets (LISTEN_FDS) until TERM
   --print-interpreter   print which interpreter and which module would be used, and end
@@ -49,6 +51,7 @@ interpreter; 24 the master went away.
 struct Arguments {
     home: Option<OsString>,
     print: bool,
+    user: Option<User>,
     alone: Alone,
 }
 
@@ -76,13 +79,21 @@ fn parse(args: Vec<OsString>) -> Parsed {
             }
             "--print-interpreter" => out.print = true,
             "--no-django-preload" => out.alone.no_django_preload = true,
-            "--home" | "-H" | "--chdir" | "--pythonpath" | "--protocol" | "--threads" | "--check"
-            | "--serve" => {
+            "--home" | "-H" | "--as" | "--chdir" | "--pythonpath" | "--protocol" | "--threads"
+            | "--check" | "--serve" => {
                 let Some(value) = attached.or_else(|| args.next()) else {
                     return Parsed::Wrong(format!("{name} needs a value; see uswgi-worker --help"));
                 };
                 if matches!(name, "--home" | "-H") {
                     out.home = Some(value);
+                } else if name == "--as" {
+                    let Some(user) = User::read(&value) else {
+                        return Parsed::Wrong(format!(
+                            "--as {}: it is UID:GID[,GID], in numbers",
+                            value.display()
+                        ));
+                    };
+                    out.user = Some(user);
                 } else if let Err(e) = out.alone.take(name, &value) {
                     return Parsed::Wrong(e);
                 }
@@ -136,6 +147,10 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
             return Exit::Usage.into();
         }
     };
+    if let Some(Err(e)) = args.user.as_ref().map(User::become_it) {
+        complain(format_args!("--as: {e}"));
+        return Exit::Failed.into();
+    }
     let own = own_directory();
     let found = find::interpreter(
         args.home.as_deref(),

@@ -6,6 +6,7 @@ mod alone;
 mod bootstrap;
 mod find;
 mod launcher;
+mod user;
 
 fn main() -> std::process::ExitCode {
     launcher::run(std::env::args_os().skip(1).collect())
