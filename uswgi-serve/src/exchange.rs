@@ -2,12 +2,16 @@
 
 #![forbid(unsafe_code)]
 
+mod variables;
+
 use crate::connection::Conn;
 use crate::engine::Engine;
 use crate::request::Request;
 use std::sync::Arc;
 use uswgi_proto::settings::Protocol;
 use uswgi_proto::span::Span;
+
+pub use variables::{FIXED, Variables, is_reserved};
 
 /// A request and the connection that it came on. What it says is asked here, whatever the protocol.
 pub struct Exchange<'a> {
@@ -102,50 +106,37 @@ impl Exchange<'_> {
         if let Some(value) = self.over(name) {
             return Some(value);
         }
-        let buffer = &self.conn.buffer;
+        let variables = self.variables();
         if self.conn.protocol == Protocol::Uwsgi {
-            let found = self.request.vars.iter().rev().find(|(k, _)| k.of(buffer) == name);
-            return found.map(|(_, v)| v.of(buffer));
+            return variables.fields().rev().find(|field| field.name == name).map(|field| field.value);
         }
-        let known = &self.request.known;
+        if let Some(fixed) = FIXED.iter().position(|f| *f == name) {
+            return variables.fixed().get(fixed).copied();
+        }
         let server = || self.engine.listeners.get(usize::from(self.conn.listener)).map(|l| &l.server);
         let header = match name {
-            b"REQUEST_METHOD" => return Some(known.method.of(buffer)),
-            b"REQUEST_URI" => return Some(known.uri.of(buffer)),
-            b"PATH_INFO" => return Some(&self.request.path),
-            b"QUERY_STRING" => return Some(self.request.head.query.of(buffer)),
-            b"SERVER_PROTOCOL" => return Some(self.protocol()),
             b"SERVER_NAME" => return server().map(|s| s.0.as_bytes()),
             b"SERVER_PORT" => return server().map(|s| s.1.as_bytes()),
-            b"REMOTE_ADDR" => return self.conn.remote().map(|r| r.0),
-            b"REMOTE_PORT" => return self.conn.remote().map(|r| r.1),
             b"CONTENT_TYPE" | b"CONTENT_LENGTH" => name,
             _ => name.strip_prefix(b"HTTP_")?,
         };
-        let fields = &self.request.head.headers;
-        fields.iter().find(|(n, _)| is_variable(n.of(buffer), header)).map(|(_, v)| v.of(buffer))
+        variables.fields().find(|field| is_variable(field.name, header)).map(|field| field.value)
     }
 
     /// Value of a header field by its name in lower case; repeated ones joined by commas (RFC 9110 section 5.3), none is
     /// empty.
     pub fn header(&self, name: &str) -> Vec<u8> {
-        let (buffer, name) = (&self.conn.buffer, name.as_bytes());
-        let http = self.conn.protocol == Protocol::Http;
-        let fields = if http { &self.request.head.headers } else { &self.request.vars };
+        let name = name.as_bytes();
+        let is = |n: &[u8]| match self.conn.protocol {
+            Protocol::Http => n.eq_ignore_ascii_case(name),
+            Protocol::Uwsgi => n.strip_prefix(b"HTTP_").is_some_and(|rest| is_variable(name, rest)),
+        };
         let mut value = Vec::new();
-        for (n, v) in fields {
-            let n = n.of(buffer);
-            let is = if http {
-                n.eq_ignore_ascii_case(name)
-            } else {
-                n.strip_prefix(b"HTTP_").is_some_and(|rest| is_variable(name, rest))
-            };
-            if is {
-                if !value.is_empty() {
-                    value.extend_from_slice(b", ");
-                }
-                value.extend_from_slice(v.of(buffer));
+        for field in self.variables().fields().filter(|field| is(field.name)) {
+            if !value.is_empty() {
+                value.extend_from_slice(b", ");
             }
+            value.extend_from_slice(field.value);
         }
         value
     }
@@ -202,5 +193,68 @@ mod tests {
             let x = Exchange { engine: &engine, lane: 0, conn: &mut conn, request: &mut request };
             assert_eq!((x.path(), x.rewritten().len()), (&b"/old"[..], 0));
         }
+    }
+
+    /// What [`Variables::each`] gives.
+    fn each(x: &Exchange<'_>) -> Vec<(String, String)> {
+        let (mut all, text) = (Vec::new(), |b: &[u8]| String::from_utf8_lossy(b).into_owned());
+        let Ok(()) = x.variables().each(|name, value| {
+            all.push((text(name), text(value)));
+            Ok::<_, std::convert::Infallible>(())
+        });
+        all
+    }
+
+    #[test]
+    fn an_application_gets_every_variable_once_by_its_name_and_none_of_the_servers_own() {
+        let engine = Parts::new(settings()).engine();
+        let ((mut conn, _client), mut request) = (connection(Protocol::Http), Request::default());
+        let bytes = b"GET /a%20b?c HTTP/1.1\r\nHost: h\r\nX-A:  v\r\nx_a: forged\r\nProxy: p\r\nContent-Type: t\r\n\r\n";
+        parsed(&mut conn, &mut request, bytes);
+        let x = Exchange { engine: &engine, lane: 0, conn: &mut conn, request: &mut request };
+        let expected = [
+            ("REQUEST_METHOD", "GET"),
+            ("REQUEST_URI", "/a%20b?c"),
+            ("PATH_INFO", "/a b"),
+            ("QUERY_STRING", "c"),
+            ("SERVER_PROTOCOL", "HTTP/1.1"),
+            ("HTTP_HOST", "h"),
+            ("HTTP_X_A", "v"),
+            ("CONTENT_TYPE", "t"),
+        ];
+        assert_eq!(each(&x), expected.map(|(n, v)| (n.to_string(), v.to_string())));
+        for (name, value) in expected {
+            assert_eq!(x.variable(name.as_bytes()), Some(value.as_bytes()), "{name}");
+        }
+        // The peer of a unix socket has no address.
+        for name in ["REMOTE_ADDR", "HTTP_X_B", "HTTP_PROXY_", "x-a"] {
+            assert_eq!(x.variable(name.as_bytes()), None, "{name}");
+        }
+        let wholes: Vec<_> = x.variables().fields().map(|f| f.whole).collect();
+        assert_eq!(wholes[..2], [&b"Host: h"[..], b"X-A:  v"]);
+        assert_eq!(x.header("x-a"), b"v");
+    }
+
+    #[test]
+    fn a_packet_sets_nothing_of_the_server_and_loads_no_code() {
+        let engine = Parts::new(settings()).engine();
+        let ((mut conn, _client), mut request) = (connection(Protocol::Uwsgi), Request::default());
+        let vars = [
+            ("REQUEST_METHOD", "GET"),
+            ("HTTP_A", "1"),
+            ("wsgi.input", "x"),
+            ("uwsgi.core", "x"),
+            ("uswgi.disconnected", "x"),
+            ("UWSGI_FILE", "x"),
+            ("UWSGI_SCHEME", "https"),
+            ("HTTP_A", "2"),
+        ];
+        parsed(&mut conn, &mut request, &packet(0, &vars));
+        let x = Exchange { engine: &engine, lane: 0, conn: &mut conn, request: &mut request };
+        let expected =
+            [("REQUEST_METHOD", "GET"), ("HTTP_A", "1"), ("UWSGI_SCHEME", "https"), ("HTTP_A", "2")];
+        assert_eq!(each(&x), expected.map(|(n, v)| (n.to_string(), v.to_string())));
+        assert_eq!((x.variable(b"HTTP_A"), x.header("a")), (Some(&b"2"[..]), b"1, 2".to_vec()));
+        assert!(x.variables().fixed().is_empty() && x.variables().fields().len() == vars.len());
     }
 }

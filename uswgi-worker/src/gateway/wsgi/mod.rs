@@ -46,7 +46,6 @@ pub(crate) struct WsgiLane {
     lane: usize,
     pair: Pair,
     builder: Builder,
-    no_body: Py<PyAny>,
     disconnected: Py<Disconnected>,
     /// Pieces of body of the request.
     switches: u32,
@@ -70,14 +69,14 @@ impl WsgiLane {
     ) -> PyResult<WsgiLane> {
         let pair = Pair::new(py)?;
         let disconnected = Py::new(py, Disconnected::new(engine, lane, &pair.shared))?;
+        let no_body = Py::new(py, Input::empty())?.into_any();
         Ok(WsgiLane {
             engine: engine.clone(),
             apps: apps.clone(),
             lane,
             pair,
-            builder: Builder::new(py, engine, lane, disconnected.bind(py))?,
+            builder: Builder::new(py, engine, lane, no_body.bind(py), disconnected.bind(py))?,
             disconnected,
-            no_body: Py::new(py, Input::empty())?.into_any(),
             switches: 0,
         })
     }
@@ -165,14 +164,10 @@ impl WsgiLane {
         input: Option<&Py<Input>>,
         shared: &Shared,
     ) -> PyResult<()> {
-        let body = match input {
-            Some(input) => input.clone_ref(py).into_any(),
-            None => self.no_body.clone_ref(py),
-        };
         // Only the application sees where it is mounted: the log has the request as it came.
         let before = exchange.rewritten().len();
         mount(exchange, chosen.mounted);
-        let environ = self.builder.build(py, exchange, &body);
+        let environ = self.builder.build(py, exchange, input.map(Py::as_any));
         exchange.take_back(before);
         let environ = environ?;
         let start_response = self.pair.start_response.bind(py).as_any();

@@ -6,14 +6,14 @@ use pyo3::types::{PyBytes, PyDict, PyModule};
 use uswgi_proto::settings::Protocol;
 use uswgi_serve::engine::{Engine, Listening};
 
-/// Copied for each request.
-/// `lane` is the one in which the requests run, `disconnected` its object of that name.
+/// Copied for each request. `lane` is the one in which the requests run, with its input of those without a body and its
+/// object `uswgi.disconnected`.
 pub(super) fn base(
     py: Python<'_>,
     engine: &Engine,
     lane: usize,
     listener: &Listening,
-    disconnected: &Bound<'_, Disconnected>,
+    (no_body, disconnected): (&Bound<'_, PyAny>, &Bound<'_, Disconnected>),
 ) -> PyResult<Py<PyDict>> {
     let settings = &engine.settings;
     let dict = PyDict::new(py);
@@ -33,7 +33,7 @@ pub(super) fn base(
     )?;
     dict.set_item("uwsgi.node", PyBytes::new(py, node.as_bytes()))?;
     dict.set_item("SCRIPT_NAME", "")?;
-    dict.set_item("wsgi.input", "")?;
+    dict.set_item("wsgi.input", no_body)?;
     if listener.protocol == Protocol::Http {
         dict.set_item("SERVER_NAME", &listener.server.0)?;
         dict.set_item("SERVER_PORT", &listener.server.1)?;

@@ -9,6 +9,7 @@ use super::super::capi::{Object, latin1, set};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods};
 use std::hash::{BuildHasher, Hasher};
+use uswgi_serve::exchange::{FIXED, Variables};
 
 /// Shapes that a thread remembers.
 const MOST: usize = 6;
@@ -17,18 +18,21 @@ const LONGEST: usize = 1024;
 
 /// A variable's place in a shape.
 struct Slot {
-    /// As it comes: a header's name is in the client's case.
-    name: Vec<u8>,
     /// Key in the environ; None: the variable is not passed on.
     key: Option<Object>,
-    /// What the dict holds.
+    /// The field of whose value the dict holds what it holds, as it came, a header's name in the client's case; of a fixed
+    /// one the value alone.
     last: Vec<u8>,
+    /// Bytes of its name at the start.
+    name: usize,
 }
 
 struct Shape {
     listener: u16,
     dict: Py<PyDict>,
     slots: Vec<Slot>,
+    /// How many of them have names that are always the same.
+    fixed: usize,
 }
 
 /// The shapes of a thread.
@@ -48,17 +52,17 @@ pub(super) struct Shapes {
 
 impl Shapes {
     /// The environ of a request; None when no shape fits: then the caller builds it, and calls [`Shapes::learn`].
-    pub(super) fn fit<'a, 'py>(
+    pub(super) fn fit<'py>(
         &mut self,
         py: Python<'py>,
         listener: u16,
-        variables: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        variables: &Variables<'_>,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let count = self.list.len();
         for i in (0..count).map(|n| (self.recent + n) % count) {
             let shape = &mut self.list[i];
             self.long.clear();
-            if shape.listener == listener && shape.take(py, variables.clone(), &mut self.long)? {
+            if shape.listener == listener && shape.take(py, variables, &mut self.long)? {
                 self.recent = i;
                 let dict = shape.dict.bind(py).copy()?;
                 for (slot, value) in self.long.drain(..) {
@@ -73,18 +77,19 @@ impl Shapes {
     }
 
     /// Remember the names of a request that fitted no shape, when they have come twice in a row. `key` gives the key
-    /// of a variable by its position and name, None to leave it out.
-    pub(super) fn learn<'a>(
+    /// of a variable by its name in the environ.
+    pub(super) fn learn(
         &mut self,
         py: Python<'_>,
         listener: u16,
-        variables: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        variables: &Variables<'_>,
         base: &Bound<'_, PyDict>,
-        mut key: impl FnMut(usize, &[u8]) -> PyResult<Option<Object>>,
+        mut key: impl FnMut(&[u8]) -> PyResult<Object>,
     ) -> PyResult<()> {
         let mut hasher = self.hasher.build_hasher();
-        for (name, _) in variables.clone() {
-            hasher.write(name);
+        hasher.write_usize(variables.fixed().len());
+        for field in variables.fields() {
+            hasher.write(field.name);
             hasher.write_u8(0);
         }
         let hash = hasher.finish();
@@ -94,8 +99,15 @@ impl Shapes {
         let dict = base.copy()?;
         let mut slots: Vec<Slot> = Vec::new();
         let empty = latin1(py, b"")?;
-        for (i, (name, _)) in variables.enumerate() {
-            let key = key(i, name)?;
+        let fixed = variables.fixed().len();
+        let always = FIXED[..fixed].iter().map(|name| (Some(*name), &[][..]));
+        let mut room = Vec::new();
+        for (known, raw) in always.chain(variables.fields().map(|field| (None, field.name))) {
+            let name = match known {
+                Some(name) => Some(name),
+                None => variables.name(raw, &mut room),
+            };
+            let key = name.map(&mut key).transpose()?;
             if let Some(key) = &key {
                 let again = |s: &Slot| match &s.key {
                     Some(other) => other.bind(py).eq(key.bind(py)).unwrap_or(true),
@@ -107,9 +119,9 @@ impl Shapes {
                 }
                 set(py, &dict, key, &empty)?;
             }
-            slots.push(Slot { name: name.to_vec(), key, last: Vec::new() });
+            slots.push(Slot { key, last: raw.to_vec(), name: raw.len() });
         }
-        let shape = Shape { listener, dict: dict.unbind(), slots };
+        let shape = Shape { listener, dict: dict.unbind(), slots, fixed };
         if self.list.len() < MOST {
             self.list.push(shape);
         } else {
@@ -123,32 +135,55 @@ impl Shapes {
 impl Shape {
     /// Take over the values of a request; false when its names are others. Then some values may have been
     /// taken, which harms nothing: the dict and `last` agree at every moment.
-    fn take<'a>(
+    fn take(
         &mut self,
         py: Python<'_>,
-        variables: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        variables: &Variables<'_>,
         long: &mut Vec<(usize, Object)>,
     ) -> PyResult<bool> {
-        let mut count = 0;
-        for (name, value) in variables {
-            let Some(slot) = self.slots.get_mut(count) else { return Ok(false) };
-            if slot.name != name {
+        let (values, fields) = (variables.fixed(), variables.fields());
+        if values.len() != self.fixed || self.slots.len() != self.fixed + fields.len() {
+            return Ok(false);
+        }
+        let (first, rest) = self.slots.split_at_mut(self.fixed);
+        let dict = self.dict.bind(py);
+        for (i, (slot, value)) in first.iter_mut().zip(values).enumerate() {
+            if slot.last != *value {
+                slot.set(py, dict, (value, value), i, long)?;
+            }
+        }
+        for (i, (slot, field)) in rest.iter_mut().zip(fields).enumerate() {
+            if slot.name == field.name.len() && slot.last == field.whole {
+                continue;
+            }
+            if slot.last[..slot.name] != *field.name {
                 return Ok(false);
             }
-            count += 1;
-            let Some(key) = &slot.key else { continue };
-            if slot.last == value {
-                continue;
-            }
-            let text = latin1(py, value)?;
-            if value.len() > LONGEST {
-                long.push((count - 1, text));
-                continue;
-            }
-            set(py, self.dict.bind(py), key, &text)?;
-            slot.last.clear();
-            slot.last.extend_from_slice(value);
+            slot.set(py, dict, (field.value, field.whole), self.fixed + i, long)?;
         }
-        Ok(count == self.slots.len())
+        Ok(true)
+    }
+}
+
+impl Slot {
+    /// Another value for the slot at `index`, and the bytes it is known by.
+    fn set(
+        &mut self,
+        py: Python<'_>,
+        dict: &Bound<'_, PyDict>,
+        (value, whole): (&[u8], &[u8]),
+        index: usize,
+        long: &mut Vec<(usize, Object)>,
+    ) -> PyResult<()> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let text = latin1(py, value)?;
+        if whole.len() > self.name + LONGEST {
+            long.push((index, text));
+            return Ok(());
+        }
+        set(py, dict, key, &text)?;
+        self.last.clear();
+        self.last.extend_from_slice(whole);
+        Ok(())
     }
 }
