@@ -148,3 +148,54 @@ impl<H: Held> Queue for SendQueue<H> {
         self.flush(socket)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Kept;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+
+    #[test]
+    fn bytes_objects_and_files_are_sent_in_their_order() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        let object: Arc<[u8]> = (*b"-object-").into();
+        let mut queue = SendQueue::default();
+        queue.push(b"by").unwrap();
+        queue.push(b"tes").unwrap();
+        queue.push_held(Kept(object.clone()), 1);
+        queue.push_file(file.into(), 3, 4);
+        queue.push(b"").unwrap();
+        queue.push(b".").unwrap();
+        assert_eq!((queue.memory(), queue.left()), (5 + 7 + 1, 5 + 7 + 4 + 1));
+        assert_eq!(queue.flush(ours.as_raw_fd()).unwrap(), 17);
+        assert!(queue.is_empty() && queue.memory() == 0 && Arc::strong_count(&object) == 1);
+        drop(ours);
+        let mut all = String::new();
+        theirs.read_to_string(&mut all).unwrap();
+        assert_eq!(all, "bytesobject-3456.");
+    }
+
+    #[test]
+    fn what_a_socket_does_not_take_stays_and_a_shorter_file_is_an_error() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let object: Arc<[u8]> = vec![b'x'; 4 << 20].into();
+        let mut queue = SendQueue::default();
+        queue.push_held(Kept(object.clone()), 0);
+        let sent = queue.flush(ours.as_raw_fd()).unwrap();
+        assert!(sent > 0 && queue.left() == (4 << 20) - sent && Arc::strong_count(&object) == 2);
+        drop(theirs);
+        assert_eq!(queue.flush(ours.as_raw_fd()).map_err(|e| e.kind()), Err(io::ErrorKind::BrokenPipe));
+        drop(queue);
+        assert_eq!(Arc::strong_count(&object), 1);
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let mut queue = SendQueue::<Kept>::default();
+        queue.push_file(tempfile::tempfile().unwrap().into(), 0, 1);
+        assert_eq!(queue.flush(ours.as_raw_fd()).map_err(|e| e.kind()), Err(io::ErrorKind::UnexpectedEof));
+    }
+}

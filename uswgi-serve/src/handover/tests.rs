@@ -83,6 +83,29 @@ fn a_full_queue_leaves_the_connection_here_and_alive() {
 }
 
 #[test]
+fn between_two_requests_a_connection_goes_to_others_or_ends_with_the_instance() {
+    let (pair, folder) = (packets(), tempfile::tempdir().unwrap());
+    let engine = worker(&pair, Protocol::Http, &folder);
+    let idle = || {
+        let (mut conn, client) = connection(Protocol::Http);
+        conn.served = 1;
+        (conn, client)
+    };
+    engine.leave(Leaving::HandOver);
+    let (conn, _client) = idle();
+    release(&engine, conn);
+    assert!(take(&engine).is_some() && !engine.any_jobs());
+    engine.leave(Leaving::Stop);
+    let (conn, client) = idle();
+    release(&engine, conn);
+    assert_eq!(rest_of(client), "", "nothing is lost with it");
+    let (conn, mut client) = idle();
+    client.write_all(b"GET").unwrap();
+    release(&engine, conn);
+    assert!(engine.any_jobs(), "who has asked is answered");
+}
+
+#[test]
 fn strange_messages_are_dropped() {
     let (pair, folder) = (packets(), tempfile::tempdir().unwrap());
     let engine = worker(&pair, Protocol::Http, &folder);

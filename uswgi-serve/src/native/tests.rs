@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use uswgi_proto::control::{MAX_MESSAGE, ToMaster, ToWorker, decode, encode};
-use uswgi_proto::settings::{Harakiri, WorkerSettings};
+use uswgi_proto::settings::{Harakiri, RequestLimits, Timeouts, WorkerSettings};
 
 /// A native thread, its engine, and the master's end of the control socket.
 struct Rig {
@@ -22,6 +22,7 @@ impl Rig {
         let (master, own) = packets();
         let mut parts = Parts::new(settings);
         parts.control = Some(own);
+        parts.handover = Some(packets());
         let (engine, interpreter) = (parts.engine(), Counting::default());
         let outbox = Outbox::new(&engine);
         let thread = Some(start(&outbox, interpreter.clone()).unwrap());
@@ -182,4 +183,82 @@ fn an_orphan_leaves() {
     drop(rig.master.take());
     rig.ends();
     assert_eq!(rig.engine.leaving(), Leaving::Orphaned);
+}
+
+/// Clients have a second to make progress.
+fn impatient() -> WorkerSettings {
+    WorkerSettings { timeouts: Timeouts { http: 1, ..Timeouts::default() }, ..settings() }
+}
+
+#[test]
+fn a_client_that_stops_midway_gets_408() {
+    let rig = Rig::new(impatient());
+    let (conn, mut client) = connection(Protocol::Http);
+    client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n").unwrap();
+    rig.engine.submit(Job::Read(conn));
+    let text = String::from_utf8(all_of(&mut client)).unwrap();
+    assert!(text.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{text}");
+}
+
+#[test]
+fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
+    let rig = Rig::new(impatient());
+    let (conn, _client) = connection(Protocol::Http);
+    let object: Arc<[u8]> = vec![b'z'; 8 << 20].into();
+    let mut pending = SendQueue::default();
+    pending.push_held(Kept(object.clone()), 0);
+    rig.outbox.leave(Unsent { conn, pending, keep: true, unread: false });
+    until("the end of what was held", || Arc::strong_count(&object) == 1);
+    assert_eq!(rig.engine.parked(), 0);
+}
+
+#[test]
+fn a_large_body_goes_to_disk_before_a_lane_gets_it() {
+    let limits = RequestLimits { post_buffering: 1, ..RequestLimits::default() };
+    let rig = Rig::new(WorkerSettings { limits, ..settings() });
+    let (conn, mut client) = connection(Protocol::Http);
+    client.write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n").unwrap();
+    rig.engine.submit(Job::Read(conn));
+    client.write_all(&[b'b'; 300_000]).unwrap();
+    until("the request", || rig.engine.any_whole());
+    let mut conn = rig.engine.take_whole().unwrap();
+    let spool = conn.spool.as_mut().unwrap();
+    let mut body = Vec::new();
+    spool.file.read_to_end(&mut body).unwrap();
+    assert!(spool.length == 300_000 && body == [b'b'; 300_000]);
+}
+
+#[test]
+fn while_no_lane_gets_on_another_worker_gets_what_is_ready() {
+    let rig = Rig::new(WorkerSettings { workers: 2, ..settings() });
+    let lane = &rig.engine.lanes[0];
+    lane.adopt(1);
+    lane.sequence.store(1, Ordering::SeqCst);
+    let (conn, mut client) = connection(Protocol::Http);
+    client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    assert!(rig.engine.park(conn, monotonic_us()).is_none());
+    until("the hand-over", || crate::handover::take(&rig.engine).is_some());
+    assert_eq!(rig.engine.parked(), 0);
+    lane.sequence.store(2, Ordering::SeqCst);
+}
+
+#[test]
+fn a_worker_that_leaves_gives_others_what_is_idle_and_what_is_half_read() {
+    let mut rig = Rig::new(settings());
+    let (mut idle, _a) = connection(Protocol::Http);
+    idle.served = 1;
+    assert!(rig.engine.park(idle, monotonic_us()).is_none());
+    let (half, mut client) = connection(Protocol::Http);
+    client.write_all(b"GET / HT").unwrap();
+    rig.engine.submit(Job::Read(half));
+    rig.tell(&ToWorker::Retire { hand_over: true });
+    let mut taken = Vec::new();
+    until("both", || {
+        taken.extend(crate::handover::take(&rig.engine).map(|c| (c.served, c.buffer.clone())));
+        taken.len() == 2
+    });
+    taken.sort();
+    assert_eq!(taken, [(0, b"GET / HT".to_vec()), (1, Vec::new())]);
+    rig.ends();
+    assert_eq!(rig.engine.leaving(), Leaving::HandOver);
 }
