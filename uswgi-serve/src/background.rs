@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) const TOGETHER: usize = 32 * 1024;
 
 /// Output that a socket did not take yet.
-pub(crate) trait Queue: Default {
+pub(crate) trait Lendable: Default {
     /// Whether nothing is left.
     fn is_empty(&self) -> bool;
     /// Bytes of memory in it.
@@ -30,10 +30,10 @@ pub(crate) trait Queue: Default {
 /// What a thread has lent.
 #[derive(Default)]
 #[repr(align(128))]
-pub(crate) struct Background<Q>(Mutex<Output<Q>>);
+pub(crate) struct Background<Q>(Mutex<LentOutput<Q>>);
 
 #[derive(Default)]
-struct Output<Q> {
+struct LentOutput<Q> {
     fd: RawFd,
     pending: Q,
     /// Sending it failed: for the request's thread to find.
@@ -44,7 +44,7 @@ struct Output<Q> {
 
 /// What the native thread found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Found {
+pub(crate) enum LentState {
     /// Nothing was lent since the last look.
     Nothing,
     /// The socket takes no more now.
@@ -55,12 +55,12 @@ pub(crate) enum Found {
 
 impl<Q> Background<Q> {
     /// A poisoned lock only means that another thread panicked between two consistent states.
-    fn lock(&self) -> MutexGuard<'_, Output<Q>> {
+    fn lock(&self) -> MutexGuard<'_, LentOutput<Q>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<Q: Queue> Background<Q> {
+impl<Q: Lendable> Background<Q> {
     /// Add the parts of a small piece; false: it has to be sent. Never waits.
     pub(crate) fn add(&self, fd: RawFd, parts: [&[u8]; 3]) -> bool {
         let Ok(mut output) = self.0.try_lock() else { return false };
@@ -80,7 +80,7 @@ impl<Q: Queue> Background<Q> {
 
     /// Lend what waits for the socket.
     pub(crate) fn give(&self, fd: RawFd, pending: Q) {
-        *self.lock() = Output { fd, pending, failed: None, fresh: true };
+        *self.lock() = LentOutput { fd, pending, failed: None, fresh: true };
     }
 
     /// What is left of it, or why it could not be sent. May wait for a send in progress, which does not wait itself.
@@ -94,20 +94,20 @@ impl<Q: Queue> Background<Q> {
     }
 
     /// Send what the socket takes. Native thread only.
-    pub(crate) fn send(&self) -> Found {
+    pub(crate) fn send(&self) -> LentState {
         let mut output = self.lock();
-        let found = if std::mem::take(&mut output.fresh) { Found::Pieces } else { Found::Nothing };
+        let found = if std::mem::take(&mut output.fresh) { LentState::Pieces } else { LentState::Nothing };
         if output.failed.is_some() || output.pending.is_empty() {
             return found;
         }
         let fd = output.fd;
         match output.pending.flush(fd) {
-            Ok(_) if output.pending.is_empty() => Found::Pieces,
-            Ok(_) => Found::Full,
+            Ok(_) if output.pending.is_empty() => LentState::Pieces,
+            Ok(_) => LentState::Full,
             Err(e) => {
                 output.pending = Q::default();
                 output.failed = Some(e);
-                Found::Nothing
+                LentState::Nothing
             }
         }
     }
@@ -125,9 +125,9 @@ impl<Q: Queue> Background<Q> {
 }
 
 /// See [`Background::guard`].
-pub(crate) struct TakeBack<'a, Q: Queue>(&'a Background<Q>);
+pub(crate) struct TakeBack<'a, Q: Lendable>(&'a Background<Q>);
 
-impl<Q: Queue> Drop for TakeBack<'_, Q> {
+impl<Q: Lendable> Drop for TakeBack<'_, Q> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             drop(self.0.take_back());
@@ -147,7 +147,7 @@ mod tests {
     #[derive(Default)]
     struct Bytes(Vec<u8>);
 
-    impl Queue for Bytes {
+    impl Lendable for Bytes {
         fn is_empty(&self) -> bool {
             self.0.is_empty()
         }
@@ -182,12 +182,12 @@ mod tests {
             lent.add(ours.as_raw_fd(), [b"one", b" ", b""]) && lent.add(ours.as_raw_fd(), [b"two", b"", b""])
         );
         assert!(lent.is_waiting());
-        assert_eq!((lent.send(), lent.send()), (Found::Pieces, Found::Nothing));
+        assert_eq!((lent.send(), lent.send()), (LentState::Pieces, LentState::Nothing));
         assert!(!lent.is_waiting() && lent.take_back().unwrap().is_empty());
         assert!(lent.add(ours.as_raw_fd(), [b" three", b"", b""]));
         let mut rest = lent.take_back().unwrap();
-        assert_eq!(lent.send(), Found::Pieces, "it was added since the last look, though it is gone");
-        assert_eq!((lent.send(), rest.flush(ours.as_raw_fd()).unwrap()), (Found::Nothing, 6));
+        assert_eq!(lent.send(), LentState::Pieces, "it was added since the last look, though it is gone");
+        assert_eq!((lent.send(), rest.flush(ours.as_raw_fd()).unwrap()), (LentState::Nothing, 6));
         drop(ours);
         let mut all = String::new();
         theirs.read_to_string(&mut all).unwrap();
@@ -208,9 +208,9 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let lent = Background::<Bytes>::default();
         lent.give(ours.as_raw_fd(), Bytes(vec![b'z'; 4 << 20]));
-        assert_eq!((lent.send(), lent.send(), lent.is_waiting()), (Found::Full, Found::Full, true));
+        assert_eq!((lent.send(), lent.send(), lent.is_waiting()), (LentState::Full, LentState::Full, true));
         drop(theirs);
-        assert_eq!((lent.send(), lent.is_waiting()), (Found::Nothing, false));
+        assert_eq!((lent.send(), lent.is_waiting()), (LentState::Nothing, false));
         assert!(!lent.add(ours.as_raw_fd(), [b"more", b"", b""]), "its thread has to learn of it");
         assert_eq!(lent.take_back().err().map(|e| e.kind()), Some(io::ErrorKind::BrokenPipe));
         assert!(lent.take_back().unwrap().is_empty());

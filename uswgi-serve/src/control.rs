@@ -15,12 +15,12 @@ use uswgi_proto::settings::Role;
 pub struct Control {
     fd: OwnedFd,
     /// What was received early ([`Control::is_unwanted`]), for who receives next.
-    early: Mutex<VecDeque<Received>>,
+    early: Mutex<VecDeque<FromMaster>>,
 }
 
 /// What came.
 #[derive(Debug)]
-pub enum Received {
+pub enum FromMaster {
     /// A message, and the descriptors that came with it.
     Message(ToWorker, Vec<OwnedFd>),
     /// Nothing yet.
@@ -60,23 +60,23 @@ impl Control {
         let mut early = lock(&self.early);
         let gone = loop {
             match self.take(false) {
-                Ok(came @ Received::Message(..)) => early.push_back(came),
+                Ok(came @ FromMaster::Message(..)) => early.push_back(came),
                 // Who receives next finds it again.
-                Ok(Received::Gone) => break true,
-                Ok(Received::Nothing) | Err(_) => break false,
+                Ok(FromMaster::Gone) => break true,
+                Ok(FromMaster::Nothing) | Err(_) => break false,
             }
         };
-        let ends = |m: &Received| matches!(m, Received::Message(ToWorker::Retire { .. }, _));
+        let ends = |m: &FromMaster| matches!(m, FromMaster::Message(ToWorker::Retire { .. }, _));
         gone || early.iter().any(ends)
     }
 
     /// The next message. Waits for it with `wait`.
-    pub fn receive(&self, wait: bool) -> io::Result<Received> {
+    pub fn receive(&self, wait: bool) -> io::Result<FromMaster> {
         let early = lock(&self.early).pop_front();
         early.map_or_else(|| self.take(wait), Ok)
     }
 
-    fn take(&self, wait: bool) -> io::Result<Received> {
+    fn take(&self, wait: bool) -> io::Result<FromMaster> {
         let mut buffer = vec![0; MAX_MESSAGE];
         let mut space = nix::cmsg_space!([RawFd; 4]);
         let flags =
@@ -85,8 +85,8 @@ impl Control {
             let mut iov = [IoSliceMut::new(&mut buffer)];
             let received = match recvmsg::<()>(self.fd.as_raw_fd(), &mut iov, Some(&mut space), flags) {
                 Ok(r) => r,
-                Err(nix::Error::EAGAIN | nix::Error::EINTR) => return Ok(Received::Nothing),
-                Err(nix::Error::ECONNRESET) => return Ok(Received::Gone),
+                Err(nix::Error::EAGAIN | nix::Error::EINTR) => return Ok(FromMaster::Nothing),
+                Err(nix::Error::ECONNRESET) => return Ok(FromMaster::Gone),
                 Err(e) => return Err(e.into()),
             };
             let mut descriptors = Vec::new();
@@ -102,10 +102,10 @@ impl Control {
             (received.bytes, descriptors)
         };
         if length == 0 {
-            return Ok(Received::Gone);
+            return Ok(FromMaster::Gone);
         }
         let message = decode(&buffer[..length]).map_err(io::Error::other)?;
-        Ok(Received::Message(message, descriptors))
+        Ok(FromMaster::Message(message, descriptors))
     }
 }
 

@@ -23,13 +23,13 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 static WORKER: AtomicU32 = AtomicU32::new(0);
 static LINES: OnceLock<LogLines> = OnceLock::new();
-static OUTPUT: OnceLock<Output> = OnceLock::new();
+static OUTPUT: OnceLock<LogOutput> = OnceLock::new();
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 static BOARD: OnceLock<Arc<Scoreboard>> = OnceLock::new();
 /// Lost lines that the scoreboard knows of.
 static COUNTED: AtomicU64 = AtomicU64::new(0);
 
-struct Output {
+struct LogOutput {
     /// None: stderr.
     fd: Option<OwnedFd>,
     /// The log process reads it.
@@ -37,14 +37,14 @@ struct Output {
     sink: Sink,
 }
 
-impl Output {
+impl LogOutput {
     fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_ref().map_or(sys::standard_error(), |fd| fd.as_fd())
     }
 }
 
-fn output() -> &'static Output {
-    OUTPUT.get_or_init(|| Output {
+fn output() -> &'static LogOutput {
+    OUTPUT.get_or_init(|| LogOutput {
         fd: None,
         records: false,
         sink: Sink::new(Kind::of(sys::standard_error()), PATIENCE),
@@ -56,7 +56,7 @@ pub fn adopt(said: &str) {
     let Some((how, number)) = said.split_once(':') else { return };
     let Some(fd) = number.parse().ok().and_then(sys::inherit) else { return };
     let sink = Sink::new(Kind::Own, PATIENCE);
-    let _ = OUTPUT.set(Output { fd: Some(fd), records: how == "records", sink });
+    let _ = OUTPUT.set(LogOutput { fd: Some(fd), records: how == "records", sink });
 }
 
 /// From now on stdout and stderr are this file: the log was rotated or opened again.
@@ -72,7 +72,7 @@ pub fn count_for(board: Option<&Arc<Scoreboard>>) {
 }
 
 /// Count what was lost since the last look.
-fn count(output: &Output) {
+fn count(output: &LogOutput) {
     let lost = output.sink.lost();
     if lost == COUNTED.load(Ordering::Relaxed) {
         return;
@@ -123,7 +123,7 @@ fn lost(n: u64) -> String {
     format!("{n} log lines were lost here: the reader of the log was stuck, or its disk full")
 }
 
-fn send(output: &Output, kind: record::Kind, text: &[u8]) {
+fn send(output: &LogOutput, kind: record::Kind, text: &[u8]) {
     let notice = |n| records(record::Kind::Worker, lost(n).as_bytes()).concat();
     for record in records(kind, text) {
         output.sink.write(output.fd(), &record, notice);

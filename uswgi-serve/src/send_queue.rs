@@ -1,6 +1,6 @@
 //! The send queue of a connection, output that its socket did not take yet: bytes, bytes that somebody else keeps, or a part of a file. Never waits.
 
-use crate::background::Queue;
+use crate::background::Lendable;
 use crate::sys;
 use std::collections::VecDeque;
 use std::io;
@@ -131,7 +131,7 @@ impl<H: Held> SendQueue<H> {
 }
 
 /// It can be lent.
-impl<H: Held> Queue for SendQueue<H> {
+impl<H: Held> Lendable for SendQueue<H> {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }

@@ -23,10 +23,10 @@ pub(crate) struct StackRequests<I> {
     /// Held, so that the pipe has no end of file between two askers.
     _own: OwnedFd,
     memory: OwnedFd,
-    shared: Arc<Shared>,
+    shared: Arc<StackMailbox>,
 }
 
-struct Shared {
+struct StackMailbox {
     mailbox: Mutex<Mailbox>,
     /// A helper runs, or is about to.
     running: AtomicBool,
@@ -39,7 +39,7 @@ impl<I: Interpreter> StackRequests<I> {
         let (questions, own) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         let memory = memfd_create(c"uswgi-stacks", MFdFlags::MFD_CLOEXEC)?;
         let mailbox = Mailbox::new(File::from(memory.try_clone()?));
-        let shared = Shared {
+        let shared = StackMailbox {
             mailbox: Mutex::new(mailbox),
             running: AtomicBool::new(false),
             again: AtomicBool::new(false),
@@ -76,7 +76,7 @@ impl<I: Interpreter> StackRequests<I> {
     }
 }
 
-impl Shared {
+impl StackMailbox {
     fn answer(&self, interpreter: &impl Interpreter) {
         sys::block_signals();
         loop {

@@ -21,7 +21,7 @@ const LASTING: u32 = 20;
 
 /// What was seen of one thread.
 #[derive(Debug, Clone, Copy, Default)]
-struct Thread {
+struct WatchedThread {
     /// Odd while it holds a request; grows by one at both ends.
     sequence: u64,
     /// How long it had run in its life when this was first seen.
@@ -44,7 +44,7 @@ pub(crate) enum Doing {
 /// What was seen of all threads of a worker.
 #[derive(Debug)]
 pub(crate) struct StallDetector {
-    threads: Vec<Thread>,
+    threads: Vec<WatchedThread>,
 }
 
 /// The result of a look.
@@ -58,7 +58,7 @@ pub(crate) struct Look {
     pub any_idle: bool,
 }
 
-impl Thread {
+impl WatchedThread {
     /// Whether what it does keeps it in its request.
     fn stays(&mut self, doing: Doing) -> bool {
         self.waits = if doing == Doing::Waits { self.waits + 1 } else { 0 };
@@ -69,7 +69,7 @@ impl Thread {
 impl StallDetector {
     /// So many threads, none of which has had a request.
     pub(crate) fn new(threads: usize) -> StallDetector {
-        StallDetector { threads: vec![Thread::default(); threads] }
+        StallDetector { threads: vec![WatchedThread::default(); threads] }
     }
 
     /// Look at the sequences of all threads. `ran_us` tells how long a thread (by its index) has run in its life, and is
@@ -86,7 +86,7 @@ impl StallDetector {
             let ran = if busy { ran_us(i) } else { 0 };
             seen.any_idle |= !busy;
             if sequence != thread.sequence {
-                *thread = Thread { sequence, ran_us: ran, waits: 0 };
+                *thread = WatchedThread { sequence, ran_us: ran, waits: 0 };
                 (seen.moved, seen.all_stuck) = (true, false);
             } else {
                 seen.all_stuck &=

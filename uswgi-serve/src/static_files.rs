@@ -34,7 +34,7 @@ pub struct StaticFiles {
 }
 
 /// A file to send, or an answer without one.
-pub struct Found {
+pub struct FileAnswer {
     pub head: AppHead,
     /// Descriptor, first byte, number of bytes.
     pub file: Option<(OwnedFd, i64, u64)>,
@@ -77,7 +77,7 @@ impl StaticFiles {
     }
 
     /// The file that a request asks for, if there is one. An error: nobody can tell, the request is to be refused.
-    pub fn find(&self, exchange: &Exchange<'_>) -> io::Result<Option<Found>> {
+    pub fn find(&self, exchange: &Exchange<'_>) -> io::Result<Option<FileAnswer>> {
         if !matches!(exchange.method(), b"GET" | b"HEAD") {
             return Ok(None);
         }
@@ -153,7 +153,7 @@ impl StaticFiles {
         exchange: &Exchange<'_>,
         path_info: &[u8],
         (plain, compressed): (Opened, Option<Opened>),
-    ) -> Found {
+    ) -> FileAnswer {
         let field = |name: &str| exchange.header(name);
         let varies = self.rules.compresses(&plain.path);
         let about_path = plain.path.clone();
@@ -214,7 +214,7 @@ impl StaticFiles {
             }
             _ => {}
         }
-        let Some(length) = length else { return Found { head, file: None } };
+        let Some(length) = length else { return FileAnswer { head, file: None } };
         if self.settings.ranges {
             line(&mut head, "Accept-Ranges", b"bytes");
         }
@@ -226,7 +226,7 @@ impl StaticFiles {
         }
         line(&mut head, "Content-Length", length.to_string().as_bytes());
         head.content_length = Some(length);
-        Found { head, file: Some((chosen.file.into(), first as i64, length)) }
+        FileAnswer { head, file: Some((chosen.file.into(), first as i64, length)) }
     }
 
     fn types(&self) -> &Types {

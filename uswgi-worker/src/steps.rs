@@ -12,26 +12,26 @@ use uswgi_proto::step::{Runner, Step, StepError};
 use uswgi_serve::control::Control;
 use uswgi_serve::say;
 
-struct Worker<'a>(Python<'a>, Option<&'a Control>);
+struct StepsHere<'a>(Python<'a>, Option<&'a Control>);
 
-impl Worker<'_> {
+impl StepsHere<'_> {
     /// Nobody waits for the steps any more.
     fn is_given_up(control: Option<&Control>) -> bool {
         control.is_some_and(Control::is_unwanted)
     }
 }
 
-impl Runner for Worker<'_> {
+impl Runner for StepsHere<'_> {
     fn exec(&mut self, command: &str) -> io::Result<ExitStatus> {
         let control = self.1;
         let mut shell = Command::new("/bin/sh");
         shell.arg("-c").arg(command).stdin(Stdio::null());
         // Threads that the application has started go on meanwhile.
-        self.0.detach(|| program::run(&mut shell, || Worker::is_given_up(control)))
+        self.0.detach(|| program::run(&mut shell, || StepsHere::is_given_up(control)))
     }
 
     fn wait(&mut self, time: Duration) -> io::Result<()> {
-        if Worker::is_given_up(self.1) {
+        if StepsHere::is_given_up(self.1) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         self.0.detach(|| std::thread::park_timeout(time));
@@ -70,5 +70,5 @@ pub(crate) fn run<'a>(
     steps: impl IntoIterator<Item = &'a Step>,
     control: Option<&Control>,
 ) -> Result<(), StepError> {
-    steps.into_iter().try_for_each(|step| step.run(&mut Worker(py, control)))
+    steps.into_iter().try_for_each(|step| step.run(&mut StepsHere(py, control)))
 }

@@ -13,7 +13,7 @@ use std::os::fd::OwnedFd;
 use uswgi_proto::control::{ToMaster, ToWorker};
 use uswgi_proto::exit::Exit;
 use uswgi_proto::settings::Role;
-use uswgi_serve::control::{Control, Received};
+use uswgi_serve::control::{Control, FromMaster};
 use uswgi_serve::say;
 
 /// Who a forked process is.
@@ -44,7 +44,10 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
     control.send(&ToMaster::Ready);
     loop {
         match py.detach(|| control.receive(true)) {
-            Ok(Received::Message(ToWorker::Fork { slot, worker_id, max_requests, paused }, descriptors)) => {
+            Ok(FromMaster::Message(
+                ToWorker::Fork { slot, worker_id, max_requests, paused },
+                descriptors,
+            )) => {
                 let Some((socket, output)) = given(descriptors) else { continue };
                 if let Some(own) = fork(py, &control, worker_id, socket) {
                     output.iter().for_each(uswgi_serve::log::reopen);
@@ -60,13 +63,13 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
                 }
                 running.clear();
             }
-            Ok(Received::Message(ToWorker::ReopenLogs, files)) => {
+            Ok(FromMaster::Message(ToWorker::ReopenLogs, files)) => {
                 files.first().into_iter().for_each(uswgi_serve::log::reopen);
             }
-            Ok(Received::Message(ToWorker::Retire { .. }, _) | Received::Gone) => {
+            Ok(FromMaster::Message(ToWorker::Retire { .. }, _) | FromMaster::Gone) => {
                 return Left::Exit(Exit::Ok);
             }
-            Ok(Received::Message(..) | Received::Nothing) => {}
+            Ok(FromMaster::Message(..) | FromMaster::Nothing) => {}
             Err(e) => {
                 say!("the template cannot read its control socket: {e}");
                 return Left::Exit(Exit::Failed);

@@ -3,7 +3,7 @@
 //! Memory: one [`Header`], then [`SOCKETS`] socket slots, then for each worker slot one
 //! [`WorkerSlot`] followed by `threads_capacity` [`ThreadSlot`]s.
 
-use super::text::{Request, Text};
+use super::text::{RequestText, Text};
 pub use super::totals::Totals;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
@@ -333,7 +333,7 @@ pub struct ThreadSlot {
     /// Static files sent.
     pub static_requests: AtomicU64,
     /// The request under way.
-    pub request: Request,
+    pub request: RequestText,
     /// Requests by duration; see [`bucket_of`].
     pub histogram: [AtomicU64; BUCKETS],
 }

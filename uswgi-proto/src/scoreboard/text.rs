@@ -39,7 +39,7 @@ const URI: usize = 32;
 
 /// Method (16 bytes), remote address (48) and URI (256) of a request, under one sequence.
 #[repr(C)]
-pub struct Request {
+pub struct RequestText {
     sequence: AtomicU32,
     method_length: AtomicU32,
     remote_length: AtomicU32,
@@ -49,7 +49,7 @@ pub struct Request {
     uri: [AtomicU64; URI],
 }
 
-/// What [`Request::read`] saw.
+/// What [`RequestText::read`] saw.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestLine {
     /// Method, cut to 16 bytes.
@@ -60,7 +60,7 @@ pub struct RequestLine {
     pub remote: String,
 }
 
-impl Request {
+impl RequestText {
     /// Replace the request. One writer only.
     pub fn write(&self, method: &[u8], uri: &[u8], remote: &[u8]) {
         let method = &method[..method.len().min(METHOD * 8)];

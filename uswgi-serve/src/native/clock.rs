@@ -3,7 +3,7 @@
 
 use super::linger::gets_on;
 use super::{Duty, Native, REQUEST_US, SECOND_US, TICK_US};
-use crate::background::Found;
+use crate::background::LentState;
 use crate::connection::Conn;
 use crate::engine::Job;
 use crate::harakiri;
@@ -52,9 +52,9 @@ impl<I: Interpreter> Native<I> {
         }
         let lent = &self.outbox.lent;
         match lent.iter().map(|l| l.send()).max() {
-            Some(Found::Pieces) => self.lent_due_us = now + TOGETHER_US,
-            Some(Found::Full) => self.lent_due_us = now + FULL_US,
-            Some(Found::Nothing) | None => {
+            Some(LentState::Pieces) => self.lent_due_us = now + TOGETHER_US,
+            Some(LentState::Full) => self.lent_due_us = now + FULL_US,
+            Some(LentState::Nothing) | None => {
                 // A thread that lends something from here on turns it on again, or is seen here.
                 self.lent_due_us = 0;
                 self.engine.lending.store(false, Ordering::SeqCst);

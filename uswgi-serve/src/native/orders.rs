@@ -1,7 +1,7 @@
 //! What the master says to a worker that serves, or is about to.
 
 use super::Native;
-use crate::control::Received as Message;
+use crate::control::FromMaster;
 use crate::engine::Leaving;
 use crate::interpreter::Interpreter;
 use crate::say;
@@ -19,11 +19,11 @@ impl<I: Interpreter> Native<I> {
     pub(super) fn control(&mut self, now: u64) -> bool {
         let Some(control) = &self.engine.control else { return false };
         match control.receive(false) {
-            Ok(Message::Message(ToWorker::Retire { hand_over }, _)) => {
+            Ok(FromMaster::Message(ToWorker::Retire { hand_over }, _)) => {
                 self.begin_leaving(if hand_over { Leaving::HandOver } else { Leaving::Stop }, now);
             }
-            Ok(Message::Message(ToWorker::Ping, _)) => control.send(&ToMaster::Alive),
-            Ok(Message::Message(ToWorker::Accept { on }, _)) if !self.engine.is_leaving() => {
+            Ok(FromMaster::Message(ToWorker::Ping, _)) => control.send(&ToMaster::Alive),
+            Ok(FromMaster::Message(ToWorker::Accept { on }, _)) if !self.engine.is_leaving() => {
                 if on {
                     let _ = self.engine.accept_on();
                 } else {
@@ -32,13 +32,13 @@ impl<I: Interpreter> Native<I> {
                     self.pass_on_woken(now);
                 }
             }
-            Ok(Message::Message(ToWorker::ReopenLogs, files)) => {
+            Ok(FromMaster::Message(ToWorker::ReopenLogs, files)) => {
                 files.first().into_iter().for_each(crate::log::reopen)
             }
-            Ok(Message::Message(..)) => {}
-            Ok(Message::Nothing) => return false,
+            Ok(FromMaster::Message(..)) => {}
+            Ok(FromMaster::Nothing) => return false,
             Err(e) if e.kind() == io::ErrorKind::Other => say!("the master said something strange: {e}"),
-            Ok(Message::Gone) | Err(_) => {
+            Ok(FromMaster::Gone) | Err(_) => {
                 self.epoll.delete(control.as_raw_fd());
                 if !self.finished {
                     say!("the master is gone; finishing what is here and ending");

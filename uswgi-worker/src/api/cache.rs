@@ -33,10 +33,10 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ] {
         module.add_function(function)?;
     }
-    fast::add::<Get>(module)?;
-    fast::add::<Exists>(module)?;
-    fast::add::<Set>(module)?;
-    fast::add::<Update>(module)
+    fast::add::<CacheGet>(module)?;
+    fast::add::<CacheExists>(module)?;
+    fast::add::<CacheSet>(module)?;
+    fast::add::<CacheUpdate>(module)
 }
 
 /// The cache of a name; None: there is none. `name@address` means another machine.
@@ -240,9 +240,9 @@ calculation!("Subtract from the number of a key.", cache_dec, Math::Sub, 1);
 calculation!("Multiply the number of a key.", cache_mul, Math::Mul, 2);
 calculation!("Divide the number of a key.", cache_div, Math::Div, 2);
 
-struct Get;
+struct CacheGet;
 
-impl Function for Get {
+impl Function for CacheGet {
     const NAME: &'static CStr = c"cache_get";
     const DOC: &'static CStr = c"cache_get(key, cache=None, /)\n--\n\nThe value of a key, or None.";
     const COUNT: (usize, usize) = (1, 2);
@@ -253,9 +253,9 @@ impl Function for Get {
     }
 }
 
-struct Exists;
+struct CacheExists;
 
-impl Function for Exists {
+impl Function for CacheExists {
     const NAME: &'static CStr = c"cache_exists";
     const DOC: &'static CStr =
         c"cache_exists(key, cache=None, /)\n--\n\nTrue when there is a value of that key, else None.";
@@ -267,9 +267,9 @@ impl Function for Exists {
     }
 }
 
-struct Set;
+struct CacheSet;
 
-impl Function for Set {
+impl Function for CacheSet {
     const NAME: &'static CStr = c"cache_set";
     const DOC: &'static CStr = c"cache_set(key, value, expires=0, cache=None, /)\n--\n\nStore a value of a new key for so many seconds (0: for ever).";
     const COUNT: (usize, usize) = (2, 4);
@@ -279,9 +279,9 @@ impl Function for Set {
     }
 }
 
-struct Update;
+struct CacheUpdate;
 
-impl Function for Update {
+impl Function for CacheUpdate {
     const NAME: &'static CStr = c"cache_update";
     const DOC: &'static CStr = c"cache_update(key, value, expires=0, cache=None, /)\n--\n\nStore a value for so many seconds (0: for ever), over an old one if there is one.";
     const COUNT: (usize, usize) = (2, 4);

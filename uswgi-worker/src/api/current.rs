@@ -1,7 +1,7 @@
 //! The request in hand, for functions that an application calls in the middle of it. Each thread that runs requests
 //! has one; other threads have none.
 
-use crate::gateway::wsgi::start_response::Shared;
+use crate::gateway::wsgi::start_response::AnswerCell;
 use std::cell::RefCell;
 use std::sync::Arc;
 use uswgi_serve::engine::Engine;
@@ -12,7 +12,7 @@ use uswgi_serve::notes::Notes;
 pub(crate) struct Current {
     pub(super) engine: Arc<Engine>,
     pub(super) lane: usize,
-    pub(super) answer: Shared,
+    pub(super) answer: AnswerCell,
 }
 
 thread_local! {
@@ -27,7 +27,7 @@ impl Current {
 }
 
 /// The calling thread runs requests, and this is where its answers are made.
-pub(crate) fn set(engine: &Arc<Engine>, lane: usize, answer: &Shared) {
+pub(crate) fn set(engine: &Arc<Engine>, lane: usize, answer: &AnswerCell) {
     let current = Current { engine: engine.clone(), lane, answer: answer.clone() };
     CURRENT.with_borrow_mut(|c| *c = Some(current));
 }

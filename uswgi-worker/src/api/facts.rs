@@ -1,6 +1,6 @@
 //! What stays as it is while the process lives.
 
-use super::State;
+use super::ModuleState;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule};
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ const VERSION_INFO: (u32, u32, u32, u32) = (2, 0, 31, 0);
 /// What is always so here. Libraries look for it before they start threads or rely on hooks.
 const ALWAYS: [&str; 4] = ["master", "enable-threads", "py-call-uwsgi-fork-hooks", "py-call-osafterfork"];
 
-pub(super) fn add(module: &Bound<'_, PyModule>, state: &State) -> PyResult<()> {
+pub(super) fn add(module: &Bound<'_, PyModule>, state: &ModuleState) -> PyResult<()> {
     let py = module.py();
     let settings = &state.settings;
     let bytes = |text: &str| PyBytes::new(py, text.as_bytes());

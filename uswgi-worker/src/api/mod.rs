@@ -35,7 +35,7 @@ use uswgi_shared::{Shared, SharedSpec};
 const SLICE: Duration = Duration::from_millis(100);
 
 /// What the functions need, for the life of the process.
-struct State {
+struct ModuleState {
     settings: WorkerSettings,
     shared: Shared,
     board: Option<Arc<Scoreboard>>,
@@ -43,9 +43,9 @@ struct State {
     engine: OnceLock<Arc<Engine>>,
 }
 
-static STATE: OnceLock<State> = OnceLock::new();
+static STATE: OnceLock<ModuleState> = OnceLock::new();
 
-fn state() -> PyResult<&'static State> {
+fn state() -> PyResult<&'static ModuleState> {
     STATE.get().ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("the module uwsgi is not set up"))
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn install(
                 .0
         }
     };
-    let state = STATE.get_or_init(|| State {
+    let state = STATE.get_or_init(|| ModuleState {
         settings: settings.clone(),
         shared,
         board,

@@ -1,6 +1,6 @@
 //! This process, its instance and the workers beside it, as the scoreboard shows them.
 
-use super::{State, state, tell_master};
+use super::{ModuleState, state, tell_master};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyTuple};
@@ -77,7 +77,7 @@ fn workers(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     PyTuple::new(py, all)
 }
 
-fn worker<'py>(py: Python<'py>, state: &State, id: u32) -> PyResult<Bound<'py, PyDict>> {
+fn worker<'py>(py: Python<'py>, state: &ModuleState, id: u32) -> PyResult<Bound<'py, PyDict>> {
     let rank = |s: u32| match WorkerState::from_number(s) {
         WorkerState::Free => None,
         WorkerState::Ready => Some(0),
@@ -139,7 +139,7 @@ fn worker<'py>(py: Python<'py>, state: &State, id: u32) -> PyResult<Bound<'py, P
 /// The applications of a worker. Counters are kept for each worker, not for each app: they stand at the first one.
 fn apps<'py>(
     py: Python<'py>,
-    state: &State,
+    state: &ModuleState,
     startup_ms: u64,
     requests: u64,
     exceptions: u64,

@@ -3,7 +3,7 @@
 
 use super::WsgiLane;
 use crate::gateway::wsgi::file_wrapper::FileWrapper;
-use crate::gateway::wsgi::start_response::{Shared, give};
+use crate::gateway::wsgi::start_response::{AnswerCell, give};
 use crate::pybytes::Response;
 use pyo3::exceptions::{PyAssertionError, PyTypeError};
 use pyo3::prelude::*;
@@ -18,7 +18,7 @@ impl WsgiLane {
         &mut self,
         py: Python<'_>,
         result: &Bound<'_, PyAny>,
-        shared: &Shared,
+        shared: &AnswerCell,
     ) -> PyResult<()> {
         if let Some(only) = single(result)
             && let Ok(bytes) = only.cast::<PyBytes>()
@@ -85,7 +85,7 @@ impl WsgiLane {
     }
 
     /// Send a file by the kernel; false when the object is no plain file.
-    fn send_file(&self, py: Python<'_>, wrapper: &FileWrapper, shared: &Shared) -> PyResult<bool> {
+    fn send_file(&self, py: Python<'_>, wrapper: &FileWrapper, shared: &AnswerCell) -> PyResult<bool> {
         let Some((fd, position, length)) = wrapper.regular_file(py) else { return Ok(false) };
         let Ok(own) = sys::dup(fd) else { return Ok(false) };
         let mut response = take(shared)?;
@@ -110,7 +110,7 @@ fn single<'py>(result: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     if tuple.len() == 1 { tuple.get_item(0).ok() } else { None }
 }
 
-fn take(shared: &Shared) -> PyResult<Box<Response>> {
+fn take(shared: &AnswerCell) -> PyResult<Box<Response>> {
     lock(shared).take().ok_or_else(sending)
 }
 
@@ -134,7 +134,7 @@ fn no_bytes(item: &Bound<'_, PyAny>) -> PyErr {
 
 /// Send what a file that was given as one piece of the body holds; false: nobody wants more. It stays open, as on uWSGI:
 /// it is the application's. `given` counts the bytes.
-fn give_file(py: Python<'_>, shared: &Shared, wrapper: &FileWrapper, given: &mut u64) -> PyResult<bool> {
+fn give_file(py: Python<'_>, shared: &AnswerCell, wrapper: &FileWrapper, given: &mut u64) -> PyResult<bool> {
     while let Some(item) = wrapper.next(py)? {
         let bytes = item.cast::<PyBytes>().map_err(|_| no_bytes(&item))?;
         *given += bytes.as_bytes().len() as u64;
@@ -146,7 +146,12 @@ fn give_file(py: Python<'_>, shared: &Shared, wrapper: &FileWrapper, given: &mut
 }
 
 /// Send a piece; false: nobody wants more.
-fn give_shared(py: Python<'_>, shared: &Shared, bytes: &Bound<'_, PyBytes>, whole: bool) -> PyResult<bool> {
+fn give_shared(
+    py: Python<'_>,
+    shared: &AnswerCell,
+    bytes: &Bound<'_, PyBytes>,
+    whole: bool,
+) -> PyResult<bool> {
     let mut response = take(shared)?;
     let outcome = started(&response).map(|()| {
         give(py, &mut response, bytes, whole);

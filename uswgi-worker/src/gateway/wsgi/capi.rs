@@ -9,7 +9,7 @@ use std::ffi::{c_char, c_void};
 use std::sync::OnceLock;
 
 /// An owned reference that is dropped with the GIL held (the table lives in a thread of Python).
-pub(super) type Object = Py<PyAny>;
+pub(super) type OwnedObject = Py<PyAny>;
 
 type AsUtf8 = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::Py_ssize_t) -> *const c_char;
 type Vectorcall = unsafe extern "C" fn(
@@ -78,7 +78,7 @@ pub(super) fn call2<'py>(
 }
 
 /// Bytes as a native string (PEP 3333: latin-1).
-pub(super) fn latin1(py: Python<'_>, bytes: &[u8]) -> PyResult<Object> {
+pub(super) fn latin1(py: Python<'_>, bytes: &[u8]) -> PyResult<OwnedObject> {
     // SAFETY: pointer and length of a live slice; the GIL is proven by the token.
     unsafe {
         let text = ffi::PyUnicode_DecodeLatin1(
@@ -90,7 +90,12 @@ pub(super) fn latin1(py: Python<'_>, bytes: &[u8]) -> PyResult<Object> {
     }
 }
 
-pub(super) fn set(py: Python<'_>, dict: &Bound<'_, PyDict>, key: &Object, value: &Object) -> PyResult<()> {
+pub(super) fn set(
+    py: Python<'_>,
+    dict: &Bound<'_, PyDict>,
+    key: &OwnedObject,
+    value: &OwnedObject,
+) -> PyResult<()> {
     // SAFETY: live objects, and a dict by its type; the GIL is proven by the token.
     if unsafe { ffi::PyDict_SetItem(dict.as_ptr(), key.as_ptr(), value.as_ptr()) } != 0 {
         return Err(PyErr::fetch(py));
@@ -99,7 +104,7 @@ pub(super) fn set(py: Python<'_>, dict: &Bound<'_, PyDict>, key: &Object, value:
 }
 
 /// The interned string of the same text.
-pub(super) fn interned(py: Python<'_>, key: Object) -> Object {
+pub(super) fn interned(py: Python<'_>, key: OwnedObject) -> OwnedObject {
     let mut pointer = key.into_ptr();
     // SAFETY: an owned reference to a str; interning replaces it by another owned one.
     unsafe {

@@ -1,7 +1,7 @@
 //! `environ["uswgi.disconnected"]`: whether the client of a request has left, for an application that waits. It is
 //! one object for all requests of a lane, so that a request which never asks pays nothing for it.
 
-use super::start_response::Shared;
+use super::start_response::AnswerCell;
 use pyo3::prelude::*;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -14,16 +14,16 @@ use uswgi_serve::sys;
 pub(crate) struct Disconnected {
     engine: Arc<Engine>,
     lane: usize,
-    answer: Mutex<Shared>,
+    answer: Mutex<AnswerCell>,
 }
 
 impl Disconnected {
-    pub(crate) fn new(engine: &Arc<Engine>, lane: usize, answer: &Shared) -> Disconnected {
+    pub(crate) fn new(engine: &Arc<Engine>, lane: usize, answer: &AnswerCell) -> Disconnected {
         Disconnected { engine: engine.clone(), lane, answer: Mutex::new(answer.clone()) }
     }
 
     /// The lane makes its answers there from now on.
-    pub(crate) fn follow(&self, answer: &Shared) {
+    pub(crate) fn follow(&self, answer: &AnswerCell) {
         *lock(&self.answer) = answer.clone();
     }
 }

@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const FLAGS: c_int = 0x0080 | 0x0002;
 const NAMES: [&str; 3] = ["status", "headers", "exc_info"];
 
-type FastCall = unsafe extern "C" fn(
+type KeywordCall = unsafe extern "C" fn(
     *mut ffi::PyObject,
     *const *mut ffi::PyObject,
     ffi::Py_ssize_t,
@@ -32,7 +32,7 @@ static DEFINITION: Definition = Definition(ffi::PyMethodDef {
     ml_name: c"start_response".as_ptr(),
     ml_meth: ffi::PyMethodDefPointer {
         // SAFETY: FLAGS tell CPython how it is to be called; the pointers are of one size.
-        PyCFunction: unsafe { std::mem::transmute::<FastCall, ffi::PyCFunction>(start_response) },
+        PyCFunction: unsafe { std::mem::transmute::<KeywordCall, ffi::PyCFunction>(start_response) },
     },
     ml_flags: FLAGS,
     ml_doc: c"start_response(status, headers, exc_info=None)\n\nBegin an answer (PEP 3333).".as_ptr(),

@@ -25,7 +25,7 @@ use input::Input;
 use pyo3::exceptions::{PyMemoryError, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyModule, PyTuple};
-use start_response::{Pair, Shared};
+use start_response::{AnswerCell, Pair};
 use std::sync::Arc;
 use uswgi_proto::packet::behind_script;
 use uswgi_proto::scoreboard::layout::add;
@@ -162,7 +162,7 @@ impl WsgiLane {
         exchange: &mut Exchange<'_>,
         chosen: Chosen,
         input: Option<&Py<Input>>,
-        shared: &Shared,
+        shared: &AnswerCell,
     ) -> PyResult<()> {
         // Only the application sees where it is mounted: the log has the request as it came.
         let before = exchange.rewritten().len();

@@ -12,7 +12,7 @@ use uswgi_serve::response::AppHead;
 use uswgi_serve::sync::lock;
 
 /// The answer of the request in flight; None between requests and while somebody sends.
-pub(crate) type Shared = Arc<Mutex<Option<Box<Response>>>>;
+pub(crate) type AnswerCell = Arc<Mutex<Option<Box<Response>>>>;
 
 /// Bytes from which on an object is kept instead of copied.
 pub(crate) const HOLD: usize = 16 * 1024;
@@ -20,26 +20,26 @@ pub(crate) const HOLD: usize = 16 * 1024;
 /// What `start_response` works on. The callable itself is a builtin function bound to it (see [`fastcall`]).
 #[pyclass(module = "uswgi_worker", frozen)]
 pub(crate) struct StartResponse {
-    shared: Shared,
+    shared: AnswerCell,
     write: Py<Write>,
     memo: Mutex<Memo>,
 }
 
 #[pyclass(module = "uswgi_worker", frozen, name = "write")]
 pub(crate) struct Write {
-    shared: Shared,
+    shared: AnswerCell,
 }
 
 /// What a thread keeps.
 pub(crate) struct Pair {
-    pub(crate) shared: Shared,
+    pub(crate) shared: AnswerCell,
     pub(crate) start_response: Py<PyAny>,
     write: Py<Write>,
 }
 
 impl Pair {
     pub(crate) fn new(py: Python<'_>) -> PyResult<Pair> {
-        let shared: Shared = Arc::default();
+        let shared: AnswerCell = Arc::default();
         let write = Py::new(py, Write { shared: shared.clone() })?;
         let object =
             StartResponse { shared: shared.clone(), write: write.clone_ref(py), memo: Mutex::default() };

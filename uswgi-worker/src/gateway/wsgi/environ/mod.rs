@@ -7,7 +7,7 @@
 mod base;
 mod shape;
 
-use super::capi::{Object, interned, latin1, set};
+use super::capi::{OwnedObject, interned, latin1, set};
 use crate::gateway::wsgi::disconnected::Disconnected;
 use base::base;
 use pyo3::prelude::*;
@@ -22,7 +22,7 @@ use uswgi_serve::request::{Body, Request};
 /// Names that are remembered.
 const MOST_NAMES: usize = 512;
 struct Name {
-    object: Object,
+    object: OwnedObject,
     /// Request in which it came last: a second time in the same one is a repeated header.
     seen: u64,
 }
@@ -39,11 +39,11 @@ pub(crate) struct Builder {
 
 /// Keys and values of the server's own.
 struct Own {
-    input: Object,
-    scheme: Object,
-    https: Object,
-    length: Object,
-    coding: Object,
+    input: OwnedObject,
+    scheme: OwnedObject,
+    https: OwnedObject,
+    length: OwnedObject,
+    coding: OwnedObject,
 }
 
 impl Builder {
@@ -78,7 +78,7 @@ impl Builder {
         &mut self,
         py: Python<'py>,
         exchange: &Exchange<'_>,
-        input: Option<&Object>,
+        input: Option<&OwnedObject>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let Exchange { conn, request, .. } = exchange;
         let variables = exchange.variables();
@@ -181,7 +181,7 @@ impl Builder {
 
 /// A repeated header: RFC 9110 section 5.3, and section 5.4 of RFC 6265 for cookies. Other variables that
 /// come twice: the last one wins, as in uWSGI.
-fn joined(py: Python<'_>, name: &[u8], first: &Bound<'_, PyAny>, value: &[u8]) -> PyResult<Object> {
+fn joined(py: Python<'_>, name: &[u8], first: &Bound<'_, PyAny>, value: &[u8]) -> PyResult<OwnedObject> {
     let separator = match name {
         b"HTTP_COOKIE" => "; ",
         _ if name.starts_with(b"HTTP_") => ", ",

@@ -5,7 +5,7 @@
 //! copy. Names in it are unique and always present, so that nothing of one request is seen by the next.
 //! It must never hold more than [`MOST`] shapes, nor a value longer than [`LONGEST`].
 
-use super::super::capi::{Object, latin1, set};
+use super::super::capi::{OwnedObject, latin1, set};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods};
 use std::hash::{BuildHasher, Hasher};
@@ -17,9 +17,9 @@ const MOST: usize = 6;
 const LONGEST: usize = 1024;
 
 /// A variable's place in a shape.
-struct Slot {
+struct ShapeSlot {
     /// Key in the environ; None: the variable is not passed on.
-    key: Option<Object>,
+    key: Option<OwnedObject>,
     /// The field of whose value the dict holds what it holds, as it came, a header's name in the client's case; of a fixed
     /// one the value alone.
     last: Vec<u8>,
@@ -30,7 +30,7 @@ struct Slot {
 struct Shape {
     listener: u16,
     dict: Py<PyDict>,
-    slots: Vec<Slot>,
+    slots: Vec<ShapeSlot>,
     /// How many of them have names that are always the same.
     fixed: usize,
 }
@@ -47,7 +47,7 @@ pub(super) struct Shapes {
     missed: u64,
     hasher: foldhash::fast::FixedState,
     /// Values too long to be kept, of the request at hand.
-    long: Vec<(usize, Object)>,
+    long: Vec<(usize, OwnedObject)>,
 }
 
 impl Shapes {
@@ -84,7 +84,7 @@ impl Shapes {
         listener: u16,
         variables: &Variables<'_>,
         base: &Bound<'_, PyDict>,
-        mut key: impl FnMut(&[u8]) -> PyResult<Object>,
+        mut key: impl FnMut(&[u8]) -> PyResult<OwnedObject>,
     ) -> PyResult<()> {
         let mut hasher = self.hasher.build_hasher();
         hasher.write_usize(variables.fixed().len());
@@ -97,7 +97,7 @@ impl Shapes {
             return Ok(());
         }
         let dict = base.copy()?;
-        let mut slots: Vec<Slot> = Vec::new();
+        let mut slots: Vec<ShapeSlot> = Vec::new();
         let empty = latin1(py, b"")?;
         let fixed = variables.fixed().len();
         let always = FIXED[..fixed].iter().map(|name| (Some(*name), &[][..]));
@@ -109,7 +109,7 @@ impl Shapes {
             };
             let key = name.map(&mut key).transpose()?;
             if let Some(key) = &key {
-                let again = |s: &Slot| match &s.key {
+                let again = |s: &ShapeSlot| match &s.key {
                     Some(other) => other.bind(py).eq(key.bind(py)).unwrap_or(true),
                     None => false,
                 };
@@ -119,7 +119,7 @@ impl Shapes {
                 }
                 set(py, &dict, key, &empty)?;
             }
-            slots.push(Slot { key, last: raw.to_vec(), name: raw.len() });
+            slots.push(ShapeSlot { key, last: raw.to_vec(), name: raw.len() });
         }
         let shape = Shape { listener, dict: dict.unbind(), slots, fixed };
         if self.list.len() < MOST {
@@ -139,7 +139,7 @@ impl Shape {
         &mut self,
         py: Python<'_>,
         variables: &Variables<'_>,
-        long: &mut Vec<(usize, Object)>,
+        long: &mut Vec<(usize, OwnedObject)>,
     ) -> PyResult<bool> {
         let (values, fields) = (variables.fixed(), variables.fields());
         if values.len() != self.fixed || self.slots.len() != self.fixed + fields.len() {
@@ -165,7 +165,7 @@ impl Shape {
     }
 }
 
-impl Slot {
+impl ShapeSlot {
     /// Another value for the slot at `index`, and the bytes it is known by.
     fn set(
         &mut self,
@@ -173,7 +173,7 @@ impl Slot {
         dict: &Bound<'_, PyDict>,
         (value, whole): (&[u8], &[u8]),
         index: usize,
-        long: &mut Vec<(usize, Object)>,
+        long: &mut Vec<(usize, OwnedObject)>,
     ) -> PyResult<()> {
         let Some(key) = &self.key else { return Ok(()) };
         let text = latin1(py, value)?;

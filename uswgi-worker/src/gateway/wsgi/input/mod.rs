@@ -4,8 +4,8 @@
 
 mod state;
 
+pub(crate) use state::{BodyState, state_for};
 use state::{PIECE, Source};
-pub(crate) use state::{State, state_for};
 
 use crate::py;
 use pyo3::exceptions::{PyMemoryError, PyOSError, PyTimeoutError, PyValueError};
@@ -23,8 +23,8 @@ const DIRECT: usize = 16 * 1024;
 /// Such an object begins with at most so many bytes.
 const AT_FIRST: usize = 1 << 20;
 
-enum Slot {
-    Here(Box<State>),
+enum Holder {
+    Here(Box<BodyState>),
     /// A thread of the application is in a call that reads.
     Lent,
     Over,
@@ -32,7 +32,7 @@ enum Slot {
 
 #[pyclass(module = "uswgi_worker", frozen)]
 pub(crate) struct Input {
-    slot: Mutex<Slot>,
+    slot: Mutex<Holder>,
     /// The slot is not lent any more.
     back: Condvar,
 }
@@ -42,13 +42,13 @@ fn detached() -> PyErr {
 }
 
 impl Input {
-    pub(crate) fn new(state: State) -> Input {
-        Input { slot: Mutex::new(Slot::Here(Box::new(state))), back: Condvar::new() }
+    pub(crate) fn new(state: BodyState) -> Input {
+        Input { slot: Mutex::new(Holder::Here(Box::new(state))), back: Condvar::new() }
     }
 
     /// Without a body.
     pub(crate) fn empty() -> Input {
-        Input::new(State {
+        Input::new(BodyState {
             buffer: Vec::new(),
             at: 0,
             base: Some(0),
@@ -65,21 +65,21 @@ impl Input {
 
     /// The request is over: nothing is read from its connection any more when this returns. None: a thread of the
     /// application was reading at that moment, and nobody knows how far it came.
-    pub(crate) fn detach(&self, py: Python<'_>, fd: RawFd) -> Option<Box<State>> {
+    pub(crate) fn detach(&self, py: Python<'_>, fd: RawFd) -> Option<Box<BodyState>> {
         // Two statements: the guard must be gone before the wait below.
-        let slot = std::mem::replace(&mut *lock(&self.slot), Slot::Over);
+        let slot = std::mem::replace(&mut *lock(&self.slot), Holder::Over);
         match slot {
-            Slot::Here(state) => Some(state),
-            Slot::Over => None,
-            Slot::Lent => {
+            Holder::Here(state) => Some(state),
+            Holder::Over => None,
+            Holder::Lent => {
                 // Its wait ends with the connection.
                 sys::shutdown(fd, libc::SHUT_RD);
                 py.detach(|| {
                     let mut slot = lock(&self.slot);
-                    while !matches!(*slot, Slot::Here(_)) {
+                    while !matches!(*slot, Holder::Here(_)) {
                         slot = self.back.wait(slot).unwrap_or_else(PoisonError::into_inner);
                     }
-                    *slot = Slot::Over;
+                    *slot = Holder::Over;
                 });
                 None
             }
@@ -89,17 +89,17 @@ impl Input {
     /// The status for a body that could not be read; None: nothing failed.
     pub(crate) fn refusal(&self) -> Option<u16> {
         match &*lock(&self.slot) {
-            Slot::Here(state) => state.failed,
+            Holder::Here(state) => state.failed,
             _ => None,
         }
     }
 
     /// Run with the state taken out, so that no lock is held while the GIL is released.
-    fn with<T>(&self, f: impl FnOnce(&mut State) -> PyResult<T>) -> PyResult<T> {
+    fn with<T>(&self, f: impl FnOnce(&mut BodyState) -> PyResult<T>) -> PyResult<T> {
         let taken = {
             let mut slot = lock(&self.slot);
-            match std::mem::replace(&mut *slot, Slot::Lent) {
-                Slot::Here(state) => Some(state),
+            match std::mem::replace(&mut *slot, Holder::Lent) {
+                Holder::Here(state) => Some(state),
                 other => {
                     *slot = other;
                     None
@@ -109,7 +109,7 @@ impl Input {
         let mut state = taken.ok_or_else(detached)?;
         let result = f(&mut state);
         // Whoever ends the request meanwhile waits for this.
-        *lock(&self.slot) = Slot::Here(state);
+        *lock(&self.slot) = Holder::Here(state);
         self.back.notify_all();
         result
     }
@@ -127,8 +127,8 @@ fn status_of(e: &io::Error) -> u16 {
 /// Run a step that may wait, the GIL released; its errors as the application sees them.
 fn step<T: Send>(
     py: Python<'_>,
-    state: &mut State,
-    mut step: impl FnMut(&mut State) -> io::Result<T> + Send,
+    state: &mut BodyState,
+    mut step: impl FnMut(&mut BodyState) -> io::Result<T> + Send,
 ) -> PyResult<T> {
     if state.failed.is_some() {
         return Err(PyOSError::new_err("the request body is incomplete"));
@@ -154,11 +154,11 @@ fn step<T: Send>(
     }
 }
 
-fn more(py: Python<'_>, state: &mut State, wanted: usize) -> PyResult<bool> {
+fn more(py: Python<'_>, state: &mut BodyState, wanted: usize) -> PyResult<bool> {
     step(py, state, |s| s.more(wanted))
 }
 
-fn take<'py>(py: Python<'py>, state: &mut State, n: usize) -> Bound<'py, PyBytes> {
+fn take<'py>(py: Python<'py>, state: &mut BodyState, n: usize) -> Bound<'py, PyBytes> {
     let bytes = PyBytes::new(py, &state.available()[..n]);
     state.at += n;
     bytes
@@ -166,7 +166,7 @@ fn take<'py>(py: Python<'py>, state: &mut State, n: usize) -> Bound<'py, PyBytes
 
 /// A large piece of a counted body, received right into its bytes object. That grows with what comes: a client may
 /// announce more than it sends.
-fn read_directly<'py>(py: Python<'py>, state: &mut State, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+fn read_directly<'py>(py: Python<'py>, state: &mut BodyState, size: usize) -> PyResult<Bound<'py, PyBytes>> {
     let no_memory = || PyMemoryError::new_err("request body");
     let mut filled = state.available().len().min(size);
     let mut bytes = py::Growing::new(py, size.min(filled.max(AT_FIRST))).ok_or_else(no_memory)?;
@@ -185,7 +185,7 @@ fn read_directly<'py>(py: Python<'py>, state: &mut State, size: usize) -> PyResu
 }
 
 /// Up to `size` bytes; all that is left without a size.
-fn read<'py>(py: Python<'py>, state: &mut State, size: Option<usize>) -> PyResult<Bound<'py, PyBytes>> {
+fn read<'py>(py: Python<'py>, state: &mut BodyState, size: Option<usize>) -> PyResult<Bound<'py, PyBytes>> {
     let size = size.unwrap_or(usize::MAX);
     if let Source::Counted(left) = state.source {
         let all = state.available().len() as u64 + left;
@@ -207,7 +207,11 @@ fn read<'py>(py: Python<'py>, state: &mut State, size: Option<usize>) -> PyResul
     Ok(take(py, state, n))
 }
 
-fn read_line<'py>(py: Python<'py>, state: &mut State, size: Option<usize>) -> PyResult<Bound<'py, PyBytes>> {
+fn read_line<'py>(
+    py: Python<'py>,
+    state: &mut BodyState,
+    size: Option<usize>,
+) -> PyResult<Bound<'py, PyBytes>> {
     let limit = size.unwrap_or(usize::MAX);
     let mut looked = 0;
     loop {

@@ -27,7 +27,7 @@ pub(crate) enum Source {
     Chunked { decoder: Decoder, raw: Vec<u8> },
 }
 
-pub(crate) struct State {
+pub(crate) struct BodyState {
     pub(crate) buffer: Vec<u8>,
     pub(crate) at: usize,
     /// Where the body begins in the buffer, which holds all of it from the start; None: it is read piece by piece.
@@ -46,7 +46,7 @@ pub(crate) struct State {
     pub(crate) unread: Option<Arc<AtomicBool>>,
 }
 
-impl State {
+impl BodyState {
     pub(super) fn available(&self) -> &[u8] {
         &self.buffer[self.at..]
     }
@@ -234,7 +234,7 @@ pub(crate) fn state_for(
     head_length: usize,
     body: uswgi_serve::request::Body,
     timeout_ms: i32,
-) -> io::Result<Option<State>> {
+) -> io::Result<Option<BodyState>> {
     use uswgi_serve::request::Body;
     let mut at = 0;
     let is_whole = matches!(body, Body::Buffered(_) | Body::Decoded);
@@ -271,7 +271,7 @@ pub(crate) fn state_for(
         }
     };
     let comes_later = matches!(source, Source::Counted(_) | Source::Chunked { .. });
-    Ok(Some(State {
+    Ok(Some(BodyState {
         buffer,
         at,
         base: is_whole.then_some(at),
