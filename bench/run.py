@@ -51,12 +51,12 @@ class Setup:
         return self.app.removesuffix(".py")
 
 
-def prepare(venv):
-    """The peers, and the load generator."""
-    if not os.path.exists(os.path.join(venv, "bin/granian")):
+def prepare(venv, peers=True):
+    """The load generator, and a virtualenv with Django and the peers."""
+    if not os.path.exists(os.path.join(venv, "bin/granian" if peers else "bin/django-admin")):
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
         pip = [os.path.join(venv, "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        for package in PACKAGES:
+        for package in PACKAGES if peers else [p for p in PACKAGES if p.startswith("django")]:
             if subprocess.run([*pip, package]).returncode != 0:
                 print(f"{package} cannot be installed; it is left out (bjoern needs libev's headers)", file=sys.stderr)
     target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "build/loadgen"))
@@ -95,7 +95,8 @@ class Bench:
             if name == "floor" and not self.w.floor:
                 continue
             address = f"{self.folder}/{name}.sock" if self.w.unix else f"127.0.0.1:{free_port()}"
-            setup = Setup(self.w.protocol, address, HERE, self.w.app, self.args.venv, self.args.uswgi,
+            uswgi = self.args.before if name == servers.BEFORE else self.args.uswgi
+            setup = Setup(self.w.protocol, address, HERE, self.w.app, self.args.venv, uswgi,
                           f"{self.folder}/file", f"{self.folder}/{name}.spent", self.w.workers, self.w.threads,
                           os.path.join(os.path.dirname(self.loadgen), "floor"))
             with open(setup.spent, "wb") as spent:
@@ -223,19 +224,23 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="turns for each server (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a turn (default: %(default)s)")
     parser.add_argument("--uswgi", default=os.path.join(ROOT, "target/release"), help="folder of our commands")
+    parser.add_argument("--before", help="folder of an earlier build of ours, to compare with the one of --uswgi alone")
     parser.add_argument("--venv", default=os.path.join(ROOT, "build/bench-venv"), help="virtualenv of the peers")
     parser.add_argument("--json", default=os.path.join(ROOT, "build/bench.json"), help="file for all samples")
     args = parser.parse_args()
     args.servers = args.servers.split(",")
+    if args.before:
+        args.before, args.servers = os.path.abspath(args.before), ["uswgi", servers.BEFORE]
     args.uswgi, args.venv = os.path.abspath(args.uswgi), os.path.abspath(args.venv)
-    unknown = [n for n in args.workloads if n not in names] + [n for n in args.servers if n not in servers.ALL]
+    unknown = [n for n in args.workloads if n not in names]
+    unknown += [n for n in args.servers if n not in [*servers.ALL, servers.BEFORE]]
     if unknown:
         parser.error(f"unknown: {' '.join(unknown)}")
     # Ended from outside, it must still stop what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    loadgen = prepare(args.venv)
+    loadgen = prepare(args.venv, peers=not args.before)
     result = {"date": time.strftime("%Y-%m-%d"), "machine": platform.machine(), "kernel": platform.release(),
               "cpus": os.cpu_count(), "rounds": args.rounds, "seconds": args.seconds, "workloads": {}}
     for w in workloads.ALL:

@@ -86,6 +86,8 @@ def floor(setup):
 
 
 ALL = {"uswgi": uswgi, "uWSGI": uwsgi, "gunicorn": gunicorn, "granian": granian, "bjoern": bjoern, "floor": floor}
+# An earlier build of ours, in a folder of its own.
+BEFORE = "before"
 
 
 class Server:
@@ -97,7 +99,7 @@ class Server:
         env["BENCH_FILE"], env["BENCH_SPENT"] = setup.file, setup.spent
         with open(log, "wb") as out:
             self.process = subprocess.Popen(
-                command or ALL[name](setup), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=setup.folder, env=env,
+                command or (uswgi if name == BEFORE else ALL[name])(setup), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=setup.folder, env=env,
                 start_new_session=True,
             )
         self.log = log
