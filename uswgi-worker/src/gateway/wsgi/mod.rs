@@ -110,8 +110,7 @@ impl WsgiLane {
         let shared = self.pair.shared.clone();
         *lock(&shared) = Some(response);
 
-        let apps = self.apps.clone();
-        let chosen = apps.mounts.choose(exchange.path(), exchange.script());
+        let chosen = self.apps.mounts.choose(exchange.path(), exchange.script());
         let result = match (chosen, &input) {
             (_, Err(e)) => Err(e.clone_ref(py)),
             (Some(chosen), Ok(input)) => {
