@@ -10,7 +10,7 @@ use std::path::Path;
 const MAX_NAMES: usize = 100_000;
 
 /// The paths that fit a pattern, or None when nothing does.
-pub(crate) fn glob(pattern: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub fn glob(pattern: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut found: Vec<Vec<u8>> = vec![if pattern.starts_with(b"/") { b"/".to_vec() } else { Vec::new() }];
     let parts: Vec<&[u8]> = pattern.split(|&b| b == b'/').filter(|p| !p.is_empty()).collect();
     let mut looked = 0;

@@ -4,6 +4,7 @@
 //! groups stay text, because they are looked up in the system that runs the instance, at start.
 
 pub use crate::dynamic::{Busyness, CheaperAlgorithm, Dynamic};
+use crate::emperor::Emperor;
 use crate::logs::Logs;
 pub use crate::origin::Origin;
 use crate::tasks::Tasks;
@@ -58,7 +59,7 @@ pub enum OnTerm {
 /// One instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
-    /// Listening sockets in order; never empty.
+    /// Listening sockets in order; empty only for an Emperor.
     pub sockets: Vec<Socket>,
     /// Backlog of every socket (`listen`).
     pub listen: u32,
@@ -183,6 +184,8 @@ pub struct Instance {
     pub chroot: Option<PathBuf>,
     /// Files that the configuration was read from, absolute; empty before `load` has filled it in.
     pub files: Vec<PathBuf>,
+    /// Who runs many instances instead of one, where it has monitors.
+    pub emperor: Emperor,
     /// Locks and caches of the application.
     pub shared: SharedSpec,
     /// Every option in order, for `uwsgi.opt`.
@@ -253,6 +256,7 @@ impl Default for Instance {
             no_new_privs: false,
             chroot: None,
             files: Vec::new(),
+            emperor: Emperor::default(),
             shared: SharedSpec::default(),
             options: Vec::new(),
         }

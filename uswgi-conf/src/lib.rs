@@ -11,6 +11,8 @@
 //! * [`lint`], [`show`], [`convert`]: what the `uswgi-conf` program does, by [`cli`].
 //! * [`differences`]: the rules changed on purpose.
 //! * [`jail`]: paths from outside and from inside of `chroot`.
+//! * [`emperor`]: the settings of who runs many instances.
+//! * [`glob`]: patterns of paths.
 //! * [`action`]: commands of the command line that start nothing.
 //! * [`load`]: all of it, as the master does at start and reload.
 
@@ -24,8 +26,9 @@ mod cpus;
 pub mod diag;
 pub mod differences;
 mod dynamic;
+pub mod emperor;
 pub mod expand;
-mod glob;
+pub mod glob;
 pub mod help;
 pub mod instance;
 pub mod jail;

@@ -16,15 +16,28 @@ pub const PROVEN: Duration = Duration::from_secs(10);
 /// kills workers, or one request does. One that never accepted is waited for at once.
 pub const FREE: u32 = 5;
 
-/// Waits between starts: none after a proven process, then 1 s doubling to 30 s.
-#[derive(Debug, Clone, Default)]
+/// Waits between starts: none after a proven process, then 1 s doubling to 30 s, or as it was made.
+#[derive(Debug, Clone)]
 pub struct Backoff {
+    first: Duration,
+    longest: Duration,
     free_used: u32,
     failures: u32,
     until: Option<Instant>,
 }
 
+impl Default for Backoff {
+    fn default() -> Self {
+        Backoff::waiting(FIRST_WAIT, LONGEST_WAIT)
+    }
+}
+
 impl Backoff {
+    /// With another first and longest wait.
+    pub fn waiting(first: Duration, longest: Duration) -> Backoff {
+        Backoff { first, longest: longest.max(first), free_used: 0, failures: 0, until: None }
+    }
+
     /// A process ended; `served` is how long it was ready, None if it never was. Returns the wait.
     pub fn ended(&mut self, served: Option<Duration>, now: Instant) -> Duration {
         match served {
@@ -32,7 +45,7 @@ impl Backoff {
             Some(served) if served >= SOON => {}
             Some(_) if self.failures == 0 && self.free_used < FREE => self.free_used += 1,
             _ => {
-                let wait = FIRST_WAIT.saturating_mul(1 << self.failures.min(5)).min(LONGEST_WAIT);
+                let wait = self.first.saturating_mul(1 << self.failures.min(20)).min(self.longest);
                 self.failures += 1;
                 self.until = Some(now + wait);
                 return wait;
@@ -69,6 +82,16 @@ mod tests {
         let waits: Vec<u64> = (0..8).map(|_| b.ended(None, now).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
         assert!(!b.over(now) && b.over(now + LONGEST_WAIT));
+    }
+
+    #[test]
+    fn the_first_wait_and_the_longest_one_may_be_others() {
+        let now = Instant::now();
+        let mut b = Backoff::waiting(Duration::from_millis(200), Duration::from_secs(3));
+        let waits: Vec<u128> = (0..6).map(|_| b.ended(None, now).as_millis()).collect();
+        assert_eq!(waits, [200, 400, 800, 1600, 3000, 3000]);
+        let mut none = Backoff::waiting(Duration::ZERO, Duration::ZERO);
+        assert_eq!(none.ended(None, now), Duration::ZERO);
     }
 
     #[test]

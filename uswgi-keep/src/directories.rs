@@ -33,6 +33,8 @@ pub struct Directories<W> {
     due: Instant,
     /// A notice came: nothing more is heard until the look.
     muted: bool,
+    /// What is taken away is a change too.
+    removals: bool,
 }
 
 // The type of the magic number differs between C libraries.
@@ -44,23 +46,32 @@ pub(crate) fn is_local(directory: &Path) -> bool {
 impl<W: Wake> Directories<W> {
     /// None yet. A notice wakes the loop with this value.
     pub fn new(wake: W) -> Directories<W> {
-        Directories { wake, inotify: None, every: OFTEN, due: Instant::now() + OFTEN, muted: false }
+        let due = Instant::now() + OFTEN;
+        Directories { wake, inotify: None, every: OFTEN, due, muted: false, removals: false }
+    }
+
+    /// None yet; what is taken away from one of them makes a notice too.
+    pub fn with_removals(wake: W) -> Directories<W> {
+        Directories { removals: true, ..Directories::new(wake) }
     }
 
     /// Watch these from now on, as they are now; [`Directories::listen`] follows.
     pub fn arrange(&mut self, all: &BTreeSet<PathBuf>) {
-        *self = Directories::new(self.wake);
+        *self = Directories { removals: self.removals, ..Directories::new(self.wake) };
         if all.is_empty() {
             return;
         }
         let Ok(inotify) = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK) else { return };
-        let flags = AddWatchFlags::IN_CLOSE_WRITE
+        let mut flags = AddWatchFlags::IN_CLOSE_WRITE
             | AddWatchFlags::IN_ATTRIB
             | AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_MOVED_TO
             | AddWatchFlags::IN_DELETE_SELF
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_ONLYDIR;
+        if self.removals {
+            flags |= AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM;
+        }
         let seen =
             all.iter().filter(|d| inotify.add_watch(d.as_path(), flags).is_ok() && is_local(d)).count();
         if seen == all.len() {

@@ -25,6 +25,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("static files", "static-map static-map2 check-static static-check static-* mime-file mimefile honour-range"),
     ("logs", "disable-logging memory-report threaded-logger log* req-logger touch-logrotate touch-logreopen"),
     ("metrics", "stats* enable-metrics carbon-*"),
+    ("emperor", "emperor* vassal* early-emperor"),
     ("configuration", "strict allow-unsupported plugin plugins plugin-dir plugins-dir need-plugin need-plugins autoload show-config get \
         no-server help usage version print iprint exit"),
 ];

@@ -34,7 +34,7 @@ static ASYNC: Category = c(
 static EMPEROR: Category = c(
     "emperor",
     "Belongs to the Emperor, which runs many instances.",
-    "run each instance as a unit of systemd or a program of supervisor",
+    "uswgi-emperor does without it: take it out, or write what it is for into the vassals' files (vassals-set, vassals-include)",
 );
 static TASKS: Category = c(
     "tasks",

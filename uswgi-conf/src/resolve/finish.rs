@@ -15,7 +15,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
     super::tasks::finish(&mut d);
     super::caches::finish(&mut d);
     let failed = d.said.0.iter().any(|m| m.code == "bad-socket");
-    if d.instance.sockets.is_empty() && !failed {
+    if d.instance.sockets.is_empty() && !failed && !d.instance.emperor.is_wanted() {
         let message = "there is no socket to listen on";
         d.said.0.push(
             Diagnostic::error("no-socket", message)
@@ -118,7 +118,7 @@ fn apps(d: &mut Draft) {
     apps.extend(d.file.take().map(|f| default(AppSource::File(f))));
     apps.append(&mut d.mounts);
     let failed = d.said.0.iter().any(|m| m.code == "bad-mount" && m.severity == Severity::Error);
-    if apps.is_empty() && d.instance.app.need_app && !failed {
+    if apps.is_empty() && d.instance.app.need_app && !failed && !d.instance.emperor.is_wanted() {
         let e = Diagnostic::error("no-app", "there is no app");
         d.said.0.push(e.help("add module = package.module:callable or wsgi-file = app.py (need-app = false starts without one)"));
     }

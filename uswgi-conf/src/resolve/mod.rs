@@ -7,6 +7,7 @@
 //! * `address`: names of sockets.
 //! * `caches`: the form of `cache2`.
 //! * `dynamic`: fewer workers while there is little to do.
+//! * `emperor`: who runs many instances.
 //! * `settings`: what each supported option sets.
 //! * `forms`: options with a form of their own.
 //! * `logs`: options about logs.
@@ -19,6 +20,7 @@ pub mod address;
 mod caches;
 mod draft;
 mod dynamic;
+mod emperor;
 mod finish;
 mod forms;
 mod loggers;
@@ -81,7 +83,6 @@ pub fn resolve(expansion: &Expansion) -> Resolved {
     let (instance, mut diagnostics) = finish::finish(draft, expansion);
     let mut all = expansion.warnings.clone();
     explain_missing_section(&mut all, &mut diagnostics);
-    explain_emperor(&mut diagnostics);
     all.append(&mut diagnostics);
     Resolved { instance, diagnostics: all }
 }
@@ -178,14 +179,6 @@ fn unknown(draft: &mut Draft, expansion: &Expansion) {
             None => d.help("remove it, or declare a placeholder with set-placeholder"),
         };
         draft.said.0.push(d.at(&e.place).width(e.key.len()));
-    }
-}
-
-/// Who asks for the Emperor wants no socket and no app of this instance.
-fn explain_emperor(errors: &mut Vec<Diagnostic>) {
-    let asks = |d: &Diagnostic| d.code == "unsupported" && d.message.starts_with("emperor is");
-    if errors.iter().any(|d| asks(d) && d.severity == Severity::Error) {
-        errors.retain(|d| !matches!(d.code, "no-socket" | "no-app"));
     }
 }
 

@@ -4,6 +4,7 @@
 use super::caches;
 use super::draft::Draft;
 use super::dynamic;
+use super::emperor;
 use super::forms::*;
 use super::static_files;
 use super::steps;
@@ -174,7 +175,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         // Applications see it as uwsgi.mode, from the options.
         "mode" => {}
         "allow-unsupported" => {}
-        _ => return static_files::set(d, a) || super::logs::set(d, a) || dynamic::set(d, a),
+        _ => return static_files::set(d, a) || super::logs::set(d, a) || dynamic::set(d, a) || emperor::set(d, a),
     }
     true
 }

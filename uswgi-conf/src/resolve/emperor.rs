@@ -1,0 +1,59 @@
+//! Options of an Emperor.
+
+use super::address;
+use super::draft::Draft;
+use super::forms::bad_address;
+use super::value::written;
+use crate::expand::{Applied, truth};
+use std::path::PathBuf;
+
+/// Monitors that are plugins of uWSGI, and what takes their place.
+const MONITORS: [(&str, &str); 8] = [
+    ("pg", "a database"),
+    ("mongodb", "a database"),
+    ("ldap", "a directory service"),
+    ("zmq", "messages"),
+    ("amqp", "messages"),
+    ("sqlite", "a database"),
+    ("redis", "a database"),
+    ("imperial", "another host"),
+];
+
+/// Give an option's value to the draft. False: no arm knows it.
+pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
+    let on = truth(a.value.as_deref());
+    let (said, e) = (&mut d.said, &mut d.instance.emperor);
+    match a.fact.name {
+        "emperor" => monitor(d, a),
+        "emperor-nofollow" => e.nofollow = on,
+        "emperor-freq" => e.freq = said.number32(a).unwrap_or(0),
+        "emperor-extra-extension" | "emperor-extra-ext" => e.extra_extensions.extend(said.filled(a)),
+        "vassals-include" => e.include.extend(said.filled(a)),
+        "vassals-include-before" => e.include_before.extend(said.filled(a)),
+        "vassals-inherit" => e.inherit.extend(said.filled(a)),
+        "vassals-inherit-before" => e.inherit_before.extend(said.filled(a)),
+        "vassals-set" | "vassal-set" => e.set.extend(said.filled(a)),
+        "vassals-start-hook" => e.start_hook = said.filled(a),
+        "vassals-stop-hook" => e.stop_hook = said.filled(a),
+        "emperor-throttle" => e.throttle = said.number32(a).unwrap_or(e.throttle),
+        "emperor-max-throttle" => e.max_throttle = said.number32(a).unwrap_or(e.max_throttle),
+        "emperor-pidfile" => e.pidfile = said.filled(a).map(PathBuf::from),
+        "emperor-start-concurrency" => e.start_concurrency = said.number32(a).unwrap_or(0),
+        _ => return false,
+    }
+    true
+}
+
+fn monitor(d: &mut Draft, a: &Applied) {
+    let Some(name) = d.said.filled(a) else { return };
+    if let Some((scheme, _)) = name.split_once("://").filter(|(s, _)| !matches!(*s, "dir" | "glob")) {
+        let known = MONITORS.iter().find(|(name, _)| *name == scheme);
+        let what = known.map_or("a monitor that is not here", |(_, what)| what);
+        let said = d.said.error(a, "unsupported", format!("{} is not supported: vassals come from files", written(a)));
+        said.help = Some(format!(
+            "instead of {what} let something write one file a vassal into a folder, and name the folder (emperor = /etc/uwsgi/vassals)"
+        ));
+        return;
+    }
+    d.instance.emperor.monitors.push(name);
+}
