@@ -10,7 +10,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 # Tests decide the same on every run; `make soak` looks further, from another seed each time.
 test quick: export PROPTEST_RNG_SEED ?= 20261123
 
-BINS = uswgi-master uswgi-worker uswgi-ctl uswgi-conf
+BINS = uswgi-master uswgi-emperor uswgi-worker uswgi-ctl uswgi-conf
 # What is installed, without tests and generators.
 PACKAGES = $(patsubst %/Cargo.toml,-p %,$(wildcard uswgi-*/Cargo.toml))
 DJANGO = examples/django

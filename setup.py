@@ -29,7 +29,7 @@ setup(
         ),
         *(
             RustBin(name, path=f"{name}/Cargo.toml", **COMMON)
-            for name in ("uswgi-master", "uswgi-worker", "uswgi-ctl", "uswgi-conf")
+            for name in ("uswgi-master", "uswgi-emperor", "uswgi-worker", "uswgi-ctl", "uswgi-conf")
         ),
     ],
     zip_safe=False,

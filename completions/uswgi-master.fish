@@ -73,6 +73,21 @@ complete -c uswgi-master -l umask -d 'umask of all processes: three or four octa
 complete -c uswgi-master -l procname-prefix -d 'Text in front of every process title.' -r -F
 complete -c uswgi-master -l procname-prefix-spaced -d 'Text in front of every process title.' -r -F
 complete -c uswgi-master -l need-app -d 'Fails the start when the app does not load; false: serves errors instead, until a reload brings an app that does.' -r -F
+complete -c uswgi-master -l emperor -d 'Runs one instance for each vassal\'s file: in a folder (FOLDER or dir://FOLDER), or that fits a pattern (glob://PATTERN, or a pattern or file alone). Repeatable.' -r -F
+complete -c uswgi-master -l emperor-freq -d 'Seconds between two scans at most, beside those after notices of the kernel.' -r -F
+complete -c uswgi-master -l emperor-pidfile -d 'File for the Emperor\'s pid.' -r -F
+complete -c uswgi-master -l emperor-throttle -d 'Milliseconds before a vassal that failed is tried again, doubled each time; a touch of its file tries at once.' -r -F
+complete -c uswgi-master -l emperor-max-throttle -d 'Milliseconds before a vassal that fails again and again is tried, at most.' -r -F
+complete -c uswgi-master -l emperor-extra-extension -d 'Ending of vassals\' names beside .ini, .xml, .yml, .yaml, .json and .js; the file is read as ini. Repeatable.' -r -F
+complete -c uswgi-master -l emperor-extra-ext -d 'Ending of vassals\' names beside .ini, .xml, .yml, .yaml, .json and .js; the file is read as ini. Repeatable.' -r -F
+complete -c uswgi-master -l vassals-inherit -d 'File that each vassal inherits after its own. Repeatable.' -r -F
+complete -c uswgi-master -l vassals-include -d 'File that each vassal includes after its own. Repeatable.' -r -F
+complete -c uswgi-master -l vassals-inherit-before -d 'File that each vassal inherits before its own. Repeatable.' -r -F
+complete -c uswgi-master -l vassals-include-before -d 'File that each vassal includes before its own. Repeatable.' -r -F
+complete -c uswgi-master -l vassals-start-hook -d 'Program that runs before a vassal starts, with its name as argument.' -r -F
+complete -c uswgi-master -l vassals-stop-hook -d 'Program that runs after a vassal has ended, with its name as argument.' -r -F
+complete -c uswgi-master -l vassals-set -d 'NAME=VALUE that is set for each vassal, before its own file. Repeatable.' -r -F
+complete -c uswgi-master -l vassal-set -d 'NAME=VALUE that is set for each vassal, before its own file. Repeatable.' -r -F
 complete -c uswgi-master -l reload-mercy -d 'Seconds a busy worker may finish its requests on reload or stop, at least 1.' -r -F
 complete -c uswgi-master -l worker-reload-mercy -d 'As reload-mercy; wins where both are given.' -r -F
 complete -c uswgi-master -l max-requests -d 'Replaces a worker after this many requests; its successor is ready first.' -r -F
@@ -254,6 +269,7 @@ complete -c uswgi-master -l py-auto-reload-ignore -d 'Module that py-autoreload 
 complete -c uswgi-master -l rsyslog-packet-size -d 'Bytes of the longest datagram to an rsyslog.' -r -F
 complete -c uswgi-master -l allow-unsupported -d 'Start although the configuration holds options that are not supported here; each becomes a warning.' -r -F
 complete -c uswgi-master -l django-preload -d 'Loads Django\'s URLconf, the views that it names and the template engines with the app instead of with the first request: a mistake there replaces nothing.' -r -F
+complete -c uswgi-master -l emperor-start-concurrency -d 'Vassals that an Emperor starts at a time.' -r -F
 complete -c uswgi-master -l forwarded-allow-ips -d 'Peers whose X-Forwarded-Proto, -SSL and -For are believed: addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l log-json -d 'Writes one JSON object a line: requests, messages, and what the application prints.' -r -F
 complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while workers are being replaced.' -r -F
@@ -266,6 +282,7 @@ complete -c uswgi-master -l end-blacklist -d 'Forgets the blacklist.'
 complete -c uswgi-master -l end-whitelist -d 'Forgets the whitelist.'
 complete -c uswgi-master -l memory-report -d 'Puts memory in front of the request line.'
 complete -c uswgi-master -l abstract-socket -d 'Puts unix sockets of `socket` into the abstract namespace.'
+complete -c uswgi-master -l emperor-nofollow -d 'The time of a symbolic link counts as a touch of a vassal, and not that of the file that it leads to.'
 complete -c uswgi-master -l die-on-term -d 'TERM stops; false: TERM reloads, as uWSGI does without this option.'
 complete -c uswgi-master -l help -d 'Prints the options and ends.'
 complete -c uswgi-master -l usage -d 'Prints the options and ends.'

@@ -20,6 +20,21 @@ fn master() -> Command {
     command
 }
 
+fn emperor() -> Command {
+    let mut command = Command::new("uswgi-emperor")
+        .version(env!("CARGO_PKG_VERSION"))
+        .arg(Arg::new("FOLDER").num_args(0..).value_hint(ValueHint::AnyPath).help("Folder of vassals' files"))
+        .arg(Arg::new("glob").long("glob").help(uswgi_emperor::cli::GLOB));
+    for (name, value, help) in uswgi_emperor::cli::options() {
+        let arg = Arg::new(name).long(name).help(help);
+        command = command.arg(match value {
+            true => arg.value_hint(ValueHint::AnyPath),
+            false => arg.action(ArgAction::SetTrue),
+        });
+    }
+    command
+}
+
 /// The launcher parses its few options itself; they stand once more in `programs`, and a test compares all three.
 fn worker() -> Command {
     let takes = |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
@@ -61,7 +76,8 @@ fn script(shell: Shell, command: &mut Command, name: &str) -> String {
 /// Name and text of every file.
 pub(crate) fn all() -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for mut command in [master(), worker(), uswgi_ctl::cli::command(), uswgi_conf::cli::command()] {
+    for mut command in [master(), emperor(), worker(), uswgi_ctl::cli::command(), uswgi_conf::cli::command()]
+    {
         let name = command.get_name().to_string();
         let targets = [
             (Shell::Bash, format!("{name}.bash")),

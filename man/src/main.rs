@@ -6,6 +6,7 @@
 
 mod commands;
 mod completions;
+mod emperor;
 mod file_map;
 mod ini;
 mod mdoc;
@@ -20,6 +21,7 @@ fn files(root: &Path) -> Vec<(PathBuf, String)> {
     let pages = [
         ("uswgi-master.8", programs::master()),
         ("uswgi-worker.8", programs::worker()),
+        ("uswgi-emperor.8", emperor::page()),
         ("uswgi-ctl.1", commands::ctl()),
         ("uswgi-conf.1", commands::conf()),
         ("uswgi.ini.5", ini::page()),

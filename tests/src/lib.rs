@@ -17,6 +17,7 @@ pub mod paths;
 pub mod process;
 pub mod proxy;
 pub mod pty;
+pub mod realm;
 pub mod request;
 pub mod server;
 pub mod site;
@@ -25,6 +26,7 @@ pub mod wait;
 
 pub use load::Load;
 pub use need::{Need, lacks};
+pub use realm::Realm;
 pub use request::{Reply, Request};
 pub use server::Server;
 pub use site::Site;

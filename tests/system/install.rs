@@ -49,7 +49,7 @@ fn everything_is_installed_serves_and_is_removed() {
     let before = tree(dir.path());
     make(&["install", &prefix]);
     let after = tree(dir.path());
-    for name in ["uswgi-master", "uswgi-worker", "uswgi-ctl", "uswgi-conf"] {
+    for name in ["uswgi-master", "uswgi-emperor", "uswgi-worker", "uswgi-ctl", "uswgi-conf"] {
         assert_eq!(after.get(&format!("bin/{name}")), Some(&0o755), "{after:?}");
     }
     for page in fs::read_dir(paths::root().join("man")).unwrap().flatten() {

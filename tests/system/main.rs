@@ -17,6 +17,7 @@
 //! | documents | every command and configuration in the documents |
 //! | dynamic | cheaper, cheap and idle: numbers of workers that change |
 //! | edges | defects that a review found: clients, applications and moments that a worker must bear |
+//! | emperor | vassals come, change and go with their files, and outlive the Emperor |
 //! | forwarded | whose X-Forwarded-* is believed |
 //! | examples | what stands in examples/, as it stands there |
 //! | forks | threads, fork hooks, atexit; workers that die at once |
@@ -63,6 +64,7 @@
 //! | tasks | daemons and steps around a real application |
 //! | trust | unsafe blocks, licences, the oldest Rust, circles of imports |
 //! | validator | wsgiref.validate finds nothing |
+//! | vassals | files of vassals: which count, when, and what a vassal is given |
 //! | wire | the uwsgi protocol and HTTP/1.1: limits, framing, variables |
 //! | wheel | sdist, wheel, pip install |
 #![forbid(unsafe_code)]
@@ -84,6 +86,7 @@ mod django;
 mod documents;
 mod dynamic;
 mod edges;
+mod emperor;
 mod examples;
 mod forks;
 mod forwarded;
@@ -130,5 +133,6 @@ mod survival;
 mod tasks;
 mod trust;
 mod validator;
+mod vassals;
 mod wheel;
 mod wire;

@@ -128,7 +128,7 @@ fn calls(text: &str) -> Vec<&str> {
 /// The fixed words of every message that master and worker write by themselves.
 fn messages() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let crates = ["uswgi-master/src", "uswgi-worker/src", "uswgi-serve/src"];
+    let crates = ["uswgi-master/src", "uswgi-emperor/src", "uswgi-worker/src", "uswgi-serve/src"];
     let mut folders: Vec<_> = crates.iter().map(|c| paths::root().join(c)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().flatten() {
@@ -142,7 +142,7 @@ fn messages() -> BTreeSet<String> {
             let text = fs::read_to_string(&path).unwrap();
             let text = text.split("#[cfg(test)]").next().unwrap();
             // The supervisor builds its lines before it gives them away.
-            let pure = path.components().any(|c| c.as_os_str() == "supervisor");
+            let pure = path.components().any(|c| c.as_os_str() == "supervisor" || c.as_os_str() == "court");
             let all =
                 if pure { literals(text) } else { calls(text).into_iter().flat_map(literals).collect() };
             found.extend(all.iter().map(|l| fixed(l)).filter(|l| l.contains(' ') && l.len() > 11));

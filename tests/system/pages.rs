@@ -125,6 +125,15 @@ fn uswgi_worker() {
 }
 
 #[test]
+fn uswgi_emperor() {
+    let help = in_help("uswgi-emperor", &[]);
+    assert!(help.contains("--vassals-include") && help.contains("--uid") && help.len() > 20, "{help:?}");
+    assert_eq!(help, in_part(part(&page("uswgi-emperor.8"), ".Sh OPTIONS")));
+    assert_eq!(help, in_bash("uswgi-emperor", &[]));
+    in_other_shells("uswgi-emperor", &help);
+}
+
+#[test]
 fn uswgi_master() {
     let help = in_help("uswgi-master", &[]);
     assert!(help.len() > 120, "{help:?}");
@@ -176,5 +185,5 @@ fn every_page_has_its_sections_and_is_clean() {
             assert!(paths::root().join(format!("man/{page}.{section}")).exists(), "{name} refers to {line}");
         }
     }
-    assert_eq!(pages, 7);
+    assert_eq!(pages, 8);
 }

@@ -96,7 +96,7 @@ fn the_sdist_makes_a_wheel_that_serves_on_every_python() {
             })
         };
         pip(&["install", "-q", "--no-index", &wheel.display().to_string()]);
-        for name in ["uswgi-master", "uswgi-worker", "uswgi-ctl", "uswgi-conf"] {
+        for name in ["uswgi-master", "uswgi-emperor", "uswgi-worker", "uswgi-ctl", "uswgi-conf"] {
             assert!(venv.join("bin").join(name).exists(), "{tag}: {name} is not installed");
         }
         assert!(!venv.join("bin/uwsgi").exists(), "an alias that nobody asked for");

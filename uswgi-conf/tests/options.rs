@@ -66,6 +66,7 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "umask" => "027",
         "uid" | "gid" | "add-gid" | "additional-gid" | "immediate-uid" | "immediate-gid" => "nobody",
         "chown-socket" => "nobody:nogroup",
+        "emperor" => "/etc/uwsgi/vassals",
         "env" => "A=b=c",
         "mount" => "/a=b.py",
         "cron" | "unique-cron" => "0 3 -1 -1 -1 backup",

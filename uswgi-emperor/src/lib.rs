@@ -1,11 +1,113 @@
 //! Runs one instance for each vassal's file: the Emperor. It never runs Python, and serves nothing itself.
 //!
-//! * [`name`], [`files`], [`court`]: which files are vassals, what has changed, and what follows; pure.
-//! * [`scan`]: the folders and patterns, looked at.
+//! * [`cli`]: the command line.
+//! * [`name`], [`files`], [`court`]: which files are vassals, what has changed, and what follows; pure. [`report`]: what is said of it.
+//! * [`scan`]: the folders and patterns, looked at; [`look`]: instances, looked at.
+//! * [`claim`]: one Emperor a folder, and where vassals speak to it.
+//! * [`launch`]: how a vassal starts.
+//! * [`start`], [`emperor`], [`events`]: the way to the loop, and the loop.
 
 #![forbid(unsafe_code)]
 
+pub mod claim;
+pub mod cli;
 pub mod court;
+pub mod emperor;
+pub mod events;
 pub mod files;
+pub mod launch;
+pub mod look;
 pub mod name;
+pub mod report;
 pub mod scan;
+pub mod start;
+
+use scan::Monitor;
+use std::ffi::OsString;
+use std::io::Write;
+use uswgi_conf::emperor::Emperor as Settings;
+use uswgi_conf::instance::Instance;
+use uswgi_conf::{Command, load};
+use uswgi_keep::detach::{self, Detached};
+use uswgi_keep::log;
+use uswgi_proto::exit::Exit;
+
+/// Why there is nothing to run, as lines, with the exit code.
+struct Refused(String, i32);
+
+fn print(text: &str) {
+    // Nobody may be there to read it.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn read(args: &[OsString]) -> Result<Instance, Refused> {
+    match load(args, std::env::vars_os()) {
+        Ok(Command::Run(loaded)) => {
+            print(&loaded.printed);
+            loaded.warnings.iter().for_each(log::line);
+            let i = loaded.instance;
+            if !i.emperor.is_wanted() {
+                let text = "there is no folder of vassals; name one: uswgi-emperor /etc/uwsgi/vassals";
+                return Err(Refused(text.into(), Exit::Usage.code()));
+            }
+            if !i.sockets.is_empty() || !i.app.apps.is_empty() {
+                let text = "an emperor serves nothing itself: move its sockets and its app into a file of their own among the vassals";
+                return Err(Refused(text.into(), Exit::Failed.code()));
+            }
+            Ok(i)
+        }
+        Ok(Command::Print { text, exit }) => {
+            print(&text);
+            Err(Refused(String::new(), exit))
+        }
+        Err(e) => Err(Refused(e.to_string(), e.exit)),
+    }
+}
+
+/// Run an Emperor with these arguments (without the program's name) to its end; returns the exit code.
+pub fn run(args: Vec<OsString>) -> i32 {
+    if args.first().is_some_and(|a| a == launch::AS_VASSAL) {
+        log::line(launch::become_vassal());
+        return Exit::Failed.code();
+    }
+    if args.is_empty() || args.iter().any(|a| a == "--help" || a == "-h") {
+        print(&cli::help());
+        return if args.is_empty() { Exit::Usage.code() } else { 0 };
+    }
+    if args.iter().any(|a| a == "--version" || a == "-V") {
+        print(&format!("uswgi-emperor {}\n", env!("CARGO_PKG_VERSION")));
+        return 0;
+    }
+    let args = cli::translate(args);
+    let i = match read(&args) {
+        Ok(i) => i,
+        Err(Refused(text, exit)) => {
+            text.lines().for_each(log::line);
+            return exit;
+        }
+    };
+    log::set_style(&i.log.lines);
+    let _ = uswgi_keep::events::block::<events::Woken>();
+    let mut report = None;
+    if let Some(path) = i.daemonize.as_ref().or(i.daemonize2.as_ref()) {
+        uswgi_keep::events::unblock::<events::Woken>();
+        match detach::daemonize(path) {
+            Ok(Detached::Launching(code)) => return code,
+            Ok(Detached::GoesOn(pipe)) => report = Some(pipe),
+            Err(e) => {
+                log::line(e);
+                return Exit::Failed.code();
+            }
+        }
+    }
+    let monitors: Vec<Monitor> = i.emperor.monitors.iter().map(|name| Monitor::new(name)).collect();
+    let again =
+        || -> Result<Settings, String> { read(&args).map(|i| i.emperor).map_err(|Refused(text, _)| text) };
+    match start::start(&i, &monitors, report) {
+        Ok(started) => emperor::Emperor::new(i.emperor, monitors, started, &again).run(),
+        Err(e) => {
+            log::line(&e);
+            Exit::Failed.code()
+        }
+    }
+}

@@ -31,8 +31,10 @@ pub struct Monitor {
 enum Kind {
     Folder,
     Pattern,
-    /// What is there decides.
-    Either,
+    /// What is there decides, and a folder stays one.
+    Either {
+        was_folder: bool,
+    },
 }
 
 /// What one look has found.
@@ -55,7 +57,7 @@ impl Monitor {
             Some(("dir", path)) => (Kind::Folder, path),
             Some(("glob", path)) => (Kind::Pattern, path),
             _ if name.contains(['*', '?', '[']) => (Kind::Pattern, name),
-            _ => (Kind::Either, name),
+            _ => (Kind::Either { was_folder: false }, name),
         };
         let path = match kind {
             // Matches are shown as they were asked for.
@@ -71,20 +73,24 @@ impl Monitor {
         fs::canonicalize(&absolute).unwrap_or(absolute)
     }
 
-    fn is_folder(&self) -> bool {
-        match self.kind {
+    fn is_folder(&mut self) -> bool {
+        match &mut self.kind {
             Kind::Folder => true,
             Kind::Pattern => false,
-            Kind::Either => self.path.is_dir(),
+            Kind::Either { was_folder } => {
+                let is_file = || self.path.exists() || option_of(self.path.as_os_str(), &[]).is_some();
+                *was_folder |= self.path.is_dir() || !is_file();
+                *was_folder
+            }
         }
     }
 }
 
 /// Look at all monitors.
-pub fn look(monitors: &[Monitor], settings: &Emperor) -> Sight {
+pub fn look(monitors: &mut [Monitor], settings: &Emperor) -> Sight {
     let mut sight = Sight::default();
     let mut ids = BTreeSet::new();
-    for (number, monitor) in monitors.iter().enumerate() {
+    for (number, monitor) in monitors.iter_mut().enumerate() {
         let before = sight.found.len();
         if monitor.is_folder() {
             folder(monitor, number, settings, &mut sight);
@@ -136,7 +142,8 @@ fn pattern(monitor: &Monitor, number: usize, settings: &Emperor, sight: &mut Sig
         .components()
         .take_while(|c| !c.as_os_str().as_bytes().iter().any(|b| b"*?[".contains(b)))
         .collect();
-    let fixed = if fixed == monitor.path { fixed.parent().map(Path::to_path_buf).unwrap_or_default() } else { fixed };
+    let fixed =
+        if fixed == monitor.path { fixed.parent().map(Path::to_path_buf).unwrap_or_default() } else { fixed };
     let here = |p: &Path| std::path::absolute(if p.as_os_str().is_empty() { Path::new(".") } else { p });
     sight.places.extend(here(&fixed).ok());
     for name in glob(text).unwrap_or_default() {
@@ -164,7 +171,9 @@ fn add(c: Candidate<'_>, settings: &Emperor, sight: &mut Sight) {
         Err(_) => return,
     };
     let link = own.file_type().is_symlink();
-    if link && let Some(place) = fs::canonicalize(&c.path).ok().and_then(|p| p.parent().map(Path::to_path_buf)) {
+    if link
+        && let Some(place) = fs::canonicalize(&c.path).ok().and_then(|p| p.parent().map(Path::to_path_buf))
+    {
         sight.places.insert(place);
     }
     let target = if link { fs::metadata(&c.path) } else { Ok(own.clone()) };
@@ -185,7 +194,11 @@ fn add(c: Candidate<'_>, settings: &Emperor, sight: &mut Sight) {
             return;
         }
     };
-    let of = |m: &Metadata| Stamp { inode: (m.dev(), m.ino()), modified: (m.mtime(), m.mtime_nsec()), size: m.len() };
+    let of = |m: &Metadata| Stamp {
+        inode: (m.dev(), m.ino()),
+        modified: (m.mtime(), m.mtime_nsec()),
+        size: m.len(),
+    };
     let stamp = of(if settings.nofollow { &own } else { &target });
     let owner = if settings.tyrant_nofollow { &own } else { &target };
     sight.found.push(Found {
@@ -225,13 +238,16 @@ mod tests {
         symlink("nowhere", at("broken.ini")).unwrap();
         symlink("loop.ini", at("loop.ini")).unwrap();
         nix::unistd::mkfifo(&at("fifo.ini"), nix::sys::stat::Mode::S_IRUSR).unwrap();
-        let monitors = [Monitor::new(&dir.path().display().to_string())];
-        let sight = look(&monitors, &Emperor::default());
+        let mut monitors = [Monitor::new(&dir.path().display().to_string())];
+        let sight = look(&mut monitors, &Emperor::default());
         assert_eq!(ids(&sight), [".a.ini", "b.ini", "link.ini", "x.xml"]);
         assert_eq!(sight.found[1].directory.as_deref(), Some(dir.path()));
         assert_eq!((sight.found[3].option, sight.found[1].path.as_path()), ("--xml", at("b.ini").as_path()));
         let odd: Vec<&str> = sight.odd.values().map(|o| o.rsplit_once("it is ").unwrap().1).collect();
-        assert_eq!(odd, ["a link that leads nowhere", "a FIFO", "a link that cannot be followed", "a folder"]);
+        assert_eq!(
+            odd,
+            ["a link that leads nowhere", "a FIFO", "a link that cannot be followed", "a folder"]
+        );
         let real = fs::canonicalize(at("else")).unwrap();
         assert!(sight.places.contains(dir.path()) && sight.places.contains(&real), "{:?}", sight.places);
     }
@@ -246,23 +262,41 @@ mod tests {
         }
         touch(&at("w/b.ini"));
         let shown_path = |name: &str| at(name).display().to_string();
-        let glob = [Monitor::new(&format!("glob://{}", shown_path("*/a.ini")))];
-        let sight = look(&glob, &Emperor::default());
+        let mut glob = [Monitor::new(&format!("glob://{}", shown_path("*/a.ini")))];
+        let sight = look(&mut glob, &Emperor::default());
         assert_eq!(ids(&sight), [shown_path("v/a.ini"), shown_path("w/a.ini")]);
         assert_eq!(sight.found[0].directory, None);
-        let both = [Monitor::new(&shown_path("v")), Monitor::new(&format!("dir://{}", shown_path("w")))];
-        assert_eq!(ids(&look(&both, &Emperor::default())), ["a.ini".to_string(), shown_path("w/a.ini"), "b.ini".into()]);
+        let mut both = [Monitor::new(&shown_path("v")), Monitor::new(&format!("dir://{}", shown_path("w")))];
+        assert_eq!(
+            ids(&look(&mut both, &Emperor::default())),
+            ["a.ini".to_string(), shown_path("w/a.ini"), "b.ini".into()]
+        );
         // A file alone, and one that two monitors have.
-        let file = [Monitor::new(&shown_path("w/b.ini")), Monitor::new(&shown_path("w"))];
-        assert_eq!(ids(&look(&file, &Emperor::default())), [shown_path("w/b.ini"), "a.ini".into()]);
+        let mut file = [Monitor::new(&shown_path("w/b.ini")), Monitor::new(&shown_path("w"))];
+        assert_eq!(ids(&look(&mut file, &Emperor::default())), [shown_path("w/b.ini"), "a.ini".into()]);
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_said_and_looked_for() {
         let dir = tempfile::tempdir().unwrap();
         let gone = dir.path().join("gone");
-        let sight = look(&[Monitor::new(&format!("dir://{}", gone.display()))], &Emperor::default());
-        assert!(sight.unread.contains(&0) && sight.odd.len() == 1 && sight.found.is_empty());
-        assert!(sight.places.contains(dir.path()));
+        for name in [format!("dir://{}", gone.display()), gone.display().to_string()] {
+            let sight = look(&mut [Monitor::new(&name)], &Emperor::default());
+            assert!(sight.unread.contains(&0) && sight.odd.len() == 1 && sight.found.is_empty(), "{name}");
+            assert!(sight.places.contains(dir.path()));
+        }
+        // It stays a folder when it goes away; a file that goes is gone.
+        let mut monitors = [
+            Monitor::new(&gone.display().to_string()),
+            Monitor::new(&format!("{}/a.ini", dir.path().display())),
+        ];
+        fs::create_dir(&gone).unwrap();
+        touch(&dir.path().join("a.ini"));
+        let sight = look(&mut monitors, &Emperor::default());
+        assert!(sight.unread.is_empty() && sight.found.len() == 1);
+        fs::remove_dir(&gone).unwrap();
+        fs::remove_file(dir.path().join("a.ini")).unwrap();
+        let sight = look(&mut monitors, &Emperor::default());
+        assert_eq!((sight.unread.into_iter().collect::<Vec<_>>(), sight.found.len()), (vec![0], 0));
     }
 }

@@ -2,6 +2,7 @@
 //! configuration and no worker.
 //!
 //! * [`events`]: one loop over descriptors and signals, with events of the parent's own type.
+//! * [`beside`]: where its siblings are.
 //! * [`program`]: how it starts a program that is none of ours; [`guard`]: ends what such programs leave when it is killed; [`bonds`]:
 //!   both together, with what they write.
 //! * [`reap`]: its children that have ended, and how; [`group`]: how a process group ends; [`backoff`]: when one that died is started again.
@@ -21,6 +22,7 @@
 #![deny(unsafe_code)]
 
 pub mod backoff;
+pub mod beside;
 pub mod bonds;
 pub mod callers;
 pub mod clock;

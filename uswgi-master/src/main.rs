@@ -5,13 +5,15 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::exit;
 use uswgi_conf::Command;
-use uswgi_keep::log;
+use uswgi_keep::{beside, log};
 use uswgi_master::reading::{ConfigError, Read};
+use uswgi_proto::exit::Exit;
 
 /// Read the configuration. `n`: how often it was read before; `if-reload` goes by it.
 fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
     let count = (n > 0).then(|| ("UWSGI_RELOADS".into(), n.to_string().into()));
     match uswgi_conf::load(args, std::env::vars_os().chain(count)) {
+        Ok(Command::Run(loaded)) if loaded.instance.emperor.is_wanted() => Err(emperor(args, n)),
         Ok(Command::Run(loaded)) => {
             print(&loaded.printed);
             loaded.warnings.iter().for_each(log::line);
@@ -20,6 +22,24 @@ fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
         }
         Ok(Command::Print { text, exit }) => Err(ConfigError { message: text, exit, error: false }),
         Err(e) => Err(ConfigError { message: e.to_string(), exit: e.exit, error: true }),
+    }
+}
+
+/// The configuration asks for an Emperor: this process becomes one, with the same command line. Why it does not.
+fn emperor(args: &[OsString], n: u64) -> ConfigError {
+    use std::os::unix::process::CommandExt;
+    let refused = |message: String| ConfigError { message, exit: Exit::Failed.code(), error: true };
+    if n > 0 {
+        return refused(
+            "an instance becomes an emperor only when it starts: stop it, and start it anew".into(),
+        );
+    }
+    match beside::find("uswgi-emperor") {
+        Ok(program) => {
+            let error = std::process::Command::new(&program).args(args).exec();
+            refused(format!("{}: {error}", program.display()))
+        }
+        Err(e) => refused(e.to_string()),
     }
 }
 

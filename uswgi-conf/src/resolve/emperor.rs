@@ -1,8 +1,6 @@
 //! Options of an Emperor.
 
-use super::address;
 use super::draft::Draft;
-use super::forms::bad_address;
 use super::value::written;
 use crate::expand::{Applied, truth};
 use std::path::PathBuf;
@@ -49,7 +47,11 @@ fn monitor(d: &mut Draft, a: &Applied) {
     if let Some((scheme, _)) = name.split_once("://").filter(|(s, _)| !matches!(*s, "dir" | "glob")) {
         let known = MONITORS.iter().find(|(name, _)| *name == scheme);
         let what = known.map_or("a monitor that is not here", |(_, what)| what);
-        let said = d.said.error(a, "unsupported", format!("{} is not supported: vassals come from files", written(a)));
+        let said = d.said.error(
+            a,
+            "unsupported",
+            format!("{} is not supported: vassals come from files", written(a)),
+        );
         said.help = Some(format!(
             "instead of {what} let something write one file a vassal into a folder, and name the folder (emperor = /etc/uwsgi/vassals)"
         ));

@@ -175,7 +175,12 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         // Applications see it as uwsgi.mode, from the options.
         "mode" => {}
         "allow-unsupported" => {}
-        _ => return static_files::set(d, a) || super::logs::set(d, a) || dynamic::set(d, a) || emperor::set(d, a),
+        _ => {
+            return static_files::set(d, a)
+                || super::logs::set(d, a)
+                || dynamic::set(d, a)
+                || emperor::set(d, a);
+        }
     }
     true
 }

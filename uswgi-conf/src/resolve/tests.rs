@@ -103,9 +103,20 @@ fn a_value_that_does_not_count_is_at_most_a_warning() {
 }
 
 #[test]
-fn who_asks_for_the_emperor_hears_of_the_emperor_alone() {
-    let said = load_args(&["--emperor=/etc/uwsgi/vassals"]).unwrap_err().to_string();
-    assert!(said.contains("emperor is not supported") && !said.contains("there is no"), "{said}");
+fn an_emperor_needs_no_socket_and_no_app() {
+    let (i, _) =
+        load_args(&["--emperor=/etc/uwsgi/vassals", "--emperor=dir:///srv/v", "--vassal-set=a=b"]).unwrap();
+    assert_eq!(i.emperor.monitors, ["/etc/uwsgi/vassals", "dir:///srv/v"]);
+    assert!(i.emperor.is_wanted() && i.sockets.is_empty());
+    assert_eq!(
+        (i.emperor.set, i.emperor.throttle, i.emperor.max_throttle),
+        (vec!["a=b".into()], 1000, 180_000)
+    );
+    let said = load_args(&["--emperor=pg://dbname=x"]).unwrap_err().to_string();
+    assert!(
+        said.contains("emperor = pg://dbname=x is not supported") && said.contains("into a folder"),
+        "{said}"
+    );
 }
 
 #[test]

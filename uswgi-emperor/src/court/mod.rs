@@ -19,6 +19,7 @@ use crate::files::Found;
 use crate::name::shown;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long a vassal that starts keeps others from it.
@@ -93,8 +94,8 @@ pub enum Action {
     Start(OsString),
     /// Send this signal to a vassal's instance.
     Signal(i32, i32),
-    /// A vassal has ended: what runs afterwards.
-    Ended(OsString),
+    /// A vassal has ended: what runs afterwards, in its directory.
+    Ended(OsString, Option<PathBuf>),
     /// A line in the log.
     Say(String),
 }
@@ -142,7 +143,8 @@ impl Court {
 
     /// Pids of instances whose state is about to change: those are worth a look.
     pub fn changing(&self) -> Vec<i32> {
-        let changing = |v: &&Vassal| v.asked || matches!(v.stage, Stage::Starting(_) | Stage::Reloading { .. });
+        let changing =
+            |v: &&Vassal| v.asked || matches!(v.stage, Stage::Starting(_) | Stage::Reloading { .. });
         self.all.values().filter(changing).filter_map(|v| v.pid).collect()
     }
 
@@ -196,7 +198,10 @@ impl Court {
         }
         let mut v = Vassal::new(found, self.rules.throttle, self.rules.max_throttle, now);
         if let Some(pid) = pid {
-            out.push(Action::Say(format!("vassal {} runs already (pid {pid}): it is taken over", shown(&id))));
+            out.push(Action::Say(format!(
+                "vassal {} runs already (pid {pid}): it is taken over",
+                shown(&id)
+            )));
             (v.stage, v.pid) = (Stage::Serving(now.at), Some(pid));
             v.times.ready = now.wall;
             v.times.last_run = now.wall;
@@ -307,7 +312,7 @@ impl Court {
         let Some((id, v)) = self.all.iter_mut().find(|(_, v)| v.pid == Some(pid)) else { return };
         let id = id.clone();
         v.pid = None;
-        out.push(Action::Ended(id.clone()));
+        out.push(Action::Ended(id.clone(), v.file.directory.clone()));
         match v.stage {
             Stage::Stopping { again: true } if !self.stopping => {
                 v.stage = Stage::Queued;

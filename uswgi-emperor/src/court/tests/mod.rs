@@ -29,7 +29,7 @@ impl World {
                         events.push(Event::Started(id, self.pid));
                     }
                     Action::Signal(pid, signal) => self.signals.push((pid, signal)),
-                    Action::Ended(id) => self.ended.push(shown(&id)),
+                    Action::Ended(id, _) => self.ended.push(shown(&id)),
                     Action::Say(text) => self.said.push(text),
                 }
             }

@@ -1,0 +1,48 @@
+//! What wakes the Emperor, for the event loop of `uswgi_keep`.
+#![forbid(unsafe_code)]
+
+use nix::sys::signal::{SigSet, Signal};
+use uswgi_keep::events::Wake;
+
+/// The event loop.
+pub type Events = uswgi_keep::events::Events<Woken>;
+
+/// What wakes the Emperor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// A signal.
+    Signals,
+    /// A vassal has said something, at the claim of this number.
+    Heard(u64),
+    /// Something changes where the vassals' files are.
+    Files,
+    /// A process that is no child of ours has ended.
+    Ended(i32),
+}
+
+impl Wake for Woken {
+    const SIGNALS: Woken = Woken::Signals;
+
+    fn signals() -> SigSet {
+        use Signal::*;
+        [SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGPIPE].into_iter().collect()
+    }
+
+    fn token(self) -> (u8, u64) {
+        match self {
+            Woken::Heard(number) => (0, number),
+            Woken::Files => (1, 0),
+            Woken::Ended(pid) => (2, pid.unsigned_abs().into()),
+            Woken::Signals => (15, 0),
+        }
+    }
+
+    fn from_token(kind: u8, number: u64) -> Woken {
+        match kind {
+            0 => Woken::Heard(number),
+            1 => Woken::Files,
+            2 => Woken::Ended(i32::try_from(number).unwrap_or(0)),
+            _ => Woken::Signals,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Starting a vassal: what its process does between the Emperor and `uswgi-master`, in a program of its own.
+//!
+//! The Emperor execs itself with a plan, and that process goes to the vassal's directory, runs what comes before it, and becomes
+//! `uswgi-master`, whose pid it keeps. So nothing here holds up the Emperor, and nothing has to be done between fork and exec.
+#![forbid(unsafe_code)]
+
+use crate::files::Found;
+use crate::name::shown;
+use nix::sys::resource::{Resource, setrlimit};
+use serde::{Deserialize, Serialize};
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use uswgi_conf::emperor::Emperor;
+use uswgi_keep::log;
+use uswgi_keep::sys::exec;
+
+/// The argument that makes this program a vassal.
+pub const AS_VASSAL: &str = "--as-vassal";
+/// In a vassal's environment: the monitor that it belongs to.
+pub const EMPEROR_VARIABLE: &str = "USWGI_EMPEROR";
+/// In a vassal's environment: its file, absolute.
+pub const VASSAL_VARIABLE: &str = "USWGI_VASSAL";
+/// In between: the plan.
+const PLAN_VARIABLE: &str = "USWGI_VASSAL_PLAN";
+/// What concerns the Emperor alone.
+const EMPERORS_OWN: [&str; 7] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    PLAN_VARIABLE,
+];
+
+/// A vassal that could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// A name cannot be given to a program.
+    #[error("a name or variable contains a NUL byte")]
+    Nul(#[from] std::ffi::NulError),
+    /// The plan cannot be written.
+    #[error("cannot write its plan: {0}")]
+    Plan(#[from] serde_json::Error),
+    /// The system refused.
+    #[error("cannot start it: {0}")]
+    Exec(#[from] exec::ExecError),
+}
+
+/// What happens before a vassal is one. Names are bytes: they need not be UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Plan {
+    id: Vec<u8>,
+    program: Vec<u8>,
+    arguments: Vec<Vec<u8>>,
+    directory: Option<Vec<u8>>,
+    start_hook: Option<String>,
+    /// Descriptors, soft limit: the Emperor has raised its own.
+    descriptors: Option<u64>,
+}
+
+/// What the Emperor knows for all vassals.
+#[derive(Debug, Clone)]
+pub struct Household {
+    /// This program.
+    pub emperor: PathBuf,
+    /// `uswgi-master`.
+    pub master: PathBuf,
+    /// Descriptors, soft limit at the start.
+    pub descriptors: Option<u64>,
+}
+
+/// The arguments of a vassal's instance (observed on uWSGI 2.0.31: in this order).
+fn arguments(found: &Found, settings: &Emperor) -> Vec<OsString> {
+    let mut all: Vec<OsString> = Vec::new();
+    let mut add = |option: &str, values: &[String]| {
+        for value in values {
+            all.extend([OsString::from(option), value.into()]);
+        }
+    };
+    add("--inherit", &settings.inherit_before);
+    add("--include", &settings.include_before);
+    add("--set", &settings.set);
+    let mut after: Vec<OsString> = Vec::new();
+    for (option, values) in [("--inherit", &settings.inherit), ("--include", &settings.include)] {
+        after.extend(values.iter().flat_map(|value| [OsString::from(option), value.into()]));
+    }
+    all.extend([found.option.into(), found.argument.clone()]);
+    all.extend(after);
+    all
+}
+
+/// `NAME=value` of the vassal's environment: the Emperor's, without what is its own.
+fn environment(found: &Found, key: &Path, address: &Path, plan: &str) -> Result<Vec<CString>, LaunchError> {
+    let own = |name: &OsString| EMPERORS_OWN.iter().any(|n| name == n);
+    let inherited = std::env::vars_os().filter(|(name, _)| !own(name));
+    let given: [(OsString, OsString); 4] = [
+        (EMPEROR_VARIABLE.into(), key.into()),
+        (VASSAL_VARIABLE.into(), found.path.clone().into()),
+        ("NOTIFY_SOCKET".into(), address.into()),
+        (PLAN_VARIABLE.into(), plan.into()),
+    ];
+    let names = given.clone().map(|(name, _)| name);
+    let all = inherited.filter(|(name, _)| !names.contains(name)).chain(given);
+    all.map(|(name, value)| {
+        let mut text = name.into_vec();
+        text.push(b'=');
+        text.extend(value.into_vec());
+        Ok(CString::new(text)?)
+    })
+    .collect()
+}
+
+/// Start a vassal; the pid is that of its instance's master. `descriptors` are its sockets, from 3 on.
+pub fn launch(
+    found: &Found,
+    settings: &Emperor,
+    house: &Household,
+    claim: (&Path, &Path),
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<i32, LaunchError> {
+    let bytes = |s: &std::ffi::OsStr| s.as_bytes().to_vec();
+    let plan = Plan {
+        id: bytes(&found.id),
+        program: bytes(house.master.as_os_str()),
+        arguments: arguments(found, settings).iter().map(|a| bytes(a)).collect(),
+        directory: found.directory.as_ref().map(|d| bytes(d.as_os_str())),
+        start_hook: settings.start_hook.clone(),
+        descriptors: house.descriptors,
+    };
+    let plan = serde_json::to_string(&plan)?;
+    let program = CString::new(house.emperor.as_os_str().as_bytes())?;
+    let arguments = [program.clone(), CString::new(AS_VASSAL)?, CString::new(found.id.as_bytes())?];
+    Ok(exec::spawn(&exec::Command {
+        program: &program,
+        arguments: &arguments,
+        environment: &environment(found, claim.0, claim.1, &plan)?,
+        descriptors,
+        output: None,
+        limits: &[],
+        blocked: &[],
+    })?)
+}
+
+/// What goes wrong on the way.
+#[derive(Debug, thiserror::Error)]
+pub enum BecomeError {
+    /// Somebody has called this program so by hand.
+    #[error("{AS_VASSAL} is for the emperor alone")]
+    NoPlan,
+    /// The system refused.
+    #[error("vassal {id}: {what}: {source}")]
+    System {
+        /// Which vassal.
+        id: String,
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// In the vassal's process: what the plan says, and become its instance. Returns only when that fails.
+pub fn become_vassal() -> BecomeError {
+    let plan = std::env::var(PLAN_VARIABLE).ok().and_then(|text| serde_json::from_str::<Plan>(&text).ok());
+    match plan {
+        Some(plan) => {
+            let Err(error) = follow(plan);
+            error
+        }
+        None => BecomeError::NoPlan,
+    }
+}
+
+fn follow(plan: Plan) -> Result<std::convert::Infallible, BecomeError> {
+    let path = |bytes: Vec<u8>| PathBuf::from(OsString::from_vec(bytes));
+    let id = OsString::from_vec(plan.id);
+    let failed = |what: String| {
+        let id = shown(&id);
+        move |source: io::Error| BecomeError::System { id, what, source }
+    };
+    // The terminal's signals are for the Emperor, who tells its vassals by itself.
+    nix::unistd::setsid().map_err(|e| failed("setsid".into())(e.into()))?;
+    let directory = plan.directory.map(path);
+    if let Some(dir) = &directory {
+        std::env::set_current_dir(dir).map_err(failed(format!("its directory {}", dir.display())))?;
+    }
+    if let Some(soft) = plan.descriptors
+        && let Ok((_, hard)) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE)
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
+    }
+    if let Some(hook) = &plan.start_hook {
+        run_hook("vassals-start-hook", hook, &id, directory.as_deref());
+    }
+    let program = path(plan.program);
+    let arguments = plan.arguments.into_iter().map(OsString::from_vec);
+    let error = Command::new(&program).args(arguments).env_remove(PLAN_VARIABLE).exec();
+    Err(failed(format!("{}", program.display()))(error))
+}
+
+/// The command of a hook for a vassal (observed on uWSGI 2.0.31: a program, no shell, with the vassal's name as the only argument, and
+/// UWSGI_VASSALS_DIR in its environment).
+pub fn hook(program: &str, id: &std::ffi::OsStr, directory: Option<&Path>) -> Command {
+    let mut command = Command::new(program);
+    command.arg(id).env_remove(PLAN_VARIABLE).env_remove("NOTIFY_SOCKET");
+    if let Some(dir) = directory {
+        command.env("UWSGI_VASSALS_DIR", dir).current_dir(dir);
+    }
+    command
+}
+
+/// Run it to its end; a failure is said, and changes nothing, as on uWSGI.
+fn run_hook(option: &str, program: &str, id: &std::ffi::OsStr, directory: Option<&Path>) {
+    let said = match hook(program, id, directory).status() {
+        Ok(status) if status.success() => return,
+        Ok(status) => status.to_string(),
+        Err(e) => format!("{e}; it is one program, no shell command"),
+    };
+    log::line(format_args!("vassal {}: {option} = {program}: {said}", shown(id)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::tests::found;
+
+    #[test]
+    fn arguments_stand_in_uwsgis_order() {
+        let one = |text: &str| vec![text.to_string()];
+        let settings = Emperor {
+            include: one("inc.ini"),
+            include_before: one("/x/incb.ini"),
+            inherit: one("inh.ini"),
+            inherit_before: one("/x/inhb.ini"),
+            set: vec!["x=y".into(), "processes=2".into()],
+            ..Emperor::default()
+        };
+        let said: Vec<String> =
+            arguments(&found("a.ini", 1, 1), &settings).iter().map(|a| a.display().to_string()).collect();
+        let expected = "--inherit /x/inhb.ini --include /x/incb.ini --set x=y --set processes=2 --ini a.ini --inherit inh.ini --include inc.ini";
+        assert_eq!(said.join(" "), expected);
+    }
+}

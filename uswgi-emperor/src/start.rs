@@ -1,0 +1,113 @@
+//! The start of the Emperor, with the rights that each step needs; and what is left on disk at the end.
+#![forbid(unsafe_code)]
+
+use crate::claim::{Claim, ClaimError};
+use crate::events::Events;
+use crate::launch::Household;
+use crate::scan::Monitor;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::path::Path;
+use uswgi_conf::instance::Instance;
+use uswgi_keep::beside::{self, NotBeside};
+use uswgi_keep::detach::StartReport;
+use uswgi_keep::log::{self, LogError};
+use uswgi_keep::logs::file::{FileSpec, LogFile};
+use uswgi_keep::pidfile::{Pidfile, PidfileError};
+use uswgi_keep::privs::{self, PrivsError, Wanted};
+
+/// Why an Emperor does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another one, or no place.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// There is no `uswgi-master`.
+    #[error(transparent)]
+    Master(#[from] NotBeside),
+    /// User or group.
+    #[error(transparent)]
+    Privs(#[from] PrivsError),
+    /// Pidfile.
+    #[error(transparent)]
+    Pidfile(#[from] PidfileError),
+    /// Log file.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The system refused something that it never should.
+    #[error("cannot start: {0}: {1}")]
+    System(&'static str, nix::Error),
+}
+
+/// What the start has made.
+pub struct Started {
+    /// The event loop.
+    pub events: Events,
+    /// The claims, in the order of the monitors.
+    pub claims: Vec<Claim>,
+    /// What all vassals need.
+    pub house: Household,
+    /// The launching command, which waits.
+    pub detached: Option<StartReport>,
+    pidfiles: Vec<Pidfile>,
+}
+
+impl Started {
+    /// Leave nothing behind.
+    pub fn leave(self) {
+        self.claims.into_iter().for_each(Claim::release);
+        self.pidfiles.into_iter().for_each(Pidfile::remove);
+    }
+}
+
+/// Raise the soft limit of descriptors to the hard one: each vassal needs one. The limit of before, for the vassals.
+fn raise_descriptors() -> Option<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok()?;
+    Some(soft)
+}
+
+fn log_file(path: &Path) -> Result<(), LogError> {
+    let spec = FileSpec { path: path.into(), ..FileSpec::default() };
+    let file = LogFile::open(spec).map_err(|source| LogError::Open { path: path.into(), source })?;
+    log::redirect(file.file())
+}
+
+/// All of it.
+pub fn start(
+    i: &Instance,
+    monitors: &[Monitor],
+    detached: Option<StartReport>,
+) -> Result<Started, StartError> {
+    let system = |what| move |e| StartError::System(what, e);
+    let target =
+        privs::target(&Wanted { uid: i.uid.as_deref(), gid: i.gid.as_deref(), add_gid: &i.add_gid }, None)?;
+    let early = [&i.pidfile, &i.emperor.pidfile];
+    let late = [&i.pidfile2, &i.safe_pidfile];
+    for path in early.into_iter().chain(late).flatten() {
+        Pidfile::check(path)?;
+    }
+    let master = beside::find("uswgi-master")?;
+    let emperor = std::env::current_exe().unwrap_or_else(|_| "uswgi-emperor".into());
+    let events = Events::new().map_err(system("event sources"))?;
+    if let Some(mask) = i.umask.or(detached.is_some().then_some(0)) {
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
+    }
+    let descriptors = raise_descriptors();
+    let claims = monitors.iter().map(Claim::take).collect::<Result<Vec<_>, _>>()?;
+    if let Some(path) = i.logto.as_ref().filter(|_| detached.is_none()) {
+        log_file(path)?;
+    }
+    let mut pidfiles: Vec<Pidfile> = Vec::new();
+    for path in early.into_iter().flatten() {
+        pidfiles.push(Pidfile::write(path)?);
+    }
+    target.become_it()?;
+    if let Some(path) = i.logto2.as_ref().filter(|_| detached.is_none()) {
+        log_file(path)?;
+    }
+    for path in late.into_iter().flatten() {
+        pidfiles.push(Pidfile::write(path)?);
+    }
+    let house = Household { emperor, master, descriptors };
+    Ok(Started { events, claims, house, detached, pidfiles })
+}
