@@ -219,6 +219,8 @@ complete -c uswgi-master -l static-gzip-ext -d 'As static-gzip-all, for files wh
 complete -c uswgi-master -l static-gzip-suffix -d 'As static-gzip-all, for files whose path ends so. Repeatable.' -r -F
 complete -c uswgi-master -l mode -d 'A word that applications see as uwsgi.mode.' -r -F
 complete -c uswgi-master -l env -d 'Sets an environment variable, NAME=value; NAME alone removes it. Repeatable.' -r -F
+complete -c uswgi-master -l envdir -d 'Sets a variable for each file of a folder: its name, and its text without white space at the end; an empty file removes it. Wins over env. Repeatable.' -r -F
+complete -c uswgi-master -l early-envdir -d 'As envdir, before everything else: $(NAME) sees it, and env wins over it.' -r -F
 complete -c uswgi-master -l unenv -d 'Removes an environment variable. Repeatable.' -r -F
 complete -c uswgi-master -l cron -d 'MINUTE HOUR DAY MONTH WEEK COMMAND: runs a command by the clock, in local time; -1 is every, -15 every fifteenth. Repeatable.' -r -F
 complete -c uswgi-master -l cron2 -d 'A job by keys: minute, hour, day, month, week, unique, harakiri, then the command. Repeatable.' -r -F

@@ -258,3 +258,51 @@ fn a_limit_of_descriptors_that_may_not_be_raised_is_the_hard_one() {
     let server = site.program(wrapper).start();
     assert!(server.log().contains("5000 it is"), "{}", server.log());
 }
+
+/// Secrets as files: daemontools' envdir, and how Kubernetes mounts a secret.
+#[test]
+fn the_files_of_a_folder_are_variables() {
+    let dir = TempDir::new();
+    let folder = |name: &str, files: &[(&str, &[u8])]| {
+        let folder = dir.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        files.iter().for_each(|(name, text)| std::fs::write(folder.join(name), text).unwrap());
+        folder
+    };
+    let one = folder(
+        "one",
+        &[
+            ("E_A", b"v1  \n\n"),
+            ("E_LINES", b" lead\nin\n"),
+            ("E_GONE", b""),
+            ("E_NUL", b"a\0b"),
+            (".E_H", b"x"),
+        ],
+    );
+    std::fs::create_dir(one.join("E_DIR")).unwrap();
+    let two = folder("two", &[("E_A", b"later")]);
+    let text = "import os\nseen = repr(sorted((k, v) for k, v in os.environ.items() if k.startswith('E_')))\n\
+        def application(e, s):\n    s('200 OK', [])\n    return [seen.encode()]\n";
+    let site = |s: Site| s.source("env.py", text).option("wsgi-file", "env.py").env("E_GONE", "set");
+    let lines = r"('E_LINES', ' lead\nin'), ('E_NUL', 'a')";
+    let check = |options: &[(&str, String)], want: String| {
+        alike(|s| options.iter().fold(site(s), |s, (k, v)| s.option(k, v)), &[("/", &want)]);
+    };
+    let (one, two) = (one.display().to_string(), two.display().to_string());
+    // It wins over env wherever that stands, and the last folder wins.
+    check(
+        &[("envdir", one.clone()), ("env", "E_A=env".into()), ("env", "E_B=$(E_A)".into())],
+        format!("[('E_A', 'v1'), ('E_B', '$(E_A)'), {lines}]"),
+    );
+    check(&[("envdir", one.clone()), ("envdir", two)], format!("[('E_A', 'later'), {lines}]"));
+    // The early one is there before anything is expanded, and env wins.
+    check(
+        &[("env", "E_B=$(E_A)".into()), ("early-envdir", one.clone()), ("env", "E_NUL=env".into())],
+        "[('E_A', 'v1'), ('E_B', 'v1'), ('E_LINES', ' lead\\nin'), ('E_NUL', 'env')]".into(),
+    );
+    std::fs::write(Path::new(&one).join("E=F"), "").unwrap();
+    let failure = ours(site(self::site()).option("envdir", one)).refused();
+    assert!(failure.text.contains("E=F: a name with = cannot be that of a variable"), "{failure:?}");
+    let failure = ours(site(self::site()).option("envdir", "/nothing/here")).refused();
+    assert!(failure.text.contains("envdir = /nothing/here: /nothing/here: No such file"), "{failure:?}");
+}

@@ -27,6 +27,7 @@ pub mod diag;
 pub mod differences;
 mod dynamic;
 pub mod emperor;
+mod envdir;
 pub mod expand;
 pub mod glob;
 pub mod help;

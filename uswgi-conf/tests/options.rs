@@ -68,6 +68,7 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "chown-socket" => "nobody:nogroup",
         "emperor" => "/etc/uwsgi/vassals",
         "env" => "A=b=c",
+        "envdir" | "early-envdir" => "tests/envdir",
         "mount" => "/a=b.py",
         "cron" | "unique-cron" => "0 3 -1 -1 -1 backup",
         "cron2" => "minute=5,unique=1 backup",

@@ -17,7 +17,7 @@ pub(crate) fn truth(value: Option<&[u8]>) -> bool {
     }
 }
 
-impl Engine<'_> {
+impl Engine {
     /// Run the setter of an option. Gives the text that the entry keeps, where the setter changes it.
     pub(super) fn apply(
         &mut self,
@@ -66,6 +66,16 @@ impl Engine<'_> {
             }
             (_, "version") => return Err(Halt::Exit(crate::help::version().into_bytes(), 0)),
             (_, "help" | "usage") => return Err(Halt::Exit(crate::help::help().into_bytes(), 0)),
+            (_, "early-envdir") => {
+                // What cannot be read is said by `resolve`, which reads it too.
+                for (name, value) in crate::envdir::read(crate::envdir::folder(bytes)).unwrap_or_default() {
+                    match value {
+                        Some(value) => self.env.insert(name, value),
+                        None => self.env.remove(&name),
+                    };
+                }
+                self.out.applied.push(Applied { fact, value, place: place.clone() });
+            }
             (_, "get") => self.asked.push(bytes.to_vec()),
             _ => self.out.applied.push(Applied { fact, value, place: place.clone() }),
         }

@@ -45,7 +45,7 @@ impl Joined {
     }
 }
 
-impl Engine<'_> {
+impl Engine {
     /// The text of a file with what is injected around it.
     pub(super) fn joined(
         &mut self,

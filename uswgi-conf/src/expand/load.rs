@@ -74,7 +74,7 @@ fn split_section(name: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-impl Engine<'_> {
+impl Engine {
     /// Load a file whose name says what it is.
     pub(super) fn load_by_extension(&mut self, name: &[u8], place: &Place) -> Result<(), Halt> {
         let ends = |list: &[&str]| list.iter().any(|e| name.ends_with(e.as_bytes()));

@@ -51,7 +51,7 @@ fn filled(value: Option<&[u8]>, item: Option<&[u8]>) -> Option<Vec<u8>> {
     Some(out)
 }
 
-impl Engine<'_> {
+impl Engine {
     /// Open a block.
     pub(super) fn open_block(
         &mut self,
@@ -133,7 +133,7 @@ impl Engine<'_> {
         match base {
             "env" | "opt" => {
                 let have = if base == "env" {
-                    self.env.get(name).map(|v| v.to_vec())
+                    self.env.get(name).cloned()
                 } else {
                     if let Some(&i) = self.first.get(name) {
                         self.out.entries[i].used = true;

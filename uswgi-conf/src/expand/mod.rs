@@ -123,11 +123,11 @@ pub fn expand(args: &[Vec<u8>], env: &[(Vec<u8>, Vec<u8>)], mode: Mode) -> (Expa
     (engine.out, result)
 }
 
-struct Engine<'e> {
+struct Engine {
     /// Entries are listed and nothing acts, but the first file.
     only_read: bool,
     mode: Mode,
-    env: HashMap<&'e [u8], &'e [u8]>,
+    env: HashMap<Vec<u8>, Vec<u8>>,
     out: Expansion,
     logic: Option<logic::Block>,
     /// A block is emitting an entry: it is added as it is.
@@ -152,12 +152,12 @@ struct Engine<'e> {
     word_app: bool,
 }
 
-impl<'e> Engine<'e> {
-    fn new(env: &'e [(Vec<u8>, Vec<u8>)], mode: Mode) -> Engine<'e> {
+impl Engine {
+    fn new(env: &[(Vec<u8>, Vec<u8>)], mode: Mode) -> Engine {
         Engine {
             only_read: false,
             mode,
-            env: env.iter().rev().map(|(k, v)| (k.as_slice(), v.as_slice())).collect(),
+            env: env.iter().rev().cloned().collect(),
             out: Expansion::default(),
             logic: None,
             emitting: false,
@@ -318,7 +318,7 @@ impl<'e> Engine<'e> {
             let key = entry.key.clone();
             let mut used = Vec::new();
             let new = replace::<Halt>(&value, symbol, |name, now| match symbol {
-                b'$' => Ok(self.env.get(name).map(|v| v.to_vec())),
+                b'$' => Ok(self.env.get(name).cloned()),
                 b'@' => self.content(name, &place),
                 _ => Ok(evaluate(name, |n| {
                     let at = *self.first.get(n)?;

@@ -35,7 +35,7 @@ fn option(word: &str, there: impl Fn(&str) -> bool) -> Option<&'static str> {
     (meant && rest != Some("") && name.split('.').all(identifier)).then_some("module")
 }
 
-impl Engine<'_> {
+impl Engine {
     /// Take a word; false: it is none that is known here.
     pub(super) fn take_word(&mut self, word: &[u8], place: &Place) -> Result<bool, Halt> {
         let there = |name: &str| std::path::Path::new(name).exists();

@@ -19,6 +19,7 @@ const fn c(name: &'static str, text: &'static str) -> Code {
 pub static CODES: &[Code] = &[
     c("bad-cache", "A cache needs a name and a number of items (cache2 = name=NAME,items=N), at least as many blocks, and a name of its own. uWSGI ends with an error; of two caches with one name it finds the first."),
     c("bad-encoder", "An encoder is prefix, suffix, nl, format or json, with :NAME for one logger, and its text. Files are compressed by logrotate."),
+    c("bad-envdir", "Each file of an envdir is a variable: its name is the file's, without an = in it, and its value the text, up to 128 KiB of UTF-8. uWSGI ends where the folder is not there or a name has an =."),
     c("bad-lifetime", "max-worker-lifetime must be above min-worker-lifetime (10 s by default), or workers would be replaced before they may be. uWSGI refuses to start too."),
     c("bad-logger", "A logger is file:PATH, stdio, fd:N, socket:ADDRESS, syslog:TAG or rsyslog:ADDRESS,TAG, with a name in front when routes send lines to it."),
     c("bad-mode", "A mode is three octal digits, as 660. uWSGI ends with an error on anything else."),

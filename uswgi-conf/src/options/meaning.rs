@@ -241,6 +241,8 @@ pub(super) static MEANING: &[Meaning] = &[
     s("chdir2", set(|i| (&i.app.chdir2).into()), "", "Directory to change to after the app was loaded."),
     s("home virtualenv venv pyhome", set(|i| (&i.home).into()), "", "Virtual environment whose interpreter runs the app."),
     s("env", set(|i| Written::named(i.env.iter().map(variable))), "", "Sets an environment variable, NAME=value; NAME alone removes it. Repeatable."),
+    s("envdir", With("env"), "", "Sets a variable for each file of a folder: its name, and its text without white space at the end; an empty file removes it. Wins over env. Repeatable."),
+    s("early-envdir", With("env"), "", "As envdir, before everything else: $(NAME) sees it, and env wins over it."),
     s("unenv", With("env"), "", "Removes an environment variable. Repeatable."),
     s("pythonpath python-path pp", set(|i| (&i.app.pythonpath).into()), "", "Directory to put in front of sys.path; patterns are expanded. Repeatable."),
     s("module wsgi", set(|i| Written::named((0..i.app.apps.len()).map(|at| written::app(at, &i.app.apps)))), "", "The app: pkg.mod, pkg.mod:callable or pkg.mod:factory()."),

@@ -9,7 +9,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("sockets", "socket uwsgi-socket http-socket http11-socket http httprouter protocol socket-protocol abstract-socket listen \
         chmod-socket chmod chown-socket shared-socket undeferred-shared-socket reuse-port so-keepalive tcp-nodelay \
         no-defer-accept freebind enable-proxy-protocol"),
-    ("application", "chdir chdir2 env unenv home virtualenv venv pyhome module wsgi wsgi-file file callable mount manage-script-name \
+    ("application", "chdir chdir2 env envdir early-envdir unenv home virtualenv venv pyhome module wsgi wsgi-file file callable mount manage-script-name \
         pythonpath python-path pp import pyimport py-import python-import pyargv need-app django-preload no-default-app lazy-apps lazy enable-threads \
         single-interpreter no-threads-wait catch-exceptions"),
     ("workers", "master processes workers threads cheap cheaper* idle thunder-lock lock-engine cpu-affinity offload-thread* reaper \

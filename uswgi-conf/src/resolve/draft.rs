@@ -25,6 +25,8 @@ pub(super) struct Draft {
     pub(super) socket_timeout: Option<u32>,
     pub(super) http_timeout: Option<u32>,
     pub(super) keepalive: Option<u32>,
+    /// Of `envdir`, whose variables come last.
+    pub(super) envdir: Vec<(String, Option<String>)>,
     pub(super) check_static: Vec<StaticMap>,
     pub(super) forwarded_allow: Vec<String>,
     pub(super) die_on_term: Option<bool>,

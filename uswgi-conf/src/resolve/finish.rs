@@ -29,6 +29,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
     super::logs::finish(&mut d);
     timeouts(&mut d);
     let i = &mut d.instance;
+    i.env.append(&mut d.envdir);
     // The first map that fits a path decides, and a directory for all paths fits always: last.
     // The order in which uWSGI looks: check-static, static-map, static-map2.
     i.static_files.maps.sort_by_key(|m| m.keep_prefix);

@@ -96,6 +96,26 @@ pub(super) fn env(d: &mut Draft, a: &Applied) {
     }
 }
 
+/// The variables of a folder: of `early-envdir` at its place, of `envdir` after all of `env` (observed on uWSGI 2.0.31).
+pub(super) fn envdir(d: &mut Draft, a: &Applied) {
+    let folder = a.value.as_deref().unwrap_or_default();
+    let read =
+        crate::envdir::read(crate::envdir::folder(folder)).map_err(|e| e.to_string()).and_then(|all| {
+            let text =
+                |bytes| String::from_utf8(bytes).map_err(|_| "a name or a value is not UTF-8".to_string());
+            let pairs = all.into_iter().map(|(name, value)| Ok((text(name)?, value.map(text).transpose()?)));
+            pairs.collect::<Result<Vec<_>, String>>()
+        });
+    match read {
+        Ok(all) if a.fact.name == "envdir" => d.envdir.extend(all),
+        Ok(all) => d.instance.env.extend(all),
+        Err(why) => {
+            let help = "each file of the folder is a variable: its name, and its text as the value";
+            d.said.error(a, "bad-envdir", format!("{}: {why}", written(a))).help = Some(help.into());
+        }
+    }
+}
+
 pub(super) fn pythonpath(d: &mut Draft, a: &Applied) {
     let Some(text) = d.said.filled(a) else { return };
     let is_pattern = text.bytes().any(|b| b"*?[".contains(&b));

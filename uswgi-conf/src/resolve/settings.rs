@@ -44,6 +44,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "chdir2" => i.app.chdir2 = path(said),
         "home" | "virtualenv" | "venv" | "pyhome" => i.home = path(said),
         "env" => env(d, a),
+        "envdir" | "early-envdir" => envdir(d, a),
         "unenv" => i.env.extend(said.filled(a).map(|n| (n, None))),
         "pythonpath" | "python-path" | "pp" => pythonpath(d, a),
         "module" | "wsgi" => d.module = said.filled(a).or(d.module.take()),
