@@ -17,7 +17,7 @@ use uswgi_proto::logs::digits;
 use uswgi_proto::settings::Protocol;
 
 /// What only the end of a request knows.
-pub(crate) struct Outcome {
+pub(crate) struct LineFacts {
     pub micros: u64,
     /// Requests of this worker, this one included.
     pub requests: u64,
@@ -86,7 +86,7 @@ pub(crate) fn remote<'a>(exchange: &'a Exchange<'_>) -> &'a [u8] {
 const SPARE_LINE: usize = 16 * 1024;
 
 /// Write the line of a request that is over.
-pub(crate) fn request(exchange: &Exchange<'_>, facts: &Outcome) {
+pub(crate) fn request(exchange: &Exchange<'_>, facts: &LineFacts) {
     thread_local!(static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
     let engine = exchange.engine;
     let over = Over { exchange, facts };

@@ -16,7 +16,7 @@ use uswgi_shared::Shared;
 pub struct Inherited {
     /// What the configuration says, for this process.
     pub settings: WorkerSettings,
-    /// Listening sockets, in the order of the settings.
+    /// ListenSocket sockets, in the order of the settings.
     pub listeners: Vec<OwnedFd>,
     /// The way to the master; None: the worker is alone.
     pub control: Option<Control>,

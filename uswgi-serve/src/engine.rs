@@ -6,7 +6,7 @@
 
 mod listening;
 
-pub use listening::Listening;
+pub use listening::ListenSocket;
 
 use crate::connection::Conn;
 use crate::contract::Inherited;
@@ -15,7 +15,7 @@ use crate::lane::Lane;
 use crate::parking::Parking;
 use crate::static_files::StaticFiles;
 use crate::sync::lock;
-use crate::sys::{Epoll, Event, Wake};
+use crate::sys::{Epoll, Event, WakeEvent};
 use crate::token::Token;
 use std::collections::VecDeque;
 use std::io;
@@ -60,16 +60,16 @@ pub struct Engine {
     /// None: no file is served without the application.
     pub files: Option<StaticFiles>,
     /// Sockets that are listened on.
-    pub listeners: Vec<Listening>,
+    pub listeners: Vec<ListenSocket>,
     /// The way to the master; None: the worker is alone.
     pub control: Option<Control>,
     pub(crate) board: Option<Arc<Scoreboard>>,
     pub(crate) ready: Arc<Epoll>,
-    stop: Wake,
+    stop: WakeEvent,
     whole: Mutex<VecDeque<Conn>>,
-    whole_wake: Wake,
+    whole_wake: WakeEvent,
     jobs: Mutex<Vec<Job>>,
-    pub(crate) jobs_wake: Wake,
+    pub(crate) jobs_wake: WakeEvent,
     parking: Parking,
     /// Events that the only Python thread has fetched and not looked at.
     fetched: Mutex<VecDeque<Token>>,
@@ -98,7 +98,7 @@ impl Engine {
     /// For what was inherited; `startup_ms` is how long the application took to load.
     pub fn new(inherited: Inherited, startup_ms: u64) -> io::Result<Arc<Engine>> {
         let Inherited { settings, listeners, control, board, handover, .. } = inherited;
-        let listeners = Listening::all(listeners, &settings);
+        let listeners = ListenSocket::all(listeners, &settings);
         let ready = Arc::new(Epoll::new()?);
         let engine = Engine {
             lanes: (0..settings.threads.max(1)).map(|_| Lane::default()).collect(),
@@ -110,11 +110,11 @@ impl Engine {
             control,
             board,
             ready: ready.clone(),
-            stop: Wake::new(false)?,
+            stop: WakeEvent::new(false)?,
             whole: Mutex::default(),
-            whole_wake: Wake::new(true)?,
+            whole_wake: WakeEvent::new(true)?,
             jobs: Mutex::default(),
-            jobs_wake: Wake::new(false)?,
+            jobs_wake: WakeEvent::new(false)?,
             parking: Parking::new(ready),
             fetched: Mutex::default(),
             handover,

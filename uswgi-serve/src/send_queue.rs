@@ -152,7 +152,7 @@ impl<H: Held> Lendable for SendQueue<H> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Kept;
+    use crate::testing::Pinned;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
     use std::sync::Arc;
@@ -167,7 +167,7 @@ mod tests {
         let mut queue = SendQueue::default();
         queue.push(b"by").unwrap();
         queue.push(b"tes").unwrap();
-        queue.push_held(Kept(object.clone()), 1);
+        queue.push_held(Pinned(object.clone()), 1);
         queue.push_file(file.into(), 3, 4);
         queue.push(b"").unwrap();
         queue.push(b".").unwrap();
@@ -186,7 +186,7 @@ mod tests {
         ours.set_nonblocking(true).unwrap();
         let object: Arc<[u8]> = vec![b'x'; 4 << 20].into();
         let mut queue = SendQueue::default();
-        queue.push_held(Kept(object.clone()), 0);
+        queue.push_held(Pinned(object.clone()), 0);
         let sent = queue.flush(ours.as_raw_fd()).unwrap();
         assert!(sent > 0 && queue.left() == (4 << 20) - sent && Arc::strong_count(&object) == 2);
         drop(theirs);
@@ -194,7 +194,7 @@ mod tests {
         drop(queue);
         assert_eq!(Arc::strong_count(&object), 1);
         let (ours, _theirs) = UnixStream::pair().unwrap();
-        let mut queue = SendQueue::<Kept>::default();
+        let mut queue = SendQueue::<Pinned>::default();
         queue.push_file(tempfile::tempfile().unwrap().into(), 0, 1);
         assert_eq!(queue.flush(ours.as_raw_fd()).map_err(|e| e.kind()), Err(io::ErrorKind::UnexpectedEof));
     }

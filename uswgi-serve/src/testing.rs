@@ -109,15 +109,15 @@ pub(crate) fn all_of(client: &mut UnixStream) -> Vec<u8> {
 }
 
 /// Bytes that show by their count whether they are still held.
-pub(crate) struct Kept(pub(crate) Arc<[u8]>);
+pub(crate) struct Pinned(pub(crate) Arc<[u8]>);
 
-impl AsRef<[u8]> for Kept {
+impl AsRef<[u8]> for Pinned {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl Held for Kept {}
+impl Held for Pinned {}
 
 /// An interpreter that counts what is asked of it.
 #[derive(Clone, Default)]
@@ -127,7 +127,7 @@ pub(crate) struct Counting {
 }
 
 impl Interpreter for Counting {
-    type Held = Kept;
+    type Held = Pinned;
 
     fn stacks(&self, _: impl Fn(u64) -> bool + Send + 'static) -> Option<String> {
         sys::block_signals();

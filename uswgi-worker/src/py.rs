@@ -14,7 +14,7 @@ unsafe extern "C" {
 }
 
 /// Side of a fork.
-pub(crate) enum Side {
+pub(crate) enum ForkSide {
     /// The process that forked, with the raw wait status of the intermediate.
     Parent(i32),
     /// The new process, whose parent will be the subreaper as soon as the intermediate (a pid) has ended.
@@ -25,7 +25,7 @@ pub(crate) enum Side {
 /// exactly once: two `os.fork()` would run the application's hooks, which start threads, twice.
 ///
 /// `born` runs in the new process before those hooks. It must not touch Python.
-pub(crate) fn fork_twice(_: Python<'_>, born: impl FnOnce()) -> std::io::Result<Side> {
+pub(crate) fn fork_twice(_: Python<'_>, born: impl FnOnce()) -> std::io::Result<ForkSide> {
     // waitpid below must see the intermediate: an application that ignores SIGCHLD would eat it.
     let childless = sys::set_aside(libc::SIGCHLD);
     // SAFETY: the GIL is held (the token proves it); the calls come in the order that CPython's own
@@ -47,7 +47,7 @@ pub(crate) fn fork_twice(_: Python<'_>, born: impl FnOnce()) -> std::io::Result<
                         uswgi_shared::locks::forked();
                         born();
                         PyOS_AfterFork_Child();
-                        Ok(Side::Child { intermediate })
+                        Ok(ForkSide::Child { intermediate })
                     }
                     Ok(_) => sys::exit_now(0),
                     Err(e) => sys::exit_now(e.raw_os_error().unwrap_or(1) & 0x7f),
@@ -57,7 +57,7 @@ pub(crate) fn fork_twice(_: Python<'_>, born: impl FnOnce()) -> std::io::Result<
                 let status = sys::wait_child(pid);
                 childless.restore();
                 PyOS_AfterFork_Parent();
-                status.map(Side::Parent)
+                status.map(ForkSide::Parent)
             }
         }
     }

@@ -4,7 +4,7 @@
 
 use crate::collector;
 use crate::gateway::wsgi;
-use crate::py::{self, Side};
+use crate::py::{self, ForkSide};
 use crate::threads;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pyo3::prelude::*;
@@ -102,12 +102,12 @@ fn fork(py: Python<'_>, control: &Control, worker_id: u32, socket: OwnedFd) -> O
         own.hello(Role::Worker, "");
     };
     match py::fork_twice(py, born) {
-        Ok(Side::Child { intermediate }) => {
+        Ok(ForkSide::Child { intermediate }) => {
             wait_for_new_parent(intermediate);
             Some(own)
         }
-        Ok(Side::Parent(0)) => None,
-        Ok(Side::Parent(status)) => {
+        Ok(ForkSide::Parent(0)) => None,
+        Ok(ForkSide::Parent(status)) => {
             let errno = nix::Error::from_raw((status >> 8) & 0x7f);
             failed(format!("fork: {errno}"));
             None

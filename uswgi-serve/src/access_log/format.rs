@@ -1,7 +1,7 @@
 //! `log-format`: fills a compiled format in for each request. Every value from the network is escaped; an
 //! empty value is `-`.
 
-use super::Outcome;
+use super::LineFacts;
 use crate::dates;
 use crate::engine::Engine;
 use crate::exchange::Exchange;
@@ -15,7 +15,7 @@ use uswgi_proto::span::Span;
 /// A request that is over.
 pub(super) struct Over<'a> {
     pub(super) exchange: &'a Exchange<'a>,
-    pub(super) facts: &'a Outcome,
+    pub(super) facts: &'a LineFacts,
 }
 
 /// Append the line of a request, line break included.

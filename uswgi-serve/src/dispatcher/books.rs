@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::Dispatcher;
-use crate::access_log::{self, Answered, Outcome};
+use crate::access_log::{self, Answered, LineFacts};
 use crate::connection::Conn;
 use crate::engine::Leaving;
 use crate::exchange::Exchange;
@@ -142,7 +142,7 @@ impl<H: Held> Dispatcher<H> {
         }
         let notes = &engine.lanes[self.lane].notes;
         if access_log::wanted(engine, response, micros) || notes.wants_line() {
-            let facts = Outcome {
+            let facts = LineFacts {
                 micros,
                 requests: self.requests,
                 switches: ran.switches,
@@ -187,7 +187,7 @@ impl<H: Held> Dispatcher<H> {
         let micros = monotonic_us() - started;
         if access_log::wanted(&self.engine, &response, micros) {
             let facts =
-                Outcome { micros, requests: 0, switches: 1, app: None, answer: Answered::of(&response) };
+                LineFacts { micros, requests: 0, switches: 1, app: None, answer: Answered::of(&response) };
             access_log::request(&exchange, &facts);
         }
         conn.consume(self.request.head_length + body.unwrap_or(0));

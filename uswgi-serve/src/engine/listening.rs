@@ -21,7 +21,7 @@ const REBALANCE_AFTER: u32 = 64;
 const REST_US: u64 = 1_000_000;
 
 /// One listening socket.
-pub struct Listening {
+pub struct ListenSocket {
     /// The socket.
     pub fd: OwnedFd,
     /// What is spoken on it.
@@ -33,7 +33,7 @@ pub struct Listening {
     stay: AtomicBool,
 }
 
-impl Listening {
+impl ListenSocket {
     /// Whether a connection stayed behind its answer.
     pub fn note_stay(&self, stays: bool) {
         if self.stay.load(Ordering::Relaxed) != stays {
@@ -42,7 +42,7 @@ impl Listening {
     }
 
     /// The sockets that were inherited, as the settings name them.
-    pub(super) fn all(listeners: Vec<OwnedFd>, settings: &WorkerSettings) -> Vec<Listening> {
+    pub(super) fn all(listeners: Vec<OwnedFd>, settings: &WorkerSettings) -> Vec<ListenSocket> {
         let host = nix::unistd::gethostname().map(|h| h.to_string_lossy().into_owned()).unwrap_or_default();
         listeners
             .into_iter()
@@ -55,7 +55,7 @@ impl Listening {
                     None => (host.clone(), "80".to_string()),
                 };
                 let stay = AtomicBool::new(l.protocol == Protocol::Http);
-                Listening { fd, protocol: l.protocol, server, accepts: AtomicU32::new(0), stay }
+                ListenSocket { fd, protocol: l.protocol, server, accepts: AtomicU32::new(0), stay }
             })
             .collect()
     }

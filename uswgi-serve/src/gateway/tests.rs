@@ -1,7 +1,7 @@
 use super::*;
 use crate::request::Body;
 use crate::response::AppHead;
-use crate::testing::{Counting, Kept, PATIENCE, Parts, packets, settings};
+use crate::testing::{Counting, PATIENCE, Parts, Pinned, packets, settings};
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -15,13 +15,13 @@ struct Echo;
 
 impl Gateway for Echo {
     type Error = Infallible;
-    type Held = Kept;
+    type Held = Pinned;
 
     fn start(&mut self) -> Result<u64, Infallible> {
         Ok(7)
     }
 
-    fn run(&mut self, exchange: &mut Exchange<'_>, mut response: Box<Response<Kept>>) -> Ran<Kept> {
+    fn run(&mut self, exchange: &mut Exchange<'_>, mut response: Box<Response<Pinned>>) -> Ran<Pinned> {
         assert_eq!(exchange.engine.lanes[0].ident(), 7);
         let whole = !matches!(exchange.request.body, Some(Body::Stream(_) | Body::StreamChunks));
         let method = String::from_utf8_lossy(exchange.method()).into_owned();

@@ -1,6 +1,6 @@
 use super::*;
 use crate::answer;
-use crate::testing::{Counting, Kept, Parts, all_of, connection, packets, settings, until};
+use crate::testing::{Counting, Parts, Pinned, all_of, connection, packets, settings, until};
 use nix::sys::socket::{MsgFlags, recv, send};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -11,7 +11,7 @@ use uswgi_proto::settings::{Harakiri, RequestLimits, Timeouts, WorkerSettings};
 /// A native thread, its engine, and the master's end of the control socket.
 struct Rig {
     engine: Arc<Engine>,
-    outbox: Arc<Outbox<Kept>>,
+    outbox: Arc<Outbox<Pinned>>,
     master: Option<OwnedFd>,
     interpreter: Counting,
     thread: Option<JoinHandle<()>>,
@@ -107,7 +107,7 @@ fn what_a_socket_did_not_take_is_sent_and_the_connection_waits_for_more() {
     let mut pending = SendQueue::default();
     let object: Arc<[u8]> = vec![b'z'; 2 << 20].into();
     pending.push(&vec![b'z'; 1 << 20]).unwrap();
-    pending.push_held(Kept(object.clone()), 0);
+    pending.push_held(Pinned(object.clone()), 0);
     rig.outbox.leave(Unsent { conn, pending, keep: true, unread: false });
     let mut all = vec![0; 3 << 20];
     client.read_exact(&mut all).unwrap();
@@ -206,7 +206,7 @@ fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
     let (conn, _client) = connection(Protocol::Http);
     let object: Arc<[u8]> = vec![b'z'; 8 << 20].into();
     let mut pending = SendQueue::default();
-    pending.push_held(Kept(object.clone()), 0);
+    pending.push_held(Pinned(object.clone()), 0);
     rig.outbox.leave(Unsent { conn, pending, keep: true, unread: false });
     until("the end of what was held", || Arc::strong_count(&object) == 1);
     assert_eq!(rig.engine.parked(), 0);

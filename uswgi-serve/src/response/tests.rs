@@ -1,13 +1,13 @@
 use super::*;
 use crate::engine::Engine;
-use crate::testing::{Kept, Parts, all_of, packets, settings};
+use crate::testing::{Parts, Pinned, all_of, packets, settings};
 use std::io::{Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
 /// An answer of lane 0, its engine, and both ends of its connection.
 struct Rig {
-    response: Response<Kept>,
+    response: Response<Pinned>,
     engine: Arc<Engine>,
     ours: Option<UnixStream>,
     theirs: UnixStream,
@@ -126,7 +126,7 @@ fn an_announced_length_holds() {
 fn a_client_that_reads_nothing_gets_a_large_body_later() {
     let body: Arc<[u8]> = vec![b'x'; 8 << 20].into();
     let mut rig = http().says(200, None);
-    rig.response.body(&body.clone(), true, Some(Kept(body.clone())));
+    rig.response.body(&body.clone(), true, Some(Pinned(body.clone())));
     rig.response.end();
     assert!(rig.response.failed.is_none() && !rig.response.pending.is_empty());
     assert_eq!(Arc::strong_count(&body), 2, "it is kept, not copied");

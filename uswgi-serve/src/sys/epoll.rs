@@ -51,13 +51,13 @@ impl AsRawFd for Epoll {
 
 /// eventfd(2), non-blocking. With `semaphore`, one read takes one.
 #[derive(Debug)]
-pub struct Wake(OwnedFd);
+pub struct WakeEvent(OwnedFd);
 
-impl Wake {
-    pub(crate) fn new(semaphore: bool) -> io::Result<Wake> {
+impl WakeEvent {
+    pub(crate) fn new(semaphore: bool) -> io::Result<WakeEvent> {
         let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK | if semaphore { libc::EFD_SEMAPHORE } else { 0 };
         // SAFETY: no pointers; a new descriptor that nobody else owns.
-        unsafe { Ok(Wake(OwnedFd::from_raw_fd(check(libc::eventfd(0, flags))?))) }
+        unsafe { Ok(WakeEvent(OwnedFd::from_raw_fd(check(libc::eventfd(0, flags))?))) }
     }
 
     pub(crate) fn set(&self) {
@@ -73,7 +73,7 @@ impl Wake {
     }
 }
 
-impl AsRawFd for Wake {
+impl AsRawFd for WakeEvent {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }

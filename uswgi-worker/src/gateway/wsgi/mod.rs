@@ -5,7 +5,7 @@
 
 mod body;
 pub(crate) mod capi;
-mod disconnected;
+mod departure;
 mod environ;
 mod fastcall;
 pub(crate) mod file_wrapper;
@@ -18,7 +18,7 @@ use crate::interpreter::{self, HarakiriTimeout};
 use crate::py as python;
 use crate::pybytes::{HeldBytes, Response, drop_buried};
 use capi::call2;
-use disconnected::Disconnected;
+use departure::Disconnected;
 use environ::Builder;
 use file_wrapper::FileWrapper;
 use input::Input;

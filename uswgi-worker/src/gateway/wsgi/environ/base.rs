@@ -1,10 +1,10 @@
 //! The part of an environ that is the same in every request of a listener and a lane.
 
-use crate::gateway::wsgi::disconnected::Disconnected;
+use crate::gateway::wsgi::departure::Disconnected;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule};
 use uswgi_proto::settings::Protocol;
-use uswgi_serve::engine::{Engine, Listening};
+use uswgi_serve::engine::{Engine, ListenSocket};
 
 /// Copied for each request. `lane` is the one in which the requests run, with its input of those without a body and its
 /// object `uswgi.disconnected`.
@@ -12,7 +12,7 @@ pub(super) fn base(
     py: Python<'_>,
     engine: &Engine,
     lane: usize,
-    listener: &Listening,
+    listener: &ListenSocket,
     (no_body, disconnected): (&Bound<'_, PyAny>, &Bound<'_, Disconnected>),
 ) -> PyResult<Py<PyDict>> {
     let settings = &engine.settings;

@@ -8,7 +8,7 @@ mod base;
 mod shape;
 
 use super::capi::{OwnedObject, interned, latin1, set};
-use crate::gateway::wsgi::disconnected::Disconnected;
+use crate::gateway::wsgi::departure::Disconnected;
 use base::base;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};

@@ -4,8 +4,8 @@
 
 mod state;
 
+use state::{BodySource, PIECE};
 pub(crate) use state::{BodyState, state_for};
-use state::{PIECE, Source};
 
 use crate::py;
 use pyo3::exceptions::{PyMemoryError, PyOSError, PyTimeoutError, PyValueError};
@@ -52,7 +52,7 @@ impl Input {
             buffer: Vec::new(),
             at: 0,
             base: Some(0),
-            source: Source::Done,
+            source: BodySource::Done,
             fd: -1,
             timeout_ms: 0,
             expects: false,
@@ -187,7 +187,7 @@ fn read_directly<'py>(py: Python<'py>, state: &mut BodyState, size: usize) -> Py
 /// Up to `size` bytes; all that is left without a size.
 fn read<'py>(py: Python<'py>, state: &mut BodyState, size: Option<usize>) -> PyResult<Bound<'py, PyBytes>> {
     let size = size.unwrap_or(usize::MAX);
-    if let Source::Counted(left) = state.source {
+    if let BodySource::Counted(left) = state.source {
         let all = state.available().len() as u64 + left;
         let size = (size as u64).min(all) as usize;
         if size >= DIRECT && size > state.available().len() {
@@ -195,7 +195,7 @@ fn read<'py>(py: Python<'py>, state: &mut BodyState, size: Option<usize>) -> PyR
         }
     }
     while state.available().len() < size {
-        if matches!(state.source, Source::Done) {
+        if matches!(state.source, BodySource::Done) {
             break;
         }
         let wanted = size - state.available().len();

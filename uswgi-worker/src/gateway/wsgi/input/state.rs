@@ -16,7 +16,7 @@ use uswgi_serve::sys;
 pub(super) const PIECE: usize = 64 * 1024;
 
 /// Where the rest of a body comes from.
-pub(crate) enum Source {
+pub(crate) enum BodySource {
     /// There is no more.
     Done,
     /// So many bytes of the socket.
@@ -32,7 +32,7 @@ pub(crate) struct BodyState {
     pub(crate) at: usize,
     /// Where the body begins in the buffer, which holds all of it from the start; None: it is read piece by piece.
     pub(crate) base: Option<usize>,
-    pub(crate) source: Source,
+    pub(crate) source: BodySource,
     pub(crate) fd: RawFd,
     pub(crate) timeout_ms: i32,
     /// `100 Continue` is due before the first receive.
@@ -79,21 +79,21 @@ impl BodyState {
 
     /// Receive the next bytes of a counted body; counts them. End of file is an error.
     pub(super) fn receive_counted(&mut self, into: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        let Source::Counted(left) = self.source else { return Ok(0) };
+        let BodySource::Counted(left) = self.source else { return Ok(0) };
         let take = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let n = self.receive(|fd| sys::recv_slice(fd, &mut into[..take]))?;
         if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let left = left - n as u64;
-        self.source = if left == 0 { Source::Done } else { Source::Counted(left) };
+        self.source = if left == 0 { BodySource::Done } else { BodySource::Counted(left) };
         self.note_unread(left > 0);
         Ok(n)
     }
 
     /// Get more into the buffer; false: the body is over.
     pub(super) fn more(&mut self, wanted: usize) -> io::Result<bool> {
-        if matches!(self.source, Source::Done) {
+        if matches!(self.source, BodySource::Done) {
             // A whole body stays: it can be read again.
             return Ok(false);
         }
@@ -102,8 +102,8 @@ impl BodyState {
             self.at = 0;
         }
         match &mut self.source {
-            Source::Done => Ok(false),
-            Source::Counted(left) => {
+            BodySource::Done => Ok(false),
+            BodySource::Counted(left) => {
                 let piece = (*left).min(wanted.clamp(PIECE, 1 << 20) as u64) as usize;
                 reserve_exactly(&mut self.buffer, piece)?;
                 let mut buffer = std::mem::take(&mut self.buffer);
@@ -115,7 +115,7 @@ impl BodyState {
                 self.buffer = buffer;
                 result.map(|_| true)
             }
-            Source::File { file, length, read } => {
+            BodySource::File { file, length, read } => {
                 use std::io::{Read, Seek, SeekFrom};
                 let piece = (*length - *read).min(wanted.clamp(PIECE, 1 << 20) as u64);
                 reserve_exactly(&mut self.buffer, piece as usize)?;
@@ -125,7 +125,7 @@ impl BodyState {
                 *read += n;
                 Ok(n > 0)
             }
-            Source::Chunked { .. } => self.more_chunks(),
+            BodySource::Chunked { .. } => self.more_chunks(),
         }
     }
 
@@ -137,7 +137,7 @@ impl BodyState {
 
     fn more_chunks(&mut self) -> io::Result<bool> {
         loop {
-            let Source::Chunked { decoder, raw } = &mut self.source else { return Ok(false) };
+            let BodySource::Chunked { decoder, raw } = &mut self.source else { return Ok(false) };
             let before = self.buffer.len();
             let used = decoder
                 .feed(raw, &mut self.buffer, PIECE)
@@ -152,11 +152,11 @@ impl BodyState {
                 // What follows belongs to the next request; `leftover` takes it.
                 return Ok(false);
             }
-            let Source::Chunked { raw, .. } = &mut self.source else { return Ok(false) };
+            let BodySource::Chunked { raw, .. } = &mut self.source else { return Ok(false) };
             let mut raw = std::mem::take(raw);
             let result = reserve_exactly(&mut raw, PIECE)
                 .and_then(|()| self.receive(|fd| sys::recv_into(fd, &mut raw)));
-            if let Source::Chunked { raw: slot, .. } = &mut self.source {
+            if let BodySource::Chunked { raw: slot, .. } = &mut self.source {
                 *slot = raw;
             }
             if result? == 0 {
@@ -168,7 +168,9 @@ impl BodyState {
     /// Where a whole body is read next, and how long it is; None: it is not whole, and cannot be read again.
     pub(super) fn place(&self) -> Option<(u64, u64)> {
         match (&self.source, self.base) {
-            (Source::File { length, read, .. }, _) => Some((*read - self.available().len() as u64, *length)),
+            (BodySource::File { length, read, .. }, _) => {
+                Some((*read - self.available().len() as u64, *length))
+            }
             (_, Some(base)) => Some(((self.at - base) as u64, (self.buffer.len() - base) as u64)),
             _ => None,
         }
@@ -176,7 +178,7 @@ impl BodyState {
 
     /// Read a whole body on from there, which has to lie within it.
     pub(super) fn go_to(&mut self, place: u64) {
-        if let Source::File { read, .. } = &mut self.source {
+        if let BodySource::File { read, .. } = &mut self.source {
             *read = place;
             self.buffer.clear();
             self.at = 0;
@@ -188,7 +190,7 @@ impl BodyState {
     /// Descriptor of a body on disk, which is the state's own.
     pub(super) fn file(&self) -> Option<RawFd> {
         match &self.source {
-            Source::File { file, .. } => Some(file.as_raw_fd()),
+            BodySource::File { file, .. } => Some(file.as_raw_fd()),
             _ => None,
         }
     }
@@ -196,16 +198,16 @@ impl BodyState {
     /// Whether every byte of the body was received.
     pub(crate) fn is_whole(&self) -> bool {
         match &self.source {
-            Source::Done | Source::File { .. } => true,
-            Source::Counted(_) => false,
-            Source::Chunked { decoder, .. } => decoder.done(),
+            BodySource::Done | BodySource::File { .. } => true,
+            BodySource::Counted(_) => false,
+            BodySource::Chunked { decoder, .. } => decoder.done(),
         }
     }
 
     /// Bytes received behind the body, and memory that the next request may use.
     pub(crate) fn leave(self) -> (Vec<u8>, Vec<u8>) {
         let leftover = match self.source {
-            Source::Chunked { raw, .. } => raw,
+            BodySource::Chunked { raw, .. } => raw,
             _ => Vec::new(),
         };
         (leftover, self.buffer)
@@ -243,13 +245,13 @@ pub(crate) fn state_for(
         Body::Buffered(n) if n >= MOVED && conn.buffer.len() == head_length + n => {
             at = head_length;
             let head = copied(&conn.buffer[..head_length])?;
-            (std::mem::replace(&mut conn.buffer, head), Source::Done)
+            (std::mem::replace(&mut conn.buffer, head), BodySource::Done)
         }
-        Body::Buffered(n) => (copied(&conn.buffer[head_length..head_length + n])?, Source::Done),
-        Body::Decoded => (conn.chunks.take().ok_or(io::ErrorKind::NotFound)?.decoded, Source::Done),
+        Body::Buffered(n) => (copied(&conn.buffer[head_length..head_length + n])?, BodySource::Done),
+        Body::Decoded => (conn.chunks.take().ok_or(io::ErrorKind::NotFound)?.decoded, BodySource::Done),
         Body::Spooled => {
             let spool = conn.spool.take().ok_or(io::ErrorKind::NotFound)?;
-            (Vec::new(), Source::File { file: spool.file, length: spool.length, read: 0 })
+            (Vec::new(), BodySource::File { file: spool.file, length: spool.length, read: 0 })
         }
         Body::Stream(length) => {
             let mut buffer = copied(&conn.buffer[head_length..])?;
@@ -260,17 +262,17 @@ pub(crate) fn state_for(
                 conn.buffer.extend_from_slice(&next);
             }
             let left = length - buffer.len() as u64;
-            let source = if left == 0 { Source::Done } else { Source::Counted(left) };
+            let source = if left == 0 { BodySource::Done } else { BodySource::Counted(left) };
             (buffer, source)
         }
         Body::StreamChunks => {
             let chunks = conn.chunks.take().ok_or(io::ErrorKind::NotFound)?;
             let raw = copied(&conn.buffer[head_length..])?;
             conn.buffer.truncate(head_length);
-            (chunks.decoded, Source::Chunked { decoder: chunks.decoder, raw })
+            (chunks.decoded, BodySource::Chunked { decoder: chunks.decoder, raw })
         }
     };
-    let comes_later = matches!(source, Source::Counted(_) | Source::Chunked { .. });
+    let comes_later = matches!(source, BodySource::Counted(_) | BodySource::Chunked { .. });
     Ok(Some(BodyState {
         buffer,
         at,
