@@ -242,6 +242,7 @@ complete -c uswgi-master -l cheaper-busyness-backlog-alert -d 'Connections waiti
 complete -c uswgi-master -l cheaper-busyness-backlog-multiplier -d 'Idle cycles after which an emergency worker goes.' -r -F
 complete -c uswgi-master -l cheaper-busyness-backlog-step -d 'Emergency workers that come at a time.' -r -F
 complete -c uswgi-master -l cheaper-busyness-backlog-nonzero -d 'Seconds for which somebody waits at a socket after which emergency workers come.' -r -F
+complete -c uswgi-master -l gevent -d 'Greenlets in each worker instead of threads, each for one request; gevent is the site\'s own.' -r -F
 complete -c uswgi-master -l http -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
 complete -c uswgi-master -l httprouter -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
 complete -c uswgi-master -l http-timeout -d 'Seconds an HTTP client may make no progress.' -r -F
@@ -274,6 +275,7 @@ complete -c uswgi-master -l django-preload -d 'Loads Django\'s URLconf, the view
 complete -c uswgi-master -l emperor-start-concurrency -d 'Vassals that an Emperor starts at a time.' -r -F
 complete -c uswgi-master -l forwarded-allow-ips -d 'Peers whose X-Forwarded-Proto, -SSL and -For are believed: addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l log-json -d 'Writes one JSON object a line: requests, messages, and what the application prints.' -r -F
+complete -c uswgi-master -l loop-lag-warn -d 'Milliseconds for which one greenlet may keep the others from running before the log says where it stands; 0: never.' -r -F
 complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while workers are being replaced.' -r -F
 complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F
 complete -c uswgi-master -l shutdown-delay -d 'Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.' -r -F
@@ -322,4 +324,7 @@ complete -c uswgi-master -l vacuum -d 'Removes sockets and pidfiles at exit.'
 complete -c uswgi-master -l daemons-honour-stdin -d 'Daemons keep the standard input.'
 complete -c uswgi-master -l version -d 'Prints the version and ends.'
 complete -c uswgi-master -l cheaper-busyness-verbose -d 'Logs the load of every cycle and what follows from it.'
+complete -c uswgi-master -l gevent-monkey-patch -d 'Patches the standard library for gevent in each worker, after the app was imported.'
+complete -c uswgi-master -l gevent-early-monkey-patch -d 'The same before the app is imported.'
+complete -c uswgi-master -l gevent-wait-for-hub -d 'A worker that ends waits for every greenlet, not only for its requests.'
 complete -c uswgi-master -l python-version -d 'Prints the version of the Python that would run, and ends; `home` before it counts; on the command line only.'

@@ -135,6 +135,9 @@ prepare venv $(cat tests/requirements.txt examples/django/requirements.txt)
 # shellcheck disable=SC2046
 prepare clients $(cat tests/requirements-clients.txt)
 prepare uwsgi uwsgi==2.0.31
+# What other lanes than threads need, pinned.
+# shellcheck disable=SC2046
+prepare engines $(cat tests/requirements-engines.txt)
 # Servers to compare with, pinned: their answers stand in tests/system/differential.rs.
 # shellcheck disable=SC2046
 prepare peers $(cat tests/peers.txt)

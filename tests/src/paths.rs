@@ -93,6 +93,11 @@ pub fn clients() -> PathBuf {
     prepared("clients")
 }
 
+/// The virtualenv with gevent.
+pub fn engines() -> PathBuf {
+    prepared("engines")
+}
+
 /// uWSGI itself, to compare with.
 pub fn uwsgi() -> PathBuf {
     prepared("uwsgi/bin/uwsgi")

@@ -112,7 +112,7 @@ impl Desk {
         fs::write(site.join("uwsgi.ini"), self.machine.paths_in(ini)).unwrap();
         fs::write(site.join("requirements.txt"), "").unwrap();
         fs::write(site.join("manage.py"), "import sys\nprint('manage', *sys.argv[1:])\n").unwrap();
-        let old = "[uwsgi]\nmaster = true\nsocket = /run/mysite/uwsgi.sock\nchdir = /srv/mysite\nmodule = mysite.wsgi\nprocesess = 4\nharakiri = 30\ngevent = 100\n";
+        let old = "[uwsgi]\nmaster = true\nsocket = /run/mysite/uwsgi.sock\nchdir = /srv/mysite\nmodule = mysite.wsgi\nprocesess = 4\nharakiri = 30\nsubscribe-to = 10.0.0.1:4040\n";
         fs::write(site.join("old.ini"), self.machine.paths_in(old)).unwrap();
         let git = "git init -q . && git add -A && git -c user.name=t -c user.email=t@example.org commit -qm one && \
                    git clone -q --bare . ../origin.git && git remote add origin ../origin.git && git fetch -q && git branch -q -u origin/$(git branch --show-current)";

@@ -22,6 +22,7 @@
 //! | examples | what stands in examples/, as it stands there |
 //! | forks | threads, fork hooks, atexit; workers that die at once |
 //! | frameworks | Flask and web.py |
+//! | gevent | requests in greenlets: waits, deadlines, reloads, what gevent has to be |
 //! | gone | clients that leave while their answer is made |
 //! | harakiri | slow requests |
 //! | install | make install, make uninstall, the units of systemd |
@@ -91,6 +92,7 @@ mod examples;
 mod forks;
 mod forwarded;
 mod frameworks;
+mod gevent;
 mod gone;
 mod harakiri;
 mod hostile;

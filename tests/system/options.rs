@@ -257,9 +257,9 @@ fn stats_gives_the_known_json() {
 
 #[test]
 fn a_refused_option_says_what_to_use_instead() {
-    let failure = Site::probe().option("gevent", "100").refused();
+    let failure = Site::probe().option("subscribe-to", "10.0.0.1:4040").refused();
     assert_eq!(failure.code, Some(1), "{failure:?}");
-    assert!(failure.text.contains("gevent") && failure.text.contains("uwsgi.ini:"), "{failure:?}");
+    assert!(failure.text.contains("subscribe-to") && failure.text.contains("uwsgi.ini:"), "{failure:?}");
 }
 
 #[test]

@@ -71,7 +71,7 @@ mod tests {
         for name in ["--processes", "--socket", "--harakiri", "--max-surplus"] {
             assert!(text.contains(name), "{name}");
         }
-        for name in ["--gevent", "--emperor-broodlord", "--spooler"] {
+        for name in ["--subscribe-to", "--emperor-broodlord", "--spooler"] {
             assert!(!text.contains(&format!("{name} ")), "{name}");
         }
     }

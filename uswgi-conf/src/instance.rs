@@ -11,7 +11,7 @@ use crate::tasks::Tasks;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use uswgi_proto::settings::{
-    Application, Autoreload, Harakiri, Headers, Protocol, Recycling, RequestLimits, RequestLog,
+    Application, Autoreload, Harakiri, Headers, Lanes, Protocol, Recycling, RequestLimits, RequestLog,
     StaticServing, Timeouts,
 };
 use uswgi_proto::shared::SharedSpec;
@@ -95,8 +95,10 @@ pub struct Instance {
     pub dynamic: Dynamic,
     /// CPUs that each worker is bound to; 0: all.
     pub cpu_affinity: u32,
-    /// Threads in each.
+    /// Lanes in each: requests at a time.
     pub threads: u32,
+    /// What its lanes are.
+    pub lanes: Lanes,
     /// Seconds a worker may finish its requests on reload or stop, at least 1: one without any needs time to leave too.
     pub mercy: u32,
     /// Surplus processes allowed during replacement; None: max(1, 25 % of workers).
@@ -214,6 +216,7 @@ impl Default for Instance {
             dynamic: Dynamic::default(),
             cpu_affinity: 0,
             threads: 1,
+            lanes: Lanes::default(),
             mercy: 60,
             max_surplus: None,
             recycling: Recycling::default(),

@@ -38,6 +38,7 @@ fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
 fn around(name: &str) -> Vec<(String, String)> {
     pairs(match name {
         "cheaper" => &[("workers", "8")],
+        "loop-lag-warn" => &[("gevent", "9")],
         "need-app" => &[("module", "a")],
         n if n.starts_with("cheaper-busyness") => {
             &[("workers", "8"), ("cheaper", "2"), ("cheaper-algo", "busyness")]
@@ -100,6 +101,7 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "log-encoder" | "log-req-encoder" => r#"json {"m":"${msg}"}"#,
         "log-date" | "logdate" | "log-prefix" => "%Y-%m",
         "log-format" | "logformat" => "%(uri) %(status)",
+        "gevent" => "7",
         "import" | "pyimport" | "py-import" | "python-import" => "json",
         "pyargv" => "a b",
         _ => match row.fact.kind {

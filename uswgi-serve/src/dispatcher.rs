@@ -78,10 +78,38 @@ impl<H: Held> Dispatcher<H> {
 
     /// Finish the previous request, then wait for one.
     pub(crate) fn next(&mut self, previous: Option<(Conn, Ran<H>)>) -> Next {
-        let mut at_hand = previous.and_then(|(mut conn, ran)| {
+        let at_hand = previous.and_then(|(mut conn, ran)| {
             let after = self.finish(&mut conn, ran);
             self.settle(conn, after)
         });
+        self.take_one(at_hand, Engine::wait)
+    }
+
+    /// What is ready, without a wait; [`Next::Signal`]: nothing is. With `look` the ready epoll is asked, else only what
+    /// was fetched of it.
+    pub(crate) fn poll(&mut self, look: bool) -> Next {
+        let mut look = look;
+        let next = self.take_one(None, |engine| if std::mem::take(&mut look) { engine.look() } else { None });
+        // The loop comes back here when there is more to accept: whoever is next may have another lane.
+        self.again = None;
+        next
+    }
+
+    /// Finish a request, whose lane is free then. What has come behind it is taken by whoever is next.
+    pub(crate) fn leave_off(&mut self, mut conn: Conn, ran: Ran<H>) {
+        let after = self.finish(&mut conn, ran);
+        if let Some(mut conn) = self.settle(conn, after) {
+            conn.keep_head(&mut self.request);
+            self.engine.deliver(conn);
+        }
+        self.mark(false);
+    }
+
+    fn take_one(
+        &mut self,
+        mut at_hand: Option<Conn>,
+        mut wait: impl FnMut(&Engine) -> Option<Token>,
+    ) -> Next {
         loop {
             if let Some(conn) = at_hand.take() {
                 let Some(files) = &self.engine.files else { return self.run(conn) };
@@ -110,7 +138,7 @@ impl<H: Held> Dispatcher<H> {
                 Some(token) => token,
                 None => {
                     self.mark(false);
-                    match self.engine.wait() {
+                    match wait(&self.engine) {
                         Some(token) => token,
                         None => return Next::Signal,
                     }
@@ -144,7 +172,7 @@ impl<H: Held> Dispatcher<H> {
     }
 
     /// Tell the native thread whether this thread holds something.
-    fn mark(&self, busy: bool) {
+    pub(crate) fn mark(&self, busy: bool) {
         let sequence = &self.engine.lanes[self.lane].sequence;
         let now = sequence.load(Ordering::Relaxed);
         if (now & 1 == 1) != busy {

@@ -11,6 +11,7 @@ pub use listening::ListenSocket;
 use crate::connection::Conn;
 use crate::contract::Inherited;
 use crate::control::Control;
+use crate::event_loop::EventLoop;
 use crate::lane::Lane;
 use crate::parking::Parking;
 use crate::static_files::StaticFiles;
@@ -19,7 +20,7 @@ use crate::sys::{Epoll, Event, WakeEvent};
 use crate::token::Token;
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_proto::control::ToMaster;
@@ -73,6 +74,10 @@ pub struct Engine {
     parking: Parking,
     /// Events that the only Python thread has fetched and not looked at.
     fetched: Mutex<VecDeque<Token>>,
+    /// One thread runs all lanes, so that it may fetch several events at a time.
+    one_thread: bool,
+    /// The loop in which they run, where they share a thread.
+    pub event_loop: Option<EventLoop>,
     /// Sending and receiving end.
     pub handover: Option<(OwnedFd, OwnedFd)>,
     /// One for each thread that runs requests.
@@ -100,12 +105,12 @@ impl Engine {
         let Inherited { settings, listeners, control, board, handover, .. } = inherited;
         let listeners = ListenSocket::all(listeners, &settings);
         let ready = Arc::new(Epoll::new()?);
+        let shared = settings.lanes.kind.share_a_thread();
         let engine = Engine {
             lanes: (0..settings.threads.max(1)).map(|_| Lane::default()).collect(),
             log_format: settings.request_log.format.as_deref().map(LogFormat::compile),
             trust: Trust::parse(&settings.headers.trusted).unwrap_or_default(),
             files: StaticFiles::new(&settings),
-            settings,
             listeners,
             control,
             board,
@@ -117,6 +122,8 @@ impl Engine {
             jobs_wake: WakeEvent::new(false)?,
             parking: Parking::new(ready),
             fetched: Mutex::default(),
+            one_thread: settings.threads <= 1 || shared,
+            event_loop: shared.then(EventLoop::new).transpose()?,
             handover,
             leaving: AtomicU8::new(0),
             accepting: AtomicBool::new(false),
@@ -128,6 +135,7 @@ impl Engine {
             replace_asked: AtomicBool::new(false),
             own_deadlines: AtomicBool::new(false),
             started_us: monotonic_us(),
+            settings,
         };
         engine.ready.add(engine.stop.as_raw_fd(), libc::EPOLLIN, Token::Stop.encode())?;
         engine.ready.add(engine.whole_wake.as_raw_fd(), libc::EPOLLIN, Token::Whole.encode())?;
@@ -205,12 +213,21 @@ impl Engine {
 
     /// The next ready thing, waiting for it; None when the wait was interrupted.
     pub fn wait(&self) -> Option<Token> {
-        if self.lanes.len() > 1 {
+        if !self.one_thread {
             let mut events = [Event { events: 0, u64: 0 }];
             return self.ready.wait(&mut events, -1).first().map(|e| Token::decode(e.u64));
         }
+        self.fetch(-1)
+    }
+
+    /// The next ready thing without a wait, for lanes that share a thread; None: there is none.
+    pub(crate) fn look(&self) -> Option<Token> {
+        self.fetch(0)
+    }
+
+    fn fetch(&self, ms: i32) -> Option<Token> {
         let mut events = [Event { events: 0, u64: 0 }; 32];
-        let ready = self.ready.wait(&mut events, -1);
+        let ready = self.ready.wait(&mut events, ms);
         let (first, rest) = ready.split_first()?;
         if !rest.is_empty() {
             lock(&self.fetched).extend(rest.iter().map(|e| Token::decode(e.u64)));
@@ -220,10 +237,21 @@ impl Engine {
 
     /// The next of the events that were fetched together.
     pub fn fetched(&self) -> Option<Token> {
-        if self.lanes.len() > 1 {
+        if !self.one_thread {
             return None;
         }
         lock(&self.fetched).pop_front()
+    }
+
+    /// The descriptor of the ready epoll, for a loop that watches it: readable when [`crate::gateway::SharedLane::poll`]
+    /// finds something.
+    pub fn ready_fd(&self) -> RawFd {
+        self.ready.as_raw_fd()
+    }
+
+    /// Whether one thread runs all lanes: nothing that a lane does may wait but in their loop.
+    pub fn shares_a_thread(&self) -> bool {
+        self.event_loop.is_some()
     }
 
     /// Give work to the native thread.

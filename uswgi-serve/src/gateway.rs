@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::connection::Conn;
 use crate::dispatcher::{Dispatcher, Next};
 use crate::exchange::Exchange;
 use crate::outbox::Outbox;
@@ -75,6 +76,64 @@ pub fn run_lane<G: Gateway>(
             Next::Signal => gateway.signal(),
             Next::Leave => return Ok(()),
         }
+    }
+}
+
+/// What a lane that was asked has found.
+pub enum Polled {
+    /// A request, whole: [`SharedLane::run`].
+    Run(Conn),
+    /// Nothing now.
+    Nothing,
+    /// The worker leaves: no lane is wanted any more.
+    Leave,
+}
+
+/// A lane that shares its thread with the others of its worker. It is asked and never waits; whoever asks watches
+/// [`crate::engine::Engine::ready_fd`] in the loop of that thread.
+pub struct SharedLane<H> {
+    outbox: Arc<Outbox<H>>,
+    number: usize,
+    dispatcher: Dispatcher<H>,
+}
+
+impl<H: Held> SharedLane<H> {
+    /// The lane of this number; `ident` is the interpreter's identifier of the thread, which is the calling one.
+    pub fn new(outbox: &Arc<Outbox<H>>, number: usize, ident: u64) -> SharedLane<H> {
+        let engine = &outbox.engine;
+        engine.lanes[number].adopt(ident);
+        if let Some(slot) = engine.lane_slot(number) {
+            slot.state.store(ThreadState::Idle as u32, Ordering::Relaxed);
+        }
+        SharedLane { outbox: outbox.clone(), number, dispatcher: Dispatcher::new(outbox, number) }
+    }
+
+    /// Its number.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The next request that is whole. With `look` the ready epoll is asked, else only what an earlier look has fetched.
+    pub fn poll(&mut self, look: bool) -> Polled {
+        match self.dispatcher.poll(look) {
+            Next::Run(conn) => Polled::Run(conn),
+            Next::Signal => Polled::Nothing,
+            Next::Leave => Polled::Leave,
+        }
+    }
+
+    /// The request that it has found is not run: it is free again.
+    pub fn give_up(&mut self) {
+        self.dispatcher.mark(false);
+    }
+
+    /// Run a request that this lane has found; exactly one answer has to be given to the response.
+    pub fn run(&mut self, mut conn: Conn, run: impl FnOnce(&mut Exchange<'_>, Box<Response<H>>) -> Ran<H>) {
+        let taken_back = self.outbox.lent[self.number].guard();
+        let (mut exchange, response) = self.dispatcher.begin(&mut conn);
+        let ran = run(&mut exchange, response);
+        drop(taken_back);
+        self.dispatcher.leave_off(conn, ran);
     }
 }
 

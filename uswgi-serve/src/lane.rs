@@ -136,7 +136,13 @@ impl Lane {
         timed_out
     }
 
-    pub(crate) fn in_flight(&self) -> bool {
+    /// Its request is beyond its deadline.
+    pub fn is_overdue(&self) -> bool {
+        lock(&self.flight).give_up_us > 0
+    }
+
+    /// It has a request with a deadline.
+    pub fn in_flight(&self) -> bool {
         lock(&self.flight).claim != Claim::Idle
     }
 

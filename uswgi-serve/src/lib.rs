@@ -8,13 +8,14 @@
 //!
 //! * [`contract`]: the contract with the master; [`control`]: its socket.
 //! * [`engine`]: what the lanes of one worker share; [`lane`]: what is known of each; [`notes`]: what its request says of itself.
+//! * [`event_loop`]: whether the loop turns in which all lanes run, where they share a thread.
 //! * [`gateway`]: the loop of a lane; [`dispatcher`]: which connection is next, and what becomes of it.
 //! * [`connection`]: bytes in; [`request`]: a whole request out; [`exchange`]: both as one; `parking`: idle ones;
 //!   `spool`: large bodies on disk ([`tmpfile`] files); [`static_files`]: files without an application.
 //! * [`response`]: an answer; [`send_queue`]: what waits for its socket; [`outbox`]: what the native thread sends, with
 //!   [`background`] while an application goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`close`], [`rate`]: until when to wait.
 //! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`stall`]: which lanes get on;
-//!   `backlog`: queues of listeners; `harakiri`: deadlines; `stack_requests`: who asks where the lanes stand.
+//!   `backlog`: queues of listeners; `harakiri`: deadlines; `loop_lag`: who keeps a loop from turning; `stack_requests`: who asks where the lanes stand.
 //! * [`handover`]: connections to other workers.
 //! * [`log`], [`access_log`], [`dates`]: lines. [`title`]: the name in ps. [`affinity`]: CPUs. [`mounts`]: which
 //!   application a request is for. [`sources`]: which source files have changed.
@@ -32,6 +33,7 @@ pub mod control;
 pub mod dates;
 mod dispatcher;
 pub mod engine;
+pub mod event_loop;
 pub mod exchange;
 pub mod gateway;
 mod handover;
@@ -39,6 +41,7 @@ mod harakiri;
 pub mod interpreter;
 pub mod lane;
 pub mod log;
+mod loop_lag;
 pub mod mounts;
 pub mod native;
 pub mod notes;

@@ -79,6 +79,8 @@ struct Native<I: Interpreter> {
     stalls: StallDetector,
     /// The kernel's word on each Python thread's state; None until it is asked for.
     states: Vec<Option<File>>,
+    /// That every lane has a request and others wait has been said.
+    said_full: bool,
     last_tick_us: u64,
     /// When to look at what was lent; 0: nothing is.
     lent_due_us: u64,
@@ -115,6 +117,7 @@ pub fn start<I: Interpreter>(outbox: &Arc<Outbox<I::Held>>, interpreter: I) -> i
         conns: Slab::new(),
         bound: 0,
         request: Request::default(),
+        said_full: false,
         last_tick_us: 0,
         lent_due_us: 0,
         last_second_us: 0,

@@ -18,6 +18,7 @@ use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_proto::settings::Protocol;
 
 pub use app_head::AppHead;
+pub use output::Wait;
 
 /// A chunk up to this size is copied behind its frame, to be one send.
 const COPY_CHUNK: usize = 32 * 1024;
@@ -171,7 +172,9 @@ impl<H: Held> Response<H> {
         }
         if !whole {
             self.sent_us = monotonic_us();
-            self.lend();
+            if !self.must_wait() {
+                self.lend();
+            }
         }
     }
 
@@ -284,12 +287,13 @@ impl<H: Held> Response<H> {
         self.put_last(&out, taken_back);
     }
 
-    /// Send what was given and close the connection's both ways; whatever still comes is dropped.
+    /// Send what was given and close the connection's both ways; whatever still comes is dropped. In a lane that shares
+    /// its thread the caller has waited while [`Response::any_pending`].
     pub fn disconnect(&mut self) {
         self.take_back();
         self.keep_alive = false;
         self.ended = true;
-        while self.failed.is_none() && !self.pending.is_empty() {
+        while self.failed.is_none() && !self.pending.is_empty() && !self.shares_a_thread() {
             self.wait();
         }
         sys::shutdown(self.fd, libc::SHUT_RDWR);

@@ -2,6 +2,8 @@
 //! where the threads stand, and what is held as output. With one lane the main thread gets a signal whose handler raises; with several an exception
 //! is set, which comes at the next bytecode.
 
+use crate::api::current;
+use crate::gateway::cooperate;
 use crate::pybytes::HeldBytes;
 use crate::stacks;
 use pyo3::create_exception;
@@ -31,12 +33,21 @@ static MAIN: Mutex<Option<Arc<Engine>>> = Mutex::new(None);
 #[pyfunction]
 fn on_signal(_signal: i32, _frame: Py<PyAny>) -> PyResult<()> {
     let engine = lock(&MAIN).clone();
-    match engine {
-        Some(engine) if engine.lanes[0].take_interruption() => {
-            Err(HarakiriTimeout::new_err("the request ran longer than harakiri allows"))
-        }
+    let Some(engine) = engine else { return Ok(()) };
+    // Of lanes that share the thread the one that runs now; another one is broken out of its wait by the loop.
+    let lane = match cooperate::current() {
+        Some(greenlet) => current::lane_of(greenlet),
+        None => Some(0),
+    };
+    match lane {
+        Some(lane) if engine.lanes[lane].take_interruption() => Err(timeout()),
         _ => Ok(()),
     }
+}
+
+/// The exception of a request that is broken out.
+pub(crate) fn timeout() -> PyErr {
+    HarakiriTimeout::new_err("the request ran longer than harakiri allows")
 }
 
 /// Prepare the main thread to be interrupted. Real-time signals are not used by libraries.
@@ -51,7 +62,7 @@ pub(crate) fn install_main(py: Python<'_>, engine: &Arc<Engine>) -> PyResult<()>
 
 /// A request of a worker without `harakiri` asks for a deadline: make its thread one that can be interrupted.
 pub(crate) fn prepare(py: Python<'_>, engine: &Arc<Engine>) -> PyResult<()> {
-    if engine.lanes.len() == 1 && SIGNAL.load(Ordering::Acquire) == 0 {
+    if (engine.lanes.len() == 1 || engine.shares_a_thread()) && SIGNAL.load(Ordering::Acquire) == 0 {
         install_main(py, engine)?;
     }
     Ok(())
@@ -90,7 +101,7 @@ impl Interpreter for CPython {
     }
 
     fn interrupt_at_once(&self, engine: &Engine) {
-        if engine.lanes.len() == 1 {
+        if engine.lanes.len() == 1 || engine.shares_a_thread() {
             signal_main(engine);
         }
     }
@@ -98,10 +109,14 @@ impl Interpreter for CPython {
 
 fn signal_main(engine: &Engine) {
     let signal = SIGNAL.load(Ordering::Acquire);
+    // Lanes that share the thread are made when they are needed first, beginning with the last.
     if signal != 0
-        && let Some(main) = engine.lanes[0].thread()
+        && let Some(main) = engine.lanes.iter().rev().find_map(|lane| lane.thread())
     {
         sys::interrupt(main, signal);
+    }
+    if let Some(event_loop) = &engine.event_loop {
+        event_loop.wake();
     }
 }
 

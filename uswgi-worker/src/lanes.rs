@@ -1,6 +1,7 @@
 //! The lanes of a worker as threads of Python: started, joined, and what has to happen around them.
 
 use crate::app::Apps;
+use crate::gateway::gevent;
 use crate::gateway::wsgi::{Wsgi, WsgiLane};
 use crate::interpreter::{self, CPython};
 use crate::pybytes::HeldBytes;
@@ -39,7 +40,12 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
             control.send(&ToMaster::Ready);
         }
     };
-    if engine.lanes.len() == 1 {
+    if engine.shares_a_thread() {
+        if engine.settings.harakiri.seconds > 0 {
+            interpreter::install_main(py, engine)?;
+        }
+        gevent::serve(py, &outbox, apps, ready)?;
+    } else if engine.lanes.len() == 1 {
         if engine.settings.harakiri.seconds > 0 {
             interpreter::install_main(py, engine)?;
         }

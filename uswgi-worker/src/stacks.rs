@@ -1,6 +1,7 @@
 //! Where the Python threads stand, as text. Takes the GIL from a helper thread and reads
 //! `sys._current_frames()`; faulthandler's dump of a running interpreter can crash it and is not used.
 
+use crate::gateway::gevent;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,7 +46,8 @@ fn read(py: Python<'_>, which: &dyn Fn(u64) -> bool) -> PyResult<String> {
     let traceback = PyModule::import(py, "traceback")?;
     let mut text = String::new();
     let threading = PyModule::import(py, "threading")?;
-    let me: u64 = threading.call_method0("get_ident")?.extract()?;
+    // As the interpreter names its threads; threading.get_ident() may have been replaced (gevent's monkey patch).
+    let me = uswgi_serve::sys::this_thread().number();
     // Not enumerate(): it waits for a lock that a stuck thread may hold.
     let named = threading.getattr("_active").and_then(|all| all.call_method0("copy"));
     let name = |ident: u64| -> Option<String> {
@@ -64,5 +66,6 @@ fn read(py: Python<'_>, which: &dyn Fn(u64) -> bool) -> PyResult<String> {
             text.push_str(&line?.extract::<String>()?);
         }
     }
+    text.push_str(&gevent::stacks(py)?);
     Ok(text)
 }

@@ -2,6 +2,7 @@
 //! application and becomes a template or a worker. Decides the exit status, nothing about requests.
 
 use crate::app::{Apps, LoadError};
+use crate::gateway::gevent;
 use crate::template::{self, Left};
 use crate::threads::warn_of_missing;
 use crate::{api, collector, lanes, py as python, steps, which_python};
@@ -101,6 +102,15 @@ fn load(py: Python<'_>, inherited: &Inherited) -> Result<Apps, Exit> {
     apps.ok_or(Exit::AppFailed)
 }
 
+/// What requests are to run in cannot be had: nothing serves, whatever `need-app` says.
+fn no_engine(inherited: &Inherited, why: &str) -> Exit {
+    match &inherited.control {
+        Some(control) => control.send(&ToMaster::LoadFailed { message: fitting(why).to_string() }),
+        None => say!("{why}"),
+    }
+    Exit::AppFailed
+}
+
 /// Tell whoever decides what follows.
 fn step_failed(inherited: &Inherited, e: &StepError) -> Exit {
     match &inherited.control {
@@ -144,6 +154,9 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
         Role::Template => {}
     }
     python::buffer_lines(py);
+    if let Err(e) = gevent::prepare(py, &inherited.settings) {
+        return no_engine(&inherited, &e);
+    }
     let before = Instant::now();
     let apps = match load(py, &inherited) {
         Ok(apps) => apps,
@@ -173,6 +186,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
                 title(&inherited.settings);
                 bind_to_cpus(&inherited.settings);
                 api::become_worker(who.worker_id);
+                gevent::after_fork(py, &inherited.settings);
                 api::hooks::after_fork(py);
             }
         }

@@ -46,7 +46,10 @@ fn each_rule_finds_its_line() {
         ("http-socket = unix:/run/a.sock", "bad-socket"),
         ("http-socket = 8000", "socket-name"),
         ("shared-socket = :1", "unsupported"),
-        ("gevent = 10", "unsupported"),
+        ("fastrouter = :4040", "unsupported"),
+        ("gevent = 1", "bad-number"),
+        ("gevent = 10\nthreads = 2", "two-engines"),
+        ("gevent-monkey-patch = true", "no-gevent"),
         ("cheaper = 2", "cheaper-too-high"),
         ("env = A", "env-removes"),
         ("env = A = b", "env-spaces"),
@@ -123,6 +126,7 @@ fn what_is_fine_is_left_alone() {
         "if-env = HOME\nthreads = 2\nendif =",
         "master = true\nenable-threads = true\nsingle-interpreter = true\nthunder-lock = true",
         "cheaper = 0\ngevent-monkey-patch = false",
+        "gevent = 100\ngevent-monkey-patch = true",
     ] {
         let found: Vec<_> = codes(&format!("{GOOD}{line}\n"))
             .into_iter()

@@ -10,7 +10,7 @@ use super::shown::{When, Written};
 use crate::instance::{CheaperAlgorithm, Instance, OnTerm, Socket};
 use crate::logs::{Encoder, Route};
 use crate::written::{self, mib};
-use uswgi_proto::settings::{Protocol, StaticMap};
+use uswgi_proto::settings::{LaneKind, Protocol, StaticMap};
 
 /// One row: names (aliases that mean the same here) separated by spaces.
 pub(super) struct Meaning {
@@ -157,6 +157,12 @@ pub(super) static OWN: &[Own] = &[
         "{}",
     ),
     (
+        own("loop-lag-warn", Req, Int),
+        only(|i| i.lanes.kind.share_a_thread(), |i| i.lanes.lag_warn_ms.into()),
+        "Milliseconds for which one greenlet may keep the others from running before the log says where it stands; 0: never.",
+        "{}",
+    ),
+    (
         own("max-surplus", Req, Int),
         set(|i| (&i.max_surplus.map(|n| n.to_string())).into()),
         "Most processes above `workers` while workers are being replaced.",
@@ -283,7 +289,11 @@ pub(super) static MEANING: &[Meaning] = &[
     // Processes.
     m("master", Harmless(ALWAYS_MASTER), "always", "A process that supervises the workers; `master = false` is accepted."),
     s("processes workers", always(|i| i.workers.into()), "{}", "Number of workers; `auto`: as many as CPUs."),
-    s("threads", always(|i| i.threads.into()), "{}", "Python threads in each worker."),
+    s("threads", only(|i| i.lanes.kind == LaneKind::Threads, |i| i.threads.into()), "{}", "Python threads in each worker."),
+    s("gevent", only(|i| i.lanes.kind == LaneKind::Greenlets, |i| i.threads.into()), "none", "Greenlets in each worker instead of threads, each for one request; gevent is the site's own."),
+    s("gevent-monkey-patch", set(|i| i.lanes.patch.into()), "{}", "Patches the standard library for gevent in each worker, after the app was imported."),
+    s("gevent-early-monkey-patch", set(|i| i.lanes.patch_early.into()), "{}", "The same before the app is imported."),
+    s("gevent-wait-for-hub", set(|i| i.lanes.wait_for_hub.into()), "{}", "A worker that ends waits for every greenlet, not only for its requests."),
     s("reload-mercy", set(|i| i.tasks.mercy.into()), "60; daemons: {}", "Seconds a busy worker may finish its requests on reload or stop, at least 1."),
     s("worker-reload-mercy", always(|i| i.mercy.into()), "{}", "As reload-mercy; wins where both are given."),
     m("mule-reload-mercy", Harmless("there are no mules"), "", "Seconds a mule may finish."),

@@ -29,7 +29,7 @@ static LANGUAGES: Category = c(
 static ASYNC: Category = c(
     "async",
     "Belongs to an asynchronous engine.",
-    "requests run in processes and threads: set `processes` and `threads`; slow clients cost no thread here",
+    "requests run in threads, or in greenlets: `gevent = N` runs N of them in each worker, with gevent from the site's environment",
 );
 static EMPEROR: Category = c(
     "emperor",

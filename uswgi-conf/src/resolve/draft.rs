@@ -20,6 +20,8 @@ pub(super) struct Draft {
     pub(super) module: Option<String>,
     pub(super) file: Option<String>,
     pub(super) mounts: Vec<App>,
+    /// `gevent`: lanes that are greenlets.
+    pub(super) greenlets: Option<u32>,
     pub(super) reload_mercy: Option<u32>,
     pub(super) worker_mercy: Option<u32>,
     pub(super) socket_timeout: Option<u32>,

@@ -22,6 +22,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
                 .help("add socket = 127.0.0.1:8001 (uwsgi, for nginx) or http-socket = :8000"),
         );
     }
+    super::engines::finish(&mut d, expansion);
     lifetimes(&mut d, expansion);
     mercy(&mut d, expansion);
     super::dynamic::finish(&mut d, expansion);

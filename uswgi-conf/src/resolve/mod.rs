@@ -6,7 +6,7 @@
 //! * `value`: numbers, texts and modes.
 //! * `address`: names of sockets.
 //! * `caches`: the form of `cache2`.
-//! * `dynamic`: fewer workers while there is little to do.
+//! * `dynamic`: fewer workers while there is little to do. `engines`: threads or greenlets.
 //! * `emperor`: who runs many instances.
 //! * `settings`: what each supported option sets.
 //! * `forms`: options with a form of their own.
@@ -21,6 +21,7 @@ mod caches;
 mod draft;
 mod dynamic;
 mod emperor;
+mod engines;
 mod finish;
 mod forms;
 mod loggers;

@@ -14,7 +14,7 @@ use crate::action::is_action;
 use crate::expand::{Applied, truth};
 use crate::instance::Instance;
 use std::path::PathBuf;
-use uswgi_proto::settings::{Application, Harakiri, Protocol, Recycling, RequestLimits};
+use uswgi_proto::settings::{Application, Harakiri, Lanes, Protocol, Recycling, RequestLimits};
 
 /// Give an option's value to the draft. False: no arm knows it.
 pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
@@ -63,6 +63,13 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "no-defer-accept" => i.defer_accept = !on,
         "processes" | "workers" => workers(d, a),
         "threads" => threads(d, a),
+        "gevent" => super::engines::gevent(d, a),
+        "gevent-monkey-patch" => i.lanes.patch = on,
+        "gevent-early-monkey-patch" => i.lanes.patch_early = on,
+        "gevent-wait-for-hub" => i.lanes.wait_for_hub = on,
+        "loop-lag-warn" => {
+            i.lanes.lag_warn_ms = said.number32(a).unwrap_or_else(|| Lanes::default().lag_warn_ms)
+        }
         "cpu-affinity" => i.cpu_affinity = said.number32(a).unwrap_or(0),
         "reload-mercy" => d.reload_mercy = said.number32(a),
         "worker-reload-mercy" => d.worker_mercy = said.number32(a),

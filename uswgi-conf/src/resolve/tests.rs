@@ -72,7 +72,9 @@ fn what_cannot_work_is_refused_with_a_way_out() {
         (&["--protocol", "fastcgi"], "uwsgi and http"),
         (&["--chmod-socket=0666"], "660"),
         (&["--mount", "nothing"], "/path=app.py"),
-        (&["--gevent", "100"], "processes"),
+        (&["--subscribe-to", "10.0.0.1:4040"], "nginx"),
+        (&["--loop", "x"], "gevent = N"),
+        (&["--gevent", "100", "--threads", "2"], "remove `threads`"),
         (&["--route", "x"], "nginx"),
         (&["--max-worker-lifetime", "5"], "min-worker-lifetime"),
         (&["--add-header", "x"], "Name: value"),
@@ -81,7 +83,7 @@ fn what_cannot_work_is_refused_with_a_way_out() {
         let said = error(args);
         assert!(said.contains(want), "{args:?}: {said}");
     }
-    let (_, said) = load_args(&base(&["--gevent", "100", "--allow-unsupported"])).unwrap();
+    let (_, said) = load_args(&base(&["--subscribe-to", "x", "--allow-unsupported"])).unwrap();
     assert_eq!(said.len(), 1);
     assert!(load_args(&base(&["--vhost-host"])).is_err());
     assert!(load_args(&base(&["--async", "0"])).unwrap().1.is_empty());

@@ -344,9 +344,10 @@ impl<'a> Master<'a> {
         let Some(setup) = self.setup() else { return };
         let (i, pid, version) = (&setup.instance, std::process::id(), env!("CARGO_PKG_VERSION"));
         log::line(format_args!(
-            "uswgi {version}, pid {pid}: {} workers with {} threads on {}",
+            "uswgi {version}, pid {pid}: {} workers with {} {} on {}",
             i.workers,
             i.threads,
+            i.lanes.kind.plural(),
             self.sockets()
         ));
     }

@@ -91,6 +91,60 @@ pub struct Autoreload {
     pub ignore: Vec<String>,
 }
 
+/// What the lanes of a worker are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LaneKind {
+    /// Threads of Python, each with a request of its own.
+    #[default]
+    Threads,
+    /// Greenlets of gevent, which share one thread and its hub (`gevent`).
+    Greenlets,
+}
+
+impl LaneKind {
+    /// Whether one thread runs them all, so that none of them may wait without the others.
+    pub fn share_a_thread(self) -> bool {
+        self != LaneKind::Threads
+    }
+
+    /// What people call so many of them.
+    pub fn plural(self) -> &'static str {
+        match self {
+            LaneKind::Threads => "threads",
+            LaneKind::Greenlets => "greenlets",
+        }
+    }
+}
+
+/// In what requests run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lanes {
+    /// What they are.
+    pub kind: LaneKind,
+    /// gevent patches the standard library before the application is imported (`gevent-early-monkey-patch`).
+    pub patch_early: bool,
+    /// The same in each worker, after the application was imported (`gevent-monkey-patch`).
+    pub patch: bool,
+    /// A worker that ends waits for every greenlet, not only for its requests (`gevent-wait-for-hub`).
+    pub wait_for_hub: bool,
+    /// Milliseconds for which one lane may keep the thread from the others before the log says who does; 0: never
+    /// (`loop-lag-warn`).
+    pub lag_warn_ms: u32,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Lanes {
+            kind: LaneKind::Threads,
+            patch_early: false,
+            patch: false,
+            wait_for_hub: false,
+            lag_warn_ms: 100,
+        }
+    }
+}
+
 /// What a request may be made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestLimits {

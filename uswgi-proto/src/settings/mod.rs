@@ -10,13 +10,13 @@ mod groups;
 use crate::logs::LogLines;
 use crate::step::Step;
 pub use groups::{
-    App, AppSource, Application, Autoreload, Harakiri, Headers, LogAlways, Recycling, RequestLimits,
-    RequestLog, StaticMap, StaticServing, Timeouts,
+    App, AppSource, Application, Autoreload, Harakiri, Headers, LaneKind, Lanes, LogAlways, Recycling,
+    RequestLimits, RequestLog, StaticMap, StaticServing, Timeouts,
 };
 use serde::{Deserialize, Serialize};
 
 /// Version of this document. Changes with every incompatible change of the structs below.
-pub const SETTINGS_VERSION: u32 = 4;
+pub const SETTINGS_VERSION: u32 = 5;
 
 /// What a [`Role::Check`] ends with when the application loads. Only the launcher sees it: 0 is also how an application
 /// ends that leaves while it is imported.
@@ -108,8 +108,11 @@ pub struct WorkerSettings {
     pub paused: bool,
     /// Target number of workers (wsgi.multiprocess).
     pub workers: u32,
-    /// Python threads that run requests, at least 1.
+    /// Lanes of each worker, at least 1: requests that run at a time.
     pub threads: u32,
+    /// What its lanes are.
+    #[serde(default)]
+    pub lanes: Lanes,
     /// Sockets, in descriptor order.
     pub listeners: Vec<Listener>,
 
@@ -170,6 +173,7 @@ impl WorkerSettings {
             paused: false,
             workers: 1,
             threads: 1,
+            lanes: Lanes::default(),
             listeners: Vec::new(),
             cpu_affinity: 0,
             limit_as: 0,

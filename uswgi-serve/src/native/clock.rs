@@ -6,12 +6,13 @@ use super::{Duty, Native, REQUEST_US, SECOND_US, TICK_US};
 use crate::background::LentState;
 use crate::connection::Conn;
 use crate::engine::Job;
+use crate::event_loop::EventLoop;
 use crate::harakiri;
 use crate::interpreter::Interpreter;
 use crate::log::{self, Fault};
 use crate::rate::is_too_slow;
 use crate::stall::{self, Doing};
-use crate::{answer, backlog, limited_say, sys};
+use crate::{answer, backlog, limited_say, loop_lag, sys};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
@@ -68,6 +69,9 @@ impl<I: Interpreter> Native<I> {
     /// Look whether the Python threads get on. When none is idle, others get what is ready here.
     fn tick(&mut self, now: u64) {
         let engine = self.engine.clone();
+        if let Some(event_loop) = &engine.event_loop {
+            return self.tick_loop(event_loop, now);
+        }
         let sequences = || engine.lanes.iter().map(|cell| cell.sequence.load(Ordering::SeqCst));
         // It passes nothing on.
         let alone = engine.settings.workers < 2;
@@ -85,6 +89,38 @@ impl<I: Interpreter> Native<I> {
             if self.stalls.has_moved(sequences()) {
                 self.engine.watched.store(true, Ordering::SeqCst);
             }
+        }
+    }
+
+    /// The same where one thread runs all lanes: what waits here is better off elsewhere while no lane is free, or while
+    /// one of them keeps the loop from turning.
+    fn tick_loop(&mut self, event_loop: &EventLoop, now: u64) {
+        let engine = self.engine.clone();
+        let sequences = || engine.lanes.iter().map(|cell| cell.sequence.load(Ordering::SeqCst));
+        let bearable_us = u64::from(engine.settings.lanes.lag_warn_ms) * 1_000;
+        let seen = self.stalls.look(sequences(), |_| 0, |_| Doing::Sleeps);
+        backlog::look(&self.engine, now);
+        self.unmeasured |= seen.moved;
+        if seen.any_idle && !seen.moved && sequences().all(|sequence| sequence & 1 == 0) {
+            // A lane that begins a request from here on turns it on again.
+            self.engine.watched.store(false, Ordering::SeqCst);
+            if self.stalls.has_moved(sequences()) {
+                self.engine.watched.store(true, Ordering::SeqCst);
+            }
+            return;
+        }
+        let full = !seen.any_idle && sys::readable(engine.ready_fd());
+        if full && !self.said_full {
+            let (all, kind) = (engine.lanes.len(), engine.settings.lanes.kind.plural());
+            limited_say!(Fault::Ours, engine, "all {all} {kind} have a request, and others wait");
+        }
+        self.said_full = full || (self.said_full && !seen.any_idle);
+        let look = event_loop.look(now, bearable_us);
+        if seen.all_stuck || look.blocked {
+            self.pass_on(now);
+        }
+        if let Some(late_us) = look.late_us {
+            loop_lag::tell(&engine, &self.interpreter, late_us);
         }
     }
 

@@ -14,6 +14,13 @@ const WRITE_BUFFER: usize = 1 << 20;
 /// A piece that comes so soon after the last send may wait for more pieces.
 const QUICKLY_US: u64 = 1_000;
 
+/// A wait for a client that takes more.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    before_us: u64,
+    unsent: u64,
+}
+
 /// Whether this process may lend: a child that the application forked has no native thread.
 fn may_lend() -> bool {
     !sys::is_forked_child()
@@ -94,7 +101,7 @@ impl<H: Held> Response<H> {
     }
 
     /// Let the native thread go on with what the socket did not take.
-    pub(super) fn lend(&mut self) {
+    pub fn lend(&mut self) {
         if !self.pending.is_empty() && self.failed.is_none() && may_lend() {
             self.outbox.lent[self.lane].give(self.fd, std::mem::take(&mut self.pending));
             self.is_lent = true;
@@ -117,9 +124,25 @@ impl<H: Held> Response<H> {
 
     /// Wait while more waits than the write buffer holds.
     pub(super) fn drain(&mut self) {
-        while self.failed.is_none() && self.pending.memory() > WRITE_BUFFER {
+        while self.must_wait() && !self.shares_a_thread() {
             self.wait();
         }
+    }
+
+    /// Whether more waits than the write buffer holds. In a lane that shares its thread nothing waits by itself: its
+    /// gateway waits, in the loop, between [`Response::wait_begins`] and [`Response::wait_ends`].
+    pub fn must_wait(&self) -> bool {
+        self.failed.is_none() && self.pending.memory() > WRITE_BUFFER
+    }
+
+    /// Whether anything waits for its socket.
+    pub fn any_pending(&mut self) -> bool {
+        self.take_back();
+        self.failed.is_none() && !self.pending.is_empty()
+    }
+
+    pub(super) fn shares_a_thread(&self) -> bool {
+        self.outbox.engine.shares_a_thread()
     }
 
     /// Look whether the client has left, for a piece without bytes, of which no send finds it out; true: the answer has
@@ -140,19 +163,29 @@ impl<H: Held> Response<H> {
 
     /// Wait until the client takes more, but not for ever.
     pub(super) fn wait(&mut self) {
-        let before = monotonic_us();
-        let unsent = sys::unsent(self.fd);
-        match sys::wait_for(self.fd, libc::POLLOUT, self.timeout_ms) {
+        let wait = self.wait_begins();
+        let ready = sys::wait_for(self.fd, libc::POLLOUT, self.timeout_ms);
+        self.wait_ends(wait, ready);
+    }
+
+    /// Somebody waits until the client takes more: for its socket to be writable, but no longer than `timeout_ms`.
+    pub fn wait_begins(&self) -> Wait {
+        Wait { before_us: monotonic_us(), unsent: sys::unsent(self.fd) }
+    }
+
+    /// The wait is over: whether the socket is writable, or why nobody knows.
+    pub fn wait_ends(&mut self, wait: Wait, ready: io::Result<bool>) {
+        match ready {
             Ok(true) => self.flush(),
             // The socket says that it takes more only when a good part of its buffer is free; a slow client that
             // gets on makes what it holds less.
-            Ok(false) if sys::unsent(self.fd) < unsent => {}
+            Ok(false) if sys::unsent(self.fd) < wait.unsent => {}
             Ok(false) => self.failed = Some(io::ErrorKind::TimedOut.into()),
             // A signal: the caller looks at it when it has the GIL again.
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => self.failed = Some(e),
         }
-        self.waited_us += monotonic_us() - before;
+        self.waited_us += monotonic_us() - wait.before_us;
         let sent = self.body_bytes.saturating_sub(self.pending.memory() as u64 + sys::unsent(self.fd));
         if is_too_slow(sent, self.waited_us) {
             self.failed = Some(io::ErrorKind::TimedOut.into());

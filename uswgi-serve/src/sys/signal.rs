@@ -114,6 +114,13 @@ pub fn parent_death_signal(signal: i32) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadId(libc::pthread_t);
 
+impl ThreadId {
+    /// As CPython's `threading.get_ident()` gives it on Linux.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// The calling thread.
 pub fn this_thread() -> ThreadId {
     // SAFETY: no preconditions.

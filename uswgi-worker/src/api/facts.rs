@@ -4,6 +4,7 @@ use super::ModuleState;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule};
 use std::sync::atomic::Ordering;
+use uswgi_proto::settings::LaneKind;
 
 /// At or above this of uWSGI: what libraries ask for.
 const VERSION_INFO: (u32, u32, u32, u32) = (2, 0, 31, 0);
@@ -27,7 +28,10 @@ pub(super) fn add(module: &Bound<'_, PyModule>, state: &ModuleState) -> PyResult
     module.add("cores", settings.threads)?;
     module.add("has_threads", 1)?;
     module.add("buffer_size", settings.limits.buffer_size)?;
-    module.add("loop", py.None())?;
+    match settings.lanes.kind {
+        LaneKind::Threads => module.add("loop", py.None())?,
+        LaneKind::Greenlets => module.add("loop", bytes("gevent"))?,
+    }
     module.add("applications", py.None())?;
     let started = state.board.as_ref().map(|b| b.header().started_at.load(Ordering::Relaxed));
     module.add("started_on", started.unwrap_or_else(uswgi_serve::dates::coarse_seconds))?;

@@ -2,6 +2,7 @@
 
 use super::fast::{self, Arguments, Function};
 use super::{SLICE, breathe, integer, shortly, state};
+use crate::gateway::cooperate;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyModule};
@@ -14,6 +15,9 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     fast::add::<Unlock>(module)?;
     fast::add::<IsLocked>(module)
 }
+
+/// Seconds between two tries of a greenlet that waits for a lock.
+const GREENLET_SLICE: f64 = 0.005;
 
 fn invalid() -> PyErr {
     PyValueError::new_err("Invalid lock number: there are lock 0 and as many more as the option `locks` says")
@@ -54,12 +58,19 @@ fn lock(py: Python<'_>, number: i64) -> PyResult<()> {
                 );
                 return Ok(());
             }
+            // Another greenlet of this thread has it, which needs its turn to let it go.
+            Taken::Own if cooperate::is_on() => {}
             Taken::Own => {
                 return Err(PyRuntimeError::new_err(format!(
                     "this thread holds lock {index} already; it would wait for itself for ever"
                 )));
             }
             Taken::Busy => {}
+        }
+        if cooperate::is_on() {
+            cooperate::sleep(py, GREENLET_SLICE)?;
+            taken = locks.try_lock(index).ok_or_else(invalid)?;
+            continue;
         }
         breathe(py)?;
         taken = py.detach(|| locks.lock_within(index, SLICE)).ok_or_else(invalid)?;

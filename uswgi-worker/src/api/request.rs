@@ -1,6 +1,7 @@
 //! Functions about the request in hand. In a thread that runs no requests they do nothing.
 
 use super::{bytes, current};
+use crate::gateway::cooperate;
 use crate::interpreter;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
@@ -85,13 +86,14 @@ fn log_this_request() {
 
 /// Send what there is and close the connection; the application goes on, and what it still gives is dropped.
 #[pyfunction]
-fn disconnect(py: Python<'_>) {
-    let Some(current) = current::get() else { return };
+fn disconnect(py: Python<'_>) -> PyResult<()> {
+    let Some(current) = current::get() else { return Ok(()) };
     let taken = lock(&current.answer).take();
-    if let Some(mut response) = taken {
-        py.detach(|| response.disconnect());
-        *lock(&current.answer) = Some(response);
-    }
+    let Some(mut response) = taken else { return Ok(()) };
+    let waited = cooperate::until_it_has_all(py, &mut response);
+    py.detach(|| response.disconnect());
+    *lock(&current.answer) = Some(response);
+    waited
 }
 
 /// Descriptor of the connection that the request came on; -1 outside of one.

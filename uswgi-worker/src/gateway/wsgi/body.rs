@@ -153,10 +153,9 @@ fn give_shared(
     whole: bool,
 ) -> PyResult<bool> {
     let mut response = take(shared)?;
-    let outcome = started(&response).map(|()| {
-        give(py, &mut response, bytes, whole);
-        response.failed.is_none() && !response.wants_no_body()
-    });
+    let outcome = started(&response)
+        .and_then(|()| give(py, &mut response, bytes, whole))
+        .map(|()| response.failed.is_none() && !response.wants_no_body());
     *lock(shared) = Some(response);
     outcome
 }

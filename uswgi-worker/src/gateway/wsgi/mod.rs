@@ -14,6 +14,7 @@ pub(crate) mod start_response;
 
 use crate::api::current;
 use crate::app::Apps;
+use crate::gateway::cooperate;
 use crate::interpreter::{self, HarakiriTimeout};
 use crate::py as python;
 use crate::pybytes::{HeldBytes, Response, drop_buried};
@@ -82,7 +83,7 @@ impl WsgiLane {
     }
 
     /// One request.
-    fn run(
+    pub(super) fn run(
         &mut self,
         py: Python<'_>,
         exchange: &mut Exchange<'_>,
@@ -126,7 +127,7 @@ impl WsgiLane {
             if let Some(response) = lock(&shared).take() {
                 break response;
             }
-            py.detach(std::thread::yield_now);
+            cooperate::yield_now(py);
         };
         let status = match (&result, &input) {
             // The body was at fault, and the application left it at that.
@@ -150,7 +151,7 @@ impl WsgiLane {
     }
 
     /// The calling thread is the one that runs the requests.
-    fn adopt_thread(&self) {
+    pub(super) fn adopt_thread(&self) {
         current::set(&self.engine, self.lane, &self.pair.shared);
         self.disconnected.get().follow(&self.pair.shared);
     }

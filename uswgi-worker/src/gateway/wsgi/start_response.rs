@@ -2,6 +2,7 @@
 //!
 //! The pair is made anew only when an application kept a reference to the last one.
 
+use crate::gateway::cooperate;
 use crate::gateway::wsgi::fastcall;
 use crate::pybytes::{HeldBytes, Response};
 use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
@@ -160,8 +161,7 @@ impl Write {
         let result = if response.head.is_none() {
             Err(PyAssertionError::new_err("write() before start_response (PEP 3333)"))
         } else {
-            give(py, &mut response, data, false);
-            Ok(())
+            give(py, &mut response, data, false)
         };
         *lock(&self.shared) = Some(response);
         result
@@ -169,10 +169,16 @@ impl Write {
 }
 
 /// Send a bytes object as a piece of the body, the GIL released meanwhile; a small one behind another may wait for more.
-pub(crate) fn give(py: Python<'_>, response: &mut Response, data: &Bound<'_, PyBytes>, whole: bool) {
+/// An error is an exception that came while it waited, of a lane that shares its thread.
+pub(crate) fn give(
+    py: Python<'_>,
+    response: &mut Response,
+    data: &Bound<'_, PyBytes>,
+    whole: bool,
+) -> PyResult<()> {
     let slice = data.as_bytes();
     if !whole && response.gather(slice) {
-        return;
+        return Ok(());
     }
     let held = (slice.len() >= HOLD).then(|| HeldBytes::of(data));
     let was_held = held.is_some();
@@ -181,6 +187,8 @@ pub(crate) fn give(py: Python<'_>, response: &mut Response, data: &Bound<'_, PyB
         // Pieces of a long answer must not pile up until its end.
         crate::pybytes::drop_buried(py);
     }
+    // A whole body is bounded by itself; the rest waits here only where the lane shares its thread.
+    if !whole && response.must_wait() { cooperate::until_it_takes_more(py, response) } else { Ok(()) }
 }
 
 /// The exception of an `exc_info` tuple.

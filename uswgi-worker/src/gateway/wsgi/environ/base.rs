@@ -3,7 +3,7 @@
 use crate::gateway::wsgi::departure::Disconnected;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule};
-use uswgi_proto::settings::Protocol;
+use uswgi_proto::settings::{LaneKind, Protocol};
 use uswgi_serve::engine::{Engine, ListenSocket};
 
 /// Copied for each request. `lane` is the one in which the requests run, with its input of those without a body and its
@@ -21,7 +21,9 @@ pub(super) fn base(
     dict.set_item("wsgi.version", (1, 0))?;
     dict.set_item("wsgi.url_scheme", "http")?;
     dict.set_item("wsgi.errors", PyModule::import(py, "sys")?.getattr("stderr")?)?;
-    dict.set_item("wsgi.multithread", settings.threads > 1)?;
+    // Greenlets are no threads: False, as observed on uWSGI 2.0.31.
+    let threads = settings.lanes.kind == LaneKind::Threads;
+    dict.set_item("wsgi.multithread", threads && settings.threads > 1)?;
     dict.set_item("wsgi.multiprocess", settings.workers != 1)?;
     dict.set_item("wsgi.run_once", false)?;
     dict.set_item("wsgi.input_terminated", true)?;

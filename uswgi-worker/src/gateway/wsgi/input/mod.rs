@@ -7,6 +7,7 @@ mod state;
 use state::{BodySource, PIECE};
 pub(crate) use state::{BodyState, state_for};
 
+use crate::gateway::cooperate;
 use crate::py;
 use pyo3::exceptions::{PyMemoryError, PyOSError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
@@ -15,6 +16,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::{Condvar, Mutex, PoisonError};
 use uswgi_proto::chunked::ChunkError;
+use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_serve::sync::lock;
 use uswgi_serve::sys;
 
@@ -74,6 +76,10 @@ impl Input {
             Holder::Lent => {
                 // Its wait ends with the connection.
                 sys::shutdown(fd, libc::SHUT_RD);
+                while cooperate::is_on() && matches!(*lock(&self.slot), Holder::Over) {
+                    // Who reads is another greenlet: it has to get its turn.
+                    cooperate::yield_now(py);
+                }
                 py.detach(|| {
                     let mut slot = lock(&self.slot);
                     while !matches!(*slot, Holder::Here(_)) {
@@ -124,6 +130,10 @@ fn status_of(e: &io::Error) -> u16 {
     }
 }
 
+fn too_slow() -> PyErr {
+    PyTimeoutError::new_err("the client sends its request body too slowly")
+}
+
 /// Run a step that may wait, the GIL released; its errors as the application sees them.
 fn step<T: Send>(
     py: Python<'_>,
@@ -137,12 +147,18 @@ fn step<T: Send>(
         match py.detach(|| step(state)) {
             Ok(value) => return Ok(value),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => py.check_signals()?,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock && cooperate::is_on() => {
+                let before = monotonic_us();
+                let ready = cooperate::wait(py, state.fd, cooperate::Until::Readable, state.timeout_ms)?;
+                if !ready || state.waited(before) {
+                    state.failed = Some(408);
+                    return Err(too_slow());
+                }
+            }
             Err(e) => {
                 state.failed = Some(status_of(&e));
                 return Err(match e.kind() {
-                    io::ErrorKind::TimedOut => {
-                        PyTimeoutError::new_err("the client sends its request body too slowly")
-                    }
+                    io::ErrorKind::TimedOut => too_slow(),
                     io::ErrorKind::UnexpectedEof => PyOSError::new_err(
                         "the client closed the connection before its request body was complete",
                     ),

@@ -1,6 +1,7 @@
 //! The body of one request as bytes: what is buffered, and how the rest is received. It knows nothing of Python; whoever
 //! calls it has released the GIL.
 
+use crate::gateway::cooperate;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, RawFd};
@@ -62,6 +63,10 @@ impl BodyState {
                     self.received += n as u64;
                     return Ok(n);
                 }
+                // Whoever called waits in its loop, and comes again.
+                Err(e) if sys::would_block(&e) && cooperate::is_on() => {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
                 Err(e) if sys::would_block(&e) => {}
                 Err(e) => return Err(e),
             }
@@ -70,11 +75,16 @@ impl BodyState {
             if !sys::wait_for(self.fd, libc::POLLIN, self.timeout_ms)? {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            self.waited_us += monotonic_us() - before;
-            if is_too_slow(self.received, self.waited_us) {
+            if self.waited(before) {
                 return Err(io::ErrorKind::TimedOut.into());
             }
         }
+    }
+
+    /// A wait since then has ended; whether the client is too slow by now.
+    pub(super) fn waited(&mut self, since_us: u64) -> bool {
+        self.waited_us += monotonic_us() - since_us;
+        is_too_slow(self.received, self.waited_us)
     }
 
     /// Receive the next bytes of a counted body; counts them. End of file is an error.

@@ -1,0 +1,48 @@
+//! In what requests run: threads, or greenlets. One kind an instance.
+
+use super::draft::Draft;
+use super::value::written;
+use crate::diag::Diagnostic;
+use crate::expand::{Applied, Expansion, truth};
+use uswgi_proto::settings::LaneKind;
+
+/// `gevent = N`. uWSGI 2.0.31 takes 0 and 1, and its workers then end as soon as they are started ("requires async mode").
+pub(super) fn gevent(d: &mut Draft, a: &Applied) {
+    match d.said.number32(a) {
+        Some(n) if n >= 2 => d.greenlets = Some(n),
+        Some(_) => {
+            let message = format!("{}: there must be at least two greenlets", written(a));
+            d.said.error(a, "bad-number", message).help = Some(
+                "each runs one request: gevent = 100 is common; without the line requests run in threads"
+                    .into(),
+            );
+        }
+        None => {}
+    }
+}
+
+/// The kind of the lanes, once all was said.
+pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
+    let Some(greenlets) = d.greenlets else {
+        for name in ["gevent-monkey-patch", "gevent-early-monkey-patch", "gevent-wait-for-hub"] {
+            let on = |a: &&Applied| a.fact.name == name && truth(a.value.as_deref());
+            if let Some(a) = expansion.applied.iter().rfind(on) {
+                let message = format!("{} has no effect without `gevent = N`, as in uWSGI", written(a));
+                d.said.warning(a, "no-gevent", message);
+            }
+        }
+        return;
+    };
+    if d.instance.threads > 1
+        && let Some(a) = expansion.applied.iter().rfind(|a| a.fact.name == "threads")
+    {
+        let message = format!(
+            "{} and gevent = {greenlets}: a worker runs requests in threads or in greenlets",
+            written(a)
+        );
+        let help = "remove `threads`: greenlets share the main thread (uWSGI would run as many greenlets as there are threads)";
+        d.said.0.push(Diagnostic::error("two-engines", message).at(&a.place.value()).help(help));
+    }
+    d.instance.threads = greenlets;
+    d.instance.lanes.kind = LaneKind::Greenlets;
+}
