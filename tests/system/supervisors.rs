@@ -2,6 +2,7 @@
 
 use nix::sys::signal::Signal;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixDatagram;
 use uswgi_tests::process::{self, Process};
 use uswgi_tests::wait::PATIENCE;
@@ -164,4 +165,29 @@ fn supervisord_starts_restarts_and_stops_it() {
     daemon.signal(Signal::SIGTERM);
     daemon.wait();
     daemon.wait_gone(PATIENCE);
+}
+
+/// Its script starts `uwsgi --ini default.ini --ini FILE --daemonize LOG` with two variables, reloads by HUP, stops by QUIT, and
+/// sends TERM for `force-reload`: seen with Debian's uwsgi 2.0.21-5.1, where it reloads.
+#[test]
+fn the_force_reload_of_debians_script_reloads() {
+    let site = |name: &str, more: &str| {
+        let site = Site::probe().option("declare-option", "deb-confnamespace=$1");
+        let site = site.option("declare-option", "deb-confname=$1");
+        let site = if more.is_empty() { site } else { site.option("die-on-term", more) };
+        let program = site.dir.join(name);
+        symlink(paths::command("uswgi-master"), &program).unwrap();
+        site.program(program).env("UWSGI_DEB_CONFNAMESPACE", "app").env("UWSGI_DEB_CONFNAME", "probe")
+    };
+    let mut server = site("uwsgi", "").start();
+    let before = server.worker_pids();
+    server.signal(Signal::SIGTERM);
+    until("a reload", || (server.reloads_done() == 1 && server.worker_pids() != before).then_some(()));
+    server.get("/hello").expect(200);
+    server.stop(Signal::SIGQUIT);
+    for (name, more) in [("uswgi-master", ""), ("uwsgi", "true")] {
+        let mut server = site(name, more).start();
+        server.stop(Signal::SIGTERM);
+        assert!(!server.log().contains("reload"), "{name} {more}: {}", server.log());
+    }
 }

@@ -36,3 +36,9 @@ pub(crate) fn group_name() -> String {
     let gid = nix::unistd::getgid();
     nix::unistd::Group::from_gid(gid).ok().flatten().map_or_else(|| gid.to_string(), |g| g.name)
 }
+
+/// Whether this program was started under that name.
+pub(crate) fn is_called(name: &str) -> bool {
+    let path = std::env::args_os().next().map(std::path::PathBuf::from);
+    path.and_then(|p| Some(p.file_name()? == name)).unwrap_or(false)
+}

@@ -39,6 +39,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
         // The hook comes later in uWSGI's start, and takes the signal.
         (Some(on_term), _) => on_term,
         (None, Some(false)) => OnTerm::Reload,
+        (None, None) if by_debian(expansion) => OnTerm::Reload,
         (None, _) => OnTerm::Stop,
     };
     if i.shutdown_delay > 0
@@ -55,6 +56,12 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
     let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
     i.options = expansion.entries.iter().map(|e| (text(&e.key), e.value.as_deref().map(text))).collect();
     (d.instance, d.said.0)
+}
+
+/// Whether this is the program `uwsgi` that the script of Debian's package has started: it sends TERM to reload and QUIT to
+/// stop. Its variables are known by the option that they come to.
+fn by_debian(expansion: &Expansion) -> bool {
+    expansion.entries.iter().any(|e| e.key == b"deb-confname") && crate::system::is_called("uwsgi")
 }
 
 fn lifetimes(d: &mut Draft, expansion: &Expansion) {
