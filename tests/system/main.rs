@@ -26,6 +26,7 @@
 //! | gone | clients that leave while their answer is made |
 //! | harakiri | slow requests |
 //! | install | make install, make uninstall, the units of systemd |
+//! | hints | what people get wrong in the first hour, and the line that says what was meant |
 //! | hostile | clients that mean harm: bounded memory, no lost worker, answers to the others |
 //! | jail | chroot: what is seen from inside, reloads from inside |
 //! | lifecycle | start, stop, pidfile, vacuum, limits, daemonize |
@@ -95,6 +96,7 @@ mod frameworks;
 mod gevent;
 mod gone;
 mod harakiri;
+mod hints;
 mod hostile;
 mod install;
 mod jail;

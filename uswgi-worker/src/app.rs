@@ -5,7 +5,7 @@ mod preload;
 
 use crate::steps;
 use crate::which_python::explained;
-use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use pyo3::exceptions::{PyAttributeError, PyFileNotFoundError, PyModuleNotFoundError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule};
 use uswgi_proto::settings::{App, AppSource, Role, WorkerSettings};
@@ -111,8 +111,26 @@ fn written(app: &App) -> String {
 }
 
 fn failure(py: Python<'_>, app: &App, error: &PyErr) -> String {
+    let what = format!("cannot load the application ({})", written(app));
+    // What was found before any code ran is one line.
+    if error.traceback(py).is_none() && error.is_instance_of::<PyFileNotFoundError>(py) {
+        return format!("{what}: {}", error.value(py));
+    }
+    let told = explained(py, error);
     // The exception last: that line tells most, and is shown alone where there is room for one.
-    format!("cannot load the application ({})\n{}", written(app), explained(py, error).trim_end())
+    match file_as_module(app) {
+        Some(file) if error.is_instance_of::<PyModuleNotFoundError>(py) => {
+            format!("{what}\n{}; {file} is a file: use wsgi-file = {file}", told.trim_end())
+        }
+        _ => format!("{what}\n{}", told.trim_end()),
+    }
+}
+
+/// The file that somebody has named as a module.
+fn file_as_module(app: &App) -> Option<&str> {
+    let AppSource::Module(spec) = &app.source else { return None };
+    let name = spec.split(':').next().unwrap_or_default();
+    (name.ends_with(".py") || name.contains('/')).then_some(name)
 }
 
 fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {
@@ -161,6 +179,12 @@ fn load_one(py: Python<'_>, app: &App, default_callable: &str) -> PyResult<Py<Py
             } else {
                 split(spec, default_callable)
             };
+            if !std::path::Path::new(file).exists() {
+                let here = std::env::current_dir().unwrap_or_default();
+                let place =
+                    if file.starts_with('/') { String::new() } else { format!(" in {}", here.display()) };
+                return Err(PyFileNotFoundError::new_err(format!("there is no file {file}{place}")));
+            }
             // The name is uWSGI's, because pickles and logger names of applications hold it.
             let module = format!("uwsgi_file_{}", file.replace(['.', '/'], "_"));
             callable(&import_file(py, file, &module)?, name, spec)
@@ -221,5 +245,19 @@ fn callable(module: &Bound<'_, PyModule>, name: &str, spec: &str) -> PyResult<Py
             found.get_type().name()?
         )));
     }
+    if is_asgi(&found)? {
+        return Err(PyTypeError::new_err(format!(
+            "{path:?} of {spec} is an ASGI application, and this server calls WSGI applications: name the WSGI one (Django: wsgi.py), wrap it (a2wsgi.ASGIMiddleware), or use a server for ASGI"
+        )));
+    }
     Ok(found.unbind())
+}
+
+/// Whether calling it gives a coroutine, which no WSGI application does.
+fn is_asgi(found: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let inspect = PyModule::import(found.py(), "inspect")?;
+    let is =
+        |what: &Bound<'_, PyAny>| inspect.call_method1("iscoroutinefunction", (what,))?.extract::<bool>();
+    let class = found.get_type();
+    Ok(is(found)? || class.getattr("__call__").is_ok_and(|call| is(&call).unwrap_or(false)))
 }

@@ -161,15 +161,19 @@ fn pattern(d: &mut Draft, a: &Applied) -> Option<String> {
 
 /// What has to agree between options, and the simple cases that need no log process.
 pub(super) fn finish(d: &mut Draft) {
-    let Draft { said, instance: Instance { log, logto, logto2, request_log, .. }, .. } = d;
+    let Draft {
+        said, instance: Instance { log, logto, logto2, request_log, daemonize, daemonize2, .. }, ..
+    } = d;
     names(log, &mut said.0);
     if log.lines.json && request_log.format.is_some() {
         let message = "log-format has no effect beside log-json: request lines have the keys of log-json";
         said.0.push(Diagnostic::warning("no-effect", message).help("remove one of the two"));
     }
-    // One nameless logger is the log itself: everybody can write to it without help.
+    // One nameless logger is the log itself: everybody can write to it without help. Beside the file of `daemonize` it is
+    // another one.
     let alone = std::mem::take(&mut log.messages.loggers);
-    let plain = !log.needs_process() && logto2.is_none();
+    let detached = daemonize.is_some() || daemonize2.is_some();
+    let plain = !log.needs_process() && logto2.is_none() && !detached;
     match alone.as_slice() {
         [Logger { name: None, target: Target::File { path, max_size, backup } }]
             if plain && logto.is_none() =>
