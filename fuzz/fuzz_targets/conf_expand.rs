@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use uswgi_conf::expand::{Allow, Mode, expand};
+use uswgi_conf::expand::{Mode, expand};
 use uswgi_conf::resolve::resolve;
 
 fuzz_target!(|data: &[u8]| {
@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let env = [(b"HOME".to_vec(), b"/home/u".to_vec()), (b"UWSGI_FOO".to_vec(), b"%(a)".to_vec())];
     let once = || {
-        let (out, result) = expand(&args, &env, Mode { compat: false, allow: Allow::default() });
+        let (out, result) = expand(&args, &env, Mode::default());
         let said = result.is_ok().then(|| resolve(&out).diagnostics.len());
         let entries: Vec<_> = out.entries.into_iter().map(|e| (e.key, e.value, e.recognised)).collect();
         (entries, said)

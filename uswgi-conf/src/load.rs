@@ -109,7 +109,7 @@ pub fn lenient(
     let env: Vec<(OsString, OsString)> = env.collect();
     let held = activation::held(&env);
     let env: Vec<(Vec<u8>, Vec<u8>)> = env.into_iter().map(|(k, v)| (k.into_vec(), v.into_vec())).collect();
-    let mode = Mode { compat: false, allow: Allow { exec: true, fetch: true } };
+    let mode = Mode { allow: Allow { exec: true, fetch: true }, ..Mode::default() };
     let (expansion, result) = expand(&args, &env, mode);
     let printed = String::from_utf8_lossy(&expansion.printed).into_owned();
     match result {

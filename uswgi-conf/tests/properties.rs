@@ -133,7 +133,7 @@ proptest! {
         let args = [b"--ini".to_vec(), file.bytes()];
         let env = [(b"HOME".to_vec(), b"/home/u".to_vec())];
         let once = || {
-            let (out, result) = expand(&args, &env, Mode { compat, allow: Allow::default() });
+            let (out, result) = expand(&args, &env, Mode { compat, ..Mode::default() });
             let entries: Vec<_> = out.entries.into_iter().map(|e| (e.key, e.value, e.recognised)).collect();
             (entries, result.is_ok())
         };

@@ -107,7 +107,7 @@ fn entries(file: &OsString) -> Result<Vec<Pair>, String> {
 }
 
 fn instance(file: &OsString, m: &ArgMatches) -> Result<Instance, String> {
-    let mode = Mode { compat: false, allow: super::lint::allowed(m) };
+    let mode = Mode { allow: super::lint::allowed(m), look: true, ..Mode::default() };
     let (expansion, result) = expand(&lint::arguments(&file.clone().into_vec()), &lint::environment(), mode);
     match result {
         Err(Halt::Error(e)) => return Err(e.to_string()),

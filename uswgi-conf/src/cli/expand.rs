@@ -10,7 +10,7 @@ use std::process::ExitCode;
 pub(super) fn run(args: Vec<OsString>) -> ExitCode {
     let args: Vec<Vec<u8>> = args.into_iter().map(OsStringExt::into_vec).collect();
     let env: Vec<_> = std::env::vars_os().map(|(k, v)| (k.into_vec(), v.into_vec())).collect();
-    let mode = Mode { compat: true, allow: Allow { exec: true, fetch: true } };
+    let mode = Mode { compat: true, allow: Allow { exec: true, fetch: true }, look: false };
     let (expansion, result) = expand(&args, &env, mode);
     // Standard output is the JSON text's alone.
     if !expansion.printed.is_empty() {

@@ -16,14 +16,15 @@ use uswgi_proto::exit::Exit;
 /// The settings of a file; errors are printed. The second value: there were errors.
 fn read(file: &OsString, m: &ArgMatches) -> Result<(Vec<Setting>, bool), Exit> {
     let args = lint::arguments(&file.clone().into_vec());
-    let mode = Mode { compat: false, allow: super::lint::allowed(m) };
+    let mode = Mode { allow: super::lint::allowed(m), look: true, ..Mode::default() };
     let (expansion, result) = expand(&args, &lint::environment(), mode);
     match result {
         Err(Halt::Error(e)) => {
             err(&format!("uswgi-conf: error: {e}"));
             return Err(if e.code == "unreadable" { Exit::Usage } else { Exit::Failed });
         }
-        Err(Halt::Exit(text, _)) => {
+        Err(Halt::Exit(text, code)) => {
+            err(&format!("uswgi-conf: error: the configuration asks to end at once, with exit code {code}"));
             out(&text);
             return Err(Exit::Failed);
         }
@@ -31,14 +32,14 @@ fn read(file: &OsString, m: &ArgMatches) -> Result<(Vec<Setting>, bool), Exit> {
     }
     let resolved = resolve(&expansion);
     let mut bad = false;
-    for d in resolved.diagnostics.iter().filter(|d| !matches!(d.code, "no-socket" | "no-app")) {
+    for d in &resolved.diagnostics {
         bad |= d.severity == Severity::Error;
         err(&format!("uswgi-conf: {}: {d}", d.severity.name()));
     }
     Ok((settings(&expansion, &resolved.instance), bad))
 }
 
-/// Run it: 0, 1 when a value makes no sense (or `--diff` found differences), 2 when unreadable.
+/// Run it: 0, 1 when a start would be refused (or `--diff` found differences), 2 when unreadable.
 pub(super) fn run(m: &ArgMatches) -> ExitCode {
     let files: Vec<&OsString> = m.get_many::<OsString>("file").into_iter().flatten().collect();
     let mut all = Vec::new();

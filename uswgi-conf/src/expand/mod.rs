@@ -2,11 +2,13 @@
 //! hold, in its order: environment, options, words, then `$()`, `@()`, `%()`, then every option is
 //! applied in list order. Nothing here knows what an option is good for.
 //!
+//! * `passes`: the three passes over all values.
 //! * `placeholder`: markers inside values, and arithmetic.
 //! * `logic`: `if-*` and `for*` blocks.
 //! * `load`: files, and the magic variables of each.
 //! * `inject`: texts around every file.
 //! * `apply`: options that act on the configuration itself.
+//! * `forgive`: errors beside which the rest is still of use.
 //! * `check`: values that uWSGI itself refuses.
 
 #![forbid(unsafe_code)]
@@ -14,10 +16,12 @@
 mod apply;
 pub(crate) use apply::truth;
 mod check;
+mod forgive;
 mod inject;
 mod load;
 mod logic;
 mod own;
+mod passes;
 pub mod placeholder;
 mod words;
 
@@ -28,7 +32,6 @@ use crate::read::argv::{Argv, Item};
 use crate::read::magic::Magic;
 pub use crate::read::source::Allow;
 pub use own::own_entries;
-use placeholder::{Endless, evaluate, replace};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -54,6 +57,9 @@ pub struct Mode {
     pub compat: bool,
     /// What sources may do.
     pub allow: Allow,
+    /// A file by itself, for who looks at it: variables of the environment are there, options in it are not, and an error
+    /// is a diagnostic beside the rest.
+    pub look: bool,
 }
 
 /// One entry of the list.
@@ -180,7 +186,8 @@ impl Engine {
 
     fn run(&mut self, args: &[Vec<u8>], env: &[(Vec<u8>, Vec<u8>)]) -> Result<(), Halt> {
         let place = Place::of(&Source::root("environment"));
-        for (name, value) in env {
+        let look = self.mode.look;
+        for (name, value) in env.iter().filter(|_| !look) {
             if let Some(key) = name.strip_prefix(b"UWSGI_")
                 && !NOT_OPTIONS.contains(&name.as_slice())
             {
@@ -198,7 +205,9 @@ impl Engine {
                 Some(Item::Option(key, value)) => self.add(key, value, &place, false)?,
                 Some(Item::Word(word)) if word.starts_with(b"[") => {}
                 Some(Item::Word(word)) if self.take_word(&word, &place)? => {}
-                Some(Item::Word(word)) => self.load_by_extension(&word, &place)?,
+                Some(Item::Word(word)) => {
+                    self.load_by_extension(&word, &place).map_err(|e| forgive::detached(e, args, &word))?;
+                }
             }
         }
         self.listen_somewhere(&place)?;
@@ -262,7 +271,8 @@ impl Engine {
         match self.fact(&key) {
             Some(fact) if fact.immediate => {
                 self.out.entries[id].recognised = true;
-                if let Some(stored) = self.apply(fact, value, place)? {
+                let applied = self.apply(fact, value, place);
+                if let Some(stored) = self.forgive(applied)? {
                     self.out.entries[id].value = Some(stored);
                 }
             }
@@ -307,44 +317,6 @@ impl Engine {
         self.first.get(key).and_then(|&i| self.out.entries[i].value.clone())
     }
 
-    /// One of the three passes over all values that are not configured yet.
-    fn pass(&mut self, symbol: u8) -> Result<(), Halt> {
-        for i in 0..self.out.entries.len() {
-            let entry = &self.out.entries[i];
-            let Some(value) = entry.value.clone().filter(|v| !entry.recognised && v.contains(&symbol)) else {
-                continue;
-            };
-            let place = entry.place.value();
-            let key = entry.key.clone();
-            let mut used = Vec::new();
-            let new = replace::<Halt>(&value, symbol, |name, now| match symbol {
-                b'$' => Ok(self.env.get(name).cloned()),
-                b'@' => self.content(name, &place),
-                _ => Ok(evaluate(name, |n| {
-                    let at = *self.first.get(n)?;
-                    used.push(at);
-                    if at == i { Some(now.to_vec()) } else { self.out.entries[at].value.clone() }
-                })),
-            })?;
-            for at in used {
-                self.out.entries[at].used = true;
-            }
-            match new {
-                Err(Endless::Itself) => {
-                    let message = format!("the value of {:?} never ends: it refers to itself", shown(&key));
-                    return Err(Diagnostic::error("endless-value", message).at(&place).into());
-                }
-                Ok(new) if new != value => {
-                    let entry = &mut self.out.entries[i];
-                    entry.written.get_or_insert(value);
-                    entry.value = Some(new);
-                }
-                Ok(_) => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Apply every option that was not applied yet, in list order, from the start again whenever one adds
     /// entries.
     fn configure(&mut self) -> Result<(), Halt> {
@@ -359,14 +331,16 @@ impl Engine {
             let (key, value, place) = (entry.key.clone(), entry.value.clone(), entry.place.clone());
             if let Some(fact) = self.fact(&key) {
                 self.out.entries[i].recognised = true;
-                if let Some(stored) = self.apply(fact, value, &place)? {
+                let applied = self.apply(fact, value, &place);
+                if let Some(stored) = self.forgive(applied)? {
                     self.out.entries[i].value = Some(stored);
                 }
             } else if let Some((_, template)) = self.declared.iter().find(|(n, _)| *n == key).cloned() {
                 self.out.entries[i].recognised = true;
                 self.apply_declared(&template, value.as_deref(), &place)?;
             } else if self.strict {
-                return Err(self.unknown(&key, &place));
+                self.forgive(Err(self.unknown(&key, &place)))?;
+                self.out.entries[i].recognised = true;
             }
             i = if self.dirty { 0 } else { i + 1 };
             self.dirty = false;

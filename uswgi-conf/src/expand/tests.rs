@@ -7,7 +7,7 @@ fn run(args: &[&str], env: &[(&str, &str)]) -> Result<Vec<String>, String> {
     let args: Vec<Vec<u8>> = args.iter().map(|a| a.as_bytes().to_vec()).collect();
     let env: Vec<(Vec<u8>, Vec<u8>)> =
         env.iter().map(|(k, v)| (k.as_bytes().to_vec(), v.as_bytes().to_vec())).collect();
-    let mode = Mode { compat: true, allow: Allow::default() };
+    let mode = Mode { compat: true, ..Mode::default() };
     let (out, result) = expand(&args, &env, mode);
     match result {
         Ok(()) => Ok(out

@@ -75,16 +75,16 @@ pub fn arguments(file: &[u8]) -> Vec<Vec<u8>> {
     vec![option.into(), file.to_vec()]
 }
 
-/// The environment without options in it: a file is looked at by itself.
+/// The environment: variables of a file are replaced by it. Options in it are none for who looks at a file by itself.
 pub fn environment() -> Vec<(Vec<u8>, Vec<u8>)> {
     use std::os::unix::ffi::OsStringExt;
-    let all = std::env::vars_os().map(|(k, v)| (k.into_vec(), v.into_vec()));
-    all.filter(|(k, _)| !k.starts_with(b"UWSGI_")).collect()
+    std::env::vars_os().map(|(k, v)| (k.into_vec(), v.into_vec())).collect()
 }
 
 /// Look at one file.
 pub fn lint(file: &[u8], env: &[(Vec<u8>, Vec<u8>)], options: Options) -> Report {
-    let (expansion, result) = expand(&arguments(file), env, Mode { compat: false, allow: options.allow });
+    let (expansion, result) =
+        expand(&arguments(file), env, Mode { allow: options.allow, look: true, ..Mode::default() });
     let mut diagnostics = Vec::new();
     let mut unreadable = false;
     match result {
@@ -106,7 +106,13 @@ pub fn lint(file: &[u8], env: &[(Vec<u8>, Vec<u8>)], options: Options) -> Report
             if options.system {
                 system::check(&context, &mut diagnostics);
             }
-            diagnostics.extend(resolved.diagnostics.into_iter().map(|d| milder(d, &expansion)));
+            for d in resolved.diagnostics {
+                // What is not known here was said once.
+                let said = diagnostics.iter().any(|s| s.code == d.code && s.origin == d.origin);
+                if !said || !matches!(d.code, "unset-variable" | "unresolved-placeholder") {
+                    diagnostics.push(milder(d, &expansion));
+                }
+            }
         }
     }
     for (name, bytes) in &expansion.files {

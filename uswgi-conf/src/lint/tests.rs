@@ -81,11 +81,70 @@ fn each_rule_finds_its_line() {
         ("vacuum = true", "idle-vacuum"),
         ("procname = x", "no-effect"),
         ("add-header = \"X: y\"", "bad-value"),
+        ("wsgi-file = other.py", "dead-app"),
+        ("mount = /=other.py", "dead-app"),
+        ("mount = /x=a.py\nmount = /x=b:c", "dead-app"),
+        ("daemonize = /var/log/a.log\nlogto = /var/log/b.log", "no-effect"),
     ] {
         let found = codes(&format!("{GOOD}{line}\n# end\n"));
         assert!(found.iter().any(|(c, _)| *c == code), "{line:?}: want {code}, found {found:?}");
         assert!(codes::find(code).is_some(), "{code} has no explanation");
     }
+}
+
+/// Where the line of a finding is, and what it says to do.
+fn told(line: &str, code: &str) -> Option<(u32, String)> {
+    let found = report(&format!("{GOOD}{line}\n"), false).diagnostics;
+    found.into_iter().find(|d| d.code == code).map(|d| (d.origin.line, d.to_string()))
+}
+
+#[test]
+fn an_app_that_is_never_opened_is_told_at_its_line() {
+    let (line, text) = told("processes = 2\nwsgi-file = other.py", "dead-app").unwrap();
+    assert_eq!(line, 8);
+    assert!(text.contains("other.py is not opened where app loads"), "{text}");
+    for fine in ["mount = /x=other.py", "wsgi-file =", "module = other", "mount = /a=a.py\nmount = /b=b.py"] {
+        assert_eq!(told(fine, "dead-app"), None, "{fine}");
+    }
+}
+
+/// Each unset variable is one finding, and the right one.
+#[test]
+fn what_is_not_known_is_said_once() {
+    for line in [
+        "processes = $(NOPE)",
+        "http-socket = 127.0.0.1:$(PORT)",
+        "static-map = $(MAP)",
+        "max-requests = %(nope)",
+    ] {
+        let found = codes(&format!("{GOOD}{line}\n"));
+        let unknown = |c: &str| matches!(c, "unset-variable" | "unresolved-placeholder");
+        assert_eq!(found.iter().filter(|(c, line)| unknown(c) && *line == 7).count(), 1, "{line}: {found:?}");
+        assert!(found.iter().all(|(c, _)| unknown(c) || *c == "overridden"), "{line}: {found:?}");
+    }
+}
+
+#[test]
+fn a_slip_is_told_with_the_line_that_was_meant() {
+    for (line, code, help) in [
+        ("env NAME=x", "unknown-option", "write env = NAME=x"),
+        ("static-map /s = /d", "unknown-option", "write static-map = /s=/d"),
+        ("chmod-socket 660", "unknown-option", "write chmod-socket = 660"),
+        ("threads: 4", "unknown-option", "write threads = 4"),
+        ("strict-mode = true", "unknown-option", "did you mean \"strict\"?"),
+        ("base = /x\nchdir = %(bsae)/y", "unresolved-placeholder", "did you mean %(base)?"),
+    ] {
+        let (_, text) = told(line, code).unwrap();
+        assert!(text.ends_with(help) || text.contains(&format!("{help}\n")), "{line}: {text}");
+    }
+    let text = format!("{GOOD}chmod-socket 660\nstatic-map /s = /d\n");
+    let mut now = text.into_bytes();
+    for _ in 0..fix::ROUNDS {
+        let r = report(&String::from_utf8_lossy(&now), false);
+        now = fix::apply(&r.files[0].0, &now, &r.diagnostics).0;
+    }
+    let now = String::from_utf8(now).unwrap();
+    assert!(now.contains("chmod-socket = 660\nstatic-map = /s = /d\n"), "{now}");
 }
 
 #[test]

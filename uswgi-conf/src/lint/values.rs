@@ -180,9 +180,19 @@ fn placeholder(c: &Context<'_>, e: &Entry, value: &[u8], out: &mut Vec<Diagnosti
             ),
         };
         let mut d = Diagnostic::warning(code, message).at(&e.place.value()).help(help);
+        if let Some(near) = meant(c, name).filter(|_| symbol == b'%' && !known) {
+            d.help = Some(format!("did you mean %({near})?"));
+        }
         d.width = width(value);
         out.push(d);
     }
+}
+
+/// The entry of the configuration whose name is nearest to one that is none.
+fn meant(c: &Context<'_>, name: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(name).ok()?;
+    let names = c.expansion.entries.iter().filter_map(|o| std::str::from_utf8(&o.key).ok());
+    options::nearest_of(name, names).map(str::to_string)
 }
 
 /// Scalars given twice in one file with different values: the last one counts.

@@ -20,7 +20,7 @@ mod shown;
 mod tail;
 
 pub use facts::{FACTS, Fact};
-pub use near::nearest;
+pub use near::{nearest, nearest_of};
 pub use shown::{Shown, When, Written};
 use std::collections::HashMap;
 use std::sync::OnceLock;

@@ -26,6 +26,22 @@ fn distance(a: &[u8], b: &[u8], limit: usize) -> Option<usize> {
     (last[b.len()] <= limit).then_some(last[b.len()])
 }
 
+/// How many letters may be wrong in a name of so many.
+fn limit(length: usize) -> usize {
+    match length {
+        0..=4 => 1,
+        5..=9 => 2,
+        _ => 3,
+    }
+}
+
+/// The name among others that a misspelt one most likely means.
+pub fn nearest_of<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let limit = limit(name.len()).min(name.len() / 2);
+    let near = names.filter_map(|n| Some((distance(name.as_bytes(), n.as_bytes(), limit)?, n)));
+    near.min_by_key(|(d, _)| *d).map(|(_, n)| n)
+}
+
 /// The option that a misspelt name most likely means: `_` for `-`, another case, a beginning that only
 /// one option has, or a few wrong letters.
 pub fn nearest(name: &str) -> Option<&'static str> {
@@ -37,11 +53,7 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     if let Some(same) = known().find(|n| *n == plain) {
         return Some(same);
     }
-    let limit = match plain.len() {
-        0..=4 => 1,
-        5..=9 => 2,
-        _ => 3,
-    };
+    let limit = limit(plain.len());
     let mut best: Option<(usize, usize, &'static str)> = None;
     for (order, n) in known().enumerate() {
         if let Some(d) = distance(plain.as_bytes(), n.as_bytes(), limit) {
@@ -60,7 +72,12 @@ pub fn nearest(name: &str) -> Option<&'static str> {
             return Some(only);
         }
     }
-    best.map(|(_, _, n)| n)
+    // An option with a word behind it: `strict-mode`.
+    let begun = || {
+        let begins = |n: &&str| n.len() >= 5 && plain.strip_prefix(*n).is_some_and(|r| r.starts_with('-'));
+        known().filter(|n| super::is_common(n)).filter(begins).max_by_key(|n| n.len())
+    };
+    best.map(|(_, _, n)| n).or_else(begun)
 }
 
 #[cfg(test)]
@@ -81,6 +98,8 @@ mod tests {
             ("thread", "threads"),
             ("vaccum", "vacuum"),
             ("wsgi_file", "wsgi-file"),
+            ("strict-mode", "strict"),
+            ("vacuum_on_exit", "vacuum"),
         ] {
             assert_eq!(nearest(wrong), Some(right), "{wrong}");
         }

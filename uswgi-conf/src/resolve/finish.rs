@@ -28,6 +28,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
     super::dynamic::finish(&mut d, expansion);
     sockets(&mut d);
     super::logs::finish(&mut d);
+    log_files(&mut d, expansion);
     timeouts(&mut d);
     let i = &mut d.instance;
     i.env.append(&mut d.envdir);
@@ -74,6 +75,16 @@ fn lifetimes(d: &mut Draft, expansion: &Expansion) {
             Some(a) => e.at(&a.place.value()),
             None => e,
         });
+    }
+}
+
+/// Beside `daemonize` uWSGI opens no `logto`, whatever their order (observed on 2.0.31), and neither is it here.
+fn log_files(d: &mut Draft, expansion: &Expansion) {
+    let Some(log) = &d.instance.daemonize else { return };
+    if let Some(a) = expansion.applied.iter().rfind(|a| a.fact.name == "logto") {
+        let message = format!("logto has no effect: with daemonize the log goes to {}", log.display());
+        d.said.warning(a, "no-effect", message).help =
+            Some("remove one of the two; log-master and logger = file:PATH write elsewhere".into());
     }
 }
 

@@ -33,7 +33,7 @@ mod tasks;
 mod value;
 
 use crate::diag::{Diagnostic, Fix, Severity, shown};
-use crate::expand::{Applied, Expansion};
+use crate::expand::{Applied, Entry, Expansion};
 use crate::instance::Instance;
 use crate::options::{self, Kind, Status};
 use draft::Draft;
@@ -60,6 +60,7 @@ pub fn resolve(expansion: &Expansion) -> Resolved {
             Some(Status::Supported) => {
                 let before = draft.said.0.len();
                 settings::set(&mut draft, a);
+                unset(&mut draft.said.0, before, a);
                 if is_overridden(a, &expansion.applied[n + 1..]) {
                     overridden(&mut draft.said.0[before..]);
                 }
@@ -86,6 +87,27 @@ pub fn resolve(expansion: &Expansion) -> Resolved {
     explain_missing_section(&mut all, &mut diagnostics);
     all.append(&mut diagnostics);
     Resolved { instance, diagnostics: all }
+}
+
+/// What is wrong with a value in which nothing has replaced `$(NAME)` or `%(name)` is that alone.
+fn unset(said: &mut Vec<Diagnostic>, before: usize, a: &Applied) {
+    let value = a.value.as_deref().unwrap_or_default();
+    let Some(at) = value.windows(2).position(|w| matches!(w, b"$(" | b"%(")) else { return };
+    let Some(end) = value[at..].iter().position(|&b| b == b')') else { return };
+    let depends = |d: &&Diagnostic| d.severity == Severity::Error || d.code == "not-a-number";
+    let Some(severity) = said[before..].iter().filter(depends).map(|d| d.severity).max() else { return };
+    let name = shown(&value[at + 2..at + end]);
+    let (code, what, help) = match value[at] {
+        b'$' => ("unset-variable", "is not set in the environment", "set it where the server is started"),
+        _ => (
+            "unresolved-placeholder",
+            "is defined nowhere",
+            "define it with set-placeholder, or correct the name",
+        ),
+    };
+    said.truncate(before);
+    let message = format!("{} = {}: {name} {what}", a.fact.name, shown(value));
+    said.push(Diagnostic::new(severity, code, message).at(&a.place.value()).width(value.len()).help(help));
 }
 
 /// A number whose place is taken by a later one.
@@ -175,12 +197,33 @@ fn unknown(draft: &mut Draft, expansion: &Expansion) {
                 format!("unknown option {name:?}, and nothing refers to it as %({name})"),
             )
         };
-        let d = match near {
-            Some(near) => d.help(format!("did you mean {near:?}?")),
-            None => d.help("remove it, or declare a placeholder with set-placeholder"),
+        let d = match (written_apart(e), near) {
+            (Some((line, fix)), _) => {
+                let d = d.help(format!("options are name = value lines: write {line}"));
+                if e.place.column == 0 { d } else { d.fix(fix) }
+            }
+            (None, Some(near)) => d.help(format!("did you mean {near:?}?")),
+            (None, None) => d.help("remove it, or declare a placeholder with set-placeholder"),
         };
         draft.said.0.push(d.at(&e.place).width(e.key.len()));
     }
+}
+
+/// An option whose `=` is missing or stands too late: `chmod-socket 660`, `env NAME=x`, `processes: 4`. The line as it
+/// should be, and the repair of its name.
+fn written_apart(e: &Entry) -> Option<(String, Fix)> {
+    let key = std::str::from_utf8(&e.key).ok()?;
+    let at = key.find([' ', '\t', ':'])?;
+    let (name, rest) = (&key[..at], key[at + 1..].trim());
+    options::row(name).filter(|_| !rest.is_empty())?;
+    let fixed = format!("{name} = {rest}");
+    let value = e.value.as_deref().map(shown).unwrap_or_default();
+    let line = match e.place.value_column {
+        0 => fixed.clone(),
+        _ => format!("{fixed}={value}"),
+    };
+    let width = u32::try_from(e.key.len()).unwrap_or(0);
+    Some((line, Fix { from: e.place.column, width, expect: key.into(), text: fixed, before: None }))
 }
 
 /// A file without the section explains why there is no socket and no app.
