@@ -19,6 +19,18 @@ pub(super) fn flatten(syntax: Syntax, pairs: Vec<Pair>, read: Read<'_>) -> Resul
     Ok(state.out)
 }
 
+/// What would ask for a section of the file that is written, and asked for one of no file before: `json = :x` of an ini
+/// file that has read no JSON.
+pub(super) fn asks_anew(to: Syntax, pairs: &[Pair]) -> Option<&Pair> {
+    let mut elsewhere = false;
+    pairs.iter().filter(|p| names(to).contains(&p.key.as_slice())).find(|p| {
+        let section = p.value.starts_with(b":");
+        let anew = section && !elsewhere;
+        elsewhere |= !section;
+        anew
+    })
+}
+
 /// Which file of this syntax was read last, whose sections `:section` means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Last {
@@ -93,13 +105,17 @@ impl State<'_> {
 
     /// Whether an option reads files of this syntax.
     fn reads(&self, name: &[u8]) -> bool {
-        let names: &[&[u8]] = match self.syntax {
-            Syntax::Ini => &[b"ini"],
-            Syntax::Xml => &[b"xml", b"xmlconfig"],
-            Syntax::Yaml => &[b"yaml", b"yml"],
-            Syntax::Json => &[b"json", b"js"],
-        };
-        names.contains(&name)
+        names(self.syntax).contains(&name)
+    }
+}
+
+/// The options that read files of a syntax.
+fn names(syntax: Syntax) -> &'static [&'static [u8]] {
+    match syntax {
+        Syntax::Ini => &[b"ini"],
+        Syntax::Xml => &[b"xml", b"xmlconfig"],
+        Syntax::Yaml => &[b"yaml", b"yml"],
+        Syntax::Json => &[b"json", b"js"],
     }
 }
 

@@ -136,6 +136,9 @@ fn what_a_target_cannot_hold_is_refused() {
     let raw = |pairs: Vec<Pair>| Raw { pairs, comments: Vec::new() };
     assert!(text::write(&raw(vec![pair(&"\u{1}".repeat(300), "x")]), Syntax::Yaml).is_err(), "escapes count");
     assert!(text::write(&raw(vec![pair("a", " x")]), Syntax::Ini).is_err());
+    // In an ini file it is a section of no file at all.
+    assert!(text::write(&raw(vec![pair("js", ":x")]), Syntax::Json).is_err());
+    assert!(text::write(&raw(vec![pair("js", "a.json"), pair("js", ":x")]), Syntax::Json).is_ok());
     assert!(text::write(&raw(vec![pair("a", "x\ny")]), Syntax::Ini).is_err());
     assert!(text::write(&raw(vec![pair("a b", "x")]), Syntax::Xml).is_err());
     let blocks = vec![pair("if-env", "A"), pair("endif", ""), pair("if-env", "B"), pair("endif", "")];

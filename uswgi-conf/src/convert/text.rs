@@ -19,6 +19,10 @@ pub fn write(raw: &Raw, to: Syntax) -> Result<Vec<u8>, ConvertError> {
         let what = format!("a `%` at the edge of {}, whose other half the syntax took", shown(&p.key));
         return Err(impossible(p, target, what));
     }
+    if let Some(p) = super::flatten::asks_anew(to, &raw.pairs) {
+        let what = format!("{} = {}: it would be a section of this file", shown(&p.key), shown(&p.value));
+        return Err(impossible(p, target, what));
+    }
     let written = match to {
         Syntax::Ini => ini(raw),
         Syntax::Xml => xml(raw),
