@@ -23,7 +23,7 @@ _uswgi__emperor() {
 
     case "${cmd}" in
         uswgi__emperor)
-            opts="-h -V --glob --daemonize --umask --emperor --emperor-nofollow --emperor-freq --emperor-pidfile --emperor-throttle --emperor-max-throttle --emperor-extra-extension --emperor-extra-ext --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --pidfile --pidfile2 --safe-pidfile --uid --gid --add-gid --logto --logto2 --log-date --emperor-start-concurrency --help --version"
+            opts="-h -V --glob --daemonize --umask --emperor --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-extra-extension --emperor-extra-ext --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --pidfile --pidfile2 --safe-pidfile --uid --gid --add-gid --logto --logto2 --log-date --emperor-die-with --emperor-start-concurrency --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -49,7 +49,19 @@ _uswgi__emperor() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --emperor-required-heartbeat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --emperor-pidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-stats)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-stats-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -58,6 +70,22 @@ _uswgi__emperor() {
                     return 0
                     ;;
                 --emperor-max-throttle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-on-demand-extension)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-on-demand-ext)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-on-demand-directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-on-demand-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -130,6 +158,10 @@ _uswgi__emperor() {
                     return 0
                     ;;
                 --logto2)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-die-with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

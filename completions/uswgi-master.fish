@@ -75,9 +75,16 @@ complete -c uswgi-master -l procname-prefix-spaced -d 'Text in front of every pr
 complete -c uswgi-master -l need-app -d 'Fails the start when the app does not load; false: serves errors instead, until a reload brings an app that does.' -r -F
 complete -c uswgi-master -l emperor -d 'Runs one instance for each vassal\'s file: in a folder (FOLDER or dir://FOLDER), or that fits a pattern (glob://PATTERN, or a pattern or file alone). Repeatable.' -r -F
 complete -c uswgi-master -l emperor-freq -d 'Seconds between two scans at most, beside those after notices of the kernel.' -r -F
+complete -c uswgi-master -l emperor-required-heartbeat -d 'Seconds after which a vassal with `heartbeat` that is not heard is killed and started again.' -r -F
 complete -c uswgi-master -l emperor-pidfile -d 'File for the Emperor\'s pid.' -r -F
+complete -c uswgi-master -l emperor-stats -d 'Address of the Emperor\'s statistics server: one JSON text a connection. Repeatable.' -r -F
+complete -c uswgi-master -l emperor-stats-server -d 'Address of the Emperor\'s statistics server: one JSON text a connection. Repeatable.' -r -F
 complete -c uswgi-master -l emperor-throttle -d 'Milliseconds before a vassal that failed is tried again, doubled each time; a touch of its file tries at once.' -r -F
 complete -c uswgi-master -l emperor-max-throttle -d 'Milliseconds before a vassal that fails again and again is tried, at most.' -r -F
+complete -c uswgi-master -l emperor-on-demand-extension -d 'Ending of the file beside a vassal\'s that holds an address: the Emperor listens there, and starts the vassal when somebody connects.' -r -F
+complete -c uswgi-master -l emperor-on-demand-ext -d 'Ending of the file beside a vassal\'s that holds an address: the Emperor listens there, and starts the vassal when somebody connects.' -r -F
+complete -c uswgi-master -l emperor-on-demand-directory -d 'The same for all vassals, at NAME.socket in this directory.' -r -F
+complete -c uswgi-master -l emperor-on-demand-dir -d 'The same for all vassals, at NAME.socket in this directory.' -r -F
 complete -c uswgi-master -l emperor-extra-extension -d 'Ending of vassals\' names beside .ini, .xml, .yml, .yaml, .json and .js; the file is read as ini. Repeatable.' -r -F
 complete -c uswgi-master -l emperor-extra-ext -d 'Ending of vassals\' names beside .ini, .xml, .yml, .yaml, .json and .js; the file is read as ini. Repeatable.' -r -F
 complete -c uswgi-master -l vassals-inherit -d 'File that each vassal inherits after its own. Repeatable.' -r -F
@@ -88,6 +95,7 @@ complete -c uswgi-master -l vassals-start-hook -d 'Program that runs before a va
 complete -c uswgi-master -l vassals-stop-hook -d 'Program that runs after a vassal has ended, with its name as argument.' -r -F
 complete -c uswgi-master -l vassals-set -d 'NAME=VALUE that is set for each vassal, before its own file. Repeatable.' -r -F
 complete -c uswgi-master -l vassal-set -d 'NAME=VALUE that is set for each vassal, before its own file. Repeatable.' -r -F
+complete -c uswgi-master -l heartbeat -d 'Seconds between two signs of life of an instance to its Emperor; there is none while no worker answers.' -r -F
 complete -c uswgi-master -l reload-mercy -d 'Seconds a busy worker may finish its requests on reload or stop, at least 1.' -r -F
 complete -c uswgi-master -l worker-reload-mercy -d 'As reload-mercy; wins where both are given.' -r -F
 complete -c uswgi-master -l max-requests -d 'Replaces a worker after this many requests; its successor is ready first.' -r -F
@@ -272,6 +280,7 @@ complete -c uswgi-master -l py-auto-reload-ignore -d 'Module that py-autoreload 
 complete -c uswgi-master -l rsyslog-packet-size -d 'Bytes of the longest datagram to an rsyslog.' -r -F
 complete -c uswgi-master -l allow-unsupported -d 'Start although the configuration holds options that are not supported here; each becomes a warning.' -r -F
 complete -c uswgi-master -l django-preload -d 'Loads Django\'s URLconf, the views that it names and the template engines with the app instead of with the first request: a mistake there replaces nothing.' -r -F
+complete -c uswgi-master -l emperor-die-with -d 'What becomes of the vassals of an Emperor that is killed: stop, or nothing.' -r -F
 complete -c uswgi-master -l emperor-start-concurrency -d 'Vassals that an Emperor starts at a time.' -r -F
 complete -c uswgi-master -l forwarded-allow-ips -d 'Peers whose X-Forwarded-Proto, -SSL and -For are believed: addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l log-json -d 'Writes one JSON object a line: requests, messages, and what the application prints.' -r -F
@@ -287,6 +296,8 @@ complete -c uswgi-master -l end-whitelist -d 'Forgets the whitelist.'
 complete -c uswgi-master -l memory-report -d 'Puts memory in front of the request line.'
 complete -c uswgi-master -l abstract-socket -d 'Puts unix sockets of `socket` into the abstract namespace.'
 complete -c uswgi-master -l emperor-nofollow -d 'The time of a symbolic link counts as a touch of a vassal, and not that of the file that it leads to.'
+complete -c uswgi-master -l emperor-tyrant -d 'Each vassal becomes the user and group of its file; root\'s files, and those that anybody can write to, are refused. The Emperor stays root.'
+complete -c uswgi-master -l emperor-tyrant-nofollow -d 'The owner of a symbolic link counts, and not that of the file that it leads to.'
 complete -c uswgi-master -l die-on-term -d 'TERM stops; false: TERM reloads, as uWSGI does without this option.'
 complete -c uswgi-master -l help -d 'Prints the options and ends.'
 complete -c uswgi-master -l usage -d 'Prints the options and ends.'

@@ -41,6 +41,10 @@ pub struct Emperor {
     pub tyrant: bool,
     /// The owner of a link counts, and not that of the file (`emperor-tyrant-nofollow`).
     pub tyrant_nofollow: bool,
+    /// What is put behind a vassal's name for the file that holds the address at which it is waited for.
+    pub on_demand_extension: Option<String>,
+    /// Directory of the sockets at which vassals are waited for.
+    pub on_demand_directory: Option<PathBuf>,
     /// File for the Emperor's pid.
     pub pidfile: Option<PathBuf>,
     /// Addresses of its stats server.
@@ -71,6 +75,8 @@ impl Default for Emperor {
             max_throttle: 180_000,
             tyrant: false,
             tyrant_nofollow: false,
+            on_demand_extension: None,
+            on_demand_directory: None,
             pidfile: None,
             stats: Vec::new(),
             start_concurrency: 0,

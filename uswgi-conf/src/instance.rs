@@ -186,6 +186,8 @@ pub struct Instance {
     pub chroot: Option<PathBuf>,
     /// Files that the configuration was read from, absolute; empty before `load` has filled it in.
     pub files: Vec<PathBuf>,
+    /// Seconds between two signs of life to an Emperor; 0: none.
+    pub heartbeat: u32,
     /// Who runs many instances instead of one, where it has monitors.
     pub emperor: Emperor,
     /// Locks and caches of the application.
@@ -259,6 +261,7 @@ impl Default for Instance {
             no_new_privs: false,
             chroot: None,
             files: Vec::new(),
+            heartbeat: 0,
             emperor: Emperor::default(),
             shared: SharedSpec::default(),
             options: Vec::new(),

@@ -68,6 +68,8 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "uid" | "gid" | "add-gid" | "additional-gid" | "immediate-uid" | "immediate-gid" => "nobody",
         "chown-socket" => "nobody:nogroup",
         "emperor" => "/etc/uwsgi/vassals",
+        "emperor-die-with" => "stop",
+        "emperor-stats" | "emperor-stats-server" => ":81",
         "env" => "A=b=c",
         "envdir" | "early-envdir" => "tests/envdir",
         "mount" => "/a=b.py",

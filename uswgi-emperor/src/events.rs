@@ -18,6 +18,12 @@ pub enum Woken {
     Files,
     /// A process that is no child of ours has ended.
     Ended(i32),
+    /// Somebody has connected to the sleeping vassal of this number.
+    Called(u64),
+    /// The stats server: a listener or a client.
+    Stats(u64),
+    /// The socket for questions: its listener or a client.
+    Asked(u64),
 }
 
 impl Wake for Woken {
@@ -33,6 +39,9 @@ impl Wake for Woken {
             Woken::Heard(number) => (0, number),
             Woken::Files => (1, 0),
             Woken::Ended(pid) => (2, pid.unsigned_abs().into()),
+            Woken::Called(number) => (3, number),
+            Woken::Stats(number) => (4, number),
+            Woken::Asked(number) => (5, number),
             Woken::Signals => (15, 0),
         }
     }
@@ -42,6 +51,9 @@ impl Wake for Woken {
             0 => Woken::Heard(number),
             1 => Woken::Files,
             2 => Woken::Ended(i32::try_from(number).unwrap_or(0)),
+            3 => Woken::Called(number),
+            4 => Woken::Stats(number),
+            5 => Woken::Asked(number),
             _ => Woken::Signals,
         }
     }

@@ -59,8 +59,12 @@ pub struct Found {
     pub monitor: usize,
     /// What is remembered.
     pub stamp: Stamp,
-    /// Whose it is.
-    pub owner: Owner,
+    /// Whose it is, where that counts.
+    pub owner: Option<Owner>,
+    /// Why it may have no vassal.
+    pub refusal: Option<String>,
+    /// The address at which somebody has to connect before its vassal starts.
+    pub demand: Option<String>,
 }
 
 /// What has happened to a vassal's file.
@@ -77,7 +81,7 @@ pub enum Change {
 #[derive(Debug, Default)]
 struct File {
     /// What counts; None: it has not rested yet since it came.
-    counted: Option<Stamp>,
+    counted: Option<(Stamp, Option<Owner>)>,
     /// What was seen last, and since when, where that is not what counts.
     fresh: Option<(Stamp, Instant)>,
     gone_since: Option<Instant>,
@@ -118,8 +122,10 @@ impl Files {
         }
         for (id, file) in &mut self.all {
             let Some(found) = there.remove(id) else { continue };
-            let counted = file.counted.as_ref();
-            if counted.is_some_and(|before| !found.stamp.is_touch_of(before)) {
+            let same = |(stamp, owner): (Stamp, Option<Owner>)| {
+                !found.stamp.is_touch_of(&stamp) && found.owner == owner
+            };
+            if file.counted.is_some_and(same) {
                 file.fresh = None;
                 continue;
             }
@@ -132,7 +138,7 @@ impl Files {
                 continue;
             }
             file.fresh = None;
-            let first = file.counted.replace(found.stamp).is_none();
+            let first = file.counted.replace((found.stamp, found.owner)).is_none();
             let found = Box::new(found);
             changes.push(if first { Change::Added(found) } else { Change::Touched(found) });
         }
@@ -170,7 +176,9 @@ pub(crate) mod tests {
             directory: Some("/v".into()),
             monitor: 0,
             stamp: Stamp { inode: (1, inode), modified: (modified, 0), size: 1 },
-            owner: Owner { uid: 0, gid: 0, mode: 0o644 },
+            owner: None,
+            refusal: None,
+            demand: None,
         }
     }
 
@@ -198,6 +206,15 @@ pub(crate) mod tests {
         assert_eq!(f.deadline(), Some(now + REST));
         assert_eq!(look(&mut f, &[found("b", 3, 1)], OLD, now + REST), ["-a"]);
         assert_eq!((f.deadline(), f.len()), (None, 1));
+    }
+
+    #[test]
+    fn another_owner_is_a_touch_where_owners_count() {
+        let (mut f, now) = (Files::default(), Instant::now());
+        let of = |uid| Found { owner: Some(Owner { uid, gid: 1, mode: 0o644 }), ..found("a", 1, 5) };
+        assert_eq!(look(&mut f, &[of(1)], OLD, now), ["+a"]);
+        assert!(look(&mut f, &[of(1)], OLD, now).is_empty());
+        assert_eq!(look(&mut f, &[of(2)], OLD, now), ["~a"]);
     }
 
     #[test]

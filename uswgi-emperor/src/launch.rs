@@ -7,6 +7,7 @@
 use crate::files::Found;
 use crate::name::shown;
 use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 use serde::{Deserialize, Serialize};
 use std::ffi::{CString, OsString};
 use std::io;
@@ -60,6 +61,10 @@ struct Plan {
     arguments: Vec<Vec<u8>>,
     directory: Option<Vec<u8>>,
     start_hook: Option<String>,
+    /// User and group to become.
+    identity: Option<(u32, u32)>,
+    /// Sockets that it is given, from descriptor 3 on.
+    sockets: usize,
     /// Descriptors, soft limit: the Emperor has raised its own.
     descriptors: Option<u64>,
 }
@@ -131,6 +136,8 @@ pub fn launch(
         arguments: arguments(found, settings).iter().map(|a| bytes(a)).collect(),
         directory: found.directory.as_ref().map(|d| bytes(d.as_os_str())),
         start_hook: settings.start_hook.clone(),
+        identity: found.owner.map(|o| (o.uid, o.gid)),
+        sockets: descriptors.len(),
         descriptors: house.descriptors,
     };
     let plan = serde_json::to_string(&plan)?;
@@ -195,12 +202,24 @@ fn follow(plan: Plan) -> Result<std::convert::Infallible, BecomeError> {
     {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
     }
+    if let Some((uid, gid)) = plan.identity {
+        // Without any group of root; as on uWSGI without those of the user too.
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        let become_it = setgroups(&[]).and_then(|()| setgid(gid)).and_then(|()| setuid(uid));
+        become_it.map_err(|e| failed(format!("becoming uid {uid} gid {gid}"))(e.into()))?;
+    }
     if let Some(hook) = &plan.start_hook {
         run_hook("vassals-start-hook", hook, &id, directory.as_deref());
     }
     let program = path(plan.program);
     let arguments = plan.arguments.into_iter().map(OsString::from_vec);
-    let error = Command::new(&program).args(arguments).env_remove(PLAN_VARIABLE).exec();
+    let mut command = Command::new(&program);
+    command.args(arguments).env_remove(PLAN_VARIABLE);
+    if plan.sockets > 0 {
+        command.env("LISTEN_FDS", plan.sockets.to_string());
+        command.env("LISTEN_PID", std::process::id().to_string());
+    }
+    let error = command.exec();
     Err(failed(format!("{}", program.display()))(error))
 }
 

@@ -4,7 +4,8 @@
 //! * [`name`], [`files`], [`court`]: which files are vassals, what has changed, and what follows; pure. [`report`]: what is said of it.
 //! * [`scan`]: the folders and patterns, looked at; [`look`]: instances, looked at.
 //! * [`claim`]: one Emperor a folder, and where vassals speak to it.
-//! * [`launch`]: how a vassal starts.
+//! * [`launch`]: how a vassal starts; [`demand`]: when somebody connects; [`tyrant`]: as whom.
+//! * [`stats`]: its statistics.
 //! * [`start`], [`emperor`], [`events`]: the way to the loop, and the loop.
 
 #![forbid(unsafe_code)]
@@ -12,6 +13,7 @@
 pub mod claim;
 pub mod cli;
 pub mod court;
+pub mod demand;
 pub mod emperor;
 pub mod events;
 pub mod files;
@@ -21,6 +23,8 @@ pub mod name;
 pub mod report;
 pub mod scan;
 pub mod start;
+pub mod stats;
+pub mod tyrant;
 
 use scan::Monitor;
 use std::ffi::OsString;

@@ -5,8 +5,10 @@
 //! as it was written, and vassals start where the Emperor is. What is no plain file (behind a link too) is no vassal.
 #![forbid(unsafe_code)]
 
+use crate::demand;
 use crate::files::{Found, Owner, Stamp};
 use crate::name::{option_of, shown};
+use crate::tyrant::refusal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -200,17 +202,29 @@ fn add(c: Candidate<'_>, settings: &Emperor, sight: &mut Sight) {
         size: m.len(),
     };
     let stamp = of(if settings.nofollow { &own } else { &target });
-    let owner = if settings.tyrant_nofollow { &own } else { &target };
-    sight.found.push(Found {
+    let whose = if settings.tyrant_nofollow { &own } else { &target };
+    // A link has no mode of its own.
+    let owner =
+        settings.tyrant.then(|| Owner { uid: whose.uid(), gid: whose.gid(), mode: target.mode() & 0o7777 });
+    let mut found = Found {
         id: c.id,
         argument: c.argument,
         option,
-        path: c.path,
         directory: c.directory.cloned(),
         monitor: c.number,
         stamp,
-        owner: Owner { uid: owner.uid(), gid: owner.gid(), mode: owner.mode() & 0o7777 },
-    });
+        refusal: owner.and_then(|owner| refusal(owner, folder_mode(&c.path))),
+        owner,
+        demand: None,
+        path: c.path,
+    };
+    found.demand = demand::address(&found, settings);
+    sight.found.push(found);
+}
+
+/// The mode of a file's folder; one that cannot be looked at is not trusted.
+fn folder_mode(path: &Path) -> u32 {
+    path.parent().and_then(|p| fs::metadata(p).ok()).map_or(0o777, |m| m.mode() & 0o7777)
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 #![forbid(unsafe_code)]
 
 use crate::claim::{Claim, ClaimError};
+use crate::demand::Held;
 use crate::events::Events;
 use crate::launch::Household;
 use crate::scan::Monitor;
+use crate::stats::Server;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::Uid;
 use std::path::Path;
-use uswgi_conf::instance::Instance;
+use uswgi_conf::instance::{Address, Instance};
 use uswgi_keep::beside::{self, NotBeside};
 use uswgi_keep::detach::StartReport;
 use uswgi_keep::log::{self, LogError};
@@ -27,6 +30,12 @@ pub enum StartError {
     /// User or group.
     #[error(transparent)]
     Privs(#[from] PrivsError),
+    /// It cannot become others.
+    #[error("emperor-tyrant needs root, and this is user {0}: start it as root, or without emperor-tyrant")]
+    Tyrant(Uid),
+    /// Stats server.
+    #[error("emperor-stats = {0}: {1}")]
+    Stats(String, std::io::Error),
     /// Pidfile.
     #[error(transparent)]
     Pidfile(#[from] PidfileError),
@@ -46,6 +55,10 @@ pub struct Started {
     pub claims: Vec<Claim>,
     /// What all vassals need.
     pub house: Household,
+    /// The stats server.
+    pub stats: Server,
+    /// Mode of the sockets of vassals that sleep.
+    pub chmod_socket: Option<u32>,
     /// The launching command, which waits.
     pub detached: Option<StartReport>,
     pidfiles: Vec<Pidfile>,
@@ -54,6 +67,7 @@ pub struct Started {
 impl Started {
     /// Leave nothing behind.
     pub fn leave(self) {
+        self.stats.remove();
         self.claims.into_iter().for_each(Claim::release);
         self.pidfiles.into_iter().for_each(Pidfile::remove);
     }
@@ -64,6 +78,22 @@ fn raise_descriptors() -> Option<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok()?;
     Some(soft)
+}
+
+/// The listeners of the stats server. `stats` of an Emperor is the same: it has no workers.
+fn stats(i: &Instance) -> Result<Vec<Held>, StartError> {
+    let named = |address: &Address| match address {
+        Address::Tcp { host, port } => format!("{host}:{port}"),
+        Address::Unix(path) => path.display().to_string(),
+        Address::Abstract(name) => format!("@{name}"),
+        Address::Fd(number) => format!("fd://{number}"),
+    };
+    let all = i.emperor.stats.iter().chain(&i.stats);
+    all.map(|address| {
+        let name = named(address);
+        Held::bind(&name, i.chmod_socket).map_err(|e| StartError::Stats(name, e))
+    })
+    .collect()
 }
 
 fn log_file(path: &Path) -> Result<(), LogError> {
@@ -81,6 +111,9 @@ pub fn start(
     let system = |what| move |e| StartError::System(what, e);
     let target =
         privs::target(&Wanted { uid: i.uid.as_deref(), gid: i.gid.as_deref(), add_gid: &i.add_gid }, None)?;
+    if i.emperor.tyrant && !Uid::effective().is_root() {
+        return Err(StartError::Tyrant(Uid::effective()));
+    }
     let early = [&i.pidfile, &i.emperor.pidfile];
     let late = [&i.pidfile2, &i.safe_pidfile];
     for path in early.into_iter().chain(late).flatten() {
@@ -101,7 +134,15 @@ pub fn start(
     for path in early.into_iter().flatten() {
         pidfiles.push(Pidfile::write(path)?);
     }
-    target.become_it()?;
+    let bound: Result<Vec<Held>, StartError> = target.for_a_moment(|| stats(i));
+    if i.emperor.tyrant && target.drops() {
+        log::line(
+            "emperor-tyrant: the emperor stays root, for each vassal becomes the owner of its file; uid, gid and cap count for nothing",
+        );
+    } else {
+        target.become_it()?;
+    }
+    let stats = Server::new(bound?);
     if let Some(path) = i.logto2.as_ref().filter(|_| detached.is_none()) {
         log_file(path)?;
     }
@@ -109,5 +150,5 @@ pub fn start(
         pidfiles.push(Pidfile::write(path)?);
     }
     let house = Household { emperor, master, descriptors };
-    Ok(Started { events, claims, house, detached, pidfiles })
+    Ok(Started { events, claims, house, stats, chmod_socket: i.chmod_socket, detached, pidfiles })
 }

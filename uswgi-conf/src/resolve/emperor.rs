@@ -1,6 +1,8 @@
 //! Options of an Emperor.
 
+use super::address;
 use super::draft::Draft;
+use super::forms::bad_address;
 use super::value::written;
 use crate::expand::{Applied, truth};
 use std::path::PathBuf;
@@ -36,10 +38,46 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "emperor-throttle" => e.throttle = said.number32(a).unwrap_or(e.throttle),
         "emperor-max-throttle" => e.max_throttle = said.number32(a).unwrap_or(e.max_throttle),
         "emperor-pidfile" => e.pidfile = said.filled(a).map(PathBuf::from),
+        "emperor-tyrant" => e.tyrant = on,
+        "emperor-tyrant-nofollow" => e.tyrant_nofollow = on,
+        "emperor-on-demand-extension" | "emperor-on-demand-ext" => e.on_demand_extension = said.filled(a),
+        "emperor-on-demand-directory" | "emperor-on-demand-dir" => {
+            e.on_demand_directory = said.filled(a).map(PathBuf::from);
+        }
+        "emperor-required-heartbeat" => {
+            e.required_heartbeat = said.number32(a).unwrap_or(e.required_heartbeat)
+        }
+        "heartbeat" => d.instance.heartbeat = said.number32(a).unwrap_or(0),
+        "emperor-stats" | "emperor-stats-server" => stats(d, a),
+        "emperor-die-with" => match said.filled(a).as_deref() {
+            Some("stop") => e.die_with = true,
+            Some("nothing") => e.die_with = false,
+            Some(_) => said.bad(
+                a,
+                "no such way",
+                "write stop: vassals end with an Emperor that is killed; or nothing",
+            ),
+            None => {}
+        },
         "emperor-start-concurrency" => e.start_concurrency = said.number32(a).unwrap_or(0),
         _ => return false,
     }
     true
+}
+
+fn stats(d: &mut Draft, a: &Applied) {
+    let Some(name) = d.said.text(a) else { return };
+    match address::parse(&name) {
+        Ok((address, _)) => d.instance.emperor.stats.push(address),
+        Err(e) => bad_address(d, a, e),
+    }
+}
+
+/// A tyrant stays root: capabilities for the way to its vassals' users are not needed.
+pub(super) fn finish(d: &mut Draft) {
+    if d.instance.emperor.is_wanted() && d.instance.emperor.tyrant {
+        d.said.0.retain(|said| !(said.code == "unsupported" && said.message.starts_with("cap is")));
+    }
 }
 
 fn monitor(d: &mut Draft, a: &Applied) {

@@ -1,6 +1,7 @@
 //! Every decision of the Emperor, as a pure state machine: (vassals, event, now) -> actions.
 //!
 //! * here: what happens to all of them, and who may start.
+//! * `instances`: what becomes of their instances.
 //! * `vassal`: one of them.
 //!
 //! A touched vassal reloads by itself, in place: it is told by HUP, and what does not load changes nothing there. One that failed is
@@ -8,6 +9,7 @@
 //! know a descriptor, nor signal a process that is not a vassal's.
 #![forbid(unsafe_code)]
 
+mod instances;
 mod vassal;
 
 #[cfg(test)]
@@ -34,6 +36,8 @@ pub struct Rules {
     pub throttle: Duration,
     /// Longest wait.
     pub max_throttle: Duration,
+    /// In which time a vassal that has said that it lives has to say so again.
+    pub heartbeat: Duration,
 }
 
 /// The time, by both clocks.
@@ -77,8 +81,10 @@ pub enum Event {
     Seen(i32, Seen),
     /// A vassal has said that it lives.
     Heartbeat(i32),
-    /// A process has ended; how, for people.
-    Ended(i32, String),
+    /// Somebody has connected to the socket of a vassal that sleeps.
+    Called(OsString),
+    /// A process has ended; how, for people, and whether with exit code 0.
+    Ended(i32, String, bool),
     /// All are to reload.
     ReloadAll,
     /// All are to end.
@@ -92,6 +98,10 @@ pub enum Event {
 pub enum Action {
     /// Start a vassal.
     Start(OsString),
+    /// Wait for somebody who connects to it.
+    Listen(OsString),
+    /// Nobody is waited for any more.
+    Deaf(OsString),
     /// Send this signal to a vassal's instance.
     Signal(i32, i32),
     /// A vassal has ended: what runs afterwards, in its directory.
@@ -155,7 +165,8 @@ impl Court {
             Stage::Starting(since) if !self.queue.is_empty() => Some(since + START_HOLD),
             _ => None,
         });
-        waits.min()
+        let beats = self.all.values().filter_map(|v| Some(v.beat? + self.rules.heartbeat));
+        waits.chain(beats).min()
     }
 
     /// What follows from an event.
@@ -171,12 +182,14 @@ impl Court {
             Event::Heartbeat(pid) => {
                 if let Some(v) = self.by_pid(pid) {
                     v.times.heartbeat = now.wall;
+                    v.beat = Some(now.at);
                 }
             }
-            Event::Ended(pid, how) => self.ended(pid, &how, now, &mut out),
+            Event::Called(id) => self.called(&id),
+            Event::Ended(pid, how, well) => self.ended(pid, &how, well, now, &mut out),
             Event::ReloadAll => self.reload_all(&mut out),
             Event::Stop => self.stop(&mut out),
-            Event::Tick => {}
+            Event::Tick => self.expire(now, &mut out),
         }
         self.fill(now, &mut out);
         out
@@ -205,17 +218,59 @@ impl Court {
             (v.stage, v.pid) = (Stage::Serving(now.at), Some(pid));
             v.times.ready = now.wall;
             v.times.last_run = now.wall;
+        }
+        self.all.insert(id.clone(), v);
+        if pid.is_none() {
+            self.enter(&id, out);
+        }
+    }
+
+    /// One that does not run is to: at once, when somebody connects, or not at all.
+    fn enter(&mut self, id: &OsString, out: &mut Vec<Action>) {
+        let Some(v) = self.all.get_mut(id) else { return };
+        if let Some(why) = v.file.refusal.clone() {
+            v.stage = Stage::Refused;
+            out.push(Action::Say(format!("vassal {} does not start: {why}", shown(id))));
+            v.problem = why;
+        } else if v.file.demand.is_some() {
+            v.stage = Stage::Asleep;
+            out.push(Action::Listen(id.clone()));
         } else {
+            v.stage = Stage::Queued;
             self.queue.push(id.clone());
         }
-        self.all.insert(id, v);
+    }
+
+    fn called(&mut self, id: &OsString) {
+        let Some(v) = self.all.get_mut(id).filter(|v| v.stage == Stage::Asleep) else { return };
+        v.stage = Stage::Queued;
+        self.queue.push(id.clone());
     }
 
     fn touched(&mut self, found: Found, out: &mut Vec<Action>) {
         let id = found.id.clone();
         let Some(v) = self.all.get_mut(&id) else { return };
-        v.file = found;
-        self.reload(&id, out);
+        let before = std::mem::replace(&mut v.file, found);
+        let who = |file: &Found| file.owner.map(|o| (o.uid, o.gid));
+        match v.stage {
+            Stage::Asleep | Stage::Refused => {
+                if before.demand != v.file.demand && before.demand.is_some() {
+                    out.push(Action::Deaf(id.clone()));
+                }
+                self.enter(&id, out);
+            }
+            // Not as another user, and not what strangers may have written.
+            _ if v.file.refusal.is_some() && who(&before) == who(&v.file) => {
+                v.problem = v.file.refusal.clone().unwrap_or_default();
+                out.push(Action::Say(format!("vassal {} does not reload: {}", shown(&id), v.problem)));
+            }
+            _ if who(&before) != who(&v.file) && v.pid.is_some() => {
+                out.push(Action::Say(format!("vassal {} stops: its file has another owner", shown(&id))));
+                v.leave(out);
+                v.stage = Stage::Stopping { again: true };
+            }
+            _ => self.reload(&id, out),
+        }
     }
 
     /// One is to have what its file says now.
@@ -229,10 +284,7 @@ impl Court {
             }
             // It may have read the old file: it reloads once it serves, or is tried at once when it does not.
             (Stage::Starting(_), _) => v.again = true,
-            (Stage::Waiting(_), _) => {
-                v.stage = Stage::Queued;
-                self.queue.push(id.clone());
-            }
+            (Stage::Waiting(_), _) => self.enter(id, out),
             _ => {}
         }
     }
@@ -244,6 +296,9 @@ impl Court {
 
     fn removed(&mut self, id: &OsString, out: &mut Vec<Action>) {
         let Some(v) = self.all.get_mut(id) else { return };
+        if v.file.demand.is_some() {
+            out.push(Action::Deaf(id.clone()));
+        }
         if !v.leave(out) {
             self.forget(id);
             out.push(Action::Say(format!("vassal {}: its file is gone", shown(id))));
@@ -255,6 +310,11 @@ impl Court {
     fn stop(&mut self, out: &mut Vec<Action>) {
         self.stopping = true;
         self.queue.clear();
+        for (id, v) in &self.all {
+            if v.file.demand.is_some() {
+                out.push(Action::Deaf(id.clone()));
+            }
+        }
         self.all.retain(|_, v| v.leave(out));
     }
 
@@ -263,108 +323,12 @@ impl Court {
         self.queue.retain(|queued| queued != id);
     }
 
-    fn started(&mut self, id: &OsString, pid: i32, now: Now) {
-        let Some(v) = self.all.get_mut(id) else { return };
-        v.pid = Some(pid);
-        v.times.last_run = now.wall;
-        (v.times.ready, v.done, v.asked) = (0, None, false);
-    }
-
-    fn seen(&mut self, pid: i32, seen: Seen, now: Now, out: &mut Vec<Action>) {
-        let Some((id, v)) = self.all.iter_mut().find(|(_, v)| v.pid == Some(pid)) else { return };
-        let mut again = false;
-        match v.stage {
-            Stage::Starting(_) if seen.serves => {
-                v.stage = Stage::Serving(now.at);
-                v.times.ready = now.wall;
-                v.done = Some(seen.done);
-                v.problem.clear();
-                again = std::mem::take(&mut v.again);
-                out.push(Action::Say(format!("vassal {} serves (pid {pid})", shown(id))));
-            }
-            Stage::Serving(since) | Stage::Reloading { since } => {
-                if v.done.is_some_and(|done| seen.done > done) {
-                    v.asked = false;
-                    v.times.ready = now.wall;
-                    let said = match seen.well {
-                        true => format!("vassal {} has reloaded", shown(id)),
-                        false => format!(
-                            "vassal {} was not reloaded and serves on as before: {}",
-                            shown(id),
-                            seen.reason
-                        ),
-                    };
-                    v.problem = if seen.well { String::new() } else { seen.reason };
-                    out.push(Action::Say(said));
-                }
-                v.done = Some(seen.done);
-                v.stage = if seen.reloads { Stage::Reloading { since } } else { Stage::Serving(since) };
-            }
-            _ => {}
-        }
-        if again {
-            let id = id.clone();
-            self.reload(&id, out);
-        }
-    }
-
-    fn ended(&mut self, pid: i32, how: &str, now: Now, out: &mut Vec<Action>) {
-        let Some((id, v)) = self.all.iter_mut().find(|(_, v)| v.pid == Some(pid)) else { return };
-        let id = id.clone();
-        v.pid = None;
-        out.push(Action::Ended(id.clone(), v.file.directory.clone()));
-        match v.stage {
-            Stage::Stopping { again: true } if !self.stopping => {
-                v.stage = Stage::Queued;
-                self.queue.push(id);
-            }
-            Stage::Stopping { .. } => {
-                out.push(Action::Say(format!("vassal {} has stopped", shown(&id))));
-                self.forget(&id);
-            }
-            Stage::Serving(since) | Stage::Reloading { since } => {
-                let served = Some(now.at.duration_since(since));
-                self.failed(&id, &format!("pid {pid} has ended ({how})"), served, now, out);
-            }
-            _ => self.failed(&id, &format!("it does not start ({how})"), None, now, out),
-        }
-    }
-
-    /// One has ended, or did not begin: it is tried again, at once or later.
-    fn failed(
-        &mut self,
-        id: &OsString,
-        why: &str,
-        served: Option<Duration>,
-        now: Now,
-        out: &mut Vec<Action>,
-    ) {
-        let Some(v) = self.all.get_mut(id) else { return };
-        v.problem = why.into();
-        v.respawns += 1;
-        let wait = v.backoff.ended(served, now.at);
-        if wait.is_zero() || std::mem::take(&mut v.again) {
-            v.stage = Stage::Queued;
-            self.queue.push(id.clone());
-            out.push(Action::Say(format!("vassal {}: {why}; it is started again", shown(id))));
-            return;
-        }
-        v.stage = Stage::Waiting(now.at + wait);
-        out.push(Action::Say(format!(
-            "vassal {}: {why}; it is tried again in {:.1} s, or when its file is touched",
-            shown(id),
-            wait.as_secs_f64()
-        )));
-    }
-
     /// Who waits long enough comes into the queue, and who is next starts where there is room.
     fn fill(&mut self, now: Now, out: &mut Vec<Action>) {
-        for (id, v) in &mut self.all {
-            if matches!(v.stage, Stage::Waiting(until) if until <= now.at) {
-                v.stage = Stage::Queued;
-                self.queue.push(id.clone());
-            }
-        }
+        let over =
+            |(_, v): &(&OsString, &Vassal)| matches!(v.stage, Stage::Waiting(until) if until <= now.at);
+        let over: Vec<OsString> = self.all.iter().filter(over).map(|(id, _)| id.clone()).collect();
+        over.iter().for_each(|id| self.enter(id, out));
         let holds = |v: &&Vassal| matches!(v.stage, Stage::Starting(since) if now.at < since + START_HOLD);
         let busy = self.all.values().filter(holds).count();
         let room = self.rules.concurrency.saturating_sub(busy).min(self.queue.len());

@@ -27,6 +27,10 @@ pub enum Stage {
     },
     /// It has failed, and is tried again then.
     Waiting(Instant),
+    /// It starts when somebody connects.
+    Asleep,
+    /// It may not run; its file has to change first.
+    Refused,
 }
 
 /// When things happened, in seconds since the epoch; 0: never.
@@ -65,6 +69,8 @@ pub struct Vassal {
     pub(super) asked: bool,
     /// Its file was touched while it starts.
     pub(super) again: bool,
+    /// When it said last that it lives, if it ever did.
+    pub(super) beat: Option<Instant>,
     pub(super) backoff: Backoff,
 }
 
@@ -80,6 +86,7 @@ impl Vassal {
             done: None,
             asked: false,
             again: false,
+            beat: None,
             backoff: Backoff::waiting(throttle, most),
         }
     }
@@ -107,6 +114,16 @@ impl Vassal {
         }
     }
 
+    /// Milliseconds until it is tried again.
+    pub fn backoff_ms(&self, now: Instant) -> u64 {
+        match self.stage {
+            Stage::Waiting(until) => {
+                u64::try_from(until.saturating_duration_since(now).as_millis()).unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
     /// Failures in a row.
     pub fn failures(&self) -> u32 {
         self.backoff.failures()
@@ -121,6 +138,8 @@ impl Vassal {
             Stage::Reloading { .. } => "reloading",
             Stage::Stopping { .. } => "stopping",
             Stage::Waiting(_) => "waiting",
+            Stage::Asleep => "asleep",
+            Stage::Refused => "refused",
         }
     }
 }

@@ -19,6 +19,8 @@ impl Emperor<'_> {
             for action in self.court.handle(event, now()) {
                 match action {
                     Action::Start(id) => queue.push_back(self.start(id)),
+                    Action::Listen(id) => queue.push_back(self.listen(id)),
+                    Action::Deaf(id) => self.deafen(&id),
                     Action::Signal(pid, signal) => self.send(pid, signal),
                     Action::Ended(id, directory) => self.afterwards(&id, directory.as_deref()),
                     Action::Say(text) => log::line(text),
@@ -31,7 +33,8 @@ impl Emperor<'_> {
         let Some(v) = self.court.get(&id) else { return Event::Tick };
         let Some(claim) = self.started.claims.get(v.file.monitor) else { return Event::Tick };
         let claim = (claim.key.as_path(), claim.address.as_path());
-        match launch::launch(&v.file, &self.settings, &self.started.house, claim, &[]) {
+        let socket: Vec<_> = self.doors.give(&id, &self.started.events).into_iter().collect();
+        match launch::launch(&v.file, &self.settings, &self.started.house, claim, &socket) {
             Ok(pid) => {
                 self.hold(pid, true);
                 Event::Started(id, pid)

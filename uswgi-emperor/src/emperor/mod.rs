@@ -2,12 +2,14 @@
 //!
 //! * here: the loop, and what wakes it.
 //! * `act`: what the court asks for, done.
+//! * `doors`: sockets of vassals that sleep.
 //! * `look`: the vassals' files, looked at.
 //!
 //! It must never wait for a vassal, nor for anything that a vassal can hold up.
 #![forbid(unsafe_code)]
 
 mod act;
+mod doors;
 mod look;
 
 use crate::court::{Court, Event, Now, Rules};
@@ -16,17 +18,23 @@ use crate::files::Files;
 use crate::look as instances;
 use crate::scan::Monitor;
 use crate::start::Started;
+use crate::stats;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use uswgi_conf::emperor::Emperor as Settings;
 use uswgi_keep::directories::Directories;
+use uswgi_keep::guard::Guard;
+use uswgi_keep::reap::Ended;
 use uswgi_keep::{log, notify, reap, sys};
 use uswgi_proto::instance::pidfd_open;
 
 /// How often a vassal that starts or reloads is looked at, beside what it says by itself.
 const CHANGING: Duration = Duration::from_secs(1);
+
+/// How long vassals that end with a killed Emperor may take.
+const DYING: Duration = Duration::from_secs(60);
 
 /// Reads the configuration of the Emperor again.
 pub type Load<'a> = &'a dyn Fn() -> Result<Settings, String>;
@@ -44,6 +52,10 @@ pub struct Emperor<'a> {
     last_scan: Option<Instant>,
     /// Processes of vassals.
     processes: BTreeMap<i32, OwnedFd>,
+    /// Sockets of vassals that start when somebody connects.
+    doors: doors::Doors,
+    /// Ends the vassals of an Emperor that is killed, where that is wanted.
+    guard: Option<Guard>,
     /// Vassals that run already, and whose files have not been seen to count yet.
     inherited: BTreeMap<PathBuf, i32>,
     /// What was said about odd files.
@@ -62,7 +74,12 @@ fn rules(settings: &Settings) -> Rules {
         n => n as usize,
     };
     let millis = |n: u32| Duration::from_millis(n.into());
-    Rules { concurrency, throttle: millis(settings.throttle), max_throttle: millis(settings.max_throttle) }
+    Rules {
+        concurrency,
+        throttle: millis(settings.throttle),
+        max_throttle: millis(settings.max_throttle),
+        heartbeat: Duration::from_secs(settings.required_heartbeat.max(1).into()),
+    }
 }
 
 /// The time.
@@ -85,6 +102,8 @@ impl<'a> Emperor<'a> {
             places: BTreeSet::new(),
             last_scan: None,
             processes: BTreeMap::new(),
+            doors: doors::Doors::default(),
+            guard: None,
             inherited,
             odd: BTreeMap::new(),
             next_look: Instant::now(),
@@ -100,6 +119,10 @@ impl<'a> Emperor<'a> {
         for (number, claim) in self.started.claims.iter().enumerate() {
             let _ = self.started.events.watch(claim.as_fd(), Woken::Heard(number as u64), false);
         }
+        self.started.stats.watch(&self.started.events);
+        if self.settings.die_with {
+            self.renew_guard();
+        }
         self.scan();
         while !self.court.is_gone() {
             self.report();
@@ -114,13 +137,15 @@ impl<'a> Emperor<'a> {
             self.on(Event::Tick);
         }
         log::line("stopped");
+        self.doors.remove_all();
         self.started.leave();
         0
     }
 
     fn wait(&mut self) {
         let changing = (!self.court.changing().is_empty()).then_some(self.next_look);
-        let deadlines = [self.court.deadline(), self.scan_deadline(), changing];
+        let stats = self.started.stats.deadline();
+        let deadlines = [self.court.deadline(), self.scan_deadline(), changing, stats];
         let woken = match self.started.events.wait(deadlines.into_iter().flatten().min()) {
             Ok(woken) => woken,
             Err(e) => {
@@ -136,8 +161,12 @@ impl<'a> Emperor<'a> {
                 Woken::Heard(number) => self.hear(number),
                 Woken::Files => self.directories.noticed(&self.started.events),
                 Woken::Ended(pid) => self.lost(pid),
+                Woken::Called(number) => self.called(number),
+                Woken::Stats(number) => self.serve_stats(number),
+                Woken::Asked(_) => {}
             }
         }
+        self.started.stats.expire();
         if signalled {
             for signal in self.started.events.signals() {
                 self.signal(signal);
@@ -151,8 +180,14 @@ impl<'a> Emperor<'a> {
                 while let Some(zombie) = reap::next() {
                     let pid = zombie.pid();
                     let Some(reaped) = zombie.reap() else { continue };
-                    self.processes.remove(&pid);
-                    self.on(Event::Ended(pid, reaped.how.to_string()));
+                    if self.guard.as_ref().is_some_and(|g| g.pid() == pid) {
+                        self.guard.iter_mut().for_each(Guard::reaped);
+                        self.renew_guard();
+                        continue;
+                    }
+                    self.release(pid);
+                    let well = reaped.how == Ended::Code(0);
+                    self.on(Event::Ended(pid, reaped.how.to_string(), well));
                 }
             }
             libc::SIGTERM | libc::SIGINT | libc::SIGQUIT => {
@@ -193,8 +228,9 @@ impl<'a> Emperor<'a> {
 
     /// A vassal that is nobody's child of ours has ended.
     fn lost(&mut self, pid: i32) {
-        if self.processes.remove(&pid).is_some() {
-            self.on(Event::Ended(pid, "ended, it was no child of this emperor".into()));
+        if self.release(pid) {
+            // Nobody knows its exit code; one that was on demand has most likely gone to sleep.
+            self.on(Event::Ended(pid, "ended, it was no child of this emperor".into(), true));
         }
     }
 
@@ -234,7 +270,44 @@ impl<'a> Emperor<'a> {
             let _ = self.started.events.watch(pidfd.as_fd(), Woken::Ended(pid), false);
         }
         self.processes.insert(pid, pidfd);
+        if let Some(guard) = &self.guard
+            && let Err(e) = guard.add(pid, libc::SIGINT, DYING)
+        {
+            log::line(format_args!(
+                "the guard does not hear of pid {pid} ({e}): it may outlive a killed emperor"
+            ));
+        }
         true
+    }
+
+    /// A process of a vassal is gone. False: it was none.
+    fn release(&mut self, pid: i32) -> bool {
+        self.guard.iter().for_each(|guard| guard.forget(pid));
+        self.processes.remove(&pid).is_some()
+    }
+
+    /// Somebody who ends all vassals when this process is killed.
+    fn renew_guard(&mut self) {
+        let all = || self.processes.keys();
+        let guard = Guard::start().and_then(|guard| {
+            all().try_for_each(|&pid| guard.add(pid, libc::SIGINT, DYING))?;
+            Ok(guard)
+        });
+        match guard {
+            Ok(guard) => self.guard = Some(guard),
+            Err(e) => {
+                self.guard = None;
+                log::line(format_args!("there is no guard ({e}): vassals may outlive a killed emperor"));
+            }
+        }
+    }
+
+    fn serve_stats(&mut self, number: u64) {
+        let monitors = self.monitors.iter().map(|m| m.name.as_str()).collect();
+        let about = stats::About { monitors, tyrant: self.settings.tyrant };
+        let court = &self.court;
+        let text = || format!("{:#}\n", stats::json(court, &about, Instant::now())).into_bytes();
+        self.started.stats.serve(number, text, &self.started.events);
     }
 
     /// Tell the service manager how many vassals serve.

@@ -142,7 +142,7 @@ impl<'a> Master<'a> {
         self.steer.watch(&self.events);
         self.fifo.watch(&self.events);
         self.touch.listen(&self.events);
-        let mut watchdog = notify::watchdog().map(|period| Watchdog::new(period, Instant::now()));
+        let mut watchdog = self.watched().map(|period| Watchdog::new(period, Instant::now()));
         let mut next_look = Instant::now() + COARSE;
         loop {
             self.settle();
@@ -179,6 +179,14 @@ impl<'a> Master<'a> {
             ];
             self.wait(deadlines.into_iter().flatten().min());
         }
+    }
+
+    /// Within which time somebody wants to hear that the instance is alive: the service manager, or (`heartbeat`) its Emperor.
+    fn watched(&self) -> Option<Duration> {
+        let heartbeat = self.setup().map_or(0, |s| s.instance.heartbeat);
+        // A sign of life comes each quarter of the period.
+        let period = (heartbeat > 0).then(|| Duration::from_secs(u64::from(heartbeat) * 4));
+        notify::watchdog().or(period)
     }
 
     /// Tell the service manager whether the instance is alive, and ask the workers again.

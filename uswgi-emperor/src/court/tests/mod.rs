@@ -1,4 +1,5 @@
 use super::*;
+use crate::files::Owner;
 use crate::files::tests::found;
 
 struct World {
@@ -8,14 +9,28 @@ struct World {
     said: Vec<String>,
     signals: Vec<(i32, i32)>,
     ended: Vec<String>,
+    doors: Vec<String>,
 }
 
 impl World {
     fn new(concurrency: usize) -> World {
         let throttle = Duration::from_secs(1);
-        let rules = Rules { concurrency, throttle, max_throttle: Duration::from_secs(180) };
+        let rules = Rules {
+            concurrency,
+            throttle,
+            max_throttle: Duration::from_secs(180),
+            heartbeat: Duration::from_secs(30),
+        };
         let now = Now { at: Instant::now(), wall: 1000 };
-        World { court: Court::new(rules), now, pid: 100, said: vec![], signals: vec![], ended: vec![] }
+        World {
+            court: Court::new(rules),
+            now,
+            pid: 100,
+            said: vec![],
+            signals: vec![],
+            ended: vec![],
+            doors: vec![],
+        }
     }
 
     /// An event, and starts that are carried out at once.
@@ -28,6 +43,8 @@ impl World {
                         self.pid += 1;
                         events.push(Event::Started(id, self.pid));
                     }
+                    Action::Listen(id) => self.doors.push(format!("+{}", shown(&id))),
+                    Action::Deaf(id) => self.doors.push(format!("-{}", shown(&id))),
                     Action::Signal(pid, signal) => self.signals.push((pid, signal)),
                     Action::Ended(id, _) => self.ended.push(shown(&id)),
                     Action::Say(text) => self.said.push(text),
@@ -52,7 +69,7 @@ impl World {
 
     fn dies(&mut self, id: &str) -> &mut World {
         let pid = self.pid_of(id);
-        self.on(Event::Ended(pid, "exit code 1".into()))
+        self.on(Event::Ended(pid, "exit code 1".into(), false))
     }
 
     fn pid_of(&self, id: &str) -> i32 {
@@ -197,7 +214,71 @@ fn one_that_runs_is_taken_over_and_not_started() {
 fn strangers_change_nothing() {
     let mut w = World::new(1);
     w.add("a").serves("a");
-    w.on(Event::Ended(7, "x".into())).on(Event::Seen(7, Seen::default())).on(Event::Removed("z".into()));
+    w.on(Event::Ended(7, "x".into(), true))
+        .on(Event::Seen(7, Seen::default()))
+        .on(Event::Removed("z".into()));
     w.on(Event::Started("z".into(), 9)).on(Event::Touched(Box::new(found("z", 1, 1))));
     assert_eq!((w.stage("a"), w.court.vassals().len(), w.signals().len()), ("serving", 1, 0));
+}
+
+fn of(uid: u32, refusal: Option<&str>, modified: i64) -> Box<Found> {
+    let owner = Some(Owner { uid, gid: uid, mode: 0o644 });
+    Box::new(Found { owner, refusal: refusal.map(String::from), ..found("a", 1, modified) })
+}
+
+#[test]
+fn a_tyrants_vassal_is_its_owners_or_nobodys() {
+    let mut w = World::new(1);
+    w.on(Event::Added(of(0, Some("it would run as root"), 5), None));
+    assert_eq!((w.stage("a"), w.said.len()), ("refused", 1));
+    w.pass(600);
+    assert_eq!((w.stage("a"), w.said.len()), ("refused", 1), "said once");
+    w.on(Event::Touched(of(33, None, 6))).serves("a");
+    // Its own file becomes anybody's: it stays as it is. Another owner: it starts anew.
+    w.on(Event::Touched(of(33, Some("anybody can write"), 7)));
+    assert_eq!((w.stage("a"), w.signals().len()), ("serving", 0));
+    w.on(Event::Touched(of(34, None, 8)));
+    assert_eq!((w.stage("a"), w.signals()[0]), ("stopping", (101, libc::SIGINT)));
+    w.dies("a");
+    assert_eq!((w.stage("a"), w.pid_of("a")), ("starting", 102));
+    w.serves("a").on(Event::Touched(of(0, Some("it would run as root"), 9))).dies("a");
+    assert_eq!(w.stage("a"), "refused");
+}
+
+#[test]
+fn one_on_demand_sleeps_until_somebody_connects() {
+    let mut w = World::new(1);
+    let on = |modified| Box::new(Found { demand: Some("/s".into()), ..found("a", 1, modified) });
+    w.on(Event::Added(on(5), None));
+    assert_eq!((w.stage("a"), w.doors.as_slice()), ("asleep", ["+a".to_string()].as_slice()));
+    w.on(Event::ReloadAll).on(Event::Called("b".into()));
+    assert_eq!(w.stage("a"), "asleep");
+    w.on(Event::Called("a".into()));
+    assert_eq!(w.stage("a"), "starting");
+    // It has had nothing to do, and ends well.
+    let pid = w.pid_of("a");
+    w.serves("a").on(Event::Ended(pid, "exited with code 0".into(), true));
+    assert_eq!((w.stage("a"), w.doors.len()), ("asleep", 2));
+    // It fails: whoever waits at its socket makes no loop of it.
+    w.on(Event::Called("a".into())).dies("a");
+    assert_eq!(w.stage("a"), "waiting");
+    w.pass(1);
+    assert_eq!(w.stage("a"), "asleep");
+    w.on(Event::Removed("a".into()));
+    assert_eq!((w.stage("a"), w.doors.last().unwrap().as_str()), ("none", "-a"));
+}
+
+#[test]
+fn a_heart_that_stops_is_killed_and_one_that_never_beat_is_not() {
+    let mut w = World::new(2);
+    w.add("a").add("b").serves("a").serves("b");
+    let pid = w.pid_of("a");
+    w.on(Event::Heartbeat(pid)).pass(29);
+    assert_eq!(w.court.deadline(), Some(w.now.at + Duration::from_secs(1)));
+    w.on(Event::Heartbeat(pid)).pass(29);
+    assert!(w.signals().is_empty());
+    w.pass(1);
+    assert_eq!(w.signals(), [(pid, libc::SIGKILL)]);
+    w.dies("a");
+    assert_eq!((w.stage("a"), w.stage("b")), ("starting", "serving"));
 }

@@ -1,0 +1,168 @@
+//! The stats server of the Emperor: one connection, one JSON text with uWSGI's names, closed. A slow client delays nothing.
+#![forbid(unsafe_code)]
+
+use crate::court::{Court, Stage, Vassal};
+use crate::demand::Held;
+use crate::events::{Events, Woken};
+use crate::name::shown;
+use nix::libc::{SOCK_CLOEXEC, SOCK_NONBLOCK};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+use uswgi_keep::{log, sys};
+
+/// Clients at a time.
+const CLIENTS: usize = 32;
+/// How long a client has.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Numbers below are listeners.
+const FIRST_CLIENT: u64 = 1 << 16;
+
+struct Client {
+    // A stream of any kind: only written to and closed.
+    stream: UnixStream,
+    text: Vec<u8>,
+    sent: usize,
+    until: Instant,
+}
+
+/// Listeners and clients.
+#[derive(Default)]
+pub struct Server {
+    listeners: Vec<Held>,
+    clients: BTreeMap<u64, Client>,
+    last: u64,
+}
+
+impl Server {
+    /// Over these listeners.
+    pub fn new(listeners: Vec<Held>) -> Server {
+        Server { listeners, ..Server::default() }
+    }
+
+    /// Wake up for clients.
+    pub fn watch(&self, events: &Events) {
+        for (number, listener) in self.listeners.iter().enumerate() {
+            if let Err(e) = events.watch(listener.as_fd(), Woken::Stats(number as u64), false) {
+                log::line(format_args!("emperor-stats cannot be watched: {e}"));
+            }
+        }
+    }
+
+    /// When the patience with a client ends.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.clients.values().map(|c| c.until).min()
+    }
+
+    /// Close the clients that take too long.
+    pub fn expire(&mut self) {
+        let now = Instant::now();
+        self.clients.retain(|_, c| c.until > now);
+    }
+
+    /// The loop was woken with this number: a new client gets the text, one that is there gets the rest of its own.
+    pub fn serve(&mut self, number: u64, text: impl FnOnce() -> Vec<u8>, events: &Events) {
+        if number >= FIRST_CLIENT {
+            return self.go_on(number);
+        }
+        let Some(listener) = self.listeners.get(number as usize) else { return };
+        let Ok(fd) = sys::accept(listener.as_fd(), SOCK_CLOEXEC | SOCK_NONBLOCK) else { return };
+        if self.clients.len() >= CLIENTS {
+            // Silent ones must not keep others out: the oldest goes.
+            self.clients.pop_first();
+        }
+        self.last += 1;
+        let token = FIRST_CLIENT + self.last;
+        if events.watch(fd.as_fd(), Woken::Stats(token), true).is_ok() {
+            let (stream, until) = (UnixStream::from(fd), Instant::now() + PATIENCE);
+            self.clients.insert(token, Client { stream, text: text(), sent: 0, until });
+        }
+    }
+
+    fn go_on(&mut self, token: u64) {
+        let Some(client) = self.clients.get_mut(&token) else { return };
+        while client.sent < client.text.len() {
+            match client.stream.write(&client.text[client.sent..]) {
+                Ok(n) => client.sent += n,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => break,
+            }
+        }
+        self.clients.remove(&token);
+    }
+
+    /// Nobody listens any more.
+    pub fn remove(self) {
+        self.listeners.into_iter().for_each(Held::remove);
+    }
+}
+
+/// What the text needs beside the vassals.
+pub struct About<'a> {
+    /// The monitors, as they were written.
+    pub monitors: Vec<&'a str>,
+    /// `emperor-tyrant`.
+    pub tyrant: bool,
+}
+
+fn vassal(id: &OsStr, v: &Vassal, about: &About<'_>, now: Instant) -> Value {
+    let loyal = v.is_loyal(now);
+    let cursed = matches!(v.stage, Stage::Stopping { .. });
+    json!({
+        "id": shown(id),
+        "pid": v.pid.unwrap_or(-1),
+        "born": v.times.born,
+        "last_mod": v.file.stamp.modified.0,
+        "last_heartbeat": v.times.heartbeat,
+        "loyal": u8::from(loyal),
+        "ready": u8::from(v.serves()),
+        "accepting": u8::from(v.serves()),
+        "last_loyal": if loyal { v.times.ready } else { 0 },
+        "last_ready": v.times.ready,
+        "last_accepting": v.times.ready,
+        "first_run": v.times.first_run,
+        "last_run": v.times.last_run,
+        "cursed": if cursed { v.times.last_run } else { 0 },
+        "zerg": 0,
+        "on_demand": v.file.demand.as_deref().unwrap_or_default(),
+        "uid": v.file.owner.map_or(nix::unistd::geteuid().as_raw(), |o| o.uid),
+        "gid": v.file.owner.map_or(nix::unistd::getegid().as_raw(), |o| o.gid),
+        "monitor": about.monitors.get(v.file.monitor).copied().unwrap_or_default(),
+        "respawns": v.respawns,
+        // Ours.
+        "stage": v.stage_name(),
+        "problem": v.problem,
+    })
+}
+
+/// The text, with uWSGI's names, and two more for each vassal.
+pub fn json(court: &Court, about: &About<'_>, now: Instant) -> Value {
+    let waits = |v: &&Vassal| matches!(v.stage, Stage::Waiting(_));
+    let bad = court.vassals().iter().filter(|(_, v)| waits(v)).map(|(id, v)| {
+        json!({
+            "id": shown(id),
+            "throttle_level": v.backoff_ms(now),
+            "attempt": v.failures(),
+            "first_attempt": v.times.first_run,
+            "last_attempt": v.times.last_run,
+        })
+    });
+    let bad: Vec<Value> = bad.collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "uid": nix::unistd::geteuid().as_raw(),
+        "gid": nix::unistd::getegid().as_raw(),
+        "cwd": std::env::current_dir().unwrap_or_default().display().to_string(),
+        "emperor": about.monitors,
+        "emperor_tyrant": u8::from(about.tyrant),
+        "throttle_level": 0,
+        "vassals": court.vassals().iter().map(|(id, v)| vassal(id, v, about, now)).collect::<Vec<_>>(),
+        "blacklist": bad,
+    })
+}
