@@ -108,7 +108,7 @@ impl Exchange<'_> {
         }
         let variables = self.variables();
         if self.conn.protocol == Protocol::Uwsgi {
-            return variables.fields().rev().find(|field| field.name == name).map(|field| field.value);
+            return variables.fields().rev().find(|field| field.name() == name).map(|field| field.value());
         }
         if let Some(fixed) = FIXED.iter().position(|f| *f == name) {
             return variables.fixed().get(fixed).copied();
@@ -120,7 +120,7 @@ impl Exchange<'_> {
             b"CONTENT_TYPE" | b"CONTENT_LENGTH" => name,
             _ => name.strip_prefix(b"HTTP_")?,
         };
-        variables.fields().find(|field| is_variable(field.name, header)).map(|field| field.value)
+        variables.fields().find(|field| is_variable(field.name(), header)).map(|field| field.value())
     }
 
     /// Value of a header field by its name in lower case; repeated ones joined by commas (RFC 9110 section 5.3), none is
@@ -132,11 +132,11 @@ impl Exchange<'_> {
             Protocol::Uwsgi => n.strip_prefix(b"HTTP_").is_some_and(|rest| is_variable(name, rest)),
         };
         let mut value = Vec::new();
-        for field in self.variables().fields().filter(|field| is(field.name)) {
+        for field in self.variables().fields().filter(|field| is(field.name())) {
             if !value.is_empty() {
                 value.extend_from_slice(b", ");
             }
-            value.extend_from_slice(field.value);
+            value.extend_from_slice(field.value());
         }
         value
     }
@@ -230,7 +230,7 @@ mod tests {
         for name in ["REMOTE_ADDR", "HTTP_X_B", "HTTP_PROXY_", "x-a"] {
             assert_eq!(x.variable(name.as_bytes()), None, "{name}");
         }
-        let wholes: Vec<_> = x.variables().fields().map(|f| f.whole).collect();
+        let wholes: Vec<_> = x.variables().fields().map(|f| f.whole()).collect();
         assert_eq!(wholes[..2], [&b"Host: h"[..], b"X-A:  v"]);
         assert_eq!(x.header("x-a"), b"v");
     }

@@ -31,12 +31,34 @@ pub struct Variables<'a> {
 /// A header of an HTTP request, or a variable of a packet.
 #[derive(Debug, Clone, Copy)]
 pub struct Field<'a> {
+    buffer: &'a [u8],
+    spans: (Span, Span),
+}
+
+impl<'a> Field<'a> {
     /// Its name as it came.
-    pub name: &'a [u8],
+    #[inline]
+    pub fn name(&self) -> &'a [u8] {
+        self.spans.0.of(self.buffer)
+    }
+
+    /// Bytes of the name.
+    #[inline]
+    pub fn name_length(&self) -> usize {
+        self.spans.0.len()
+    }
+
     /// Its value.
-    pub value: &'a [u8],
+    #[inline]
+    pub fn value(&self) -> &'a [u8] {
+        self.spans.1.of(self.buffer)
+    }
+
     /// Both with what stands between them. Of two fields whose names are as long the same bytes mean the same.
-    pub whole: &'a [u8],
+    #[inline]
+    pub fn whole(&self) -> &'a [u8] {
+        Span { start: self.spans.0.start, end: self.spans.1.end }.of(self.buffer)
+    }
 }
 
 impl Exchange<'_> {
@@ -80,11 +102,7 @@ impl<'a> Variables<'a> {
     #[inline]
     pub fn fields(&self) -> impl DoubleEndedIterator<Item = Field<'a>> + ExactSizeIterator + use<'a> {
         let buffer = self.buffer;
-        self.fields.iter().map(move |(name, value)| Field {
-            name: name.of(buffer),
-            value: value.of(buffer),
-            whole: Span { start: name.start, end: value.end }.of(buffer),
-        })
+        self.fields.iter().map(move |&spans| Field { buffer, spans })
     }
 
     /// Name and value of each that an application gets, by its name in the environ.
@@ -92,8 +110,8 @@ impl<'a> Variables<'a> {
         FIXED.iter().zip(self.fixed()).try_for_each(|(name, value)| f(name, value))?;
         let mut room = Vec::new();
         for field in self.fields() {
-            if let Some(name) = self.name(field.name, &mut room) {
-                f(name, field.value)?;
+            if let Some(name) = self.name(field.name(), &mut room) {
+                f(name, field.value())?;
             }
         }
         Ok(())

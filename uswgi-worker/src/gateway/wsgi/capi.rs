@@ -4,7 +4,7 @@
 use pyo3::exceptions::PyUnicodeDecodeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 use std::ffi::{c_char, c_void};
 use std::sync::OnceLock;
 
@@ -75,6 +75,24 @@ pub(super) fn call2<'py>(
         let result = vectorcall(callable.as_ptr(), arguments.as_ptr(), 2, std::ptr::null_mut());
         Bound::from_owned_ptr_or_err(callable.py(), result)
     }
+}
+
+/// Whether a list holds just these pairs, as tuples of the very same objects.
+pub(super) fn are_pairs(list: &Bound<'_, PyList>, pairs: &[(OwnedObject, OwnedObject)]) -> bool {
+    if list.len() != pairs.len() {
+        return false;
+    }
+    pairs.iter().enumerate().all(|(i, (name, value))| {
+        // SAFETY: a list of that length by its type, and a tuple of two where it is looked into; nothing of Python's runs
+        // while the borrowed references are compared. The GIL is proven by `list`.
+        unsafe {
+            let pair = ffi::PyList_GetItem(list.as_ptr(), i as ffi::Py_ssize_t);
+            ffi::PyTuple_CheckExact(pair) != 0
+                && ffi::PyTuple_Size(pair) == 2
+                && ffi::PyTuple_GetItem(pair, 0) == name.as_ptr()
+                && ffi::PyTuple_GetItem(pair, 1) == value.as_ptr()
+        }
+    })
 }
 
 /// Bytes as a native string (PEP 3333: latin-1).

@@ -3,7 +3,7 @@
 //! The pair is made anew only when an application kept a reference to the last one.
 
 use crate::gateway::cooperate;
-use crate::gateway::wsgi::fastcall;
+use crate::gateway::wsgi::{capi, fastcall};
 use crate::pybytes::{HeldBytes, Response};
 use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -123,15 +123,7 @@ impl Memo {
         if self.status.as_ref().is_none_or(|s| s.as_ptr() != status.as_ptr()) {
             return false;
         }
-        let Ok(list) = headers.cast_exact::<PyList>() else { return false };
-        list.len() == self.headers.len()
-            && list.iter().zip(&self.headers).all(|(item, (name, value))| {
-                item.cast_exact::<PyTuple>().is_ok_and(|pair| {
-                    pair.len() == 2
-                        && pair.get_borrowed_item(0).is_ok_and(|n| n.as_ptr() == name.as_ptr())
-                        && pair.get_borrowed_item(1).is_ok_and(|v| v.as_ptr() == value.as_ptr())
-                })
-            })
+        headers.cast_exact::<PyList>().is_ok_and(|list| capi::are_pairs(list, &self.headers))
     }
 
     fn remember(&mut self, status: &Bound<'_, PyAny>, headers: &Bound<'_, PyAny>, head: &Arc<AppHead>) {
@@ -208,7 +200,7 @@ fn reraise(info: &Bound<'_, PyAny>) -> PyErr {
 /// Latin-1 bytes of a native string.
 fn latin1<'py, T>(text: &Bound<'py, PyString>, f: impl FnOnce(&[u8]) -> T) -> PyResult<T> {
     // The UTF-8 form of an ASCII string is the string's own memory.
-    if let Ok(utf8) = crate::gateway::wsgi::capi::utf8_of(text)
+    if let Ok(utf8) = capi::utf8_of(text)
         && utf8.is_ascii()
     {
         return Ok(f(utf8));

@@ -89,7 +89,7 @@ impl Shapes {
         let mut hasher = self.hasher.build_hasher();
         hasher.write_usize(variables.fixed().len());
         for field in variables.fields() {
-            hasher.write(field.name);
+            hasher.write(field.name());
             hasher.write_u8(0);
         }
         let hash = hasher.finish();
@@ -102,7 +102,7 @@ impl Shapes {
         let fixed = variables.fixed().len();
         let always = FIXED[..fixed].iter().map(|name| (Some(*name), &[][..]));
         let mut room = Vec::new();
-        for (known, raw) in always.chain(variables.fields().map(|field| (None, field.name))) {
+        for (known, raw) in always.chain(variables.fields().map(|field| (None, field.name()))) {
             let name = match known {
                 Some(name) => Some(name),
                 None => variables.name(raw, &mut room),
@@ -153,13 +153,13 @@ impl Shape {
             }
         }
         for (i, (slot, field)) in rest.iter_mut().zip(fields).enumerate() {
-            if slot.name == field.name.len() && slot.last == field.whole {
+            if slot.name == field.name_length() && slot.last == field.whole() {
                 continue;
             }
-            if slot.last[..slot.name] != *field.name {
+            if slot.last[..slot.name] != *field.name() {
                 return Ok(false);
             }
-            slot.set(py, dict, (field.value, field.whole), self.fixed + i, long)?;
+            slot.set(py, dict, (field.value(), field.whole()), self.fixed + i, long)?;
         }
         Ok(true)
     }
