@@ -287,7 +287,12 @@ complete -c uswgi-master -l log-json -d 'Writes one JSON object a line: requests
 complete -c uswgi-master -l loop-lag-warn -d 'Milliseconds for which one greenlet may keep the others from running before the log says where it stands; 0: never.' -r -F
 complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while workers are being replaced.' -r -F
 complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F
+complete -c uswgi-master -l reload-watch -d 'Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back.' -r -F
 complete -c uswgi-master -l shutdown-delay -d 'Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.' -r -F
+complete -c uswgi-master -l warmup -d 'Path that each new worker asks of the application in itself before it accepts, with environ `uswgi.warmup`; one whose answer is not expected is not ready: the start or the reload fails. Repeatable.' -r -F
+complete -c uswgi-master -l warmup-header -d 'Header field of these requests, Name: value. Repeatable.' -r -F
+complete -c uswgi-master -l warmup-expect -d 'Status codes that are good: ranges such as 200-399, with commas between.' -r -F
+complete -c uswgi-master -l warmup-timeout -d 'Seconds for each of these requests.' -r -F
 complete -c uswgi-master -l strict -d 'Unknown options stop the start.'
 complete -c uswgi-master -l if-reload -d 'The lines up to endif only when the file is read for a reload; if-not-reload: only at the start.'
 complete -c uswgi-master -l if-not-reload -d 'The lines up to endif only when the file is read for a reload; if-not-reload: only at the start.'

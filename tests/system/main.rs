@@ -68,6 +68,7 @@
 //! | trust | unsafe blocks, licences, the oldest Rust, circles of imports |
 //! | validator | wsgiref.validate finds nothing |
 //! | vassals | files of vassals: which count, when, and what a vassal is given |
+//! | warmup | what a worker asks itself before it accepts; a reload that watches its workers |
 //! | wire | the uwsgi protocol and HTTP/1.1: limits, framing, variables |
 //! | wheel | sdist, wheel, pip install |
 #![forbid(unsafe_code)]
@@ -140,5 +141,6 @@ mod tasks;
 mod trust;
 mod validator;
 mod vassals;
+mod warmup;
 mod wheel;
 mod wire;

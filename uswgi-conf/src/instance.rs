@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use uswgi_proto::settings::{
     Application, Autoreload, Harakiri, Headers, Lanes, Protocol, Recycling, RequestLimits, RequestLog,
-    StaticServing, Timeouts,
+    StaticServing, Timeouts, Warmup,
 };
 use uswgi_proto::shared::SharedSpec;
 
@@ -128,6 +128,10 @@ pub struct Instance {
     pub limits: RequestLimits,
     /// How long a client is waited for.
     pub timeouts: Timeouts,
+    /// What a worker asks itself before it accepts.
+    pub warmup: Warmup,
+    /// Seconds for which a reload watches its workers once all of them accept; 0: not.
+    pub reload_watch: u32,
     /// What is served without Python.
     pub static_files: StaticServing,
     /// What is believed of a request, and added to an answer.
@@ -233,6 +237,8 @@ impl Default for Instance {
             harakiri: Harakiri::default(),
             limits: RequestLimits::default(),
             timeouts: Timeouts::default(),
+            warmup: Warmup::default(),
+            reload_watch: 0,
             static_files: StaticServing::default(),
             headers: Headers::default(),
             pidfile: None,

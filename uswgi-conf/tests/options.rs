@@ -45,6 +45,7 @@ fn around(name: &str) -> Vec<(String, String)> {
         }
         n if n.starts_with("cheaper") => &[("workers", "8"), ("cheaper", "2")],
         "die-on-idle" => &[("idle", "60")],
+        n if n.starts_with("warmup-") => &[("warmup", "/")],
         "max-requests-delta" => &[("max-requests", "100")],
         "protocol" | "socket-protocol" | "abstract-socket" => &[("socket", "a.sock")],
         "log-route" => &[("logger", "one file:/x.log")],
@@ -83,6 +84,9 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "hook-master-start" => "unix_signal:15 gracefully_kill_them_all",
         n if n.starts_with("hook-") => "exec:touch /run/b",
         n if n.starts_with("exec-") => "touch /run/b",
+        "warmup" => "/healthz",
+        "warmup-header" => "X-A: b",
+        "warmup-expect" => "204,300-399",
         "cheaper-algo" => "backlog",
         "cheaper" => "3",
         "cheaper-initial" => "4",

@@ -86,6 +86,10 @@ pub fn reload(s: &Snapshot, started: u64, drain: bool) -> Reload {
         Outcome::StepFailed => {
             failed("reload refused, the old workers serve on: a step (exec-*, hook-*) has failed")
         }
+        Outcome::WarmupFailed => {
+            failed("reload refused, the old generation serves on: the warm-up has failed")
+        }
+        Outcome::TakenBack => failed("reload taken back, the old generation serves again"),
         Outcome::Mixed => failed("reload stopped midway, old and new workers serve"),
         Outcome::Stopped => failed("reload ended early: the instance is stopping"),
     }

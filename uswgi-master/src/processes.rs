@@ -174,6 +174,7 @@ impl Processes {
             ToMaster::LoadFailed { message } => Event::LoadFailed { child, message },
             ToMaster::NoInterpreter { message } => Event::NoInterpreter { child, message },
             ToMaster::NoApp { message } => Event::NoApp { child, message },
+            ToMaster::WarmupFailed { message } => Event::WarmupFailed { child, message },
             ToMaster::StepFailed { message } => Event::StepFailed { child, message },
             ToMaster::SourceChanged { path, modified_us } => Event::Source { child, path, modified_us },
             ToMaster::Replace { reason } => Event::Replace { child, reason },

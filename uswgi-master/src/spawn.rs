@@ -88,6 +88,7 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
         timeouts: i.timeouts.clone(),
         harakiri: i.harakiri.clone(),
         recycling: settings::Recycling { max_requests, ..i.recycling.clone() },
+        warmup: i.warmup.clone(),
         static_files: i.static_files.clone(),
         headers: i.headers.clone(),
         request_log: i.request_log.clone(),

@@ -9,7 +9,7 @@ use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; the hello carries it.
-pub const CONTROL_VERSION: u32 = 5;
+pub const CONTROL_VERSION: u32 = 6;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
@@ -46,6 +46,11 @@ pub enum ToMaster {
     /// A worker that the template forks does not say so, as it has what the template has.
     NoApp {
         /// Traceback or message, for people.
+        message: String,
+    },
+    /// The application does not answer the warm-up as it has to; the process ends.
+    WarmupFailed {
+        /// Which request, and what came of it, for people.
         message: String,
     },
     /// A step around the application (`exec-*`, `hook-*`) has failed; the process ends.

@@ -61,7 +61,7 @@ impl Exit {
             }
             Exit::NotPermitted => "The instance belongs to another user.",
             Exit::VersionMismatch => "The instance runs another version of the scoreboard.",
-            Exit::AppFailed => "The application does not load.",
+            Exit::AppFailed => "The application does not load, or does not answer its warm-up.",
             Exit::NoInterpreter => "There is no usable Python interpreter.",
             Exit::MasterGone => "The master of this worker went away.",
         }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod books;
+mod warm;
 
 use crate::connection::{Conn, Received};
 use crate::engine::{Engine, Job};
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use uswgi_proto::scoreboard::layout::add;
 use uswgi_proto::scoreboard::monotonic_us;
+pub(crate) use warm::Warm;
 
 /// A buffer up to this size is kept by its thread when the connection does not need it.
 const SPARE_BUFFER: usize = 64 * 1024;

@@ -84,6 +84,8 @@ pub struct Engine {
     pub lanes: Vec<Lane>,
     leaving: AtomicU8,
     accepting: AtomicBool,
+    /// While the warm-up lasts: whether to accept afterwards.
+    held: Mutex<Option<bool>>,
     /// When listeners may be taken up again after the descriptors ran out, `monotonic_us`; 0: they are in use.
     accept_again_us: AtomicU64,
     /// The native thread watches the threads' progress.
@@ -127,6 +129,7 @@ impl Engine {
             handover,
             leaving: AtomicU8::new(0),
             accepting: AtomicBool::new(false),
+            held: Mutex::new(None),
             accept_again_us: AtomicU64::new(0),
             watched: AtomicBool::new(false),
             lending: AtomicBool::new(false),
@@ -139,8 +142,12 @@ impl Engine {
         };
         engine.ready.add(engine.stop.as_raw_fd(), libc::EPOLLIN, Token::Stop.encode())?;
         engine.ready.add(engine.whole_wake.as_raw_fd(), libc::EPOLLIN, Token::Whole.encode())?;
-        if !engine.settings.paused {
-            engine.accept_on()?;
+        if engine.settings.warmup.paths.is_empty() {
+            if !engine.settings.paused {
+                engine.accept_on()?;
+            }
+        } else {
+            engine.hold();
         }
         if let Some(slot) = engine.slot() {
             slot.threads.store(engine.lanes.len() as u32, Ordering::Relaxed);

@@ -9,7 +9,7 @@
 //! * [`contract`]: the contract with the master; [`control`]: its socket.
 //! * [`engine`]: what the lanes of one worker share; [`lane`]: what is known of each; [`notes`]: what its request says of itself.
 //! * [`event_loop`]: whether the loop turns in which all lanes run, where they share a thread.
-//! * [`gateway`]: the loop of a lane; [`dispatcher`]: which connection is next, and what becomes of it.
+//! * [`gateway`]: the loop of a lane; [`dispatcher`]: which connection is next, and what becomes of it; [`warmup`]: what a worker asks itself before it accepts.
 //! * [`connection`]: bytes in; [`request`]: a whole request out; [`exchange`]: both as one; `parking`: idle ones;
 //!   `spool`: large bodies on disk ([`tmpfile`] files); [`static_files`]: files without an application.
 //! * [`response`]: an answer; [`send_queue`]: what waits for its socket; [`outbox`]: what the native thread sends, with
@@ -64,3 +64,4 @@ mod testing;
 pub mod title;
 mod tmpfile;
 mod token;
+pub mod warmup;

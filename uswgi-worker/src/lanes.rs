@@ -5,6 +5,7 @@ use crate::gateway::gevent;
 use crate::gateway::wsgi::{Wsgi, WsgiLane};
 use crate::interpreter::{self, CPython};
 use crate::pybytes::HeldBytes;
+use crate::warmup::Gate;
 use crate::{autoreload, py as python};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
@@ -33,24 +34,37 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
     sys::notice_forks();
     let outbox = Outbox::new(engine);
     let native = native::start(&outbox, CPython)?;
-    let ready = || {
+    let gate = Gate::new(&outbox, apps);
+    let ready = || -> PyResult<()> {
+        engine.warmed_up()?;
         // Who sees us serve may change a file.
         autoreload::start(py, engine, apps.callables.is_empty());
         if let Some(control) = &engine.control {
             control.send(&ToMaster::Ready);
         }
+        Ok(())
     };
     if engine.shares_a_thread() {
         if engine.settings.harakiri.seconds > 0 {
             interpreter::install_main(py, engine)?;
         }
-        gevent::serve(py, &outbox, apps, ready)?;
+        gevent::serve(py, &outbox, apps, || {
+            if let Some(gate) = &gate {
+                gate.lane(py, 0);
+                gate.all(py);
+            }
+            ready()
+        })?;
     } else if engine.lanes.len() == 1 {
         if engine.settings.harakiri.seconds > 0 {
             interpreter::install_main(py, engine)?;
         }
         let runner = WsgiLane::new(py, engine, apps, 0)?;
-        ready();
+        if let Some(gate) = &gate {
+            gate.lane(py, 0);
+            gate.all(py);
+        }
+        ready()?;
         gateway::run_lane(&outbox, 0, &mut Wsgi { py, lane: runner })?;
     } else {
         let runners = (0..engine.lanes.len())
@@ -60,7 +74,7 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
         let mut threads = Vec::new();
         for (i, runner) in runners.into_iter().enumerate() {
             let lane = std::sync::Mutex::new(Some(runner));
-            let body = Py::new(py, LaneBody { outbox: outbox.clone(), number: i, lane })?;
+            let body = Py::new(py, LaneBody { outbox: outbox.clone(), gate: gate.clone(), number: i, lane })?;
             let options = PyDict::new(py);
             options.set_item("target", body)?;
             options.set_item("name", format!("uWSGIWorker{}Core{i}", engine.settings.worker_id))?;
@@ -68,7 +82,10 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
             thread.call_method0("start")?;
             threads.push(thread);
         }
-        ready();
+        if let Some(gate) = &gate {
+            gate.all(py);
+        }
+        ready()?;
         for thread in threads {
             while let Err(e) = thread.call_method0("join") {
                 // A Python signal handler of the application raised in the main thread.
@@ -95,6 +112,7 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
 #[pyclass(module = "uswgi_worker", frozen)]
 struct LaneBody {
     outbox: Arc<Outbox<HeldBytes>>,
+    gate: Option<Arc<Gate>>,
     number: usize,
     lane: std::sync::Mutex<Option<WsgiLane>>,
 }
@@ -104,7 +122,12 @@ impl LaneBody {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let taken = lock(&self.lane).take();
         match taken {
-            Some(lane) => gateway::run_lane(&self.outbox, self.number, &mut Wsgi { py, lane }),
+            Some(lane) => {
+                if let Some(gate) = &self.gate {
+                    gate.lane(py, self.number);
+                }
+                gateway::run_lane(&self.outbox, self.number, &mut Wsgi { py, lane })
+            }
             None => Ok(()),
         }
     }

@@ -26,6 +26,7 @@ mod start;
 mod steps;
 mod template;
 mod threads;
+mod warmup;
 mod which_python;
 
 pub use start::run;

@@ -4,6 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule, PyString};
 use std::mem::MaybeUninit;
+use std::sync::Mutex;
 use uswgi_serve::sys;
 
 unsafe extern "C" {
@@ -178,9 +179,33 @@ pub(crate) fn buffer_lines(py: Python<'_>) {
     let _ = buffer();
 }
 
+/// What was printed lately, while somebody wants to know (the warm-up).
+static REMEMBERED: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+/// Remember what is printed from here on, or no more.
+pub(crate) fn remember_exceptions(on: bool) {
+    let mut all = uswgi_serve::sync::lock(&REMEMBERED);
+    if all.is_some() != on {
+        *all = on.then(Vec::new);
+    }
+}
+
+/// This traceback too, where somebody wants to know.
+pub(crate) fn remember_exception(text: &str) {
+    if let Some(all) = &mut *uswgi_serve::sync::lock(&REMEMBERED) {
+        all.push(text.to_string());
+    }
+}
+
+/// What was remembered since the last call.
+pub(crate) fn remembered_exceptions() -> Vec<String> {
+    uswgi_serve::sync::lock(&REMEMBERED).as_mut().map(std::mem::take).unwrap_or_default()
+}
+
 /// Print an exception to the application's stderr.
 pub(crate) fn print_exception(py: Python<'_>, error: &PyErr) {
     let text = traceback(py, error);
+    remember_exception(&text);
     let written = PyModule::import(py, "sys")
         .and_then(|sys| sys.getattr("stderr"))
         .and_then(|s| s.call_method1("write", (&text,)).and_then(|_| s.call_method0("flush")));

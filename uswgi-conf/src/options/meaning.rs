@@ -181,9 +181,39 @@ pub(super) static OWN: &[Own] = &[
         "{}",
     ),
     (
+        own("reload-watch", Req, Int),
+        set(|i| i.reload_watch.into()),
+        "Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back.",
+        "{}: not",
+    ),
+    (
         own("shutdown-delay", Req, Int),
         set(|i| i.shutdown_delay.into()),
         "Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.",
+        "{}",
+    ),
+    (
+        own("warmup", Req, Kind::List),
+        set(|i| Written::each(&i.warmup.paths, String::clone)),
+        "Path that each new worker asks of the application in itself before it accepts, with environ `uswgi.warmup`; one whose answer is not expected is not ready: the start or the reload fails. Repeatable.",
+        "",
+    ),
+    (
+        own("warmup-header", Req, Kind::List),
+        set(|i| Written::each(&i.warmup.headers, String::clone)),
+        "Header field of these requests, Name: value. Repeatable.",
+        "Host: localhost",
+    ),
+    (
+        own("warmup-expect", Req, Kind::Str),
+        set(|i| (&i.warmup.expected()).into()),
+        "Status codes that are good: ranges such as 200-399, with commas between.",
+        "{}",
+    ),
+    (
+        own("warmup-timeout", Req, Int),
+        set(|i| i.warmup.timeout.into()),
+        "Seconds for each of these requests.",
         "{}",
     ),
 ];

@@ -31,6 +31,7 @@ mod static_files;
 mod steps;
 mod tasks;
 mod value;
+mod warmup;
 
 use crate::diag::{Diagnostic, Fix, Severity, shown};
 use crate::expand::{Applied, Entry, Expansion};

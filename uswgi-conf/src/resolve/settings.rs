@@ -184,7 +184,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "mode" => {}
         "allow-unsupported" => {}
         _ => {
-            return static_files::set(d, a)
+            return super::warmup::set(d, a)
+                || static_files::set(d, a)
                 || super::logs::set(d, a)
                 || dynamic::set(d, a)
                 || emperor::set(d, a);

@@ -3,7 +3,7 @@
 //! The start may. It must never let a process without one take the place of one that works: neither by a reload nor
 //! when a process comes in the place of one that has ended.
 
-use super::child::{ChildId, Stage};
+use super::child::{ChildId, Fault, Stage};
 use super::generation::Generation;
 use super::machine::{Phase, Supervisor};
 use super::reload::last_line;
@@ -50,7 +50,7 @@ impl Supervisor {
         let name = c.name();
         if self.generation(c.generation).is_some_and(|g| self.was_there(g)) {
             // It was started when there was none, or its configuration names none and a module gave one before.
-            self.load_failed(child, message, false);
+            self.load_failed(child, message, Fault::App);
             return self.kill(child);
         }
         if let Some(c) = self.children.get_mut(&child) {

@@ -81,6 +81,17 @@ pub enum Stage {
     Killed,
 }
 
+/// What was wrong with a process that said why it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The application does not load.
+    App,
+    /// A step around it.
+    Step,
+    /// It does not answer its warm-up.
+    Warmup,
+}
+
 /// One process.
 #[derive(Debug, Clone)]
 pub struct Child {
@@ -114,8 +125,8 @@ pub struct Child {
     pub(super) load_failed: Option<String>,
     /// It goes on without an app, or was forked from such a template.
     pub no_app: bool,
-    /// It was a step.
-    pub(super) step_failed: bool,
+    /// What it was.
+    pub(super) fault: Fault,
 }
 
 impl Child {

@@ -12,7 +12,7 @@ impl Supervisor {
         let seats = self.seats.iter().map(|s| s.backoff.until());
         let templates = [Some(&self.current), self.reload.as_ref().and_then(|r| r.next.as_ref())];
         let templates = templates.into_iter().flatten().map(|g| g.template_backoff.until());
-        let leave = [self.leaves.map(|leave| leave.until)];
+        let leave = [self.leaves.map(|leave| leave.until), self.reload.as_ref().and_then(|r| r.watch.until)];
         children.chain(seats).chain(templates).chain(leave).flatten().filter(|&at| at > self.now).min()
     }
 

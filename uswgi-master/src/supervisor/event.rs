@@ -91,6 +91,13 @@ pub enum Event {
         /// The step, and why.
         message: String,
     },
+    /// The application does not answer its warm-up as it has to, and the process ends.
+    WarmupFailed {
+        /// Which.
+        child: ChildId,
+        /// Which request, and what came of it.
+        message: String,
+    },
     /// A worker asks for a successor.
     Replace {
         /// Which.

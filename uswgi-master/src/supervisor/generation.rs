@@ -2,6 +2,7 @@
 
 use super::child::ChildId;
 use super::plan::Plan;
+use super::watch::Watch;
 use std::time::{Duration, Instant};
 use uswgi_keep::backoff::Backoff;
 
@@ -43,4 +44,6 @@ pub(super) struct Changeover {
     /// Workers wanted once it replaces.
     pub(super) wish: u32,
     pub(super) failures: u32,
+    /// What is seen of its workers once they accept.
+    pub(super) watch: Watch,
 }

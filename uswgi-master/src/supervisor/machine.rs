@@ -4,7 +4,7 @@
 
 use super::action::Action;
 use super::activity::Activity;
-use super::child::{Birth, Child, ChildId, ProcessKind, Stage};
+use super::child::{Birth, Child, ChildId, Fault, ProcessKind, Stage};
 use super::event::Event;
 use super::generation::{Changeover, Generation};
 use super::leave::Leave;
@@ -124,8 +124,9 @@ impl Supervisor {
                 }
             }
             Event::Ready { child } => self.ready(child),
-            Event::LoadFailed { child, message } => self.load_failed(child, message, false),
-            Event::StepFailed { child, message } => self.load_failed(child, message, true),
+            Event::LoadFailed { child, message } => self.load_failed(child, message, Fault::App),
+            Event::StepFailed { child, message } => self.load_failed(child, message, Fault::Step),
+            Event::WarmupFailed { child, message } => self.load_failed(child, message, Fault::Warmup),
             Event::NoApp { child, message } => self.goes_on_without(child, message),
             Event::Replace { child, reason } => self.mark_for_replacement(child, reason),
             Event::Closed { child } => self.closed(child),
@@ -250,7 +251,7 @@ impl Supervisor {
             no_mercy: false,
             load_failed: None,
             no_app: false,
-            step_failed: false,
+            fault: Fault::App,
         };
         self.children.insert(id, child);
         id

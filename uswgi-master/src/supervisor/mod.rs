@@ -11,7 +11,7 @@
 //! * `replace`: empty seats are filled, workers are replaced one at a time.
 //! * `scale`: how many workers there are to be, and which go when it is fewer.
 //! * `cheaper`, `idle`: when that number changes by itself.
-//! * `reload`: a new generation, from HUP to its outcome.
+//! * `reload`: a new generation, from HUP to its outcome. `watch`: whether it lives, and how it is taken back.
 //! * `application`: who may go on without one (`need-app = false`).
 //! * `operator`: what an operator asks for beyond signals.
 //! * `stop`: leaving, and a start that fails. `leave`: what TERM puts off.
@@ -58,6 +58,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 pub mod touch_exec;
+mod watch;
 mod wish;
 
 pub use action::Action;

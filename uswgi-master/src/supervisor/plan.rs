@@ -28,6 +28,8 @@ pub struct Plan {
     pub term_reloads: bool,
     /// How long everything is served yet after TERM.
     pub shutdown_delay: Duration,
+    /// How long a reload watches its workers once all of them accept; zero: not.
+    pub reload_watch: Duration,
     /// How long a process may take from its start until it is ready.
     pub load_timeout: Duration,
     /// Fewer workers while there is little to do.

@@ -5,11 +5,12 @@
 //! serves and is reported as mixed. It must never end the old generation before the new one serves.
 
 use super::action::Action;
-use super::child::{Child, ChildId, ProcessKind, Stage};
+use super::child::{Child, ChildId, Fault, ProcessKind, Stage};
 use super::generation::{Changeover, Generation, TEMPLATE_MERCY};
 use super::machine::{Phase, Supervisor};
 use super::plan::Plan;
 use super::seat::TRIES;
+use super::watch::Watch;
 use super::wish::probed;
 use uswgi_keep::backoff::Backoff;
 use uswgi_keep::reap::Ended;
@@ -37,6 +38,7 @@ impl Supervisor {
             replacing: false,
             wish: 0,
             failures: 0,
+            watch: Watch::default(),
         });
         self.out.push(Action::ReloadStarted);
         if read {
@@ -165,7 +167,7 @@ impl Supervisor {
             _ => format!("{what} while it loaded the application"),
         });
         if of_next {
-            self.reload_failed(outcome_of(gone.step_failed), reason);
+            self.reload_failed(outcome_of(gone.fault), reason);
         } else if self.phase == Phase::Starting {
             self.start_failed(Some(how), gone.load_failed.is_some(), reason);
         } else {
@@ -175,21 +177,25 @@ impl Supervisor {
     }
 
     /// A process said that the app does not load, or that a step has failed; it ends by itself.
-    pub(super) fn load_failed(&mut self, child: ChildId, message: String, step: bool) {
+    pub(super) fn load_failed(&mut self, child: ChildId, message: String, fault: Fault) {
         let end = self.now + TEMPLATE_MERCY;
         let Some(c) = self.children.get_mut(&child) else { return };
         if c.stage != Stage::Starting {
             return;
         }
         c.kill_at = Some(end);
-        (c.load_failed, c.step_failed) = (Some(message.clone()), step);
+        (c.load_failed, c.fault) = (Some(message.clone()), fault);
         let generation = c.generation;
         if self.phase == Phase::Starting {
-            self.start_failed(None, !step, message);
+            self.start_failed(None, fault != Fault::Step, message);
         } else if self.reload.as_ref().and_then(|r| r.next.as_ref()).is_some_and(|n| n.number == generation) {
-            self.reload_failed(outcome_of(step), message);
+            self.reload_failed(outcome_of(fault), message);
         } else {
-            let what = if step { "a step has failed" } else { "the application does not load" };
+            let what = match fault {
+                Fault::App => "the application does not load",
+                Fault::Step => "a step has failed",
+                Fault::Warmup => "a worker's warm-up has failed",
+            };
             let line = format!("{what}: {}", last_line(&message));
             self.log(line);
             self.out.push(Action::Reason(message));
@@ -197,21 +203,22 @@ impl Supervisor {
     }
 
     /// `said`: it gave a reason, and another try would not be better.
-    pub(super) fn reload_worker_failed(&mut self, reason: String, said: bool, step: bool) {
+    pub(super) fn reload_worker_failed(&mut self, reason: String, said: bool, fault: Fault) {
         let Some(reload) = self.reload.as_mut() else { return };
         reload.failures += 1;
         if said || reload.failures >= TRIES {
-            self.reload_failed(outcome_of(step), reason);
+            self.reload_failed(outcome_of(fault), reason);
         }
     }
 
     /// Keep what serves.
-    fn reload_failed(&mut self, outcome: Outcome, reason: String) {
+    pub(super) fn reload_failed(&mut self, outcome: Outcome, reason: String) {
         let Some(reload) = self.reload.take() else { return };
         self.wished.probe = false;
         let mut outcome = outcome;
         if let Some(next) = &reload.next {
-            if self.workers(Stage::Ready).any(|id| self.children[&id].generation == next.number) {
+            let lazy = next.plan.lazy || self.current.plan.lazy;
+            if !self.take_back(next.number, lazy) {
                 outcome = Outcome::Mixed;
             }
             self.drop_template(next.template);
@@ -261,7 +268,7 @@ impl Supervisor {
         let Some(Changeover { replacing: true, next: Some(next), .. }) = &self.reload else { return };
         let (number, wanted, wish) = (next.number, self.wanted(), self.wish());
         let renewed = |id| self.at(id).any(|(_, c)| c.stage == Stage::Ready && c.generation == number);
-        if wanted.len() < wish as usize || !wanted.iter().copied().all(renewed) {
+        if wanted.len() < wish as usize || !wanted.iter().copied().all(renewed) || !self.watched_enough() {
             return;
         }
         for worker_id in self.on().split_off(wanted.len()) {
@@ -286,8 +293,12 @@ impl Supervisor {
 }
 
 /// How a reload ends that a process has failed.
-fn outcome_of(step: bool) -> Outcome {
-    if step { Outcome::StepFailed } else { Outcome::AppFailed }
+fn outcome_of(fault: Fault) -> Outcome {
+    match fault {
+        Fault::App => Outcome::AppFailed,
+        Fault::Step => Outcome::StepFailed,
+        Fault::Warmup => Outcome::WarmupFailed,
+    }
 }
 
 /// The line of a traceback that tells most.

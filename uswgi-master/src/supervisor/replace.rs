@@ -3,7 +3,7 @@
 //! It must never retire a worker before its successor accepts, nor start a successor beyond the surplus.
 
 use super::action::Action;
-use super::child::{Child, ChildId, NO_MERCY, ProcessKind, Seat, Stage};
+use super::child::{Child, ChildId, Fault, NO_MERCY, ProcessKind, Seat, Stage};
 use super::generation::Generation;
 use super::machine::{Phase, Supervisor};
 use super::seat::TRIES;
@@ -271,20 +271,19 @@ impl Supervisor {
             // Whoever looks next is to see why, while it is young: later it is one of many requests, and the log has it.
             if served < PROVEN {
                 let served = served.as_secs_f64();
-                self.out.push(Action::Reason(format!(
-                    "{} {what}, {served:.1} s after it was ready",
-                    gone.name()
-                )));
+                let text = format!("{} {what}, {served:.1} s after it was ready", gone.name());
+                self.out.push(Action::Reason(text.clone()));
+                self.died_watched(gone.generation, text);
             }
             return;
         }
         let reason = gone.load_failed.clone().unwrap_or_else(|| format!("{} {what}", gone.name()));
         let failed_app = gone.load_failed.is_some() || matches!(how, Some(Ended::Code(22 | 23)));
         if self.reload.as_ref().and_then(|r| r.next.as_ref()).is_some_and(|n| n.number == gone.generation) {
-            self.reload_worker_failed(reason, failed_app, gone.step_failed);
+            self.reload_worker_failed(reason, failed_app, gone.fault);
         } else if self.phase == Phase::Starting {
             if failed_app || failures >= TRIES {
-                self.start_failed(how, gone.load_failed.is_some() && !gone.step_failed, reason);
+                self.start_failed(how, gone.load_failed.is_some() && gone.fault != Fault::Step, reason);
             }
         } else {
             self.out.push(Action::Reason(reason));

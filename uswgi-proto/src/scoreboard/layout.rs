@@ -60,6 +60,10 @@ pub enum Outcome {
     Stopped = 5,
     /// A step (`exec-*`, `hook-*`) of the new generation has failed; the old generation serves.
     StepFailed = 6,
+    /// The new application does not answer its warm-up as it has to; the old generation serves.
+    WarmupFailed = 7,
+    /// Workers of the new generation died soon after they accepted (`reload-watch`); the old one serves again.
+    TakenBack = 8,
 }
 
 /// What a worker is doing. Stored as its number.
@@ -105,7 +109,7 @@ macro_rules! from_number {
 }
 from_number! {
     InstanceState { Starting, Running, Reloading, Stopping, Paused, Leaving } else Starting
-    Outcome { None, Ok, BadConfig, AppFailed, Mixed, Stopped, StepFailed } else None
+    Outcome { None, Ok, BadConfig, AppFailed, Mixed, Stopped, StepFailed, WarmupFailed, TakenBack } else None
     WorkerState { Free, Starting, Ready, Retiring, Killed } else Free
     ThreadState { None, Idle, Busy } else None
 }

@@ -32,11 +32,13 @@ pub enum Restart {
     LoadFailed = 10,
     /// An operator asked for it.
     Operator = 11,
+    /// Its generation was taken back.
+    TakenBack = 12,
 }
 
 impl Restart {
     /// All, in the order of their numbers.
-    pub const ALL: [Restart; 12] = [
+    pub const ALL: [Restart; 13] = [
         Restart::None,
         Restart::Reload,
         Restart::MaxRequests,
@@ -49,6 +51,7 @@ impl Restart {
         Restart::Exited,
         Restart::LoadFailed,
         Restart::Operator,
+        Restart::TakenBack,
     ];
 
     /// As it is shown.
@@ -66,6 +69,7 @@ impl Restart {
             Restart::Exited => "exited",
             Restart::LoadFailed => "load-failed",
             Restart::Operator => "operator",
+            Restart::TakenBack => "taken-back",
         }
     }
 
@@ -85,9 +89,12 @@ impl Restart {
             Restart::Harakiri => "a request did not come out of its harakiri",
             Restart::Asked => "the application asked for it",
             Restart::Operator => "the operator asked for it",
-            Restart::None | Restart::Reload | Restart::Signal | Restart::Exited | Restart::LoadFailed => {
-                return None;
-            }
+            Restart::None
+            | Restart::Reload
+            | Restart::Signal
+            | Restart::Exited
+            | Restart::LoadFailed
+            | Restart::TakenBack => return None,
         })
     }
 }
@@ -102,6 +109,6 @@ mod tests {
             assert_eq!(Restart::from_number(reason as u32), reason);
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         }
-        assert_eq!(Restart::from_number(12), Restart::None);
+        assert_eq!(Restart::from_number(13), Restart::None);
     }
 }

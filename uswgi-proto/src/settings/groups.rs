@@ -291,3 +291,36 @@ pub struct RequestLog {
     /// Format of the line; None: uWSGI's default line.
     pub format: Option<String>,
 }
+
+/// Requests that a worker asks itself before it accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warmup {
+    /// Targets, in their order (`warmup`); each begins with a slash.
+    pub paths: Vec<String>,
+    /// Header fields of each, as `Name: value`.
+    pub headers: Vec<String>,
+    /// Status codes that are good, as ranges that include both ends.
+    pub expect: Vec<(u16, u16)>,
+    /// Seconds for each.
+    pub timeout: u32,
+}
+
+impl Default for Warmup {
+    fn default() -> Self {
+        Warmup { paths: Vec::new(), headers: Vec::new(), expect: vec![(200, 399)], timeout: 10 }
+    }
+}
+
+impl Warmup {
+    /// Whether an answer with this status is good.
+    pub fn expects(&self, status: u16) -> bool {
+        self.expect.iter().any(|&(from, to)| (from..=to).contains(&status))
+    }
+
+    /// The good ones, as they are configured.
+    pub fn expected(&self) -> String {
+        let range =
+            |&(from, to): &(u16, u16)| if from == to { from.to_string() } else { format!("{from}-{to}") };
+        self.expect.iter().map(range).collect::<Vec<_>>().join(",")
+    }
+}

@@ -11,12 +11,12 @@ use crate::logs::LogLines;
 use crate::step::Step;
 pub use groups::{
     App, AppSource, Application, Autoreload, Harakiri, Headers, LaneKind, Lanes, LogAlways, Recycling,
-    RequestLimits, RequestLog, StaticMap, StaticServing, Timeouts,
+    RequestLimits, RequestLog, StaticMap, StaticServing, Timeouts, Warmup,
 };
 use serde::{Deserialize, Serialize};
 
 /// Version of this document. Changes with every incompatible change of the structs below.
-pub const SETTINGS_VERSION: u32 = 5;
+pub const SETTINGS_VERSION: u32 = 6;
 
 /// What a [`Role::Check`] ends with when the application loads. Only the launcher sees it: 0 is also how an application
 /// ends that leaves while it is imported.
@@ -135,6 +135,9 @@ pub struct WorkerSettings {
     pub harakiri: Harakiri,
     /// When to ask for a successor.
     pub recycling: Recycling,
+    /// What a worker asks itself before it accepts.
+    #[serde(default)]
+    pub warmup: Warmup,
     /// What is served without Python.
     pub static_files: StaticServing,
     /// What is believed, and added.
@@ -184,6 +187,7 @@ impl WorkerSettings {
             timeouts: Timeouts::default(),
             harakiri: Harakiri::default(),
             recycling: Recycling::default(),
+            warmup: Warmup::default(),
             static_files: StaticServing::default(),
             headers: Headers::default(),
             request_log: RequestLog::default(),

@@ -34,6 +34,8 @@ pub fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::BadConfig => "bad-config",
         Outcome::AppFailed => "app-failed",
         Outcome::StepFailed => "step-failed",
+        Outcome::WarmupFailed => "warmup-failed",
+        Outcome::TakenBack => "taken-back",
         Outcome::Mixed => "mixed",
         Outcome::Stopped => "stopped",
     }

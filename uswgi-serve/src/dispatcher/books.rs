@@ -32,7 +32,7 @@ pub(super) enum After<H> {
 }
 
 /// An answer for requests of a lane.
-fn response_for<H: Held>(outbox: &Arc<Outbox<H>>, lane: usize) -> Box<Response<H>> {
+pub(super) fn response_for<H: Held>(outbox: &Arc<Outbox<H>>, lane: usize) -> Box<Response<H>> {
     let mut lines = Vec::new();
     for header in &outbox.engine.settings.headers.add {
         lines.extend_from_slice(header.as_bytes());
@@ -42,7 +42,7 @@ fn response_for<H: Held>(outbox: &Arc<Outbox<H>>, lane: usize) -> Box<Response<H
 }
 
 /// Set up an answer for a request.
-fn prepare<H: Held>(response: &mut Response<H>, exchange: &Exchange<'_>) {
+pub(super) fn prepare<H: Held>(response: &mut Response<H>, exchange: &Exchange<'_>) {
     let Exchange { engine, conn, request, .. } = exchange;
     response.reset();
     response.fd = conn.raw();

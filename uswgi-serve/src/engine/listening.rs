@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::connection::Conn;
 use crate::say;
+use crate::sync::lock;
 use crate::sys;
 use crate::token::Token;
 use std::io;
@@ -77,6 +78,10 @@ impl Engine {
     /// Start to take connections. What is in the epoll already is added anew: the kernel looks at a socket that is
     /// added, and EPOLLEXCLUSIVE may have told of a connection only a worker that was killed before it took it.
     pub fn accept_on(&self) -> io::Result<()> {
+        if let Some(wanted) = &mut *lock(&self.held) {
+            *wanted = true;
+            return Ok(());
+        }
         // Level-triggered EPOLLEXCLUSIVE: edge-triggered loses connections, EPOLLONESHOT is not allowed.
         let events = libc::EPOLLIN | libc::EPOLLEXCLUSIVE;
         let anew = |fd, token: Token| {
@@ -97,8 +102,22 @@ impl Engine {
         Ok(())
     }
 
+    /// The warm-up lasts: nothing is accepted, whoever asks.
+    pub(super) fn hold(&self) {
+        *lock(&self.held) = Some(!self.settings.paused);
+    }
+
+    /// The warm-up is over: accept, unless the master wants a pause meanwhile.
+    pub fn warmed_up(&self) -> io::Result<()> {
+        let wanted = lock(&self.held).take();
+        if wanted == Some(true) && !self.is_leaving() { self.accept_on() } else { Ok(()) }
+    }
+
     /// Stop to take connections.
     pub fn accept_off(&self) {
+        if let Some(wanted) = &mut *lock(&self.held) {
+            *wanted = false;
+        }
         self.note_accepting(false);
         for l in &self.listeners {
             self.ready.delete(l.fd.as_raw_fd());

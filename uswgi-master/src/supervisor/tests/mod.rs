@@ -1,7 +1,7 @@
 //! The supervisor's rules, each in milliseconds: a world of pretended processes and a pretended clock.
 //!
 //! * `sim`: that world; it panics when an action names a process that was reaped.
-//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `leave`, `stop`: one rule a test.
+//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `leave`, `watch`, `stop`: one rule a test.
 //! * `daemons` (`daemon_world`: the system below them), `cron`, `touch_exec`: programs beside the instance.
 //! * `properties`: what stays true whatever happens.
 
@@ -24,3 +24,4 @@ mod sleep;
 mod start;
 mod stop;
 mod touch_exec;
+mod watch;

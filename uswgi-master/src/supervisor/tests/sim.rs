@@ -57,6 +57,7 @@ pub(super) fn plan(workers: u32) -> Plan {
         need_app: true,
         term_reloads: false,
         shutdown_delay: Duration::ZERO,
+        reload_watch: Duration::ZERO,
         load_timeout: Duration::from_secs(300),
         cheaper: None,
         sleep: Sleep::default(),

@@ -31,7 +31,7 @@ pub(crate) fn serve(
     py: Python<'_>,
     outbox: &Arc<Outbox<HeldBytes>>,
     apps: &Arc<Apps>,
-    ready: impl FnOnce(),
+    ready: impl FnOnce() -> PyResult<()>,
 ) -> PyResult<()> {
     let engine = &outbox.engine;
     if engine.settings.lanes.patch {
@@ -48,7 +48,7 @@ pub(crate) fn serve(
     let orders = hub.getattr("loop")?.call_method1("io", (event_loop.raw(), READ))?;
     orders.call_method1("start", (Py::new(py, Orders::new(&pool))?,))?;
     watched.call_method1("start", (turn,))?;
-    ready();
+    ready()?;
     // What another greenlet or a signal handler of the application raises for the main one ends nothing here.
     while let Err(e) = done.call_method0("wait") {
         python::print_exception(py, &e);

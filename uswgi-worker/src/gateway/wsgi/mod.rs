@@ -82,6 +82,18 @@ impl WsgiLane {
         })
     }
 
+    /// The same for requests of the warm-up: the environ tells so.
+    pub(crate) fn for_warmup(
+        py: Python<'_>,
+        engine: &Arc<Engine>,
+        apps: &Arc<Apps>,
+        lane: usize,
+    ) -> PyResult<WsgiLane> {
+        let lane = WsgiLane::new(py, engine, apps, lane)?;
+        lane.builder.mark(py, "uswgi.warmup")?;
+        Ok(lane)
+    }
+
     /// One request.
     pub(super) fn run(
         &mut self,

@@ -73,6 +73,11 @@ impl Builder {
         })
     }
 
+    /// Every environ has this name, with True.
+    pub(crate) fn mark(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        self.bases.iter().try_for_each(|base| base.bind(py).set_item(name, true))
+    }
+
     /// The environ of a request, with what was rewritten of it. `input`: None without a body.
     pub(crate) fn build<'py>(
         &mut self,
