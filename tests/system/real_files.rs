@@ -112,6 +112,18 @@ fn an_import_may_be_a_file_and_may_fail() {
     }
 }
 
+/// uWSGI leaves it out there as well (observed: a HUP with a broken module of `import` and a broken mount serves without
+/// both). Here neither takes the place of what worked.
+#[test]
+fn a_reload_brings_no_app_with_an_import_that_has_stopped_loading() {
+    let server = ours(site()).option("module", "one").option("import", "two").start();
+    std::fs::write(server.dir.join("app/two.py"), "raise RuntimeError('broken')\n").unwrap();
+    server.signal(nix::sys::signal::Signal::SIGHUP);
+    server.wait_log("reload failed, generation 1 serves on: cannot import two (import)");
+    server.wait_log("RuntimeError: broken");
+    assert_eq!(server.get("/").expect(200).text(), "one");
+}
+
 /// The table that the real program reads, as `name = value` lines, by its `show-config`.
 fn table(kind: &str, file: &Path) -> Option<Vec<String>> {
     let mut command = process::command(paths::uwsgi());

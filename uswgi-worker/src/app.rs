@@ -44,6 +44,11 @@ impl Apps {
         }
         steps::run(py, &settings.steps.pre_app, control).map_err(LoadError::Step)?;
         prepare(py, settings).map_err(|e| LoadError::App(explained(py, &e)))?;
+        for name in &settings.app.imports {
+            import(py, settings, name).map_err(|e| {
+                LoadError::App(format!("cannot import {name} (import)\n{}", explained(py, &e).trim_end()))
+            })?;
+        }
         let (mut callables, mut points) = (Vec::new(), Vec::new());
         let mut failed = None;
         for (n, app) in settings.app.apps.iter().enumerate() {
@@ -143,14 +148,11 @@ fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {
     for word in &settings.app.pyargv {
         argv.append(word)?;
     }
-    for name in &settings.app.imports {
-        import(py, settings, name)?;
-    }
     Ok(())
 }
 
-/// A module of `import`; a path is run as a file. One that fails is said and left out, as on uWSGI; to a check it is an
-/// error.
+/// A module of `import`; a path is run as a file. One that fails at the start is said and left out, as on uWSGI. To a
+/// reload and to a check it is an error, as a mount is: what worked is not given up.
 fn import(py: Python<'_>, settings: &WorkerSettings, name: &str) -> PyResult<()> {
     let path = name.strip_suffix(".py").or_else(|| name.contains('/').then_some(name));
     let result = match path {
@@ -158,7 +160,7 @@ fn import(py: Python<'_>, settings: &WorkerSettings, name: &str) -> PyResult<()>
         None => py.import(name).map(drop),
     };
     match result {
-        Err(e) if settings.role != Role::Check => {
+        Err(e) if settings.role != Role::Check && settings.generation <= 1 => {
             say!("cannot import {name} (import), it is left out\n{}", explained(py, &e).trim_end());
             Ok(())
         }
@@ -179,12 +181,6 @@ fn load_one(py: Python<'_>, app: &App, default_callable: &str) -> PyResult<Py<Py
             } else {
                 split(spec, default_callable)
             };
-            if !std::path::Path::new(file).exists() {
-                let here = std::env::current_dir().unwrap_or_default();
-                let place =
-                    if file.starts_with('/') { String::new() } else { format!(" in {}", here.display()) };
-                return Err(PyFileNotFoundError::new_err(format!("there is no file {file}{place}")));
-            }
             // The name is uWSGI's, because pickles and logger names of applications hold it.
             let module = format!("uwsgi_file_{}", file.replace(['.', '/'], "_"));
             callable(&import_file(py, file, &module)?, name, spec)
@@ -202,6 +198,11 @@ fn split<'a>(spec: &'a str, default_callable: &'a str) -> (&'a str, &'a str) {
 
 /// A file as a module of this name.
 fn import_file<'py>(py: Python<'py>, file: &str, name: &str) -> PyResult<Bound<'py, PyModule>> {
+    if !std::path::Path::new(file).exists() {
+        let here = std::env::current_dir().unwrap_or_default();
+        let place = if file.starts_with('/') { String::new() } else { format!(" in {}", here.display()) };
+        return Err(PyFileNotFoundError::new_err(format!("there is no file {file}{place}")));
+    }
     let machinery = PyModule::import(py, "importlib.machinery")?;
     let util = PyModule::import(py, "importlib.util")?;
     let loader = machinery.getattr("SourceFileLoader")?.call1((name, file))?;
