@@ -129,8 +129,8 @@ complete -c uswgi-master -l hook-post-app -d 'Runs in the process that loads the
 complete -c uswgi-master -l hook-post-fork -d 'Runs in each worker before it serves; a failure ends the worker. Repeatable.' -r -F
 complete -c uswgi-master -l hook-accepting -d 'Runs in each worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
 complete -c uswgi-master -l hook-accepting1 -d 'Runs in the first worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
-complete -c uswgi-master -l hook-accepting-once -d 'Runs in each worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
-complete -c uswgi-master -l hook-accepting1-once -d 'Runs in the first worker when it is about to accept; a failure ends the worker. Repeatable.' -r -F
+complete -c uswgi-master -l hook-accepting-once -d 'As hook-accepting, in a worker that takes the place of one that died or was recycled too; uWSGI runs it once for each worker number and start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-accepting1-once -d 'As hook-accepting1, in each process that is the first worker; uWSGI runs it once for each start. Repeatable.' -r -F
 complete -c uswgi-master -l hook-master-start -d 'Runs before the first process starts. unix_signal:15 gracefully_kill_them_all makes TERM stop gracefully. Repeatable.' -r -F
 complete -c uswgi-master -l hook-touch -d 'FILE ACTION:ARGUMENTS: as touch-exec, with the actions of the other hooks. Repeatable.' -r -F
 complete -c uswgi-master -l exec-asap -d 'Runs before anything else, and again with every reload; a failure ends the start or the reload. Repeatable.' -r -F

@@ -62,6 +62,28 @@ fn a_file_that_is_not_there_is_one_line() {
     }
 }
 
+/// `uswgi-ctl stacks` was told, where the verb is stack.
+#[test]
+fn commands_that_the_option_table_tells_of_are_there() {
+    let said = |program: &str, args: &[&str]| {
+        let mut command = process::command(paths::command(program));
+        command.args(args);
+        String::from_utf8_lossy(&process::run(command, Duration::from_secs(20)).stdout).into_owned()
+    };
+    let table = said("uswgi-conf", &["options", "--json"]);
+    let mut seen = 0;
+    for program in ["uswgi-ctl", "uswgi-conf"] {
+        let help = said(program, &["--help"]);
+        for told in table.split(&format!("{program} ")).skip(1) {
+            let verb = told.split(|c: char| !c.is_ascii_lowercase()).next().unwrap();
+            let is_verb = !verb.is_empty() && !matches!(verb, "and" | "have" | "do" | "does");
+            seen += usize::from(is_verb);
+            assert!(!is_verb || help.contains(&format!("\n  {verb} ")), "{program} {verb}");
+        }
+    }
+    assert!(seen > 5, "{seen}");
+}
+
 #[test]
 fn a_word_behind_an_option_whose_value_is_attached_is_told_how_to_write_it() {
     let mut command = process::command(paths::command("uswgi-master"));

@@ -273,6 +273,40 @@ mod tests {
         }
     }
 
+    /// A text of the category where the option is about something else tells people to do the wrong thing.
+    #[test]
+    fn helps_are_about_their_option() {
+        for (names, word) in [
+            ("pymodule-alias post-pymodule-alias", "second name"),
+            ("shared-import shared-py-import", "every process"),
+            ("spooler-import", "spooler"),
+            ("py-tracebacker", "stacks"),
+            ("wsgi-accept-buffer", "buffer"),
+            ("skip-atexit", "atexit"),
+            ("reload-on-exception", "exception"),
+            ("pcre-jit", "regular expressions"),
+            ("hook-accepting-once", "once"),
+            ("test", "imported"),
+            (
+                "fs-reload fs-brutal-reload mount-as-root umount-asap check-mountpoint mount-check",
+                "file system",
+            ),
+            ("fs-signal touch-signal", "signal"),
+            ("call-as-user call-asap", "function of C"),
+            ("check-cache", "cache"),
+            ("worker-exec drop-after-apps worker-mount skip-zero", ""),
+        ] {
+            for name in names.split(' ') {
+                let row = row(name).unwrap();
+                assert!(row.help.contains(word), "{name}: {}", row.help);
+                assert!(!row.help.starts_with("Belongs to"), "{name}: {}", row.help);
+            }
+        }
+        let general: Vec<_> =
+            rows().filter(|r| r.help.contains("uWSGI's Python plugin")).map(|r| r.fact.name).collect();
+        assert!(general.is_empty(), "{general:?}");
+    }
+
     #[test]
     fn aliases_share_a_canonical_name() {
         for (name, canonical) in

@@ -69,6 +69,16 @@ static HOOKS: Category = c(
     "Runs a command at some point of an instance's life.",
     "run it from the service manager: ExecStartPre= and ExecStopPost= of systemd, or a start script",
 );
+static MOUNTS: Category = c(
+    "hooks",
+    "Mounts or unmounts a file system at some point of an instance's life.",
+    "mount it before the start: /etc/fstab, or BindPaths= and RequiresMountsFor= of systemd",
+);
+static CALLS: Category = c(
+    "hooks",
+    "Calls a function of C at some point of an instance's life.",
+    "run a program there: exec-asap, exec-as-user, exec-pre-app and their like",
+);
 static STATIC: Category =
     c("static files", "Belongs to static files.", "let the web server in front serve static files");
 static LOGS: Category = c(
@@ -161,8 +171,10 @@ fn find(f: &Fact) -> &'static Category {
         ),
         (&["cache", "queue", "lock", "sharedarea", "persistent-", "load-file-in-cache", "add-cache"], &CACHE),
         (&["ssl", "suwsgi", "sni", "https"], &TLS),
-        (&["hook", "exec-", "touch-exec", "call-", "mount-", "umount"], &HOOKS),
-        (&["static", "check-", "mime", "fileserve"], &STATIC),
+        (&["mount-", "umount"], &MOUNTS),
+        (&["call-"], &CALLS),
+        (&["hook", "exec-", "touch-exec"], &HOOKS),
+        (&["static", "check-static", "mime", "fileserve"], &STATIC),
         (&["log", "req-log", "syslog", "rsyslog", "ignore-empty"], &LOGS),
         (&["alarm"], &ALARMS),
         (&["metric", "stats", "snmp", "push"], &METRICS),
