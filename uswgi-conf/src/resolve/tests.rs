@@ -134,6 +134,11 @@ fn what_happens_anyway_needs_no_word() {
     assert!(quiet(&["--hook-master-start", "unix_signal:15 gracefully_kill_them_all"]).is_empty());
     assert!(quiet(&["--set", "need-plugin=python3"]).is_empty());
     assert_eq!(quiet(&["--set", "need-plugin=php"]).len(), 1);
+    // What these plugins of uWSGI are for works here.
+    assert!(
+        quiet(&["--set", "plugins=python3,syslog,rsyslog,logsocket,logfile,cheaper_busyness,cache,http"])
+            .is_empty()
+    );
     assert!(quiet(&["--check-static", "/a"]).is_empty());
     assert!(quiet(&["--check-static", "/a", "--check-static", "/b"]).is_empty());
 }
