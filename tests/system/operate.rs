@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Duration;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::WorkerState;
@@ -320,11 +320,19 @@ fn top_follows_the_instance_and_steers_it() {
     assert!(top.wait().success());
 }
 
+/// The command with signals as env(1) sets them, whatever this process has inherited.
+fn with_signals(command: Command, option: &str) -> Command {
+    let mut env = Command::new("env");
+    env.arg(option).arg(command.get_program()).args(command.get_args());
+    env
+}
+
 #[test]
 fn a_signal_that_ends_top_leaves_the_terminal_as_it_was() {
     let server = Site::probe().start();
+    let command = || server.ctl_command(&["top", "--interval", "0.2"]);
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-        let mut top = Terminal::start(server.ctl_command(&["top", "--interval", "0.2"]));
+        let mut top = Terminal::start(with_signals(command(), "--default-signal=TERM,INT,HUP"));
         top.wait_screen("workers ready");
         assert!(top.is_raw());
         process::send(top.pid(), signal);
@@ -335,4 +343,13 @@ fn a_signal_that_ends_top_leaves_the_terminal_as_it_was() {
             (top.was_sent(b"\x1b[?1049l") && top.was_sent(b"\x1b[?25h")).then_some(())
         });
     }
+    // One that was ignored from the start, as by nohup(1), stays so.
+    let mut top = Terminal::start(with_signals(command(), "--ignore-signal=INT,HUP"));
+    top.wait_screen("workers ready");
+    process::send(top.pid(), Signal::SIGHUP);
+    process::send(top.pid(), Signal::SIGINT);
+    top.type_in("ss");
+    top.wait_screen("sorted by");
+    top.type_in("q");
+    assert!(top.wait().success());
 }
