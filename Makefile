@@ -143,16 +143,32 @@ uninstall:
 	for p in $(PAGES); do rm -f "$(SHARE)/man/man$${p##*.}/$${p##*/}" || exit 1; done
 	[ ! -d "$(INTO_LIB)" ] || rmdir --ignore-fail-on-non-empty "$(INTO_LIB)"
 
-build/wheel-venv/.ready:
-	$(PYTHON) -m venv build/wheel-venv
-	build/wheel-venv/bin/python -m pip install -q --disable-pip-version-check build
+# One wheel for every CPython from 3.9 up and every Linux with this glibc or a newer one (2.28: Debian 10, RHEL 8). zig links
+# against the old one, without a container; auditwheel looks whether that is true, and names the wheel so. For another
+# processor: rustup target add aarch64-unknown-linux-gnu && make wheel ARCH=aarch64
+ARCH ?= $(shell uname -m)
+GLIBC ?= 2.28
+MANYLINUX = manylinux_$(subst .,_,$(GLIBC))_$(ARCH)
+DIST ?= dist
+WHEEL_VENV ?= build/wheel-venv
+WHEEL_TOOLS = build "setuptools>=77" "setuptools-rust>=1.13" wheel cargo-zigbuild ziglang auditwheel
+
+$(WHEEL_VENV)/.zig:
+	$(PYTHON) -m venv $(WHEEL_VENV)
+	$(WHEEL_VENV)/bin/python -m pip install -q --disable-pip-version-check $(WHEEL_TOOLS)
 	@touch $@
 
-wheel: build/wheel-venv/.ready
-	build/wheel-venv/bin/python -m build --wheel
+wheel: export PATH := $(abspath $(WHEEL_VENV)/bin):$(PATH)
+wheel: $(WHEEL_VENV)/.zig
+	rm -rf build/wheel
+	CARGO=cargo-zigbuild CARGO_BUILD_TARGET=$(ARCH)-unknown-linux-gnu.$(GLIBC) PYO3_NO_PYTHON=1 \
+	  python -m build --wheel --no-isolation --outdir build/wheel -C--build-option=--plat-name=linux_$(ARCH)
+	auditwheel show build/wheel/*.whl >build/wheel/shown 2>&1 && grep -q '"$(MANYLINUX)"' build/wheel/shown || { cat build/wheel/shown; exit 1; }
+	wheel tags --remove --platform-tag $(MANYLINUX) build/wheel/*.whl >build/wheel/tagged
+	mkdir -p $(DIST) && mv build/wheel/*.whl $(DIST)/ && echo "$(DIST)/$$(tail -1 build/wheel/tagged)"
 
-sdist: build/wheel-venv/.ready
-	build/wheel-venv/bin/python -m build --sdist
+sdist: $(WHEEL_VENV)/.zig
+	$(WHEEL_VENV)/bin/python -m build --sdist --no-isolation --outdir $(DIST)
 
 # What the dependencies may be; needs no network. Advisories: cargo deny check advisories
 deny:
