@@ -10,6 +10,8 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 # Tests decide the same on every run; `make soak` looks further, from another seed each time.
 test quick: export PROPTEST_RNG_SEED ?= 20261123
 
+SERVICES = uswgi@.service uswgi-app@.service uswgi-emperor.service
+SOCKETS = uswgi@.socket uswgi-app@.socket
 BINS = uswgi-master uswgi-emperor uswgi-worker uswgi-ctl uswgi-conf
 # What is installed, without tests and generators.
 PACKAGES = $(patsubst %/Cargo.toml,-p %,$(wildcard uswgi-*/Cargo.toml))
@@ -130,16 +132,16 @@ endif
 	for c in completions/*.bash; do b=$${c##*/}; install -m 644 "$$c" "$(BASH_DIR)/$${b%.bash}" || exit 1; done
 	install -m 644 completions/_* "$(ZSH_DIR)/"
 	install -m 644 completions/*.fish "$(FISH_DIR)/"
-	sed 's|@BINDIR@|$(PREFIX)/bin|' systemd/uswgi@.service.in >"$(DESTDIR)$(UNITDIR)/uswgi@.service"
-	chmod 644 "$(DESTDIR)$(UNITDIR)/uswgi@.service"
-	install -m 644 systemd/uswgi@.socket "$(DESTDIR)$(UNITDIR)/"
+	for u in $(SERVICES); do sed 's|@BINDIR@|$(PREFIX)/bin|' "systemd/$$u.in" >"$(DESTDIR)$(UNITDIR)/$$u" && chmod 644 "$(DESTDIR)$(UNITDIR)/$$u" || exit 1; done
+	for u in $(SOCKETS); do install -m 644 "systemd/$$u" "$(DESTDIR)$(UNITDIR)/" || exit 1; done
 	[ -z "$(UWSGI_ALIAS)" ] || ln -sf uswgi-master "$(INTO_BIN)/uwsgi"
 
 # What install made; `uwsgi` only where it is ours. Folders that others use too stay.
 uninstall:
 	for b in $(BINS); do rm -f "$(INTO_BIN)/$$b" "$(BASH_DIR)/$$b" "$(ZSH_DIR)/_$$b" "$(FISH_DIR)/$$b.fish" || exit 1; done
 	[ "$$(readlink "$(INTO_BIN)/uwsgi")" != uswgi-master ] || rm -f "$(INTO_BIN)/uwsgi"
-	rm -f "$(INTO_LIB)/uswgi_worker.abi3.so" "$(DESTDIR)$(UNITDIR)/uswgi@.service" "$(DESTDIR)$(UNITDIR)/uswgi@.socket"
+	rm -f "$(INTO_LIB)/uswgi_worker.abi3.so"
+	for u in $(SERVICES) $(SOCKETS); do rm -f "$(DESTDIR)$(UNITDIR)/$$u" || exit 1; done
 	for p in $(PAGES); do rm -f "$(SHARE)/man/man$${p##*.}/$${p##*/}" || exit 1; done
 	[ ! -d "$(INTO_LIB)" ] || rmdir --ignore-fail-on-non-empty "$(INTO_LIB)"
 

@@ -19,6 +19,9 @@ _uswgi__ctl() {
             uswgi__ctl,config)
                 cmd="uswgi__ctl__subcmd__config"
                 ;;
+            uswgi__ctl,emperor)
+                cmd="uswgi__ctl__subcmd__emperor"
+                ;;
             uswgi__ctl,help)
                 cmd="uswgi__ctl__subcmd__help"
                 ;;
@@ -72,6 +75,9 @@ _uswgi__ctl() {
                 ;;
             uswgi__ctl__subcmd__help,config)
                 cmd="uswgi__ctl__subcmd__help__subcmd__config"
+                ;;
+            uswgi__ctl__subcmd__help,emperor)
+                cmd="uswgi__ctl__subcmd__help__subcmd__emperor"
                 ;;
             uswgi__ctl__subcmd__help,help)
                 cmd="uswgi__ctl__subcmd__help__subcmd__help"
@@ -131,7 +137,7 @@ _uswgi__ctl() {
 
     case "${cmd}" in
         uswgi__ctl)
-            opts="-p -q -h -V --pidfile --pid --ini --json --quiet --help --version ping status workers metrics list reload stop wait pause resume top stack scale retire logs config kill help"
+            opts="-p -q -h -V --pidfile --pid --ini --json --quiet --help --version ping status workers metrics list reload stop wait pause resume top stack scale retire logs config kill emperor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -256,8 +262,79 @@ _uswgi__ctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        uswgi__ctl__subcmd__emperor)
+            opts="-t -p -q -h --wait --drain --timeout --pidfile --pid --ini --json --quiet --help list status reload stop"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pidfile)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -p)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ini)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         uswgi__ctl__subcmd__help)
-            opts="ping status workers metrics list reload stop wait pause resume top stack scale retire logs config kill help"
+            opts="ping status workers metrics list reload stop wait pause resume top stack scale retire logs config kill emperor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -271,6 +348,20 @@ _uswgi__ctl() {
             return 0
             ;;
         uswgi__ctl__subcmd__help__subcmd__config)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        uswgi__ctl__subcmd__help__subcmd__emperor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

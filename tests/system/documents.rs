@@ -23,6 +23,7 @@ const NOT_RUN: &[&str] = &[
     "make test",
     "make wheel",
     "systemctl enable --now uswgi@mysite",
+    "systemctl enable --now uswgi-emperor",
     "docker build -t site . && docker run -p 8000:8000 site",
 ];
 

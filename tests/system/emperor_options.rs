@@ -283,3 +283,78 @@ fn vassals_end_with_a_killed_emperor_where_that_is_wanted() {
     assert!(realm.masters("a").is_empty());
     assert!(realm.log().contains("uswgi-master: stopping: workers finish what they have"), "{}", realm.log());
 }
+
+/// `uswgi-ctl emperor`, of this realm: what it says, and its exit code.
+fn ctl(realm: &Realm, words: &[&str]) -> (Option<i32>, String) {
+    let mut command = process::command(paths::command("uswgi-ctl"));
+    command.args(["--pid", &realm.pid().to_string(), "emperor"]).args(words);
+    let out = process::run(command, PATIENCE);
+    (out.status.code(), String::from_utf8_lossy(&[&out.stdout[..], &out.stderr[..]].concat()).into_owned())
+}
+
+#[test]
+fn uswgi_ctl_lists_reloads_and_stops_vassals() {
+    let mut realm = Realm::new();
+    realm.write("a", "");
+    fs::write(realm.file("bad"), realm.text("bad") + "module = nothing_of_this_name\n").unwrap();
+    realm.rule(&["--emperor-throttle", "3600000", "--emperor-max-throttle", "3600000"]);
+    realm.serves(&["a"]);
+    realm.wait_log("vassal bad.ini: it does not start");
+    let (pid, worker) = (realm.master("a"), realm.get("a", "/pid").text());
+    let (code, text) = ctl(&realm, &["list"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with(&format!("emperor {}: 2 vassals\n", realm.pid())), "{text}");
+    assert!(text.contains(&format!("a.ini: serving, pid {pid}, 0 respawns")), "{text}");
+    assert!(text.contains("bad.ini: waiting, no process, 1 respawns: it does not start"), "{text}");
+    // It is found by itself too, beside others of this machine.
+    let mut all = process::command(paths::command("uswgi-ctl"));
+    all.args(["--json", "emperor", "list"]);
+    let all: Value = serde_json::from_str(&process::good(all, PATIENCE)).unwrap();
+    let ours = all.as_array().unwrap().iter().find(|e| e["pid"] == realm.pid()).unwrap();
+    assert_eq!(ours["vassals"][0]["path"].as_str(), realm.file("a").to_str());
+    let (code, text) = ctl(&realm, &["status", "a.ini"]);
+    assert!(
+        code == Some(0) && text.contains("vassal       a.ini: serving") && text.contains("generation"),
+        "{text}"
+    );
+    // Its own reload, and what that says.
+    let (code, text) = ctl(&realm, &["reload", "a.ini", "--wait"]);
+    assert!(code == Some(0) && text.contains("reloaded: "), "{text}");
+    assert_ne!(realm.get("a", "/pid").text(), worker);
+    let (code, text) = ctl(&realm, &["reload", "bad.ini", "--wait"]);
+    assert!(code == Some(1) && text.contains("bad.ini: waiting"), "{text}");
+    let (code, text) = ctl(&realm, &["stop", "a.ini", "--wait"]);
+    assert!(code == Some(0) && text.contains("a.ini: stopped, no process"), "{text}");
+    assert!(realm.masters("a").is_empty());
+    let (code, text) = ctl(&realm, &["reload", "a.ini", "--wait"]);
+    assert!(code == Some(0) && text.contains("a.ini: serving"), "{text}");
+    realm.get("a", "/hello").expect(200);
+    let (code, text) = ctl(&realm, &["stop", "nobody.ini"]);
+    assert!(code == Some(1) && text.contains("there is no vassal nobody.ini"), "{text}");
+    assert_eq!(ctl(&realm, &["stop"]).0, Some(2));
+    realm.stop();
+}
+
+#[test]
+fn the_service_manager_hears_how_many_serve() {
+    let mut realm = Realm::new();
+    realm.write("a", "");
+    fs::write(realm.file("bad"), realm.text("bad") + "module = nothing_of_this_name\n").unwrap();
+    let path = realm.dir.join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = process::command(paths::command("uswgi-emperor"));
+    command.arg(realm.folder()).args(["--emperor-throttle", "3600000"]).env("NOTIFY_SOCKET", &path);
+    realm.start(command);
+    let mut said = Vec::new();
+    let wanted = "STATUS=1 of 2 vassals serve; failing: bad.ini";
+    while !said.iter().any(|text: &String| text.contains(wanted)) {
+        let mut text = [0; 4096];
+        let n = socket.recv(&mut text).unwrap();
+        said.push(String::from_utf8_lossy(&text[..n]).into_owned());
+    }
+    // Nobody but the Emperor speaks to it: READY is its own from the first.
+    let own = format!("MAINPID={}\n", realm.pid());
+    assert!(said.iter().all(|text| text.contains("READY=1") && text.contains(&own)), "{said:?}");
+    realm.stop();
+}

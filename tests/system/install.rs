@@ -61,6 +61,9 @@ fn everything_is_installed_serves_and_is_removed() {
         "lib/uswgi/uswgi_worker.abi3.so",
         "lib/systemd/system/uswgi@.service",
         "lib/systemd/system/uswgi@.socket",
+        "lib/systemd/system/uswgi-app@.service",
+        "lib/systemd/system/uswgi-app@.socket",
+        "lib/systemd/system/uswgi-emperor.service",
         "share/bash-completion/completions/uswgi-ctl",
         "share/zsh/site-functions/_uswgi-ctl",
         "share/fish/vendor_completions.d/uswgi-ctl.fish",
@@ -128,7 +131,14 @@ fn the_units_are_what_systemd_wants() {
     let mut verify = process::command(paths::tool("systemd-analyze"));
     verify.args(["verify", "--man=no"]);
     let units = dir.join("lib/systemd/system");
-    verify.arg(units.join("uswgi@.service")).arg(units.join("uswgi@.socket"));
+    let names = [
+        "uswgi@.service",
+        "uswgi@.socket",
+        "uswgi-app@.service",
+        "uswgi-app@.socket",
+        "uswgi-emperor.service",
+    ];
+    verify.args(names.map(|name| units.join(name)));
     // Findings go to stderr; the exit code is 0 for many of them.
     let text = process::good(verify, PATIENCE);
     assert_eq!(text.trim(), "");

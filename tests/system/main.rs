@@ -17,6 +17,7 @@
 //! | documents | every command and configuration in the documents |
 //! | dynamic | cheaper, cheap and idle: numbers of workers that change |
 //! | edges | defects that a review found: clients, applications and moments that a worker must bear |
+//! | emperor_chaos | vassals and Emperor at random: those that nobody touches lose nothing |
 //! | emperor_options | tyrant, on demand, heartbeat, what dies with the Emperor; its statistics |
 //! | emperor | vassals come, change and go with their files, and outlive the Emperor |
 //! | forwarded | whose X-Forwarded-* is believed |
@@ -91,6 +92,7 @@ mod documents;
 mod dynamic;
 mod edges;
 mod emperor;
+mod emperor_chaos;
 mod emperor_options;
 mod examples;
 mod forks;

@@ -108,6 +108,18 @@ fn options(verb: Verb, command: Command) -> Command {
                 .help("reopen: after somebody renamed them; rotate: rename them and begin new ones"),
         ),
         Verb::Config => command.arg(Arg::new("name").value_name("OPTION").num_args(0..).help("Only these")),
+        Verb::Emperor => command
+            .arg(
+                Arg::new("what")
+                    .value_name("list|status|reload|stop")
+                    .required(true)
+                    .value_parser(["list", "status", "reload", "stop"])
+                    .help("list: all vassals; status: what one does; reload: as a touch of its file; stop: until its file is touched"),
+            )
+            .arg(Arg::new("vassal").value_name("VASSAL").help("Its name, as `emperor list` shows it"))
+            .arg(flag("wait", "With reload and stop: return when it is over; exit 0 only when it is as it was to be"))
+            .arg(flag("drain", "With --wait: until the old workers have ended too").requires("wait"))
+            .arg(timeout()),
         Verb::Kill => command.arg(timeout_of("10")).arg(worker()).arg(
             Arg::new("signal")
                 .long("signal")

@@ -38,11 +38,13 @@ pub enum Verb {
     Config,
     /// Signal one worker.
     Kill,
+    /// The vassals of an Emperor.
+    Emperor,
 }
 
 impl Verb {
     /// All, in the order of the help.
-    pub const ALL: [Verb; 17] = [
+    pub const ALL: [Verb; 18] = [
         Verb::Ping,
         Verb::Status,
         Verb::Workers,
@@ -60,6 +62,7 @@ impl Verb {
         Verb::Logs,
         Verb::Config,
         Verb::Kill,
+        Verb::Emperor,
     ];
 
     /// As it is typed, and what it is for in a line.
@@ -88,6 +91,9 @@ impl Verb {
             Verb::Logs => ("logs", "Open log files again, or rotate them"),
             Verb::Config => ("config", "Show the settings that are in force"),
             Verb::Kill => ("kill", "Kill one worker process; the master starts another"),
+            Verb::Emperor => {
+                ("emperor", "Show the vassals of a running emperor, or look at, reload or stop one of them")
+            }
         }
     }
 
@@ -116,6 +122,6 @@ mod tests {
         assert_eq!(Verb::ALL.map(|v| Verb::from_name(v.name())), Verb::ALL.map(Some));
         assert_eq!(Verb::from_name("Ping"), None);
         // The last one of the declaration: none is left out of the list.
-        assert_eq!(Verb::Kill as usize + 1, Verb::ALL.len());
+        assert_eq!(Verb::Emperor as usize + 1, Verb::ALL.len());
     }
 }

@@ -9,14 +9,14 @@ use crate::scan::Monitor;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, setsockopt, sockopt};
 use nix::unistd::Uid;
-use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, IoSliceMut, Read, Write};
+use std::io::{self, IoSliceMut, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use uswgi_proto::emperor::{Owner, folders, owner};
 
 /// Most bytes of one message.
 const LONGEST: usize = 4096;
@@ -42,15 +42,6 @@ pub enum ClaimError {
     },
 }
 
-/// What stands in the locked file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// Pid of the Emperor.
-    pub pid: i32,
-    /// Its monitor.
-    pub monitor: String,
-}
-
 /// A claim; it lasts as long as this lives.
 pub struct Claim {
     lock: Flock<File>,
@@ -60,17 +51,6 @@ pub struct Claim {
     pub address: PathBuf,
     /// What the monitor is known by: its absolute path.
     pub key: PathBuf,
-}
-
-/// Folders in which claims of this user may be, best first.
-pub fn folders() -> Vec<PathBuf> {
-    let own = |uid: Uid| PathBuf::from(format!("/tmp/uswgi-emperor-{uid}"));
-    let uid = Uid::effective();
-    if uid.is_root() {
-        return vec!["/run/uswgi-emperor".into(), own(uid)];
-    }
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|d| !d.is_empty());
-    runtime.map(|d| PathBuf::from(d).join("uswgi-emperor")).into_iter().chain([own(uid)]).collect()
 }
 
 /// A folder that is ours and that others cannot write to.
@@ -113,13 +93,6 @@ fn lock(path: &Path, monitor: &str) -> Result<Option<Flock<File>>, ClaimError> {
         }
         Err((_, e)) => Err(place(e.into())),
     }
-}
-
-/// Who has written his name into the file of a claim.
-pub fn owner(path: &Path) -> Option<Owner> {
-    let mut text = String::new();
-    File::open(path).ok()?.take(LONGEST as u64).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
 }
 
 impl Claim {

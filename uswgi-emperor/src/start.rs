@@ -3,7 +3,8 @@
 
 use crate::claim::{Claim, ClaimError};
 use crate::demand::Held;
-use crate::events::Events;
+use crate::emperor::door::LONGEST;
+use crate::events::{Events, Woken};
 use crate::launch::Household;
 use crate::scan::Monitor;
 use crate::stats::Server;
@@ -15,8 +16,10 @@ use uswgi_keep::beside::{self, NotBeside};
 use uswgi_keep::detach::StartReport;
 use uswgi_keep::log::{self, LogError};
 use uswgi_keep::logs::file::{FileSpec, LogFile};
+use uswgi_keep::oneshot;
 use uswgi_keep::pidfile::{Pidfile, PidfileError};
 use uswgi_keep::privs::{self, PrivsError, Wanted};
+use uswgi_proto::steer::STEER_FD;
 
 /// Why an Emperor does not start.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,9 @@ pub enum StartError {
     /// It cannot become others.
     #[error("emperor-tyrant needs root, and this is user {0}: start it as root, or without emperor-tyrant")]
     Tyrant(Uid),
+    /// The socket for questions.
+    #[error("cannot keep a descriptor for questions: {0}")]
+    Door(std::io::Error),
     /// Stats server.
     #[error("emperor-stats = {0}: {1}")]
     Stats(String, std::io::Error),
@@ -55,6 +61,8 @@ pub struct Started {
     pub claims: Vec<Claim>,
     /// What all vassals need.
     pub house: Household,
+    /// The socket for questions.
+    pub door: oneshot::Server<Woken>,
     /// The stats server.
     pub stats: Server,
     /// Mode of the sockets of vassals that sleep.
@@ -121,6 +129,8 @@ pub fn start(
     }
     let master = beside::find("uswgi-master")?;
     let emperor = std::env::current_exe().unwrap_or_else(|_| "uswgi-emperor".into());
+    // First of all descriptors: its number must not be taken by another.
+    let place = oneshot::reserve(STEER_FD).map_err(StartError::Door)?;
     let events = Events::new().map_err(system("event sources"))?;
     if let Some(mask) = i.umask.or(detached.is_some().then_some(0)) {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
@@ -149,6 +159,12 @@ pub fn start(
     for path in late.into_iter().flatten() {
         pidfiles.push(Pidfile::write(path)?);
     }
+    let door = oneshot::Server::bind(place, LONGEST, Woken::Asked).unwrap_or_else(|e| {
+        log::line(format_args!(
+            "no questions can be asked of this emperor: {e}; let its user write to /dev/shm or /tmp"
+        ));
+        oneshot::Server::deaf(Woken::Asked)
+    });
     let house = Household { emperor, master, descriptors };
-    Ok(Started { events, claims, house, stats, chmod_socket: i.chmod_socket, detached, pidfiles })
+    Ok(Started { events, claims, house, door, stats, chmod_socket: i.chmod_socket, detached, pidfiles })
 }

@@ -26,6 +26,7 @@
 pub mod chunked;
 pub mod command;
 pub mod control;
+pub mod emperor;
 pub mod exit;
 pub mod files;
 pub mod http;

@@ -193,9 +193,8 @@ pub fn ask(instance: &Instance, request: &Request, timeout: Duration) -> Result<
 
 /// Ask the master with this pid; the caller knows that it is one.
 pub fn ask_pid(pid: i32, request: &Request, timeout: Duration) -> Result<Answer, SteerError> {
-    let until = Instant::now() + timeout;
-    let mut stream = connect(pid, until)?;
-    let bytes = exchange(&mut stream, request, until).map_err(|source| SteerError::Broken { pid, source })?;
+    let envelope = Envelope { version: STEER_VERSION, request: request.clone() };
+    let bytes = send(pid, &serde_json::to_vec(&envelope).unwrap_or_default(), timeout)?;
     match serde_json::from_slice(&bytes) {
         Ok(answer) => Ok(answer),
         Err(e) if bytes.is_empty() => {
@@ -203,6 +202,13 @@ pub fn ask_pid(pid: i32, request: &Request, timeout: Duration) -> Result<Answer,
         }
         Err(e) => Err(SteerError::Nonsense { pid, what: e.to_string() }),
     }
+}
+
+/// Say something to a process that keeps the way to its socket at [`STEER_FD`]: its answer, up to the end. Returns within `timeout`.
+pub(crate) fn send(pid: i32, text: &[u8], timeout: Duration) -> Result<Vec<u8>, SteerError> {
+    let until = Instant::now() + timeout;
+    let mut stream = connect(pid, until)?;
+    exchange(&mut stream, text, until).map_err(|source| SteerError::Broken { pid, source })
 }
 
 fn connect(pid: i32, until: Instant) -> Result<UnixStream, SteerError> {
@@ -247,11 +253,10 @@ fn named(e: io::Error) -> io::Error {
     }
 }
 
-fn exchange(stream: &mut UnixStream, request: &Request, until: Instant) -> io::Result<Vec<u8>> {
-    let envelope = Envelope { version: STEER_VERSION, request: request.clone() };
+fn exchange(stream: &mut UnixStream, text: &[u8], until: Instant) -> io::Result<Vec<u8>> {
     stream.set_write_timeout(Some(left(until)?))?;
     // A master that refuses may answer before it has read everything: its answer counts.
-    let sent = stream.write_all(&serde_json::to_vec(&envelope)?);
+    let sent = stream.write_all(text);
     let _ = stream.shutdown(Shutdown::Write);
     let mut bytes = Vec::new();
     let mut piece = [0; 16 * 1024];
@@ -286,6 +291,10 @@ mod tests {
         ours
     }
 
+    fn said(request: &Request) -> Vec<u8> {
+        serde_json::to_vec(&Envelope { version: STEER_VERSION, request: request.clone() }).unwrap()
+    }
+
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(20)
     }
@@ -299,7 +308,7 @@ mod tests {
             let answer = Answer::Done { message: "x".repeat(1 << 20) };
             back.write_all(&serde_json::to_vec(&answer).unwrap()).unwrap();
         });
-        let bytes = exchange(&mut s, &Request::Scale { to: ScaleTo::Fewer(1) }, soon()).unwrap();
+        let bytes = exchange(&mut s, &said(&Request::Scale { to: ScaleTo::Fewer(1) }), soon()).unwrap();
         let Answer::Done { message } = serde_json::from_slice(&bytes).unwrap() else { panic!() };
         assert_eq!(message.len(), 1 << 20);
     }
@@ -311,7 +320,7 @@ mod tests {
             let _ = wait.recv();
         });
         let until = Instant::now() + Duration::from_millis(50);
-        let error = exchange(&mut s, &Request::Ping, until).unwrap_err();
+        let error = exchange(&mut s, &said(&Request::Ping), until).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(hold);
     }
@@ -319,7 +328,7 @@ mod tests {
     #[test]
     fn an_endless_answer_is_cut() {
         let mut s = pair(|_, back| while back.write_all(&[b' '; 65536]).is_ok() {});
-        let error = exchange(&mut s, &Request::Config, soon()).unwrap_err();
+        let error = exchange(&mut s, &said(&Request::Config), soon()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 

@@ -1,6 +1,7 @@
 //! What each verb does. Every order goes to a proven instance, over its socket or through its pidfd; every wait ends.
 
 mod common;
+mod emperor;
 mod instance;
 mod lifecycle;
 mod look;
@@ -35,5 +36,6 @@ pub fn run(verb: Verb, options: &ArgMatches) -> Result<Report, CtlError> {
         Verb::Logs => instance::logs(&target.open()?, options),
         Verb::Config => instance::config(&target.open()?, options),
         Verb::Kill => workers::kill(&target.open()?, options),
+        Verb::Emperor => emperor::run(options),
     }
 }

@@ -59,6 +59,13 @@ impl Court {
                 out.push(Action::Say(format!("vassal {} waits until somebody connects", shown(&id))));
                 self.enter(&id, out);
             }
+            Stage::Stopping { .. } if std::mem::take(&mut v.held) && !self.stopping => {
+                v.stage = Stage::Stopped;
+                out.push(Action::Say(format!(
+                    "vassal {} has stopped, until its file is touched",
+                    shown(&id)
+                )));
+            }
             Stage::Stopping { .. } => {
                 out.push(Action::Say(format!("vassal {} has stopped", shown(&id))));
                 self.forget(&id);

@@ -85,6 +85,10 @@ pub enum Event {
     Called(OsString),
     /// A process has ended; how, for people, and whether with exit code 0.
     Ended(i32, String, bool),
+    /// One is to reload, as by a touch of its file.
+    Reload(OsString),
+    /// One is to end, and to stay so until its file is touched.
+    Hold(OsString),
     /// All are to reload.
     ReloadAll,
     /// All are to end.
@@ -187,6 +191,8 @@ impl Court {
             }
             Event::Called(id) => self.called(&id),
             Event::Ended(pid, how, well) => self.ended(pid, &how, well, now, &mut out),
+            Event::Reload(id) => self.again(&id, &mut out),
+            Event::Hold(id) => self.hold(&id, &mut out),
             Event::ReloadAll => self.reload_all(&mut out),
             Event::Stop => self.stop(&mut out),
             Event::Tick => self.expire(now, &mut out),
@@ -205,7 +211,7 @@ impl Court {
             // It was removed and leaves still: it starts again when it has gone.
             v.file = found;
             if matches!(v.stage, Stage::Stopping { .. }) {
-                v.stage = Stage::Stopping { again: true };
+                (v.stage, v.held) = (Stage::Stopping { again: true }, false);
             }
             return;
         }
@@ -253,7 +259,7 @@ impl Court {
         let before = std::mem::replace(&mut v.file, found);
         let who = |file: &Found| file.owner.map(|o| (o.uid, o.gid));
         match v.stage {
-            Stage::Asleep | Stage::Refused => {
+            Stage::Asleep | Stage::Refused | Stage::Stopped => {
                 if before.demand != v.file.demand && before.demand.is_some() {
                     out.push(Action::Deaf(id.clone()));
                 }
@@ -269,6 +275,7 @@ impl Court {
                 v.leave(out);
                 v.stage = Stage::Stopping { again: true };
             }
+            Stage::Stopping { .. } if v.held => (v.stage, v.held) = (Stage::Stopping { again: true }, false),
             _ => self.reload(&id, out),
         }
     }
@@ -289,6 +296,28 @@ impl Court {
         }
     }
 
+    /// As a touch of its file that has changed nothing.
+    fn again(&mut self, id: &OsString, out: &mut Vec<Action>) {
+        match self.all.get(id).map(|v| v.stage) {
+            Some(Stage::Refused | Stage::Stopped) => self.enter(id, out),
+            _ => self.reload(id, out),
+        }
+    }
+
+    /// One stops, although its file is there.
+    fn hold(&mut self, id: &OsString, out: &mut Vec<Action>) {
+        let Some(v) = self.all.get_mut(id) else { return };
+        if v.file.demand.is_some() {
+            out.push(Action::Deaf(id.clone()));
+        }
+        if v.leave(out) {
+            v.held = true;
+        } else {
+            v.stage = Stage::Stopped;
+            self.queue.retain(|queued| queued != id);
+        }
+    }
+
     fn reload_all(&mut self, out: &mut Vec<Action>) {
         let ids: Vec<OsString> = self.all.keys().cloned().collect();
         ids.iter().for_each(|id| self.reload(id, out));
@@ -299,6 +328,7 @@ impl Court {
         if v.file.demand.is_some() {
             out.push(Action::Deaf(id.clone()));
         }
+        v.held = false;
         if !v.leave(out) {
             self.forget(id);
             out.push(Action::Say(format!("vassal {}: its file is gone", shown(id))));

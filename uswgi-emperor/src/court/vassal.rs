@@ -31,6 +31,8 @@ pub enum Stage {
     Asleep,
     /// It may not run; its file has to change first.
     Refused,
+    /// An operator has stopped it; its file has to be touched first.
+    Stopped,
 }
 
 /// When things happened, in seconds since the epoch; 0: never.
@@ -67,6 +69,8 @@ pub struct Vassal {
     pub(super) done: Option<u64>,
     /// It was told to reload, and no reload has ended since.
     pub(super) asked: bool,
+    /// It stays stopped when it has ended.
+    pub(super) held: bool,
     /// Its file was touched while it starts.
     pub(super) again: bool,
     /// When it said last that it lives, if it ever did.
@@ -85,6 +89,7 @@ impl Vassal {
             problem: String::new(),
             done: None,
             asked: false,
+            held: false,
             again: false,
             beat: None,
             backoff: Backoff::waiting(throttle, most),
@@ -140,6 +145,7 @@ impl Vassal {
             Stage::Waiting(_) => "waiting",
             Stage::Asleep => "asleep",
             Stage::Refused => "refused",
+            Stage::Stopped => "stopped",
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! * here: the loop, and what wakes it.
 //! * `act`: what the court asks for, done.
+//! * `door`: questions of `uswgi-ctl`.
 //! * `doors`: sockets of vassals that sleep.
 //! * `look`: the vassals' files, looked at.
 //!
@@ -9,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod act;
+pub(crate) mod door;
 mod doors;
 mod look;
 
@@ -120,6 +122,7 @@ impl<'a> Emperor<'a> {
             let _ = self.started.events.watch(claim.as_fd(), Woken::Heard(number as u64), false);
         }
         self.started.stats.watch(&self.started.events);
+        self.started.door.watch(&self.started.events);
         if self.settings.die_with {
             self.renew_guard();
         }
@@ -145,7 +148,8 @@ impl<'a> Emperor<'a> {
     fn wait(&mut self) {
         let changing = (!self.court.changing().is_empty()).then_some(self.next_look);
         let stats = self.started.stats.deadline();
-        let deadlines = [self.court.deadline(), self.scan_deadline(), changing, stats];
+        let door = self.started.door.deadline();
+        let deadlines = [self.court.deadline(), self.scan_deadline(), changing, stats, door];
         let woken = match self.started.events.wait(deadlines.into_iter().flatten().min()) {
             Ok(woken) => woken,
             Err(e) => {
@@ -163,10 +167,11 @@ impl<'a> Emperor<'a> {
                 Woken::Ended(pid) => self.lost(pid),
                 Woken::Called(number) => self.called(number),
                 Woken::Stats(number) => self.serve_stats(number),
-                Woken::Asked(_) => {}
+                Woken::Asked(number) => self.asked(number),
             }
         }
         self.started.stats.expire();
+        self.started.door.expire(&self.started.events);
         if signalled {
             for signal in self.started.events.signals() {
                 self.signal(signal);

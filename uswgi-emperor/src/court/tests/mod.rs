@@ -282,3 +282,22 @@ fn a_heart_that_stops_is_killed_and_one_that_never_beat_is_not() {
     w.dies("a");
     assert_eq!((w.stage("a"), w.stage("b")), ("starting", "serving"));
 }
+
+#[test]
+fn who_is_stopped_by_hand_stays_so_until_its_file_is_touched() {
+    let mut w = World::new(1);
+    w.add("a").serves("a").on(Event::Hold("a".into()));
+    assert_eq!((w.stage("a"), w.signals()[0]), ("stopping", (101, libc::SIGINT)));
+    w.dies("a").pass(600).on(Event::ReloadAll);
+    assert_eq!(w.stage("a"), "stopped");
+    w.touch("a");
+    assert_eq!(w.stage("a"), "starting");
+    w.serves("a").on(Event::Hold("a".into())).touch("a").dies("a");
+    assert_eq!(w.stage("a"), "starting", "touched while it stops");
+    w.dies("a").on(Event::Hold("a".into()));
+    assert_eq!(w.stage("a"), "stopped");
+    w.on(Event::Reload("a".into()));
+    assert_eq!(w.stage("a"), "starting");
+    w.on(Event::Hold("a".into())).on(Event::Removed("a".into())).dies("a");
+    assert_eq!(w.stage("a"), "none");
+}

@@ -1,0 +1,158 @@
+//! `emperor`: the vassals of the Emperors of this machine. What one does is asked of its own instance.
+
+use super::common::{deadline, seen};
+use super::{lifecycle, look};
+use crate::error::CtlError;
+use crate::report::Report;
+use crate::steer::PATIENCE;
+use crate::target::Target;
+use crate::wait::Deadline;
+use clap::ArgMatches;
+use serde_json::json;
+use std::time::Duration;
+use uswgi_proto::emperor::{self, Answer, Question, Vassal};
+use uswgi_proto::instance::Instance;
+
+/// Between two looks at a vassal that is waited for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Which Emperors are meant: `--pid`, or all that may be asked.
+fn emperors(options: &ArgMatches) -> Result<Vec<i32>, CtlError> {
+    if let Some(pid) = options.get_one::<i32>("pid") {
+        return Ok(vec![*pid]);
+    }
+    let all = emperor::running();
+    match all.is_empty() {
+        true => Err(CtlError::Refused("no emperor runs that this user may ask; name one with --pid".into())),
+        false => Ok(all),
+    }
+}
+
+fn ask(pid: i32, question: &Question) -> Result<Answer, CtlError> {
+    match emperor::ask(pid, question, PATIENCE)? {
+        Answer::Refused { message } => Err(CtlError::Refused(message)),
+        answer => Ok(answer),
+    }
+}
+
+fn vassals(pid: i32) -> Result<Vec<Vassal>, CtlError> {
+    match ask(pid, &Question::List)? {
+        Answer::Vassals { vassals } => Ok(vassals),
+        other => {
+            Err(CtlError::Refused(format!("the emperor gave another answer than was asked for: {other:?}")))
+        }
+    }
+}
+
+/// The vassal of this name, and its Emperor.
+fn find(options: &ArgMatches) -> Result<(i32, Vassal), CtlError> {
+    let Some(name) = options.get_one::<String>("vassal") else {
+        return Err(CtlError::Usage("which vassal? `uswgi-ctl emperor list` shows all".into()));
+    };
+    let mut found = Vec::new();
+    for pid in emperors(options)? {
+        let named = vassals(pid)?.into_iter().filter(|v| v.id == *name);
+        found.extend(named.map(|v| (pid, v)));
+    }
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(CtlError::Refused(format!("there is no vassal {name}; `uswgi-ctl emperor list` shows all"))),
+        _ => Err(CtlError::Usage(format!(
+            "several emperors have a vassal {name}; name one of them with --pid"
+        ))),
+    }
+}
+
+/// Run it.
+pub(super) fn run(options: &ArgMatches) -> Result<Report, CtlError> {
+    match options.get_one::<String>("what").map(String::as_str) {
+        Some("status") => status(options),
+        Some("reload") => reload(options),
+        Some("stop") => stop(options),
+        _ => list(options),
+    }
+}
+
+fn line(v: &Vassal) -> String {
+    let pid = if v.pid > 0 { format!("pid {}", v.pid) } else { "no process".into() };
+    let problem = if v.problem.is_empty() { String::new() } else { format!(": {}", v.problem) };
+    format!("{}: {}, {pid}, {} respawns{problem}", v.id, v.stage, v.respawns)
+}
+
+fn list(options: &ArgMatches) -> Result<Report, CtlError> {
+    let mut all = Vec::new();
+    for pid in emperors(options)? {
+        all.push((pid, vassals(pid)?));
+    }
+    let text = || {
+        let lines = all.iter().flat_map(|(pid, vassals)| {
+            let head = format!("emperor {pid}: {} vassals\n", vassals.len());
+            std::iter::once(head).chain(vassals.iter().map(|v| line(v) + "\n")).collect::<Vec<_>>()
+        });
+        lines.collect()
+    };
+    let json = || all.iter().map(|(pid, vassals)| json!({ "pid": pid, "vassals": vassals })).collect();
+    Ok(seen(options, text, json))
+}
+
+fn status(options: &ArgMatches) -> Result<Report, CtlError> {
+    let (_, v) = find(options)?;
+    if v.pid == 0 || Instance::from_pid(v.pid).is_err() {
+        return Ok(seen(options, || line(&v) + "\n", || json!(v)));
+    }
+    let mut report = look::status(&Target::Pid(v.pid), options)?;
+    report.text = format!("vassal       {}\n{}", line(&v), report.text);
+    report.json["vassal"] = json!(v);
+    Ok(report)
+}
+
+fn reload(options: &ArgMatches) -> Result<Report, CtlError> {
+    let (pid, v) = find(options)?;
+    let serves = matches!(v.stage.as_str(), "serving" | "reloading");
+    if serves && let Ok(instance) = Instance::from_pid(v.pid) {
+        // Its own reload, with all that it has to say.
+        return lifecycle::reload(&instance, options);
+    }
+    order(pid, &v, Question::Reload { vassal: v.id.clone() }, options, |now| now.stage == "serving")
+}
+
+fn stop(options: &ArgMatches) -> Result<Report, CtlError> {
+    let (pid, v) = find(options)?;
+    order(pid, &v, Question::Stop { vassal: v.id.clone() }, options, |now| now.stage == "stopped")
+}
+
+/// Tell the Emperor, and with `--wait` look until it is so, or cannot be any more.
+fn order(
+    pid: i32,
+    v: &Vassal,
+    question: Question,
+    options: &ArgMatches,
+    is: impl Fn(&Vassal) -> bool,
+) -> Result<Report, CtlError> {
+    let message = match ask(pid, &question)? {
+        Answer::Done { message } => message,
+        other => format!("{other:?}"),
+    };
+    if !options.get_flag("wait") {
+        return Ok(Report::done(message, json!({ "ok": true, "vassal": v.id })));
+    }
+    let deadline: Deadline = deadline(options);
+    loop {
+        let Some(now) = vassals(pid)?.into_iter().find(|now| now.id == v.id) else {
+            return Err(CtlError::Refused(format!("vassal {} is there no more", v.id)));
+        };
+        if is(&now) {
+            return Ok(Report::done(line(&now), json!({ "ok": true, "vassal": now })));
+        }
+        let failed = matches!(now.stage.as_str(), "waiting" | "refused" | "asleep");
+        if failed {
+            return Err(CtlError::Refused(line(&now)));
+        }
+        if deadline.left().is_zero() {
+            let seconds = options.get_one::<f64>("timeout").copied().unwrap_or_default();
+            let state = format!("; {}", line(&now));
+            return Err(CtlError::TimedOut { what: message.into(), seconds, state });
+        }
+        std::thread::sleep(LOOK);
+    }
+}
