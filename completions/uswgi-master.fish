@@ -9,6 +9,7 @@ complete -c uswgi-master -l workers -d 'Number of workers; `auto`: as many as CP
 complete -c uswgi-master -l harakiri -d 'Seconds a request may run before it is answered with 504 and interrupted.' -r -F
 complete -c uswgi-master -l harakiri-graceful-timeout -d 'Seconds an interrupted request may take to come out before its worker is replaced.' -r -F
 complete -c uswgi-master -l harakiri-graceful-signal -d 'Signal that a worker sends itself when a request meets its harakiri, if the app has a handler for it; the request is interrupted in any case.' -r -F
+complete -c uswgi-master -l mule-harakiri -d 'Seconds a message may take before its mule is killed.' -r -F
 complete -c uswgi-master -l xmlconfig -d 'Reads an XML file. Repeatable.' -r -F
 complete -c uswgi-master -l xml -d 'Reads an XML file. Repeatable.' -r -F
 complete -c uswgi-master -l config -d 'Reads a file of whichever kind its name\'s end says. Repeatable.' -r -F
@@ -98,6 +99,7 @@ complete -c uswgi-master -l vassal-set -d 'NAME=VALUE that is set for each vassa
 complete -c uswgi-master -l heartbeat -d 'Seconds between two signs of life of an instance to its Emperor; there is none while no worker answers.' -r -F
 complete -c uswgi-master -l reload-mercy -d 'Seconds a busy worker may finish its requests on reload or stop, at least 1.' -r -F
 complete -c uswgi-master -l worker-reload-mercy -d 'As reload-mercy; wins where both are given.' -r -F
+complete -c uswgi-master -l mule-reload-mercy -d 'Seconds a mule or spooler may finish its message or task on reload or stop, at least 1.' -r -F
 complete -c uswgi-master -l max-requests -d 'Replaces a worker after this many requests; its successor is ready first.' -r -F
 complete -c uswgi-master -l max-requests-delta -d 'Spreads max-requests over the workers.' -r -F
 complete -c uswgi-master -l min-worker-lifetime -d 'Seconds a worker lives before a limit may replace it.' -r -F
@@ -108,6 +110,18 @@ complete -c uswgi-master -l locks -d 'Locks for uwsgi.lock(N) beside lock 0, whi
 complete -c uswgi-master -l cache -d 'Items of a cache named `default`; the older form of cache2.' -r -F
 complete -c uswgi-master -l cache-blocksize -d 'Bytes of a block of the cache that `cache` makes.' -r -F
 complete -c uswgi-master -l cache2 -d 'A cache that all workers share, for uwsgi.cache_*: name=NAME,items=N, and blocksize, blocks, hashsize, keysize, bitmap, purge_lru, clear_on_full, no_expire, math_initial. It survives reloads. Repeatable; the first one is the default.' -r -F
+complete -c uswgi-master -l spooler -d 'Folder of tasks that uwsgi.spool writes and processes of its own run; made when it is not there. Repeatable.' -r -F
+complete -c uswgi-master -l spooler-external -d 'A folder of tasks that another instance runs. Repeatable.' -r -F
+complete -c uswgi-master -l spooler-chdir -d 'Working directory of spooler processes.' -r -F
+complete -c uswgi-master -l spooler-processes -d 'Processes for each spooler folder.' -r -F
+complete -c uswgi-master -l spooler-max-tasks -d 'Tasks after which a spooler process makes room for another one.' -r -F
+complete -c uswgi-master -l spooler-harakiri -d 'Seconds a task may run before its process is killed; the task runs again.' -r -F
+complete -c uswgi-master -l spooler-frequency -d 'Seconds between two looks at a spooler folder; a new task is seen at once.' -r -F
+complete -c uswgi-master -l spooler-freq -d 'Seconds between two looks at a spooler folder; a new task is seen at once.' -r -F
+complete -c uswgi-master -l mule -d 'A process beside the workers that runs a script (a Python file, or package.module:function), or waits for messages. Repeatable.' -r -F
+complete -c uswgi-master -l mules -d 'So many mules that wait for messages.' -r -F
+complete -c uswgi-master -l farm -d 'NAME:MULE[,MULE...]: mules that share a queue of messages. Repeatable.' -r -F
+complete -c uswgi-master -l mule-msg-size -d 'Bytes of a message that a mule takes at most.' -r -F
 complete -c uswgi-master -l pidfile -d 'File for the master\'s pid, written before privileges are dropped.' -r -F
 complete -c uswgi-master -l pidfile2 -d 'File for the master\'s pid, written after privileges were dropped.' -r -F
 complete -c uswgi-master -l safe-pidfile -d 'File for the master\'s pid, written when the instance serves.' -r -F
@@ -154,6 +168,8 @@ complete -c uswgi-master -l evil-reload-on-as -d 'Kills a worker whose address s
 complete -c uswgi-master -l evil-reload-on-rss -d 'Kills a worker whose resident memory passes this many MiB, its requests with it.' -r -F
 complete -c uswgi-master -l touch-reload -d 'File whose change reloads: the configuration is read and the app imported again. Its removal does not. Repeatable.' -r -F
 complete -c uswgi-master -l touch-workers-reload -d 'File whose change replaces the workers one by one; the app is imported again with lazy-apps only, the configuration is not read. Repeatable.' -r -F
+complete -c uswgi-master -l touch-mules-reload -d 'File whose change replaces the mules. Repeatable.' -r -F
+complete -c uswgi-master -l touch-spoolers-reload -d 'File whose change replaces the spoolers. Repeatable.' -r -F
 complete -c uswgi-master -l touch-chain-reload -d 'File whose change replaces the workers one by one; the app is imported again with lazy-apps only, the configuration is not read. Repeatable.' -r -F
 complete -c uswgi-master -l touch-logrotate -d 'File whose change rotates the log. Repeatable.' -r -F
 complete -c uswgi-master -l touch-logreopen -d 'File whose change opens the log file again, after logrotate has moved it. Repeatable.' -r -F
@@ -271,6 +287,10 @@ complete -c uswgi-master -l import -d 'Module, or path of a Python file, to impo
 complete -c uswgi-master -l pyimport -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
 complete -c uswgi-master -l py-import -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
 complete -c uswgi-master -l python-import -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
+complete -c uswgi-master -l spooler-import -d 'Module, or path of a Python file, to import in spooler processes. Repeatable.' -r -F
+complete -c uswgi-master -l spooler-pyimport -d 'Module, or path of a Python file, to import in spooler processes. Repeatable.' -r -F
+complete -c uswgi-master -l spooler-py-import -d 'Module, or path of a Python file, to import in spooler processes. Repeatable.' -r -F
+complete -c uswgi-master -l spooler-python-import -d 'Module, or path of a Python file, to import in spooler processes. Repeatable.' -r -F
 complete -c uswgi-master -l pyargv -d 'sys.argv after the program name, separated by spaces.' -r -F
 complete -c uswgi-master -l py-auto-reload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
 complete -c uswgi-master -l py-autoreload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
@@ -289,6 +309,9 @@ complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while
 complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F
 complete -c uswgi-master -l reload-watch -d 'Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back.' -r -F
 complete -c uswgi-master -l shutdown-delay -d 'Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.' -r -F
+complete -c uswgi-master -l spooler-fsync -d 'A task is on disk before uwsgi.spool() returns; false: it is in the file system, and a power cut may lose it.' -r -F
+complete -c uswgi-master -l spooler-max-attempts -d 'Spooler processes that a task may end (by a crash, a kill or its harakiri) before it is moved to DIR/failed; 0: any number.' -r -F
+complete -c uswgi-master -l spooler-retry-delay -d 'Seconds before a task that asked for another try runs again, doubled with each try up to an hour; 0: at the next look at the folder.' -r -F
 complete -c uswgi-master -l warmup -d 'Path that each new worker asks of the application in itself before it accepts, with environ `uswgi.warmup`; one whose answer is not expected is not ready: the start or the reload fails. Repeatable.' -r -F
 complete -c uswgi-master -l warmup-header -d 'Header field of these requests, Name: value. Repeatable.' -r -F
 complete -c uswgi-master -l warmup-expect -d 'Status codes that are good: ranges such as 200-399, with commas between.' -r -F
@@ -307,6 +330,8 @@ complete -c uswgi-master -l die-on-term -d 'TERM stops; false: TERM reloads, as 
 complete -c uswgi-master -l help -d 'Prints the options and ends.'
 complete -c uswgi-master -l usage -d 'Prints the options and ends.'
 complete -c uswgi-master -l cache-no-expire -d 'Items of the cache that `cache` makes never expire.'
+complete -c uswgi-master -l spooler-ordered -d 'Numeric folders below a spooler folder hold tasks too, and lower numbers run first (`priority`).'
+complete -c uswgi-master -l spooler-quiet -d 'No line in the log for each task.'
 complete -c uswgi-master -l disable-logging -d 'Writes no line for each request.'
 complete -c uswgi-master -l no-defer-accept -d 'Accepts on uwsgi sockets before the first byte has come, as HTTP sockets always do.'
 complete -c uswgi-master -l so-send-timeout -d 'As socket-timeout.'

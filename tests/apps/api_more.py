@@ -131,8 +131,8 @@ def absent(query):
     import uwsgidecorators
 
     names = ["spool", "timer", "rbtimer", "cron", "filemon", "signal", "mule", "rpc", "mulefunc"]
-    functions = ["spool", "add_timer", "add_cron", "register_signal", "signal", "mule_msg", "queue_push", "rpc",
-                 "sharedarea_read", "websocket_handshake", "mule_id", "sendfile", "async_sleep", "metric_get"]
+    functions = ["spool", "add_timer", "add_cron", "register_signal", "signal", "queue_push", "rpc",
+                 "sharedarea_read", "websocket_handshake", "sendfile", "async_sleep", "metric_get"]
     return [n for n in names if hasattr(uwsgidecorators, n)] + [n for n in functions if hasattr(uwsgi, n)]
 
 
@@ -141,7 +141,8 @@ def names(query):
 
     import uwsgidecorators
 
-    own = [n for n in dir(uwsgi) if not n.startswith("_")]
+    uwsgi.spooler = uwsgi.mule_msg_hook = print
+    own = [n for n in dir(uwsgi) if n.islower() and not n.startswith("_")]
     decorators = [n for n in uwsgidecorators.__all__]
     assert not [n for n in decorators if isinstance(getattr(uwsgidecorators, n), types.ModuleType)]
     return own, decorators

@@ -279,7 +279,9 @@ fn stubbed(file: &str) -> Vec<String> {
 
 #[test]
 fn the_stubs_name_what_is_there() {
-    let server = more().option("mode", "word").start();
+    let site = more();
+    let folder = site.ini().with_file_name("tasks");
+    let server = site.option("mode", "word").option("spooler", folder.display()).start();
     let said = text(&server, "/names");
     let list = |names: Vec<String>| format!("{names:?}").replace('"', "'");
     let (api, decorators) =

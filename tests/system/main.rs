@@ -39,6 +39,7 @@
 //! | log_stuck | a stuck reader and a full disk stop no request |
 //! | loggers | the log process: loggers, routes, encoders, log-json |
 //! | logging | the request line |
+//! | mules | messages for mules and farms: to one process each, none lost in a reload |
 //! | need_app | need-app = false: no application, and everybody knows; it never replaces one |
 //! | operate | every verb of uswgi-ctl on a running instance, also while its master stands still |
 //! | operating | verbs, exit codes, numbers, messages and options are all in the documents |
@@ -60,6 +61,7 @@
 //! | shutdown_delay | TERM: not ready at once, everything served for a while, then the stop |
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
+//! | spooler | tasks as files: what is accepted runs at least once |
 //! | stats | the scoreboard and the stats server, as monitoring reads them |
 //! | steer | what a running instance is told other than by signals: requests, the FIFO |
 //! | storm | reloads in a row and all at once |
@@ -113,6 +115,7 @@ mod log_rotate;
 mod log_stuck;
 mod loggers;
 mod logging;
+mod mules;
 mod need_app;
 mod operate;
 mod operating;
@@ -133,6 +136,7 @@ mod s6;
 mod same_table;
 mod share;
 mod shutdown_delay;
+mod spooler;
 mod static_files;
 mod stats;
 mod steer;

@@ -100,7 +100,7 @@ mod tests {
         for name in ["--processes", "--socket", "--harakiri", "--max-surplus"] {
             assert!(text.contains(name), "{name}");
         }
-        for name in ["--subscribe-to", "--emperor-broodlord", "--spooler"] {
+        for name in ["--subscribe-to", "--emperor-broodlord", "--hook-as-mule"] {
             assert!(!text.contains(&format!("{name} ")), "{name}");
         }
     }

@@ -10,6 +10,7 @@ pub use crate::origin::Origin;
 use crate::tasks::Tasks;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use uswgi_proto::background::Background;
 use uswgi_proto::settings::{
     Application, Autoreload, Harakiri, Headers, Lanes, Protocol, Recycling, RequestLimits, RequestLog,
     StaticServing, Timeouts, Warmup,
@@ -196,6 +197,12 @@ pub struct Instance {
     pub emperor: Emperor,
     /// Locks and caches of the application.
     pub shared: SharedSpec,
+    /// Spoolers, mules and farms.
+    pub background: Background,
+    /// Files whose change replaces the mules (`touch-mules-reload`).
+    pub touch_mules: Vec<PathBuf>,
+    /// Files whose change replaces the spoolers (`touch-spoolers-reload`).
+    pub touch_spoolers: Vec<PathBuf>,
     /// Every option in order, for `uwsgi.opt`.
     pub options: Vec<(String, Option<String>)>,
 }
@@ -270,6 +277,9 @@ impl Default for Instance {
             heartbeat: 0,
             emperor: Emperor::default(),
             shared: SharedSpec::default(),
+            background: Background::default(),
+            touch_mules: Vec::new(),
+            touch_spoolers: Vec::new(),
             options: Vec::new(),
         }
     }

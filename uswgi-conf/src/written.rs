@@ -4,6 +4,7 @@
 
 use crate::instance::Address;
 use crate::logs::{DAEMON_INFO, DAEMON_NOTICE, Encoder, Encoding, FACILITIES, Logger, Route, Target};
+use uswgi_proto::background::Farm;
 use uswgi_proto::settings::{App, AppSource};
 use uswgi_proto::shared::CacheSpec;
 
@@ -104,6 +105,12 @@ pub(crate) fn encoder(e: &Encoder) -> String {
 /// A route: logger and pattern.
 pub(crate) fn route(r: &Route) -> String {
     format!("{} {}", r.logger, r.pattern)
+}
+
+/// A farm as `farm` says it.
+pub(crate) fn farm(f: &Farm) -> String {
+    let mules: Vec<String> = f.mules.iter().map(u32::to_string).collect();
+    format!("{}:{}", f.name, mules.join(","))
 }
 
 /// A cache as `cache2` says it.

@@ -44,6 +44,8 @@ fn around(name: &str) -> Vec<(String, String)> {
             &[("workers", "8"), ("cheaper", "2"), ("cheaper-algo", "busyness")]
         }
         n if n.starts_with("cheaper") => &[("workers", "8"), ("cheaper", "2")],
+        "farm" => &[("mules", "2")],
+        n if n.starts_with("spooler-") && n != "spooler-external" => &[("spooler", "tasks")],
         "die-on-idle" => &[("idle", "60")],
         n if n.starts_with("warmup-") => &[("warmup", "/")],
         "max-requests-delta" => &[("max-requests", "100")],
@@ -108,6 +110,7 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "log-date" | "logdate" | "log-prefix" => "%Y-%m",
         "log-format" | "logformat" => "%(uri) %(status)",
         "gevent" => "7",
+        "farm" => "f:1,2",
         "import" | "pyimport" | "py-import" | "python-import" => "json",
         "pyargv" => "a b",
         _ => match row.fact.kind {

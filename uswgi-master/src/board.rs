@@ -4,6 +4,8 @@
 //! to clear a slot before its next process.
 #![forbid(unsafe_code)]
 
+mod aides;
+
 use crate::sockets::Listener;
 use crate::supervisor::{ProcessKind, Seat, Stage, Supervisor};
 use std::collections::HashMap;
@@ -115,12 +117,8 @@ impl Board {
     pub fn occupy(&self, slot: u32, worker_id: u32, generation: u64, respawns: u32) {
         let Some(w) = self.board.worker(slot) else { return };
         w.pid.store(0, Relaxed);
-        for field in [&w.rss, &w.vsz, &w.connections, &w.handed_over, &w.startup_ms, &w.bound] {
-            field.store(0, Relaxed);
-        }
-        for counter in w.by_class.iter().chain([&w.read_errors]) {
-            counter.store(0, Relaxed);
-        }
+        let own = [&w.rss, &w.vsz, &w.connections, &w.handed_over, &w.startup_ms, &w.bound, &w.read_errors];
+        own.into_iter().chain(&w.by_class).for_each(|field| field.store(0, Relaxed));
         w.threads.store(0, Relaxed);
         w.stacks_pipe.store(0, Relaxed);
         w.accepting.store(0, Relaxed);
@@ -184,6 +182,7 @@ impl Board {
             match child.kind {
                 ProcessKind::Template if child.stage <= Stage::Ready => template = child.pid.unwrap_or(0),
                 ProcessKind::Template => {}
+                ProcessKind::Aide(seat) => self.sync_aide(seat, child),
                 ProcessKind::Worker(Seat { slot, .. }) => {
                     let Some(w) = self.board.worker(slot) else { continue };
                     let state = match child.stage {

@@ -192,8 +192,8 @@ impl Processes {
                 ));
                 Event::Stop
             }
-            ToMaster::ForkFailed { worker_id, message } => {
-                Event::ForkFailed { template: child, worker_id, message }
+            ToMaster::ForkFailed { worker_id, aide, message } => {
+                Event::ForkFailed { template: child, worker_id, aide, message }
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::board;
 use crate::logs::SuccessionError;
 use crate::reading::Read;
 use crate::sockets::{self, Listener, SocketError};
+use crate::spool_folders::{self, FolderError};
 use crate::stats::{self, StatsError};
 use crate::supervisor::{Algorithm, Cheaper, Plan, Sleep};
 use std::path::PathBuf;
@@ -51,6 +52,12 @@ pub enum ReloadError {
     /// A new address of the stats server.
     #[error(transparent)]
     Stats(#[from] StatsError),
+    /// A folder for tasks.
+    #[error(transparent)]
+    Spooler(#[from] FolderError),
+    /// No queue for another mule.
+    #[error("queues of messages: {0}")]
+    Queues(nix::Error),
     /// Other logs.
     #[error(transparent)]
     Logs(#[from] SuccessionError),
@@ -88,6 +95,8 @@ pub fn plan(i: &Instance) -> Plan {
     Plan {
         workers: i.workers.max(1),
         lazy: i.lazy_apps,
+        aides: i.background.aides(),
+        aide_mercy: seconds(i.background.mule.mercy.max(1)),
         mercy: seconds(i.mercy),
         surplus: i.max_surplus.unwrap_or(i.workers / 4).max(1),
         max_requests: i.recycling.max_requests,
@@ -175,7 +184,8 @@ pub fn out_of_reach(jail: &Jail, i: &Instance) -> Option<String> {
 
 /// Bind what the new settings need and no generation has yet. Nothing is left of a refused one.
 pub fn prepare(read: Read, board: &Scoreboard, held: &[Setup]) -> Result<Setup, ReloadError> {
-    let Read { instance, warnings } = read;
+    let Read { mut instance, warnings } = read;
+    spool_folders::prepare(&mut instance)?;
     let (workers, threads) = (board.worker_capacity(), board.threads_capacity());
     if board::worker_capacity(instance.workers) > workers {
         return Err(ReloadError::Workers { wanted: instance.workers, room: (workers - 8) / 2 });

@@ -49,6 +49,8 @@ pub struct Inherited<'a> {
     pub scoreboard: BorrowedFd<'a>,
     /// Locks and caches.
     pub shared: BorrowedFd<'a>,
+    /// Sending and receiving end of each queue of messages, in the order of `Background::queues`.
+    pub queues: Vec<BorrowedFd<'a>>,
     /// Sending and receiving end of the hand-over socket.
     pub handover: [BorrowedFd<'a>; 2],
     /// Descriptor for log lines, and how it is written (see `env::LOG`).
@@ -65,6 +67,7 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
     let (role, slot, worker_id) = match kind {
         ProcessKind::Template => (Role::Template, 0, 0),
         ProcessKind::Worker(seat) => (Role::Worker, seat.slot, seat.worker_id),
+        ProcessKind::Aide(seat) => (Role::Aide, seat.slot, 0),
     };
     let listener =
         |s: &uswgi_conf::instance::Socket| settings::Listener { name: s.name.clone(), protocol: s.protocol };
@@ -73,6 +76,7 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
         role,
         slot,
         worker_id,
+        aide: kind.aide().map(|seat| seat.aide),
         generation,
         paused,
         workers: i.workers,
@@ -93,6 +97,7 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
         headers: i.headers.clone(),
         request_log: i.request_log.clone(),
         log_lines: i.log.lines.clone(),
+        background: i.background.clone(),
         steps: steps_for(i, kind, generation),
         options: i.options.clone(),
     }
@@ -116,7 +121,12 @@ fn steps_for(i: &Instance, kind: ProcessKind, generation: u64) -> settings::Step
 }
 
 /// The environment of a worker: that of the application, and the contract.
-fn environment(i: &Instance, listeners: usize, log: Option<&str>) -> Result<Vec<CString>, SpawnError> {
+fn environment(
+    i: &Instance,
+    listeners: usize,
+    queues: usize,
+    log: Option<&str>,
+) -> Result<Vec<CString>, SpawnError> {
     let mut all = variables(i);
     let first = 3 + listeners;
     let contract = [
@@ -128,8 +138,12 @@ fn environment(i: &Instance, listeners: usize, log: Option<&str>) -> Result<Vec<
         (env::SHARED_FD, (first + 5).to_string()),
     ];
     all.extend(contract.map(|(name, value)| (name.into(), value.into())));
+    let behind = first + 6;
+    if queues > 0 {
+        all.insert(env::QUEUE_FDS.into(), format!("{behind}").into());
+    }
     if let Some(how) = log {
-        all.insert(env::LOG.into(), format!("{how}:{}", first + 6).into());
+        all.insert(env::LOG.into(), format!("{how}:{}", behind + queues).into());
     }
     let joined = all.into_iter().map(|(name, value)| {
         let mut text = name.into_vec();
@@ -161,6 +175,7 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
     descriptors.extend([document.as_fd(), inherited.control, inherited.scoreboard]);
     descriptors.extend(inherited.handover);
     descriptors.push(inherited.shared);
+    descriptors.extend(&inherited.queues);
     descriptors.extend(inherited.log.map(|(_, fd)| fd));
     let path = CString::new(program.as_os_str().as_bytes())?;
     // With its path: where there is no /proc it knows by that where it is installed.
@@ -178,7 +193,12 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
     exec::spawn(&exec::Command {
         program: &path,
         arguments: &arguments,
-        environment: &environment(i, inherited.listeners.len(), inherited.log.map(|(how, _)| how))?,
+        environment: &environment(
+            i,
+            inherited.listeners.len(),
+            inherited.queues.len(),
+            inherited.log.map(|(how, _)| how),
+        )?,
         descriptors: &descriptors,
         output: inherited.output,
         limits: &limits,

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use uswgi_conf::instance::Instance;
+use uswgi_proto::background::AideKind;
 
 /// What follows from a touched file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,27 +13,36 @@ pub(crate) enum Follows {
     Reload,
     /// The workers are replaced.
     Renew,
+    /// The mules, or the spoolers, are replaced.
+    RenewAides(AideKind),
     /// Its steps run.
     Steps,
 }
 
 /// The files that a configuration names. A file that has several steps is there once.
-pub(crate) fn named(i: &Instance) -> [(Follows, Vec<PathBuf>); 3] {
+pub(crate) fn named(i: &Instance) -> [(Follows, Vec<PathBuf>); 5] {
     let steps: BTreeSet<PathBuf> = i.tasks.touched.iter().map(|t| t.path.clone()).collect();
     [
         (Follows::Reload, i.touch_reload.clone()),
         (Follows::Renew, i.touch_workers.clone()),
+        (Follows::RenewAides(AideKind::Mule), i.touch_mules.clone()),
+        (Follows::RenewAides(AideKind::Spooler), i.touch_spoolers.clone()),
         (Follows::Steps, steps.into_iter().collect()),
     ]
 }
 
-/// What is done about files that were touched at a time: one reload, or one replacement of the workers, which a full
-/// reload does too; and all steps.
+/// What is done about files that were touched at a time: one reload, or one replacement of the workers, of the mules and of
+/// the spoolers, which a full reload does too; and all steps.
 pub(crate) fn reduce(touched: Vec<(PathBuf, Follows)>) -> Vec<(PathBuf, Follows)> {
     let first = |wanted| touched.iter().position(|(_, f)| *f == wanted);
-    let chosen = first(Follows::Reload).or(first(Follows::Renew));
+    let renewed =
+        [Follows::Renew, Follows::RenewAides(AideKind::Mule), Follows::RenewAides(AideKind::Spooler)];
+    let chosen: Vec<usize> = match first(Follows::Reload) {
+        Some(at) => vec![at],
+        None => renewed.into_iter().filter_map(first).collect(),
+    };
     let kept = touched.into_iter().enumerate();
-    kept.filter(|(at, (_, f))| *f == Follows::Steps || Some(*at) == chosen).map(|(_, one)| one).collect()
+    kept.filter(|(at, (_, f))| *f == Follows::Steps || chosen.contains(at)).map(|(_, one)| one).collect()
 }
 
 #[cfg(test)]

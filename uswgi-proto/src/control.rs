@@ -4,12 +4,13 @@
 //! End of file tells a worker that its master is gone (it closes its listeners at once and ends),
 //! and the master that a process which never said hello failed to start.
 
+use crate::background::Aide;
 use crate::scoreboard::Restart;
 use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; the hello carries it.
-pub const CONTROL_VERSION: u32 = 6;
+pub const CONTROL_VERSION: u32 = 7;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
@@ -76,10 +77,12 @@ pub enum ToMaster {
         /// Its modification time, microseconds since the epoch.
         modified_us: u64,
     },
-    /// Template: it could not fork the worker with this id.
+    /// Template: it could not fork the worker with this id, or this aide.
     ForkFailed {
         /// Id from [`ToWorker::Fork`].
         worker_id: u32,
+        /// The aide from [`ToWorker::Fork`].
+        aide: Option<Aide>,
         /// errno as text.
         message: String,
     },
@@ -89,13 +92,15 @@ pub enum ToMaster {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "type")]
 pub enum ToWorker {
-    /// Template only: fork a worker. Carries the worker's control socket as SCM_RIGHTS, and behind it its
+    /// Template only: fork a worker or an aide. Carries the worker's control socket as SCM_RIGHTS, and behind it its
     /// stdout and stderr when it has its own.
     Fork {
         /// Slot in the scoreboard.
         slot: u32,
-        /// Worker number, from 1.
+        /// Worker number, from 1; 0 for an aide.
         worker_id: u32,
+        /// Which aide it is to be, where it is to be one.
+        aide: Option<Aide>,
         /// `max-requests` of this worker, jitter included; 0: none.
         max_requests: u64,
         /// It accepts nothing until it is told to ([`ToWorker::Accept`]).
@@ -153,7 +158,7 @@ mod tests {
 
     #[test]
     fn messages_survive_the_wire() {
-        let m = ToWorker::Fork { slot: 3, worker_id: 4, max_requests: 100, paused: true };
+        let m = ToWorker::Fork { slot: 3, worker_id: 4, aide: None, max_requests: 100, paused: true };
         assert_eq!(decode::<ToWorker>(&encode(&m)).unwrap(), m);
         let m = ToMaster::LoadFailed { message: "Traceback\n \u{e9}".into() };
         assert_eq!(decode::<ToMaster>(&encode(&m)).unwrap(), m);

@@ -5,6 +5,7 @@
 //! * [`packet`], [`http`], [`chunked`]: pure parsers from bytes to a typed request,
 //!   whose results are offsets ([`span`]) in the connection's buffer.
 //! * [`files`]: what to answer when a file is asked for, and what the `static-*` options say.
+//! * [`background`]: what spoolers, mules and farms of an instance are.
 //! * [`trust`]: whose `X-Forwarded-*` is believed.
 //! * [`settings`]: the JSON document that a master gives to a worker.
 //! * [`shared`]: what the locks and caches of an instance are.
@@ -23,6 +24,7 @@
 //! Data flows one way: `uswgi-conf` makes settings, the master passes them on, the worker
 //! obeys and writes the scoreboard, `uswgi-ctl` reads it.
 
+pub mod background;
 pub mod chunked;
 pub mod command;
 pub mod control;

@@ -2,6 +2,7 @@
 //! that the environment names. Taken once, before anything else runs.
 
 use crate::control::Control;
+use crate::messages::Queues;
 use crate::{log, sys};
 use std::env;
 use std::fs::File;
@@ -24,6 +25,8 @@ pub struct Inherited {
     pub board: Option<Arc<Scoreboard>>,
     /// Locks and caches.
     pub shared: Option<Shared>,
+    /// Messages for mules, in the order of `Background::queues`.
+    pub queues: Queues,
     /// Sending and receiving end.
     pub handover: Option<(OwnedFd, OwnedFd)>,
     /// What made the launcher take this interpreter.
@@ -94,5 +97,18 @@ pub fn inherit() -> Result<Inherited, String> {
         None => None,
     };
     let python_by = take_variable(contract::PYTHON_BY);
-    Ok(Inherited { settings, listeners, control, board, shared, handover, python_by })
+    let queues = match take_variable(contract::QUEUE_FDS) {
+        Some(text) => inherit_queues(&settings, &text)
+            .ok_or_else(|| format!("{}={text}: queues are missing", contract::QUEUE_FDS))?,
+        None => Queues::default(),
+    };
+    Ok(Inherited { settings, listeners, control, board, shared, queues, handover, python_by })
+}
+
+fn inherit_queues(settings: &WorkerSettings, first: &str) -> Option<Queues> {
+    let first: i32 = first.parse().ok()?;
+    let names = settings.background.queues();
+    let pair = |i: i32| sys::inherit(first + 2 * i).zip(sys::inherit(first + 2 * i + 1));
+    let pairs: Option<Vec<_>> = (0..names.len() as i32).map(pair).collect();
+    Some(Queues::new(names, pairs?))
 }

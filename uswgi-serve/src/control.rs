@@ -5,7 +5,7 @@ use crate::sys;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 use uswgi_proto::control::{CONTROL_VERSION, MAX_MESSAGE, ToMaster, ToWorker, decode, encode};
 use uswgi_proto::settings::Role;
@@ -106,6 +106,12 @@ impl Control {
         }
         let message = decode(&buffer[..length]).map_err(io::Error::other)?;
         Ok(FromMaster::Message(message, descriptors))
+    }
+}
+
+impl AsFd for Control {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

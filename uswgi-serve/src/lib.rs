@@ -16,6 +16,7 @@
 //!   [`background`] while an application goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`close`], [`rate`]: until when to wait.
 //! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`stall`]: which lanes get on;
 //!   `backlog`: queues of listeners; `harakiri`: deadlines; `loop_lag`: who keeps a loop from turning; `stack_requests`: who asks where the lanes stand.
+//! * [`aide`]: what a spooler or mule has beside its work; [`spooler`]: which task is next; [`messages`]: for mules.
 //! * [`handover`]: connections to other workers.
 //! * [`log`], [`access_log`], [`dates`]: lines. [`title`]: the name in ps. [`affinity`]: CPUs. [`mounts`]: which
 //!   application a request is for. [`sources`]: which source files have changed.
@@ -23,6 +24,7 @@
 
 mod access_log;
 pub mod affinity;
+pub mod aide;
 pub mod answer;
 mod background;
 mod backlog;
@@ -42,6 +44,7 @@ pub mod interpreter;
 pub mod lane;
 pub mod log;
 mod loop_lag;
+pub mod messages;
 pub mod mounts;
 pub mod native;
 pub mod notes;
@@ -54,6 +57,7 @@ pub mod response;
 pub mod send_queue;
 pub mod sources;
 mod spool;
+pub mod spooler;
 mod stack_requests;
 mod stall;
 mod static_files;

@@ -53,7 +53,16 @@ impl Parts {
         settings.listeners = named;
         let control = control.map(Control::new);
         Engine::new(
-            Inherited { settings, listeners, control, board: None, shared: None, handover, python_by: None },
+            Inherited {
+                settings,
+                listeners,
+                control,
+                board: None,
+                shared: None,
+                queues: Default::default(),
+                handover,
+                python_by: None,
+            },
             0,
         )
         .unwrap()

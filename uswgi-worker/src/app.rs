@@ -151,15 +151,18 @@ fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {
     Ok(())
 }
 
+/// A module by its name, or by the path of its file.
+pub(crate) fn import_named<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyModule>> {
+    match name.strip_suffix(".py").or_else(|| name.contains('/').then_some(name)) {
+        Some(path) => import_file(py, name, &path.replace(['.', '/'], "_")),
+        None => py.import(name),
+    }
+}
+
 /// A module of `import`; a path is run as a file. One that fails at the start is said and left out, as on uWSGI. To a
 /// reload and to a check it is an error, as a mount is: what worked is not given up.
 fn import(py: Python<'_>, settings: &WorkerSettings, name: &str) -> PyResult<()> {
-    let path = name.strip_suffix(".py").or_else(|| name.contains('/').then_some(name));
-    let result = match path {
-        Some(path) => import_file(py, name, &path.replace(['.', '/'], "_")).map(drop),
-        None => py.import(name).map(drop),
-    };
-    match result {
+    match import_named(py, name).map(drop) {
         Err(e) if settings.role != Role::Check && settings.generation <= 1 => {
             say!("cannot import {name} (import), it is left out\n{}", explained(py, &e).trim_end());
             Ok(())

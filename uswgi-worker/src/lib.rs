@@ -12,6 +12,7 @@
 //! * [`api`]: the module `uwsgi` that applications import.
 //! * Unsafe code stands in [`py`], [`pybytes`], [`interpreter`] and the gateway's leaves.
 
+mod aides;
 mod api;
 mod app;
 mod autoreload;

@@ -5,7 +5,7 @@ use crate::app::{Apps, LoadError};
 use crate::gateway::gevent;
 use crate::template::{self, Left};
 use crate::threads::warn_of_missing;
-use crate::{api, collector, lanes, py as python, steps, which_python};
+use crate::{aides, api, collector, lanes, py as python, steps, which_python};
 use pyo3::prelude::*;
 use std::time::Instant;
 use uswgi_proto::control::{ToMaster, fitting};
@@ -27,6 +27,7 @@ fn forget_contract(py: Python<'_>) {
         contract::SCOREBOARD_FD,
         contract::HANDOVER_FDS,
         contract::SHARED_FD,
+        contract::QUEUE_FDS,
         contract::LOG,
         contract::PYTHON_BY,
         contract::LISTEN_FDS,
@@ -133,7 +134,10 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     }
     log::set_style(&inherited.settings.log_lines);
     log::set_worker(inherited.settings.worker_id);
-    let title = |s: &WorkerSettings| title::set(&title::of(&s.procname_prefix, s.worker_id));
+    let title = |s: &WorkerSettings| match s.aide {
+        Some(aide) => title::set(&aides::title_of(&s.procname_prefix, aide)),
+        None => title::set(&title::of(&s.procname_prefix, s.worker_id)),
+    };
     title(&inherited.settings);
     let role = inherited.settings.role;
     let which = which_python::text(py, inherited.python_by.as_deref());
@@ -143,7 +147,8 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
         sys::parent_death_signal(libc::SIGKILL);
     }
     let (shared, board) = (inherited.shared.take(), inherited.board.clone());
-    if let Err(e) = api::install(py, &inherited.settings, shared, board) {
+    let queues = std::mem::take(&mut inherited.queues);
+    if let Err(e) = api::install(py, &inherited.settings, shared, board, queues) {
         say!("the module uwsgi cannot be made: {}", python::traceback(py, &e));
         return Exit::Failed;
     }
@@ -151,7 +156,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
         Role::Worker => bind_to_cpus(&inherited.settings),
         // The launcher waits for what comes out, and may be told to end.
         Role::Check => sys::parent_death_signal(libc::SIGTERM),
-        Role::Template => {}
+        Role::Template | Role::Aide => {}
     }
     python::buffer_lines(py);
     if let Err(e) = gevent::prepare(py, &inherited.settings) {
@@ -174,6 +179,12 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
         };
         match template::serve(py, control) {
             Left::Exit(code) => return code,
+            Left::Worker(who) if who.aide.is_some() => {
+                inherited.settings.role = Role::Aide;
+                inherited.settings.slot = who.slot;
+                inherited.settings.aide = who.aide;
+                inherited.control = Some(who.control);
+            }
             Left::Worker(who) => {
                 inherited.settings.role = Role::Worker;
                 inherited.settings.slot = who.slot;
@@ -185,11 +196,14 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
                 log::set_worker(who.worker_id);
                 title(&inherited.settings);
                 bind_to_cpus(&inherited.settings);
-                api::become_worker(who.worker_id);
+                api::state::become_worker(who.worker_id);
                 gevent::after_fork(py, &inherited.settings);
                 api::hooks::after_fork(py);
             }
         }
+    }
+    if let Some(aide) = inherited.settings.aide {
+        return aides::live(py, inherited, aide);
     }
     let own = &inherited.settings.steps;
     let first = inherited.settings.worker_id == 1;
@@ -201,7 +215,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     sys::parent_death_signal(0);
     match Engine::new(inherited, startup_ms) {
         Ok(engine) => {
-            api::serve(&engine);
+            api::state::serve(&engine);
             let exit = lanes::serve(py, engine, apps);
             api::hooks::at_exit(py);
             exit

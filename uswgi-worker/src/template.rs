@@ -10,6 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 use std::os::fd::OwnedFd;
+use uswgi_proto::background::Aide;
 use uswgi_proto::control::{ToMaster, ToWorker};
 use uswgi_proto::exit::Exit;
 use uswgi_proto::settings::Role;
@@ -20,6 +21,7 @@ use uswgi_serve::say;
 pub(crate) struct Identity {
     pub(crate) slot: u32,
     pub(crate) worker_id: u32,
+    pub(crate) aide: Option<Aide>,
     pub(crate) max_requests: u64,
     pub(crate) paused: bool,
     pub(crate) control: Control,
@@ -45,16 +47,17 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
     loop {
         match py.detach(|| control.receive(true)) {
             Ok(FromMaster::Message(
-                ToWorker::Fork { slot, worker_id, max_requests, paused },
+                ToWorker::Fork { slot, worker_id, aide, max_requests, paused },
                 descriptors,
             )) => {
                 let Some((socket, output)) = given(descriptors) else { continue };
-                if let Some(own) = fork(py, &control, worker_id, socket) {
+                if let Some(own) = fork(py, &control, (worker_id, aide), socket) {
                     output.iter().for_each(uswgi_serve::log::reopen);
                     let threads = running;
                     return Left::Worker(Identity {
                         slot,
                         worker_id,
+                        aide,
                         max_requests,
                         paused,
                         control: own,
@@ -92,14 +95,19 @@ fn given(descriptors: Vec<OwnedFd>) -> Option<(OwnedFd, Option<OwnedFd>)> {
 }
 
 /// In the new process its control socket, in the template None.
-fn fork(py: Python<'_>, control: &Control, worker_id: u32, socket: OwnedFd) -> Option<Control> {
+fn fork(
+    py: Python<'_>,
+    control: &Control,
+    (worker_id, aide): (u32, Option<Aide>),
+    socket: OwnedFd,
+) -> Option<Control> {
     py::flush(py);
-    let failed = |message: String| control.send(&ToMaster::ForkFailed { worker_id, message });
+    let failed = |message: String| control.send(&ToMaster::ForkFailed { worker_id, aide, message });
     let own = Control::new(socket);
     // Before the application's fork hooks: of one that dies in them the master knows how it ended.
     let born = || {
         uswgi_serve::sys::parent_death_signal(0);
-        own.hello(Role::Worker, "");
+        own.hello(if aide.is_some() { Role::Aide } else { Role::Worker }, "");
     };
     match py::fork_twice(py, born) {
         Ok(ForkSide::Child { intermediate }) => {

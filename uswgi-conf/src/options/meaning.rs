@@ -10,6 +10,7 @@ use super::shown::{When, Written};
 use crate::instance::{CheaperAlgorithm, Instance, OnTerm, Socket};
 use crate::logs::{Encoder, Route};
 use crate::written::{self, mib};
+use uswgi_proto::background::SpoolFolder;
 use uswgi_proto::settings::{LaneKind, Protocol, StaticMap};
 
 /// One row: names (aliases that mean the same here) separated by spaces.
@@ -67,6 +68,10 @@ fn socket(s: &Socket) -> (&'static str, String) {
         Protocol::Http => "http-socket",
     };
     (name, written::address(&s.address))
+}
+
+fn spool_folder(f: &SpoolFolder) -> (&'static str, String) {
+    (if f.external { "spooler-external" } else { "spooler" }, f.path.display().to_string())
 }
 
 fn variable((name, value): &(String, Option<String>)) -> (&'static str, String) {
@@ -190,6 +195,24 @@ pub(super) static OWN: &[Own] = &[
         own("shutdown-delay", Req, Int),
         set(|i| i.shutdown_delay.into()),
         "Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.",
+        "{}",
+    ),
+    (
+        own("spooler-fsync", Opt, Bool),
+        set(|i| i.background.spool.fsync.into()),
+        "A task is on disk before uwsgi.spool() returns; false: it is in the file system, and a power cut may lose it.",
+        "{}",
+    ),
+    (
+        own("spooler-max-attempts", Req, Int),
+        set(|i| i.background.spool.max_attempts.into()),
+        "Spooler processes that a task may end (by a crash, a kill or its harakiri) before it is moved to DIR/failed; 0: any number.",
+        "{}",
+    ),
+    (
+        own("spooler-retry-delay", Req, Int),
+        set(|i| i.background.spool.retry_delay.into()),
+        "Seconds before a task that asked for another try runs again, doubled with each try up to an hour; 0: at the next look at the folder.",
         "{}",
     ),
     (
@@ -362,7 +385,23 @@ pub(super) static MEANING: &[Meaning] = &[
     s("gevent-wait-for-hub", set(|i| i.lanes.wait_for_hub.into()), "{}", "A worker that ends waits for every greenlet, not only for its requests."),
     s("reload-mercy", set(|i| i.tasks.mercy.into()), "60; daemons: {}", "Seconds a busy worker may finish its requests on reload or stop, at least 1."),
     s("worker-reload-mercy", always(|i| i.mercy.into()), "{}", "As reload-mercy; wins where both are given."),
-    m("mule-reload-mercy", Harmless("there are no mules"), "", "Seconds a mule may finish."),
+    s("mule-reload-mercy", set(|i| i.background.mule.mercy.into()), "{}", "Seconds a mule or spooler may finish its message or task on reload or stop, at least 1."),
+    // Beside requests.
+    s("spooler", set(|i| Written::named(i.background.folders.iter().map(spool_folder))), "", "Folder of tasks that uwsgi.spool writes and processes of its own run; made when it is not there. Repeatable."),
+    s("spooler-external", With("spooler"), "", "A folder of tasks that another instance runs. Repeatable."),
+    s("spooler-processes", set(|i| i.background.spool.processes.into()), "{}", "Processes for each spooler folder."),
+    s("spooler-frequency spooler-freq", set(|i| i.background.spool.frequency.into()), "{}", "Seconds between two looks at a spooler folder; a new task is seen at once."),
+    s("spooler-max-tasks", set(|i| i.background.spool.max_tasks.into()), "{}: never", "Tasks after which a spooler process makes room for another one."),
+    s("spooler-ordered", set(|i| i.background.spool.ordered.into()), "{}", "Numeric folders below a spooler folder hold tasks too, and lower numbers run first (`priority`)."),
+    s("spooler-harakiri", set(|i| i.background.spool.harakiri.into()), "{}: never", "Seconds a task may run before its process is killed; the task runs again."),
+    s("spooler-chdir", set(|i| (&i.background.spool.chdir).into()), "the spooler folder", "Working directory of spooler processes."),
+    s("spooler-import spooler-pyimport spooler-py-import spooler-python-import", set(|i| (&i.background.spool.imports).into()), "", "Module, or path of a Python file, to import in spooler processes. Repeatable."),
+    s("spooler-quiet", set(|i| i.background.spool.quiet.into()), "{}", "No line in the log for each task."),
+    s("mule", set(|i| Written::each(&i.background.mules, |m| m.clone().unwrap_or_default())), "", "A process beside the workers that runs a script (a Python file, or package.module:function), or waits for messages. Repeatable."),
+    s("mules", As("mule"), "", "So many mules that wait for messages."),
+    s("farm", set(|i| Written::each(&i.background.farms, written::farm)), "", "NAME:MULE[,MULE...]: mules that share a queue of messages. Repeatable."),
+    s("mule-msg-size", set(|i| i.background.mule.message_size.into()), "{}", "Bytes of a message that a mule takes at most."),
+    s("mule-harakiri", set(|i| i.background.mule.harakiri.into()), "{}: never", "Seconds a message may take before its mule is killed."),
     s("max-requests", always(|i| i.recycling.max_requests.into()), "{}: never", "Replaces a worker after this many requests; its successor is ready first."),
     s("max-requests-delta", always(|i| i.max_requests_delta.into()), "{}", "Spreads max-requests over the workers."),
     s("min-worker-lifetime", always(|i| i.recycling.min_worker_lifetime.into()), "{}", "Seconds a worker lives before a limit may replace it."),
@@ -438,6 +477,8 @@ pub(super) static MEANING: &[Meaning] = &[
     s("daemonize", set(|i| (&i.daemonize).into()), "", "Goes to the background and logs to this file."),
     s("daemonize2", set(|i| (&i.daemonize2).into()), "", "The same after the app was loaded."),
     s("touch-reload", set(|i| (&i.touch_reload).into()), "", "File whose change reloads: the configuration is read and the app imported again. Its removal does not. Repeatable."),
+    s("touch-mules-reload", set(|i| (&i.touch_mules).into()), "", "File whose change replaces the mules. Repeatable."),
+    s("touch-spoolers-reload", set(|i| (&i.touch_spoolers).into()), "", "File whose change replaces the spoolers. Repeatable."),
     s("touch-workers-reload touch-chain-reload", set(|i| (&i.touch_workers).into()), "", "File whose change replaces the workers one by one; the app is imported again with lazy-apps only, the configuration is not read. Repeatable."),
     s("master-fifo", set(|i| (&i.master_fifo).into()), "", "A FIFO for commands of one letter each, as uWSGI has them; of several the first is read, and the digits choose. Repeatable."),
     m("binary-path", Harmless("a reload never starts the program again"), "", "Path of the program."),

@@ -38,8 +38,8 @@ static EMPEROR: Category = c(
 );
 static TASKS: Category = c(
     "tasks",
-    "Belongs to spooler, mules or farms: work outside requests.",
-    "run a task queue (Celery, RQ, Huey) as a service of its own; uwsgi.spool, mule and farm functions are not there",
+    "Belongs to a part of spoolers and mules that is not here.",
+    "spooler, mule and farm themselves work; see uswgi-conf explain spooler",
 );
 static CRON: Category = c("tasks", "Runs something by the clock.", "use cron or a systemd timer");
 static DAEMONS: Category = c(

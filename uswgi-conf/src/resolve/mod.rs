@@ -5,6 +5,7 @@
 //! * `draft`: the instance while it is put together.
 //! * `value`: numbers, texts and modes.
 //! * `address`: names of sockets.
+//! * `background`: spoolers, mules and farms.
 //! * `caches`: the form of `cache2`.
 //! * `dynamic`: fewer workers while there is little to do. `engines`: threads or greenlets.
 //! * `emperor`: who runs many instances.
@@ -17,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+mod background;
 mod caches;
 mod draft;
 mod dynamic;

@@ -1,6 +1,7 @@
 //! What each supported option sets in the draft of an instance. One arm an option; rules that need more
 //! than one option are `finish`'s.
 
+use super::background;
 use super::caches;
 use super::draft::Draft;
 use super::dynamic;
@@ -188,7 +189,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
                 || static_files::set(d, a)
                 || super::logs::set(d, a)
                 || dynamic::set(d, a)
-                || emperor::set(d, a);
+                || emperor::set(d, a)
+                || background::set(d, a);
         }
     }
     true

@@ -32,7 +32,7 @@ enum LaunchError {
     #[error("the template cannot be asked: {0}")]
     Ask(nix::Error),
     /// A bug of the supervisor.
-    #[error("a template forks workers only")]
+    #[error("a template forks no templates")]
     NoWorker,
     /// A bug of the supervisor.
     #[error("its settings are gone")]
@@ -75,11 +75,14 @@ impl Master<'_> {
             Action::Kill { child } => self.processes.kill(child),
             Action::Forget { child } => {
                 self.logs.forget(child);
-                if let Some(seat) = self.processes.remove(child).and_then(ProcessKind::seat) {
-                    self.board.vacate(seat.slot, seat.worker_id);
+                match self.processes.remove(child) {
+                    Some(ProcessKind::Worker(seat)) => self.board.vacate(seat.slot, seat.worker_id),
+                    Some(ProcessKind::Aide(seat)) => self.board.vacate_aide(seat),
+                    Some(ProcessKind::Template) | None => {}
                 }
                 self.drop_unused();
             }
+            Action::AideEnded { seat, died, end } => self.board.aide_ended(seat, died, end),
             Action::CountDeath => self.board.count_death(),
             Action::Restarted { seat, why, end } => self.board.restarted(seat.slot, seat.worker_id, why, end),
             Action::ReloadStarted => {
@@ -129,21 +132,27 @@ impl Master<'_> {
         let (ours, theirs) = control_pair().map_err(LaunchError::Control)?;
         self.events.watch(ours.as_fd(), Woken::Control(child), false).map_err(LaunchError::Control)?;
         self.processes.add(birth, ours);
-        if let Some(seat) = birth.kind.seat() {
-            let respawns = self.supervisor.children().get(&child).map_or(0, |c| c.respawns);
-            self.board.occupy(seat.slot, seat.worker_id, birth.generation, respawns);
+        let respawns = self.supervisor.children().get(&child).map_or(0, |c| c.respawns);
+        match birth.kind {
+            ProcessKind::Worker(s) => self.board.occupy(s.slot, s.worker_id, birth.generation, respawns),
+            ProcessKind::Aide(seat) => self.board.occupy_aide(seat, birth.generation, respawns),
+            ProcessKind::Template => {}
         }
         Ok(theirs)
     }
 
-    /// Ask a template for a worker.
+    /// Ask a template for a worker or an aide.
     fn fork(&mut self, template: ChildId, birth: &Birth) -> Result<(), LaunchError> {
-        let seat = birth.kind.seat().ok_or(LaunchError::NoWorker)?;
+        let (slot, worker_id, aide) = match birth.kind {
+            ProcessKind::Worker(seat) => (seat.slot, seat.worker_id, None),
+            ProcessKind::Aide(seat) => (seat.slot, 0, Some(seat.aide)),
+            ProcessKind::Template => return Err(LaunchError::NoWorker),
+        };
         let theirs = self.register(birth)?;
-        let output = self.logs.of(birth.generation).output_for(birth.child, seat.worker_id)?;
+        let output = self.logs.of(birth.generation).output_for(birth.child, worker_id)?;
         let fds: Vec<_> = [&theirs].into_iter().chain(&output).map(|fd| fd.as_fd()).collect();
-        let (slot, worker_id, max_requests) = (seat.slot, seat.worker_id, birth.max_requests);
-        let message = ToWorker::Fork { slot, worker_id, max_requests, paused: birth.paused };
+        let (max_requests, paused) = (birth.max_requests, birth.paused);
+        let message = ToWorker::Fork { slot, worker_id, aide, max_requests, paused };
         self.processes.send(template, &message, &fds).map_err(LaunchError::Ask)
     }
 
@@ -160,6 +169,7 @@ impl Master<'_> {
             control: theirs.as_fd(),
             scoreboard: self.board.fd(),
             shared: self.shared.fd(),
+            queues: self.queues.of(&setup.instance.background),
             handover: [self.handover[0].as_fd(), self.handover[1].as_fd()],
             log: self.logs.of(generation).for_child(),
             program: &self.program,
@@ -217,6 +227,10 @@ impl Master<'_> {
         let held: Vec<Setup> = self.generations.values().cloned().collect();
         let mut setup = reload::prepare(read, self.board.scoreboard(), &held)?;
         drop(held);
+        if let Err(e) = self.queues.prepare(&setup.instance.background) {
+            setup.vacuum();
+            return Err(ReloadError::Queues(e));
+        }
         if let Some(current) = self.generations.get(&self.supervisor.current_generation()) {
             let dress = |i: &Instance| (i.chmod_socket, i.chown_socket.clone());
             setup.undressed = dress(&current.instance) != dress(&setup.instance);

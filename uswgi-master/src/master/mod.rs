@@ -20,6 +20,7 @@ use crate::events::{Events, Woken};
 use crate::fifo::Fifo;
 use crate::logs::Logs;
 use crate::processes::Processes;
+use crate::queues::Queues;
 use crate::reading::{Load, Read, Reading};
 use crate::reload::{self, Setup};
 use crate::shared::Memory;
@@ -59,6 +60,7 @@ pub struct Master<'a> {
     pub(crate) pidfiles: Vec<Pidfile>,
     pub(crate) handover: [OwnedFd; 2],
     pub(crate) shared: Memory,
+    pub(crate) queues: Queues,
     /// Starts processes of the application.
     pub(crate) program: PathBuf,
     /// Why the configuration cannot be read again: it lies outside of the jail.
@@ -118,6 +120,7 @@ impl<'a> Master<'a> {
             pidfiles: started.pidfiles,
             handover: started.handover,
             shared: started.shared,
+            queues: started.queues,
             program: started.program,
             out_of_reach,
             note: String::new(),
@@ -231,6 +234,7 @@ impl<'a> Master<'a> {
             match follows {
                 Follows::Reload => self.queue.push_back(Event::Reload),
                 Follows::Renew => self.queue.push_back(Event::Renew(Restart::Reload)),
+                Follows::RenewAides(kind) => self.queue.push_back(Event::RenewAides(kind)),
                 Follows::Steps => self.with_tasks(|tasks, i, events| tasks.touch(&path, i, events)),
             }
         }

@@ -74,6 +74,9 @@ pub enum StartError {
     /// Locks and caches.
     #[error(transparent)]
     Shared(#[from] uswgi_shared::SharedError),
+    /// A folder for tasks.
+    #[error(transparent)]
+    Spooler(#[from] crate::spool_folders::FolderError),
     /// No launcher.
     #[error(transparent)]
     Launcher(#[from] NoLauncher),
@@ -115,6 +118,8 @@ pub struct Started {
     pub program: PathBuf,
     /// Locks and caches, for the whole life of the instance.
     pub shared: Memory,
+    /// Messages for mules.
+    pub queues: crate::queues::Queues,
     /// Hand-over pair: sending and receiving end, for the whole life of the instance.
     pub handover: [OwnedFd; 2],
     /// Variables that steps have set: every configuration read later has them too.

@@ -9,8 +9,10 @@ use crate::jail;
 use crate::launcher;
 use crate::logs::{Files, Logs};
 use crate::privs;
+use crate::queues::Queues;
 use crate::shared::Memory;
 use crate::sockets::{self, SocketError, When};
+use crate::spool_folders;
 use crate::stats;
 use crate::steer;
 use crate::steps::{self, By};
@@ -47,6 +49,7 @@ pub(super) fn run(instance: &mut Instance, detached: bool, made: &mut Made) -> R
         jail: found.jail,
         program: found.program,
         shared: prepared.shared,
+        queues: prepared.queues,
         handover,
         step_env: instance.env[env..].to_vec(),
         stats: std::mem::take(&mut made.stats),
@@ -103,6 +106,7 @@ struct Prepared {
     events: Events,
     board: Board,
     shared: Memory,
+    queues: Queues,
     /// Keeps the number of the steering socket's descriptor, until that is bound.
     place: Option<OwnedFd>,
     steer: Option<steer::Server>,
@@ -123,7 +127,9 @@ fn prepare(instance: &Instance, detached: bool) -> Result<Prepared, StartError> 
     let board = Board::create(instance)?;
     let place = Some(steer::reserve()?);
     let shared = Memory::create(&instance.shared)?;
-    Ok(Prepared { events, board, shared, place, steer: None })
+    let mut queues = Queues::default();
+    queues.prepare(&instance.background).map_err(system("queues of messages"))?;
+    Ok(Prepared { events, board, shared, queues, place, steer: None })
 }
 
 /// What uWSGI opens before it goes into a jail, its pidfile and its log; and the way in, unless sockets come first.
@@ -212,6 +218,7 @@ fn settle(
         steps::run_here(&phases.as_root, instance, By::Master)?;
     }
     target.become_it()?;
+    spool_folders::prepare(instance)?;
     if instance.no_new_privs {
         nix::sys::prctl::set_no_new_privs().map_err(system("no-new-privs"))?;
     }

@@ -1,6 +1,6 @@
 //! What the supervisor wants to be done; `act` does it.
 
-use super::child::{Birth, ChildId, Seat};
+use super::child::{AideSeat, Birth, ChildId, Seat};
 use uswgi_proto::scoreboard::{Outcome, Restart};
 
 /// What is to be done.
@@ -8,11 +8,11 @@ use uswgi_proto::scoreboard::{Outcome, Restart};
 pub enum Action {
     /// Start a process by exec.
     Launch(Birth),
-    /// Ask a template for a worker.
+    /// Ask a template for a worker or an aide.
     Fork {
         /// The template, of the same generation.
         template: ChildId,
-        /// The worker.
+        /// Who it is to be.
         birth: Birth,
     },
     /// Tell a worker to finish and leave.
@@ -43,6 +43,15 @@ pub enum Action {
     Forget {
         /// Which.
         child: ChildId,
+    },
+    /// An aide has ended: note how, for the next process of its name.
+    AideEnded {
+        /// Where it sat.
+        seat: AideSeat,
+        /// Nobody asked for it.
+        died: bool,
+        /// The exit code, or minus the signal.
+        end: i32,
     },
     /// A worker ended without being asked to: count it.
     CountDeath,

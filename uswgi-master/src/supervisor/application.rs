@@ -3,10 +3,10 @@
 //! The start may. It must never let a process without one take the place of one that works: neither by a reload nor
 //! when a process comes in the place of one that has ended.
 
+use super::child::last_line;
 use super::child::{ChildId, Fault, Stage};
 use super::generation::Generation;
 use super::machine::{Phase, Supervisor};
-use super::reload::last_line;
 
 impl Supervisor {
     /// Why there is no application; None where every process that serves, or that workers come from, has one.

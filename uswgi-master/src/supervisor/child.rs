@@ -1,10 +1,14 @@
 //! One process of the instance, as the supervisor sees it. It must never hold a descriptor.
 
 use std::time::{Duration, Instant};
+use uswgi_proto::background::Aide;
 use uswgi_proto::scoreboard::Restart;
 
 /// What a worker gets that is to get no mercy: one without requests ends well within it.
 pub(super) const NO_MERCY: Duration = Duration::from_secs(1);
+
+/// How long a template may take from the request for a fork to the hello of who it forks.
+pub(super) const FORK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Name of a process for its whole life and never again; a pid can come back, this cannot.
 pub type ChildId = u64;
@@ -18,6 +22,15 @@ pub struct Seat {
     pub worker_id: u32,
 }
 
+/// Where an aide sits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AideSeat {
+    /// Its name; no two processes have the same.
+    pub aide: Aide,
+    /// Its slot among those of aides.
+    pub slot: u32,
+}
+
 /// What a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessKind {
@@ -25,6 +38,8 @@ pub enum ProcessKind {
     Template,
     /// Serves.
     Worker(Seat),
+    /// Works beside requests: a spooler or a mule.
+    Aide(AideSeat),
 }
 
 impl ProcessKind {
@@ -37,7 +52,15 @@ impl ProcessKind {
     pub fn seat(self) -> Option<Seat> {
         match self {
             ProcessKind::Worker(seat) => Some(seat),
-            ProcessKind::Template => None,
+            ProcessKind::Template | ProcessKind::Aide(_) => None,
+        }
+    }
+
+    /// Which aide it is; None: it is none.
+    pub fn aide(self) -> Option<AideSeat> {
+        match self {
+            ProcessKind::Aide(seat) => Some(seat),
+            ProcessKind::Template | ProcessKind::Worker(_) => None,
         }
     }
 }
@@ -47,6 +70,7 @@ impl std::fmt::Display for ProcessKind {
         match self {
             ProcessKind::Template => f.write_str("template"),
             ProcessKind::Worker(seat) => write!(f, "worker {}", seat.worker_id),
+            ProcessKind::Aide(seat) => seat.aide.fmt(f),
         }
     }
 }
@@ -145,6 +169,16 @@ impl Child {
         self.kind.seat().map(|seat| seat.slot)
     }
 
+    /// Which aide it is; None: it is none.
+    pub fn aide(&self) -> Option<Aide> {
+        self.kind.aide().map(|seat| seat.aide)
+    }
+
+    /// Slot among those of aides; None: it is none.
+    pub fn aide_slot(&self) -> Option<u32> {
+        self.kind.aide().map(|seat| seat.slot)
+    }
+
     /// `worker 2 (pid 77)`, for the log.
     pub(super) fn name(&self) -> String {
         match self.pid {
@@ -152,4 +186,9 @@ impl Child {
             None => self.kind.to_string(),
         }
     }
+}
+
+/// The line of a traceback that tells most.
+pub(super) fn last_line(text: &str) -> &str {
+    text.trim_end().rsplit('\n').next().unwrap_or(text).trim()
 }

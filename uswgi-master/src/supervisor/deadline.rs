@@ -13,7 +13,9 @@ impl Supervisor {
         let templates = [Some(&self.current), self.reload.as_ref().and_then(|r| r.next.as_ref())];
         let templates = templates.into_iter().flatten().map(|g| g.template_backoff.until());
         let leave = [self.leaves.map(|leave| leave.until), self.reload.as_ref().and_then(|r| r.watch.until)];
-        children.chain(seats).chain(templates).chain(leave).flatten().filter(|&at| at > self.now).min()
+        let aides = self.aides.values().map(|r| r.backoff.until());
+        let rest = templates.chain(leave).chain(aides);
+        children.chain(seats).chain(rest).flatten().filter(|&at| at > self.now).min()
     }
 
     /// Everything that is due.
@@ -58,6 +60,9 @@ impl Supervisor {
             (Stage::Ready, _) => format!("{} closed its control socket but did not end: killed", c.name()),
             (Stage::Retiring, ProcessKind::Worker(_)) => {
                 format!("{} did not finish its requests within the mercy: killed", c.name())
+            }
+            (Stage::Retiring, ProcessKind::Aide(_)) => {
+                format!("{} did not finish what it had within the mercy: killed", c.name())
             }
             (Stage::Retiring, ProcessKind::Template) => format!("{} did not end: killed", c.name()),
         };

@@ -4,6 +4,7 @@ use super::child::ChildId;
 use super::plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use uswgi_keep::reap::Ended;
+use uswgi_proto::background::{Aide, AideKind};
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::scoreboard::Restart;
 
@@ -111,6 +112,8 @@ pub enum Event {
         template: ChildId,
         /// The worker number it was asked for.
         worker_id: u32,
+        /// The aide it was asked for, where it was one.
+        aide: Option<Aide>,
         /// Why.
         message: String,
     },
@@ -166,6 +169,8 @@ pub enum Event {
         /// Its modification time.
         modified_us: u64,
     },
+    /// Replace the aides of this kind.
+    RenewAides(AideKind),
     /// Replace the workers without reading the configuration again; with lazy-apps they import the
     /// application again. Counted by this reason.
     Renew(Restart),

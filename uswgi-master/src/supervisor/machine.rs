@@ -9,7 +9,7 @@ use super::event::Event;
 use super::generation::{Changeover, Generation};
 use super::leave::Leave;
 use super::plan::Plan;
-use super::seat::SeatRecord;
+use super::seat::{AideRecords, SeatRecord};
 use super::wish::Wish;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -51,6 +51,7 @@ pub struct Supervisor {
     pub(super) sources: BTreeMap<String, u64>,
     pub(super) children: BTreeMap<ChildId, Child>,
     pub(super) seats: Vec<SeatRecord>,
+    pub(super) aides: AideRecords,
     pub(super) wished: Wish,
     pub(super) activity: Activity,
     /// Why the last process that goes on without an app has none.
@@ -72,6 +73,7 @@ impl Supervisor {
             paused: false,
             leaves: None,
             seats: Vec::new(),
+            aides: AideRecords::new(),
             wished: Wish::of(&plan, now),
             activity: Activity::new(now),
             no_app: String::new(),
@@ -111,10 +113,10 @@ impl Supervisor {
             }
             Event::NoInterpreter { child, message } => self.no_interpreter(child, &message),
             Event::LaunchFailed { child, message } => self.never_came(child, message),
-            Event::ForkFailed { template, worker_id, message } => {
+            Event::ForkFailed { template, worker_id, aide, message } => {
                 let of = self.children.get(&template).map(|t| t.generation);
                 let child = self.children.iter().find(|(_, c)| {
-                    c.worker_id() == Some(worker_id)
+                    (c.aide() == aide && (aide.is_some() || c.worker_id() == Some(worker_id)))
                         && c.pid.is_none()
                         && c.stage == Stage::Starting
                         && Some(c.generation) == of
@@ -128,7 +130,11 @@ impl Supervisor {
             Event::StepFailed { child, message } => self.load_failed(child, message, Fault::Step),
             Event::WarmupFailed { child, message } => self.load_failed(child, message, Fault::Warmup),
             Event::NoApp { child, message } => self.goes_on_without(child, message),
-            Event::Replace { child, reason } => self.mark_for_replacement(child, reason),
+            Event::Replace { child, reason } => {
+                self.aide_leaves(child);
+                self.mark_for_replacement(child, reason);
+            }
+            Event::RenewAides(kind) => self.renew_aides(kind),
             Event::Closed { child } => self.closed(child),
             Event::Exited { child, how } => self.exited(child, how),
             Event::Stuck { child, lost } => self.stuck(child, lost),
@@ -189,6 +195,11 @@ impl Supervisor {
     pub fn serving_generation(&self) -> u64 {
         let ready = self.children.values().filter(|c| c.stage == Stage::Ready && c.is_worker());
         ready.map(|c| c.generation).max().unwrap_or(self.current.number)
+    }
+
+    /// Whether the instance leaves.
+    pub(super) fn is_stopping(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { .. } | Phase::Over)
     }
 
     /// Generation whose configuration is in force.
@@ -323,6 +334,7 @@ impl Supervisor {
                 }
                 self.worker_ended(gone, &how.to_string(), Some(how));
             }
+            ProcessKind::Aide(_) => self.aide_ended(&gone, &how.to_string(), Some(how)),
         }
     }
 
@@ -358,6 +370,7 @@ impl Supervisor {
             ProcessKind::Worker(_) => {
                 self.worker_ended(gone, &format!("could not be started: {message}"), None)
             }
+            ProcessKind::Aide(_) => self.aide_ended(&gone, &format!("could not be started: {message}"), None),
         }
     }
 

@@ -11,6 +11,7 @@
 //! * `replace`: empty seats are filled, workers are replaced one at a time.
 //! * `scale`: how many workers there are to be, and which go when it is fewer.
 //! * `cheaper`, `idle`: when that number changes by itself.
+//! * `aides`: spoolers and mules, one process for each name.
 //! * `reload`: a new generation, from HUP to its outcome. `watch`: whether it lives, and how it is taken back.
 //! * `application`: who may go on without one (`need-app = false`).
 //! * `operator`: what an operator asks for beyond signals.
@@ -31,6 +32,7 @@
 
 mod action;
 mod activity;
+mod aides;
 mod application;
 mod cheaper;
 mod child;
@@ -63,7 +65,7 @@ mod wish;
 
 pub use action::Action;
 pub use cheaper::{Algorithm, Cheaper};
-pub use child::{Birth, Child, ChildId, ProcessKind, Seat, Stage};
+pub use child::{AideSeat, Birth, Child, ChildId, ProcessKind, Seat, Stage};
 pub use event::{Event, Footprint, Numbers};
 pub use machine::{Phase, Supervisor};
 pub use plan::{Plan, Sleep};

@@ -2,6 +2,7 @@
 
 use super::cheaper::Cheaper;
 use std::time::Duration;
+use uswgi_proto::background::Aide;
 
 /// What the supervisor has to know about one configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +11,10 @@ pub struct Plan {
     pub workers: u32,
     /// Every worker loads the app itself; there is no template.
     pub lazy: bool,
+    /// Spoolers and mules, in the order in which they start.
+    pub aides: Vec<Aide>,
+    /// How long one of them may finish what it has.
+    pub aide_mercy: Duration,
     /// How long a retiring worker may take.
     pub mercy: Duration,
     /// Processes above `workers` during replacement, drainers included; at least 1.

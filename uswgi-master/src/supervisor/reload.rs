@@ -5,7 +5,7 @@
 //! serves and is reported as mixed. It must never end the old generation before the new one serves.
 
 use super::action::Action;
-use super::child::{Child, ChildId, Fault, ProcessKind, Stage};
+use super::child::{Child, ChildId, Fault, ProcessKind, Stage, last_line};
 use super::generation::{Changeover, Generation, TEMPLATE_MERCY};
 use super::machine::{Phase, Supervisor};
 use super::plan::Plan;
@@ -299,9 +299,4 @@ fn outcome_of(fault: Fault) -> Outcome {
         Fault::Step => Outcome::StepFailed,
         Fault::Warmup => Outcome::WarmupFailed,
     }
-}
-
-/// The line of a traceback that tells most.
-pub(super) fn last_line(text: &str) -> &str {
-    text.trim_end().rsplit('\n').next().unwrap_or(text).trim()
 }

@@ -3,17 +3,13 @@
 //! It must never retire a worker before its successor accepts, nor start a successor beyond the surplus.
 
 use super::action::Action;
-use super::child::{Child, ChildId, Fault, NO_MERCY, ProcessKind, Seat, Stage};
+use super::child::{Child, ChildId, FORK_TIMEOUT, Fault, NO_MERCY, ProcessKind, Seat, Stage};
 use super::generation::Generation;
 use super::machine::{Phase, Supervisor};
 use super::seat::TRIES;
-use std::time::Duration;
 use uswgi_keep::backoff::PROVEN;
 use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::Restart;
-
-/// How long a template may take from the request for a fork to the worker's hello.
-const FORK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Forks that a template is asked for before the first of them has said hello: its socket holds more.
 const FORKS_AT_A_TIME: usize = 32;
@@ -48,6 +44,7 @@ impl Supervisor {
             }
         }
         self.replace_one();
+        self.reconcile_aides();
         self.started();
         self.finish_reload();
     }
@@ -181,6 +178,7 @@ impl Supervisor {
         match kind {
             ProcessKind::Template => self.template_ready(child),
             ProcessKind::Worker(seat) => self.worker_ready(child, seat.worker_id),
+            ProcessKind::Aide(_) => {}
         }
     }
 
@@ -234,7 +232,8 @@ impl Supervisor {
 
     /// Tell a worker to leave. One that has no pid yet is left to notice that nobody wants it.
     pub(super) fn retire(&mut self, child: ChildId, hand_over: bool) {
-        let mercy = self.newest_plan().mercy;
+        let plan = self.newest_plan();
+        let (mercy, aide_mercy) = (plan.mercy, plan.aide_mercy);
         let now = self.now;
         let Some(c) = self.children.get_mut(&child) else { return };
         if c.pid.is_none() {
@@ -242,6 +241,7 @@ impl Supervisor {
             self.forget(child);
             return;
         }
+        let mercy = if c.aide().is_some() { aide_mercy } else { mercy };
         c.stage = Stage::Retiring;
         c.asked = true;
         c.kill_at = Some(now + if c.no_mercy { mercy.min(NO_MERCY) } else { mercy });

@@ -81,9 +81,9 @@ impl Supervisor {
                     self.hurry(child, if stage == Stage::Ready { TEMPLATE_MERCY } else { NEVER_SERVED });
                 }
                 // It was told already, and keeps what is left of its mercy.
-                (ProcessKind::Worker(_), Stage::Retiring) => {}
-                (ProcessKind::Worker(_), Stage::Ready) => self.retire(child, false),
-                (ProcessKind::Worker(_), Stage::Starting) => {
+                (ProcessKind::Worker(_) | ProcessKind::Aide(_), Stage::Retiring) => {}
+                (ProcessKind::Worker(_) | ProcessKind::Aide(_), Stage::Ready) => self.retire(child, false),
+                (ProcessKind::Worker(_) | ProcessKind::Aide(_), Stage::Starting) => {
                     self.retire(child, false);
                     self.hurry(child, NEVER_SERVED);
                 }

@@ -1,6 +1,6 @@
 //! The structs of the scoreboard. Sizes are part of the layout: tests at the end hold them.
 //!
-//! Memory: one [`Header`], then [`SOCKETS`] socket slots, then for each worker slot one
+//! Memory: one [`Header`], then [`SOCKETS`] socket slots, then [`super::aide::AIDES`] slots of aides, then for each worker slot one
 //! [`WorkerSlot`] followed by `threads_capacity` [`ThreadSlot`]s.
 
 use super::text::{RequestText, Text};

@@ -3,6 +3,7 @@
 //! The only unsafe code of the scoreboard. It hands out references to structs of atomics inside the
 //! mapping; bounds are checked against the capacities that were checked against the file's size.
 
+use super::aide::{AIDE_SIZE, AIDES, AideSlot};
 use super::layout::{
     HEADER_SIZE, Header, SOCKET_SIZE, SOCKETS, SocketSlot, THREAD_SIZE, ThreadSlot, Totals, WORKER_SIZE,
     WorkerSlot,
@@ -47,8 +48,13 @@ fn io(what: &'static str) -> impl Fn(std::io::Error) -> ScoreboardError {
 
 fn size_for(workers: u32, threads: u32) -> Option<usize> {
     let per_worker = (threads as usize).checked_mul(THREAD_SIZE)?.checked_add(WORKER_SIZE)?;
-    (workers as usize).checked_mul(per_worker)?.checked_add(HEADER_SIZE + SOCKETS * SOCKET_SIZE)
+    (workers as usize).checked_mul(per_worker)?.checked_add(WORKERS_OFFSET)
 }
+
+/// Where the slots of aides begin.
+const AIDES_OFFSET: usize = HEADER_SIZE + SOCKETS * SOCKET_SIZE;
+/// Where those of workers do.
+const WORKERS_OFFSET: usize = AIDES_OFFSET + AIDES * AIDE_SIZE;
 
 /// Base address and capacities of a checked mapping.
 struct View {
@@ -72,9 +78,18 @@ impl View {
         Some(unsafe { &*self.map.as_mut_ptr().add(HEADER_SIZE + i * SOCKET_SIZE).cast::<SocketSlot>() })
     }
 
+    fn aide(&self, slot: u32) -> Option<&AideSlot> {
+        if slot as usize >= AIDES {
+            return None;
+        }
+        let offset = AIDES_OFFSET + slot as usize * AIDE_SIZE;
+        // SAFETY: as for header; the table of AIDES slots follows the sockets within the checked size.
+        Some(unsafe { &*self.map.as_mut_ptr().add(offset).cast::<AideSlot>() })
+    }
+
     fn worker_offset(&self, slot: u32) -> usize {
         let per_worker = WORKER_SIZE + self.threads as usize * THREAD_SIZE;
-        HEADER_SIZE + SOCKETS * SOCKET_SIZE + slot as usize * per_worker
+        WORKERS_OFFSET + slot as usize * per_worker
     }
 
     fn worker(&self, slot: u32) -> Option<&WorkerSlot> {
@@ -112,6 +127,10 @@ macro_rules! accessors {
         /// A socket slot; None beyond the table.
         pub fn socket(&self, i: usize) -> Option<&SocketSlot> {
             self.0.socket(i)
+        }
+        /// An aide's slot; None beyond the table.
+        pub fn aide(&self, slot: u32) -> Option<&AideSlot> {
+            self.0.aide(slot)
         }
         /// A worker slot; None beyond the capacity.
         pub fn worker(&self, slot: u32) -> Option<&WorkerSlot> {

@@ -1,6 +1,6 @@
 //! The scoreboard: what an instance does, in shared memory (a sealed memfd of the master).
 //!
-//! * [`layout`]: the structs, their writers, the states.  * [`restart`]: why processes are replaced.  * [`totals`]: sums of the counters.
+//! * [`layout`]: the structs, their writers, the states.  * [`aide`]: the row of a spooler or mule.  * [`restart`]: why processes are replaced.  * [`totals`]: sums of the counters.
 //! * `seqlock`, [`text`]: a request line that cannot be read torn.
 //! * [`map`]: creating, sealing, mapping and checking the memory; the only unsafe code.
 //!
@@ -8,6 +8,7 @@
 //! nothing before [`map::Reader::open`] has checked magic, version and sizes. Layout changes
 //! change [`LAYOUT_VERSION`] in the same commit.
 
+pub mod aide;
 mod atomics;
 pub mod layout;
 pub mod map;
@@ -16,6 +17,7 @@ mod seqlock;
 pub mod text;
 pub mod totals;
 
+pub use aide::AideSlot;
 pub use layout::{
     Header, InstanceState, Outcome, SocketSlot, ThreadSlot, ThreadState, WorkerSlot, WorkerState,
 };
@@ -26,7 +28,7 @@ pub use restart::Restart;
 pub const MAGIC: u64 = u64::from_le_bytes(*b"USWGISB\n");
 
 /// Version of the layout below. Readers refuse any other.
-pub const LAYOUT_VERSION: u32 = 10;
+pub const LAYOUT_VERSION: u32 = 11;
 
 /// Descriptor number at which every master keeps its scoreboard, so that `/proc/PID/fd/N` finds it.
 pub const SCOREBOARD_FD: i32 = 100;

@@ -7,6 +7,7 @@
 
 mod groups;
 
+use crate::background::{Aide, Background};
 use crate::logs::LogLines;
 use crate::step::Step;
 pub use groups::{
@@ -16,7 +17,7 @@ pub use groups::{
 use serde::{Deserialize, Serialize};
 
 /// Version of this document. Changes with every incompatible change of the structs below.
-pub const SETTINGS_VERSION: u32 = 6;
+pub const SETTINGS_VERSION: u32 = 7;
 
 /// What a [`Role::Check`] ends with when the application loads. Only the launcher sees it: 0 is also how an application
 /// ends that leaves while it is imported.
@@ -34,6 +35,8 @@ pub mod env {
     pub const HANDOVER_FDS: &str = "USWGI_HANDOVER_FDS";
     /// Descriptor of the memory of locks and caches; absent when a worker runs alone.
     pub const SHARED_FD: &str = "USWGI_SHARED_FD";
+    /// First descriptor of the queues of mules: for each one of `Background::queues` its sending and its receiving end.
+    pub const QUEUE_FDS: &str = "USWGI_QUEUE_FDS";
     /// Descriptor for log lines, as `own:N` (lines) or `records:N` (records for the log process); absent: stderr.
     pub const LOG: &str = "USWGI_LOG";
     /// Number of listening sockets, which start at descriptor 3 (sd_listen_fds(3)).
@@ -56,6 +59,8 @@ pub enum Role {
     Worker,
     /// Imports the app and ends: with [`CHECK_PASSED`], or `Exit::AppFailed` and the traceback on stderr.
     Check,
+    /// Imports the app, or has it from the template, and runs what [`WorkerSettings::aide`] says.
+    Aide,
 }
 
 /// Wire protocol of a listening socket.
@@ -102,6 +107,8 @@ pub struct WorkerSettings {
     pub slot: u32,
     /// Worker number shown to people, from 1; 0 for a template.
     pub worker_id: u32,
+    /// Which aide it is, where it is one; its slot is one of aides then.
+    pub aide: Option<Aide>,
     /// Number of the configuration that this process serves, from 1.
     pub generation: u64,
     /// It accepts nothing until it is told to; for a template that is said with each fork.
@@ -146,6 +153,8 @@ pub struct WorkerSettings {
     pub request_log: RequestLog,
     /// How lines are made.
     pub log_lines: LogLines,
+    /// Work beside requests.
+    pub background: Background,
 
     /// What runs in the process that loads the application, and in each worker.
     #[serde(default)]
@@ -172,6 +181,7 @@ impl WorkerSettings {
             role,
             slot: 0,
             worker_id: 1,
+            aide: None,
             generation: 1,
             paused: false,
             workers: 1,
@@ -192,6 +202,7 @@ impl WorkerSettings {
             headers: Headers::default(),
             request_log: RequestLog::default(),
             log_lines: LogLines::default(),
+            background: Background::default(),
             steps: Steps::default(),
             options: Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use super::socket::check;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// epoll(7) on plain descriptors.
 #[derive(Debug)]
@@ -70,6 +70,12 @@ impl WakeEvent {
         let mut buffer = [0u8; 8];
         // SAFETY: eight live bytes.
         unsafe { libc::read(self.0.as_raw_fd(), buffer.as_mut_ptr().cast(), 8) };
+    }
+}
+
+impl AsFd for WakeEvent {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

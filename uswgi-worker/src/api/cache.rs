@@ -2,7 +2,7 @@
 //! otherwise, and for large values, the GIL is released. Nobody ever waits for the GIL with a mutex in hand.
 
 use super::fast::{self, Arguments, Function};
-use super::{SLICE, breathe, bytes, integer, shortly, state};
+use super::state::{SLICE, breathe, bytes, integer, shortly, state};
 use crate::gateway::wsgi::capi::utf8_of;
 use crate::py as python;
 use pyo3::exceptions::{PyMemoryError, PyValueError};

@@ -1,6 +1,6 @@
 //! What stays as it is while the process lives.
 
-use super::ModuleState;
+use super::state::ModuleState;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule};
 use std::sync::atomic::Ordering;

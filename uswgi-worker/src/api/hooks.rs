@@ -41,6 +41,20 @@ pub(crate) fn after_fork(py: Python<'_>) {
     run(py, "post_fork_hook");
 }
 
+/// In an aide; an exception that means its end (SystemExit) gets out.
+pub(crate) fn post_fork(py: Python<'_>) -> PyResult<()> {
+    let Some(hook) = hook(py, "post_fork_hook") else { return Ok(()) };
+    match hook.call0() {
+        Err(e) if e.is_instance_of::<pyo3::exceptions::PySystemExit>(py) => Err(e),
+        Err(e) => {
+            uswgi_serve::say!("uwsgi.post_fork_hook has raised an exception:");
+            python::print_exception(py, &e);
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
 /// A worker ends.
 pub(crate) fn at_exit(py: Python<'_>) {
     run(py, "atexit");

@@ -1,7 +1,7 @@
 //! Locks between all workers. Waiting releases the GIL, and ends when the request's harakiri comes.
 
 use super::fast::{self, Arguments, Function};
-use super::{SLICE, breathe, integer, shortly, state};
+use super::state::{SLICE, breathe, integer, shortly, state};
 use crate::gateway::cooperate;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;

@@ -1,6 +1,6 @@
 //! This process, its instance and the workers beside it, as the scoreboard shows them.
 
-use super::{ModuleState, state, tell_master};
+use super::state::{ModuleState, state, tell_master};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyTuple};
@@ -48,7 +48,7 @@ fn masterpid() -> PyResult<i32> {
     let state = state()?;
     Ok(match &state.board {
         None => 0,
-        Some(_) if state.worker_id.load(Relaxed) == 0 => std::process::id() as i32,
+        Some(_) if state.worker_id.load(Relaxed) == 0 && state.aide().is_none() => std::process::id() as i32,
         Some(board) => board.header().master_pid.load(Relaxed),
     })
 }

@@ -1,6 +1,7 @@
 //! Functions about the request in hand. In a thread that runs no requests they do nothing.
 
-use super::{bytes, current};
+use super::current;
+use super::state::bytes;
 use crate::gateway::cooperate;
 use crate::interpreter;
 use pyo3::prelude::*;

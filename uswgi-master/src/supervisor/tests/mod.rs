@@ -1,10 +1,12 @@
 //! The supervisor's rules, each in milliseconds: a world of pretended processes and a pretended clock.
 //!
+//! * `aides`: spoolers and mules.
 //! * `sim`: that world; it panics when an action names a process that was reaped.
 //! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `leave`, `watch`, `stop`: one rule a test.
 //! * `daemons` (`daemon_world`: the system below them), `cron`, `touch_exec`: programs beside the instance.
 //! * `properties`: what stays true whatever happens.
 
+mod aides;
 mod application;
 mod busyness;
 mod cron;

@@ -158,7 +158,7 @@ fn a_fork_that_fails_is_tried_again() {
     let actions = sim.s.handle(Event::Exited { child, how: Ended::Signal(9) }, sim.now);
     assert!(actions.iter().any(forks_the_first), "{actions:?}");
     let message = "Resource temporarily unavailable".to_string();
-    let actions = sim.s.handle(Event::ForkFailed { template, worker_id: 1, message }, sim.now);
+    let actions = sim.s.handle(Event::ForkFailed { template, worker_id: 1, aide: None, message }, sim.now);
     assert!(actions.iter().any(|a| matches!(a, Action::Forget { .. })), "{actions:?}");
     let later = sim.s.next_deadline().unwrap();
     let actions = sim.s.handle(Event::Tick, later);

@@ -48,6 +48,8 @@ pub(super) fn plan(workers: u32) -> Plan {
     Plan {
         workers,
         lazy: false,
+        aides: Vec::new(),
+        aide_mercy: Duration::from_secs(20),
         mercy: Duration::from_secs(10),
         surplus: (workers / 4).max(1),
         max_requests: 0,

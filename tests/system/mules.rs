@@ -1,0 +1,174 @@
+//! Mules and farms: messages reach one process each, wait for a successor, and a full queue says so.
+
+use nix::sys::signal::Signal;
+use std::fs;
+use std::time::Duration;
+use uswgi_tests::process::{alive, send};
+use uswgi_tests::request::quote;
+use uswgi_tests::wait::stays;
+use uswgi_tests::{Request, Server, Site, paths, until};
+
+/// A script that tells what it gets.
+const SCRIPT: &str = "import uwsgi, os\nfrom background import ran\n\
+    ran('script', __name__, uwsgi.mule_id(), os.getpid())\n\
+    while True:\n    ran('got', uwsgi.mule_get_msg())\n";
+
+fn site() -> Site {
+    Site::new().app("background").home(&paths::pythons()[0].1).http().option("workers", 2)
+}
+
+fn ask(server: &Server, question: &str) -> String {
+    server.ask(&Request::get(&format!("/?{}", quote(question)))).expect(200).text().trim_end().into()
+}
+
+fn lines(server: &Server, start: &str) -> Vec<String> {
+    let text = fs::read_to_string(server.dir.join("hold/ran")).unwrap_or_default();
+    text.lines().filter(|l| l.starts_with(start)).map(str::to_string).collect()
+}
+
+fn wait_line(server: &Server, line: &str) -> String {
+    until(line, || lines(server, line).pop())
+}
+
+/// Observed on uWSGI 2.0.31: str arrives as bytes, a number that is not there is False, a farm is named by bytes, anything
+/// else raises; worker_id() is 0 in a mule, and what is no mule cannot receive.
+#[test]
+fn messages_reach_whom_they_are_for() {
+    let server = site().option("mules", 3).option("farm", "f:2,3").option("farm", "g:1").start();
+    for (question, answer) in [
+        ("uwsgi.mule_msg('one', 1)", "True"),
+        ("uwsgi.mule_msg(b'any')", "True"),
+        ("uwsgi.mule_msg(b'zero', 0)", "True"),
+        ("uwsgi.mule_msg(b'x', 9)", "False"),
+        ("uwsgi.mule_msg(b'x', -1)", "False"),
+        ("uwsgi.mule_msg(b'farm g', b'g')", "True"),
+        ("uwsgi.mule_msg(b'x', 'g')", "ValueError: invalid mule"),
+        ("uwsgi.mule_msg(5)", "TypeError: a bytes-like object is required, not 'int'"),
+        ("uwsgi.farm_msg('f', 'farm f')", "None"),
+        ("uwsgi.farm_msg('none', 'm')", "None"),
+        ("uwsgi.mule_get_msg()", "ValueError: you can receive mule messages only in a mule !!!"),
+        ("uwsgi.farm_get_msg()", "ValueError: you can receive farm messages only in a mule !!!"),
+        ("uwsgi.in_farm('f')", "None"),
+        ("uwsgi.mule_id()", "0"),
+        ("uwsgi.mule_msg('raise', 1)", "True"),
+        ("uwsgi.mule_msg('after it', 1)", "True"),
+    ] {
+        assert_eq!(ask(&server, question), answer, "{question}");
+    }
+    wait_line(&server, "message mule1 one");
+    wait_line(&server, "message mule1 farm g");
+    wait_line(&server, "message mule1 after it");
+    server.wait_log("RuntimeError: as it was asked for");
+    until("the farm", || {
+        lines(&server, "message").into_iter().find(|l| l.ends_with("farm f") && !l.contains("mule1"))
+    });
+    until("any", || lines(&server, "message").into_iter().find(|l| l.ends_with(" any")));
+    assert_eq!(lines(&server, "message").len(), 7);
+}
+
+/// Observed on uWSGI 2.0.31 without mules: the functions are there, and mule_msg raises.
+#[test]
+fn without_mules_a_message_raises() {
+    let server = site().start();
+    assert_eq!(ask(&server, "uwsgi.mule_msg(b'x')"), "ValueError: no mule configured");
+    assert_eq!(ask(&server, "uwsgi.farm_msg('f', b'x')"), "None");
+}
+
+/// Observed on uWSGI 2.0.31: timeout gives b'', a small buffer the beginning of the message; a script is __main__, and one
+/// that ends is started again.
+#[test]
+fn a_script_runs_as_on_uwsgi() {
+    let short = "import uwsgi\nfrom background import ran\n\
+        ran('timeout', uwsgi.mule_get_msg(timeout=1), uwsgi.in_farm(), uwsgi.in_farm('f'), uwsgi.in_farm('g'))\n\
+        ran('cut', uwsgi.mule_get_msg(signals=False, farms=False, buffer_size=3, timeout=9))\n\
+        ran('farm', uwsgi.farm_get_msg())\n";
+    let function = "from background import ran\ndef work():\n    import uwsgi\n    ran('function', uwsgi.mule_id())\n    uwsgi.mule_get_msg()\n";
+    let server = site()
+        .source("script.py", SCRIPT)
+        .source("short.py", short)
+        .source("pack.py", function)
+        .option("mule", "script.py")
+        .option("mule", "short.py")
+        .option("mule", "pack:work")
+        .option("farm", "f:2")
+        .start();
+    assert!(wait_line(&server, "script").starts_with("script __main__ 1 "));
+    wait_line(&server, "function 3");
+    assert_eq!(wait_line(&server, "timeout"), "timeout b'' True True None");
+    ask(&server, "uwsgi.mule_msg('hello', 2)");
+    assert_eq!(wait_line(&server, "cut"), "cut b'hel'");
+    ask(&server, "uwsgi.farm_msg('f', 'F')");
+    assert_eq!(wait_line(&server, "farm"), "farm b'F'");
+    until("its next run", || (lines(&server, "timeout").len() >= 2).then_some(()));
+    ask(&server, "uwsgi.mule_msg(b'\\x00', 1)");
+    wait_line(&server, r"got b'\x00'");
+}
+
+/// uWSGI cuts what a mule has in hand and loses what waits; ours finishes the one and keeps the other.
+#[test]
+fn a_reload_loses_no_message() {
+    let server = site().source("script.py", SCRIPT).option("mule", "").option("mule", "script.py").start();
+    let before = wait_line(&server, "script");
+    ask(&server, "uwsgi.mule_msg('sleep 2', 1)");
+    wait_line(&server, "message mule1 sleep 2");
+    for n in 0..20 {
+        assert_eq!(ask(&server, &format!("uwsgi.mule_msg('m{n}', 1)")), "True");
+    }
+    server.reload();
+    until("the last message", || lines(&server, "message mule1 m19").pop());
+    assert_eq!(lines(&server, "slept sleep 2").len(), 1);
+    assert_eq!(lines(&server, "message").len(), 21);
+    until("another process of the script", || lines(&server, "script").pop().filter(|l| *l != before));
+    // Nothing is lost by a kill but what the mule has in hand.
+    ask(&server, "uwsgi.mule_msg('sleep 60', 1)");
+    wait_line(&server, "message mule1 sleep 60");
+    ask(&server, "uwsgi.mule_msg('after', 1)");
+    let mule = until("the mule", || {
+        let comm = |pid: i32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        server.family().into_iter().find(|&pid| comm(pid).contains("mule 1"))
+    });
+    send(mule, Signal::SIGKILL);
+    wait_line(&server, "message mule1 after");
+    assert!(!alive(mule));
+}
+
+/// Observed on uWSGI 2.0.31: a full queue and a message above the socket's buffer are False, at once.
+#[test]
+fn a_full_queue_says_so_and_what_was_accepted_comes() {
+    let server = site().option("mules", 1).start();
+    ask(&server, "uwsgi.mule_msg('sleep 3', 1)");
+    wait_line(&server, "message mule1 sleep 3");
+    let sent: usize =
+        ask(&server, "[uwsgi.mule_msg(b'x' * 100, 1) for _ in range(5000)].count(True)").parse().unwrap();
+    assert!((50..5000).contains(&sent), "{sent}");
+    assert_eq!(ask(&server, "uwsgi.mule_msg(b'x' * 50_000_000, 1)"), "False");
+    server.wait_log("its queue is full");
+    until("every message", || (lines(&server, "message mule1 xxx").len() == sent).then_some(()));
+}
+
+#[test]
+fn a_mule_leaves_when_it_is_told_to() {
+    let endless =
+        "import time\nfrom background import ran\nran('endless')\nwhile True:\n    time.sleep(60)\n";
+    let site = site().source("endless.py", endless).option("mule", "endless.py").option("mules", 1);
+    let touched = site.ini().with_file_name("touch");
+    fs::write(&touched, "").unwrap();
+    let mut server = site.option("touch-mules-reload", touched.display()).start();
+    wait_line(&server, "endless");
+    fs::write(&touched, "x").unwrap();
+    // A script that waits for no message is interrupted: it would never look.
+    until("the next run", || (lines(&server, "endless").len() == 2).then_some(()));
+    let began = std::time::Instant::now();
+    server.stop(Signal::SIGTERM);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_message_that_takes_too_long_ends_its_mule() {
+    let server = site().option("mules", 1).option("mule-harakiri", 1).start();
+    ask(&server, "uwsgi.mule_msg('sleep 60')");
+    server.wait_log("mule 1 meets its harakiri");
+    ask(&server, "uwsgi.mule_msg('next')");
+    wait_line(&server, "message mule1 next");
+    assert!(stays(Duration::from_millis(500), || lines(&server, "slept").is_empty()));
+}

@@ -1,0 +1,147 @@
+//! Messages for mules: datagrams in queues that the master holds open.
+//!
+//! Whoever is first takes a message; it is in one process from then on. It must never wait where it sends.
+
+#![forbid(unsafe_code)]
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, recv, send};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+use uswgi_proto::background::Queue;
+
+/// The queues of an instance.
+#[derive(Debug, Default)]
+pub struct Queues {
+    all: Vec<(Queue, OwnedFd, OwnedFd)>,
+}
+
+/// What a wait for messages ended with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Came {
+    /// A message.
+    Message(Vec<u8>),
+    /// What else was waited for is there.
+    Woken,
+    /// A signal of the system came: there may be a handler to run.
+    Interrupted,
+    /// The time is over.
+    Timeout,
+}
+
+impl Queues {
+    /// Over inherited descriptors: sending and receiving end of each.
+    pub fn new(names: Vec<Queue>, pairs: Vec<(OwnedFd, OwnedFd)>) -> Queues {
+        Queues {
+            all: names.into_iter().zip(pairs).map(|(name, (send, receive))| (name, send, receive)).collect(),
+        }
+    }
+
+    /// Whether there are mules.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    fn of(&self, queue: &Queue) -> Option<&(Queue, OwnedFd, OwnedFd)> {
+        self.all.iter().find(|(name, ..)| name == queue)
+    }
+
+    /// Put a message into a queue. None: there is no such queue.
+    ///
+    /// # Errors
+    /// The queue is full (EAGAIN), or the message too large for it (EMSGSIZE); it is not in the queue then.
+    pub fn send(&self, queue: &Queue, message: &[u8]) -> Option<nix::Result<()>> {
+        let (_, to, _) = self.of(queue)?;
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        Some(send(to.as_raw_fd(), message, flags).map(drop))
+    }
+
+    /// Take a message out of one of these queues; one that is larger than `most` loses its end, as on uWSGI. Waits until
+    /// `until` (None: for ever), or until `also` is readable, which comes first.
+    pub fn receive(&self, from: &[Queue], most: usize, also: BorrowedFd<'_>, until: Option<Instant>) -> Came {
+        let ends: Vec<BorrowedFd<'_>> =
+            from.iter().filter_map(|q| self.of(q)).map(|(.., receive)| receive.as_fd()).collect();
+        loop {
+            let mut fds: Vec<PollFd<'_>> =
+                std::iter::once(&also).chain(&ends).map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+            match poll(&mut fds, timeout(until)) {
+                Err(Errno::EINTR) => return Came::Interrupted,
+                Err(_) => return Came::Timeout,
+                Ok(0) if until.is_some_and(|at| at <= Instant::now()) => return Came::Timeout,
+                Ok(_) => {}
+            }
+            let ready: Vec<bool> = fds.iter().map(|fd| fd.any() == Some(true)).collect();
+            if ready[0] {
+                return Came::Woken;
+            }
+            for (end, _) in ends.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
+                let mut buffer = vec![0; most];
+                // Somebody else may have been first.
+                if let Ok(length) = recv(end.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                    buffer.truncate(length);
+                    return Came::Message(buffer);
+                }
+            }
+        }
+    }
+}
+
+/// Rounded up, so that a wait does not end a moment early and come back.
+fn timeout(until: Option<Instant>) -> PollTimeout {
+    let Some(until) = until else { return PollTimeout::NONE };
+    let left = until.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
+    PollTimeout::try_from(left.min(Duration::from_secs(86400))).unwrap_or(PollTimeout::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+    fn queues(names: &[Queue]) -> Queues {
+        let pair =
+            || socketpair(AddressFamily::Unix, SockType::Datagram, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        Queues::new(names.to_vec(), names.iter().map(|_| pair()).collect())
+    }
+
+    fn silence() -> (OwnedFd, OwnedFd) {
+        nix::unistd::pipe().unwrap()
+    }
+
+    #[test]
+    fn messages_come_whole_in_order_and_cut_to_the_buffer() {
+        let (one, farm) = (Queue::Mule(1), Queue::Farm("f".into()));
+        let q = queues(&[one.clone(), Queue::Mules, farm.clone()]);
+        let (also, _write) = silence();
+        q.send(&one, b"first").unwrap().unwrap();
+        q.send(&one, b"").unwrap().unwrap();
+        q.send(&farm, b"farm").unwrap().unwrap();
+        assert!(q.send(&Queue::Mule(2), b"x").is_none());
+        let now = Some(Instant::now());
+        let take = |from: &[Queue], most| q.receive(from, most, also.as_fd(), now);
+        let one = [one, Queue::Mules];
+        assert_eq!(take(&one, 3), Came::Message(b"fir".to_vec()));
+        assert_eq!(take(&one, 3), Came::Message(Vec::new()));
+        assert_eq!(take(&one, 3), Came::Timeout);
+        assert_eq!(take(&[farm], 100), Came::Message(b"farm".to_vec()));
+    }
+
+    #[test]
+    fn a_full_queue_and_a_large_message_are_refused() {
+        let q = queues(&[Queue::Mules]);
+        let refused = (0..100_000).find_map(|_| q.send(&Queue::Mules, &[7; 100]).unwrap().err());
+        assert_eq!(refused, Some(Errno::EAGAIN));
+        let q = queues(&[Queue::Mules]);
+        assert_eq!(q.send(&Queue::Mules, &vec![7; 16 << 20]), Some(Err(Errno::EMSGSIZE)));
+    }
+
+    #[test]
+    fn what_else_is_waited_for_comes_first() {
+        let q = queues(&[Queue::Mules]);
+        let (also, write) = silence();
+        q.send(&Queue::Mules, b"m").unwrap().unwrap();
+        nix::unistd::write(&write, b"x").unwrap();
+        assert_eq!(q.receive(&[Queue::Mules], 10, also.as_fd(), None), Came::Woken);
+    }
+}

@@ -1,0 +1,395 @@
+//! A spooler without Python: which task is next, and what becomes of it.
+//!
+//! The folder is listed at the start and every so often; in between the kernel says which names are new (inotify), so that
+//! an idle spooler does nothing and a full folder is not read for each task. It must never run a task.
+
+#![forbid(unsafe_code)]
+
+use crate::aide::Link;
+use crate::say;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use std::collections::HashSet;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use uswgi_proto::background::SpoolRules;
+use uswgi_proto::control::ToMaster;
+use uswgi_proto::scoreboard::Restart;
+use uswgi_proto::scoreboard::layout::add;
+use uswgi_spool::attempts::Attempts;
+use uswgi_spool::queue::{Entry, is_priority};
+use uswgi_spool::{Claim, Claimed, Folder, Queue, TaskName};
+
+/// Tasks between two looks at what is new, where no priority has to be met.
+const IN_A_ROW: u32 = 64;
+/// Names that are looked at without a look at whether this process is to leave.
+const AT_A_TIME: u32 = 256;
+/// When a task is looked at again that somebody may still write, seconds.
+const SOON: u64 = 10;
+
+/// What a spooler does next.
+pub enum Next {
+    /// Run this task, then [`Spooler::finish`].
+    Task(Box<Claim>),
+    /// Run the handler of this signal.
+    Signal(u8),
+    /// The system has interrupted the wait: there may be a handler to run.
+    Interrupted,
+    /// End.
+    Leave,
+}
+
+/// What became of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// It is to run again.
+    Again,
+    /// An exception got out of it: it is to run again.
+    Failed(String),
+}
+
+/// The tasks of one folder, for one process.
+pub struct Spooler {
+    link: Arc<Link>,
+    rules: SpoolRules,
+    folder: Folder,
+    queue: Queue,
+    watch: Option<Watched>,
+    /// When the folder is listed again.
+    list_at: Instant,
+    /// Tasks of which a file says how often they were tried.
+    tried: HashSet<TaskName>,
+    current: Option<Entry>,
+    in_a_row: u32,
+    done: u32,
+}
+
+/// Folders in which the kernel watches: the spool folder, and those of priorities by their name.
+struct Watched {
+    inotify: Inotify,
+    watches: Vec<(WatchDescriptor, Option<String>)>,
+}
+
+fn seconds(now: SystemTime) -> u64 {
+    now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+impl Spooler {
+    /// For a folder that is there.
+    pub fn new(link: &Arc<Link>, root: &std::path::Path, rules: &SpoolRules) -> Spooler {
+        let mut spooler = Spooler {
+            link: link.clone(),
+            rules: rules.clone(),
+            folder: Folder::new(root, rules.ordered),
+            queue: Queue::default(),
+            watch: None,
+            list_at: Instant::now(),
+            tried: HashSet::new(),
+            current: None,
+            in_a_row: 0,
+            done: 0,
+        };
+        spooler.settle_death();
+        spooler
+    }
+
+    /// Where its tasks are.
+    pub fn root(&self) -> &std::path::Path {
+        self.folder.root()
+    }
+
+    /// The process before this one ended in a task: that counts, and the task is put aside when it was too often.
+    fn settle_death(&mut self) {
+        let link = self.link.clone();
+        let Some(slot) = link.slot() else { return };
+        let text = slot.current.read().unwrap_or_default();
+        slot.current.write(b"");
+        if text.is_empty() || slot.died.load(Relaxed) == 0 {
+            return;
+        }
+        let (priority, name) =
+            text.rsplit_once('/').map_or((None, text.as_str()), |(p, name)| (Some(p), name));
+        let Some(name) = TaskName::of(name) else { return };
+        let entry = Entry::new(priority, name);
+        let folder = self.folder.of(&entry);
+        let end = slot.last_end.load(Relaxed);
+        let why = if end < 0 { format!("signal {}", -end) } else { format!("exit code {end}") };
+        if !folder.join(entry.name().as_str()).exists() {
+            return;
+        }
+        let mut attempts = Attempts::read(&folder, entry.name());
+        attempts.kills += 1;
+        attempts.why = format!("its process ended with {why}");
+        self.tried.insert(entry.name().clone());
+        if let Err(e) = attempts.write(&folder, entry.name()) {
+            say!("{}: cannot note that task {} has ended its process: {e}", link.aide, entry.name());
+        }
+    }
+
+    /// The next task, waiting for it. No task begins once this process is to leave.
+    pub fn next_task(&mut self) -> Next {
+        loop {
+            if let Some(signal) = self.link.take_signal() {
+                return Next::Signal(signal);
+            }
+            if self.link.is_leaving() {
+                return Next::Leave;
+            }
+            if self.rules.max_tasks > 0 && self.done >= self.rules.max_tasks {
+                self.link.send(&ToMaster::Replace { reason: Restart::MaxRequests });
+                return Next::Leave;
+            }
+            self.look();
+            match self.take() {
+                Some(claim) => return Next::Task(Box::new(claim)),
+                None if !self.queue_has_more() && self.wait() => return Next::Interrupted,
+                None => {}
+            }
+        }
+    }
+
+    /// Whether there are names that were not looked at yet.
+    fn queue_has_more(&self) -> bool {
+        self.queue.is_due(seconds(SystemTime::now()))
+    }
+
+    /// What is new.
+    fn look(&mut self) {
+        self.in_a_row += 1;
+        let now = Instant::now();
+        if self.list_at <= now {
+            self.list(now);
+        } else if self.rules.ordered || self.in_a_row >= IN_A_ROW || !self.queue_has_more() {
+            self.in_a_row = 0;
+            self.hear();
+        }
+    }
+
+    fn frequency(&self) -> Duration {
+        let asked = self.link.slot().map_or(0, |s| s.frequency.load(Relaxed));
+        Duration::from_secs(if asked > 0 { asked } else { self.rules.frequency }.max(1).into())
+    }
+
+    fn list(&mut self, now: Instant) {
+        self.list_at = now + self.frequency();
+        if self.watch.is_none() {
+            self.watch = self.watched();
+        }
+        self.hear();
+        if let Err(e) = self.folder.list(&mut self.queue, SystemTime::now()) {
+            say!("{}: cannot read {}: {e}", self.link.aide, self.folder.root().display());
+        }
+        self.show();
+    }
+
+    /// The kernel's word on new names; None where it gives none: then only listings find them.
+    fn watched(&self) -> Option<Watched> {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok()?;
+        let mut watches = vec![(inotify.add_watch(self.folder.root(), self.wanted()).ok()?, None)];
+        for priority in self.folder.priorities() {
+            let path = self.folder.root().join(&priority);
+            if let Ok(watch) = inotify.add_watch(&path, self.wanted()) {
+                watches.push((watch, Some(priority)));
+            }
+        }
+        Some(Watched { inotify, watches })
+    }
+
+    fn wanted(&self) -> AddWatchFlags {
+        let files = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_ONLYDIR;
+        if self.rules.ordered { files | AddWatchFlags::IN_CREATE } else { files }
+    }
+
+    /// Names that are new. Where some were lost, or a folder is new, the folder is listed.
+    fn hear(&mut self) {
+        let Some(Watched { inotify, watches }) = &self.watch else { return };
+        let mut again = false;
+        while let Ok(events) = inotify.read_events() {
+            if events.is_empty() {
+                break;
+            }
+            for event in events {
+                let lost = AddWatchFlags::IN_Q_OVERFLOW | AddWatchFlags::IN_IGNORED;
+                again |= event.mask.intersects(lost);
+                let Some(file) = event.name.as_ref().and_then(|n| n.to_str()) else { continue };
+                let Some((_, priority)) = watches.iter().find(|(w, _)| *w == event.wd) else { continue };
+                if event.mask.contains(AddWatchFlags::IN_ISDIR) {
+                    again |= self.rules.ordered && priority.is_none() && is_priority(file);
+                } else if let Some(name) = TaskName::of(file)
+                    && !event.mask.contains(AddWatchFlags::IN_CREATE)
+                {
+                    self.queue.add(Entry::new(priority.as_deref(), name));
+                }
+            }
+        }
+        if again {
+            self.watch = None;
+            self.list_at = Instant::now();
+        }
+    }
+
+    /// The first task that is to be had.
+    fn take(&mut self) -> Option<Claim> {
+        let now = SystemTime::now();
+        for _ in 0..AT_A_TIME {
+            let entry = self.queue.next(seconds(now))?;
+            let folder = self.folder.of(&entry);
+            match Claim::take(&folder, entry.name(), now) {
+                Ok(Claimed::Yes(claim)) => {
+                    if let Some(claim) = self.tried_too_often(&folder, claim) {
+                        self.begin(entry);
+                        return Some(claim);
+                    }
+                }
+                Ok(Claimed::NotYet(at)) => self.queue.wait(entry, at),
+                Ok(Claimed::Unfinished) => self.queue.wait(entry, seconds(now) + SOON),
+                // Who has it may die in it: the next listing finds it again.
+                Ok(Claimed::Busy | Claimed::Gone) => {}
+                Ok(Claimed::Bad(claim, e)) => self.put_aside(claim, &e.to_string()),
+                Err(e) => say!("{}: cannot read task {}: {e}", self.link.aide, entry.name()),
+            }
+        }
+        None
+    }
+
+    /// The task, unless it has ended too many processes: then it is put aside.
+    fn tried_too_often(&mut self, folder: &std::path::Path, claim: Claim) -> Option<Claim> {
+        let most = self.rules.max_attempts;
+        // Where it died in another process, a file says so; it is there only then.
+        if most == 0 {
+            return Some(claim);
+        }
+        if !self.tried.contains(claim.name()) && !Attempts::is_there(folder, claim.name()) {
+            return Some(claim);
+        }
+        let attempts = Attempts::read(folder, claim.name());
+        self.tried.insert(claim.name().clone());
+        if attempts.kills < most {
+            return Some(claim);
+        }
+        let reason =
+            format!("it has ended {} spooler processes; the last time {}", attempts.kills, attempts.why);
+        self.put_aside(claim, &reason);
+        None
+    }
+
+    fn put_aside(&mut self, claim: Claim, reason: &str) {
+        self.tried.remove(claim.name());
+        match self.folder.put_aside(&claim, reason) {
+            Ok(to) => {
+                say!("{}: task {} was moved to {}: {reason}", self.link.aide, claim.name(), to.display());
+                if let Some(slot) = self.link.slot() {
+                    add(&slot.put_aside, 1);
+                }
+            }
+            Err(e) => say!("{}: cannot move task {} to failed/: {e}", self.link.aide, claim.name()),
+        }
+    }
+
+    fn begin(&mut self, entry: Entry) {
+        if let Some(slot) = self.link.slot() {
+            let text = entry.priority().map_or(entry.name().to_string(), |p| format!("{p}/{}", entry.name()));
+            slot.current.write(text.as_bytes());
+        }
+        self.current = Some(entry);
+        self.link.begin(Duration::from_secs(self.rules.harakiri.into()));
+    }
+
+    /// A task that [`Spooler::next_task`] gave has come to its end.
+    pub fn finish(&mut self, claim: Claim, outcome: Outcome) {
+        self.link.end();
+        self.done += 1;
+        let link = self.link.clone();
+        let slot = link.slot();
+        if let Some(slot) = slot {
+            match &outcome {
+                Outcome::Done => add(&slot.done, 1),
+                Outcome::Again => add(&slot.retried, 1),
+                Outcome::Failed(_) => {
+                    add(&slot.failed, 1);
+                    add(&slot.retried, 1);
+                }
+            }
+        }
+        let entry = self.current.take();
+        match outcome {
+            Outcome::Done => {
+                let (name, folder) = (claim.name().clone(), claim.path().parent().map(PathBuf::from));
+                if let Err(e) = claim.done() {
+                    say!(
+                        "{}: task {name} is done and cannot be removed, so it will run again: {e}",
+                        link.aide
+                    );
+                }
+                if self.tried.remove(&name)
+                    && let Some(folder) = folder
+                {
+                    Attempts::forget(&folder, &name);
+                }
+            }
+            Outcome::Again => self.again(claim, entry, "it asked for another try"),
+            Outcome::Failed(why) => self.again(claim, entry, &why),
+        }
+        if let Some(slot) = slot {
+            slot.current.write(b"");
+            self.show();
+        }
+    }
+
+    /// It runs again: at the next look, or after its delay.
+    fn again(&mut self, claim: Claim, entry: Option<Entry>, why: &str) {
+        let now = SystemTime::now();
+        let mut at = seconds(now + self.frequency());
+        if self.rules.retry_delay > 0
+            && let Some(folder) = claim.path().parent().map(PathBuf::from)
+        {
+            let name = claim.name().clone();
+            let mut attempts = Attempts::read(&folder, &name);
+            attempts.retries += 1;
+            attempts.why = why.into();
+            let wait = attempts.wait(Duration::from_secs(self.rules.retry_delay.into()));
+            self.tried.insert(name.clone());
+            at = seconds(now + wait);
+            let kept = attempts
+                .write(&folder, &name)
+                .and_then(|()| claim.later(UNIX_EPOCH + Duration::from_secs(at)));
+            if let Err(e) = kept {
+                say!("{}: cannot note when task {name} is to run again: {e}", self.link.aide);
+            }
+        }
+        if let Some(entry) = entry {
+            self.queue.wait(entry, at);
+        }
+    }
+
+    fn show(&self) {
+        if let Some(slot) = self.link.slot() {
+            slot.waiting.store(self.queue.len() as u64, Relaxed);
+            slot.oldest.store(self.queue.oldest().unwrap_or(0), Relaxed);
+        }
+    }
+
+    /// Wait until something may be to do; whether a signal of the system came.
+    fn wait(&mut self) -> bool {
+        if self.queue.take_full() && self.queue.is_empty() {
+            self.list_at = Instant::now();
+            return false;
+        }
+        self.show();
+        let listing = self.list_at.saturating_duration_since(Instant::now());
+        let due = self.queue.due().map(|at| {
+            let at = UNIX_EPOCH + Duration::from_secs(at);
+            at.duration_since(SystemTime::now()).unwrap_or_default()
+        });
+        let wait = due.map_or(listing, |due| due.min(listing)) + Duration::from_millis(1);
+        let mut fds = vec![PollFd::new(self.link.wake_fd(), PollFlags::POLLIN)];
+        fds.extend(self.watch.iter().map(|w| PollFd::new(w.inotify.as_fd(), PollFlags::POLLIN)));
+        let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+        poll(&mut fds, timeout) == Err(nix::Error::EINTR)
+    }
+}

@@ -1,0 +1,181 @@
+//! One task in the hands of one process.
+//!
+//! The lock is a record lock of fcntl(2), as uWSGI takes it: it is gone when its holder ends, however it ends, and both
+//! programs can work on one folder. It is lost as well when its holder opens the file and closes it again, so that a
+//! process must never do that with a task which it has claimed.
+
+use crate::name::TaskName;
+use crate::task::{BadTask, Task};
+use nix::fcntl::{FcntlArg, fcntl};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A file that is no task may still become one for so long: uWSGI writes it under its final name.
+const UNFINISHED: Duration = Duration::from_secs(10);
+
+/// A task that no other process runs meanwhile.
+#[derive(Debug)]
+pub struct Claim {
+    // Holds the lock.
+    file: File,
+    path: PathBuf,
+    name: TaskName,
+    /// What is to be done.
+    pub task: Task,
+}
+
+/// What became of the attempt to take a task.
+#[derive(Debug)]
+pub enum Claimed {
+    /// It is ours.
+    Yes(Claim),
+    /// Another process has it.
+    Busy,
+    /// It is not there any more.
+    Gone,
+    /// Its time comes then, seconds since the epoch.
+    NotYet(u64),
+    /// Somebody may still write it.
+    Unfinished,
+    /// It is ours and no task; the file can be put aside.
+    Bad(Claim, BadTask),
+}
+
+impl Claim {
+    /// Take the task in this file.
+    ///
+    /// # Errors
+    /// The system refused: rights, a disk that cannot be read.
+    pub fn take(folder: &Path, name: &TaskName, now: SystemTime) -> io::Result<Claimed> {
+        let path = folder.join(name.as_str());
+        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+        let mut file = match OpenOptions::new().read(true).write(true).custom_flags(flags).open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Claimed::Gone),
+            Err(e) => return Err(e),
+        };
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Ok(Claimed::Gone);
+        }
+        let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        match u64::try_from(found.mtime()) {
+            Ok(at) if at > seconds => return Ok(Claimed::NotYet(at)),
+            _ => {}
+        }
+        if !lock(&file)? {
+            return Ok(Claimed::Busy);
+        }
+        // Who had it before may have finished it between our open and our lock.
+        match std::fs::symlink_metadata(&path) {
+            Ok(there) if (there.dev(), there.ino()) == (found.dev(), found.ino()) => {}
+            _ => return Ok(Claimed::Gone),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let name = name.clone();
+        match Task::decode(&bytes) {
+            Ok(task) => Ok(Claimed::Yes(Claim { file, path, name, task })),
+            Err(_) if found.modified()? + UNFINISHED > now => Ok(Claimed::Unfinished),
+            Err(e) => Ok(Claimed::Bad(Claim { file, path, name, task: Task::default() }, e)),
+        }
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &TaskName {
+        &self.name
+    }
+
+    /// It was done.
+    ///
+    /// # Errors
+    /// The file stays, and will be run again.
+    pub fn done(self) -> io::Result<()> {
+        match std::fs::remove_file(&self.path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// It is to run again, but not before this moment.
+    ///
+    /// # Errors
+    /// It may run sooner.
+    pub fn later(self, at: SystemTime) -> io::Result<()> {
+        self.file.set_modified(at)
+    }
+}
+
+/// True: it is ours.
+fn lock(file: &File) -> io::Result<bool> {
+    let whole = nix::libc::flock {
+        l_type: nix::libc::F_WRLCK as _,
+        l_whence: nix::libc::SEEK_SET as _,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    match fcntl(file, FcntlArg::F_SETLK(&whole)) {
+        Ok(_) => Ok(true),
+        Err(nix::Error::EAGAIN | nix::Error::EACCES) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::write::Writer;
+
+    fn spooled(dir: &Path, at: Option<&str>) -> TaskName {
+        let pairs = at.map(|at| (b"at".to_vec(), at.as_bytes().to_vec())).into_iter().collect();
+        let path = Writer::new(dir, false).spool(&Task { pairs, body: b"b".to_vec() }, None).unwrap();
+        TaskName::of(path.file_name().unwrap().to_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_task_is_taken_read_and_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = spooled(dir.path(), None);
+        let now = SystemTime::now() + Duration::from_secs(1);
+        let Claimed::Yes(claim) = Claim::take(dir.path(), &name, now).unwrap() else { panic!() };
+        assert_eq!((claim.task.body.as_slice(), claim.name()), (&b"b"[..], &name));
+        claim.done().unwrap();
+        assert!(matches!(Claim::take(dir.path(), &name, now).unwrap(), Claimed::Gone));
+    }
+
+    #[test]
+    fn a_task_waits_for_its_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = spooled(dir.path(), Some("2000000000"));
+        let at = UNIX_EPOCH + Duration::from_secs(2_000_000_000);
+        let early = at - Duration::from_secs(1);
+        assert!(matches!(Claim::take(dir.path(), &name, early).unwrap(), Claimed::NotYet(2_000_000_000)));
+        let Claimed::Yes(claim) = Claim::take(dir.path(), &name, at).unwrap() else { panic!() };
+        claim.later(at + Duration::from_secs(60)).unwrap();
+        assert!(matches!(Claim::take(dir.path(), &name, at).unwrap(), Claimed::NotYet(2_000_000_060)));
+    }
+
+    #[test]
+    fn what_is_no_task_is_left_alone_while_somebody_may_write_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = TaskName::of("uwsgi_spoolfile_on_x_1_1_1_1_1").unwrap();
+        let path = dir.path().join(name.as_str());
+        std::fs::write(&path, b"").unwrap();
+        let now = SystemTime::now();
+        assert!(matches!(Claim::take(dir.path(), &name, now).unwrap(), Claimed::Unfinished));
+        let later = now + Duration::from_secs(60);
+        assert!(matches!(Claim::take(dir.path(), &name, later).unwrap(), Claimed::Bad(_, BadTask::Short)));
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/etc/hosts", &path).unwrap();
+        assert!(Claim::take(dir.path(), &name, later).is_err(), "a link is not followed");
+    }
+}

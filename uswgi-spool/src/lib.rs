@@ -1,0 +1,28 @@
+//! Spool folders: tasks as files, in the format of uWSGI.
+//!
+//! * `task`: what a task is made of, from bytes and to bytes. Pure.
+//! * `name`: names of task files, and their order. Pure.
+//! * `write`: a task becomes a file, which is whole or not there.
+//! * `claim`: one task in the hands of one process: the lock dies with its holder.
+//! * `attempts`: how often a task has ended its process, or asked for another try.
+//! * `queue`: which task is next: names that are known, and those that wait for their time. Pure.
+//! * `folder`: the names in a folder, and tasks that are put aside.
+//!
+//! It must never run a task, and never believe a file to be whole because it is there.
+
+#![forbid(unsafe_code)]
+
+pub mod attempts;
+pub mod claim;
+pub mod folder;
+pub mod name;
+pub mod queue;
+pub mod task;
+pub mod write;
+
+pub use claim::{Claim, Claimed};
+pub use folder::{FAILED, Folder};
+pub use name::TaskName;
+pub use queue::Queue;
+pub use task::{BadTask, Task, TaskError};
+pub use write::{SpoolError, Writer};

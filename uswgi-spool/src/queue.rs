@@ -1,0 +1,185 @@
+//! Which task is next: names that are known, and those that wait for their time. Pure.
+//!
+//! So that no folder is listed for each task: it is listed once, later names come one by one. It must never be believed to
+//! know what is in the folder: a name is a hint, and whether the task is there is seen when it is taken.
+
+use crate::name::TaskName;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Names that are held; what is beyond them is found by a later look at the folder.
+pub const MOST: usize = 100_000;
+
+/// Where a task lies, and its place in the order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Numeric folder below the spool folder, by its number, and as it is written; what lies in the spool folder itself
+    /// comes behind them, as on uWSGI.
+    priority: (u128, String),
+    made: (u64, u32),
+    name: TaskName,
+}
+
+impl Entry {
+    /// A task in the spool folder, or in the numeric folder `priority` below it.
+    pub fn new(priority: Option<&str>, name: TaskName) -> Entry {
+        let number = |text: &str| text.parse().unwrap_or(u128::MAX - 1);
+        let priority = priority.map_or((u128::MAX, String::new()), |p| (number(p), p.to_string()));
+        Entry { priority, made: name.made(), name }
+    }
+
+    /// The folder below the spool folder; None: itself.
+    pub fn priority(&self) -> Option<&str> {
+        Some(self.priority.1.as_str()).filter(|p| !p.is_empty())
+    }
+
+    /// The file.
+    pub fn name(&self) -> &TaskName {
+        &self.name
+    }
+}
+
+/// Whether a folder below a spool folder is one of priorities.
+pub fn is_priority(folder: &str) -> bool {
+    !folder.is_empty() && folder.len() <= 38 && folder.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Tasks that are known.
+#[derive(Debug, Default)]
+pub struct Queue {
+    ready: BTreeSet<Entry>,
+    waiting: BTreeSet<(u64, Entry)>,
+    /// When each of the waiting comes.
+    times: BTreeMap<Entry, u64>,
+    full: bool,
+}
+
+impl Queue {
+    /// A task was seen.
+    pub fn add(&mut self, entry: Entry) {
+        if self.times.contains_key(&entry) {
+            return;
+        }
+        if self.ready.len() + self.waiting.len() >= MOST {
+            self.full = true;
+            return;
+        }
+        self.ready.insert(entry);
+    }
+
+    /// It is to be looked at again at this moment, seconds since the epoch.
+    pub fn wait(&mut self, entry: Entry, at: u64) {
+        if self.ready.len() + self.waiting.len() >= MOST {
+            self.full = true;
+            return;
+        }
+        if let Some(before) = self.times.insert(entry.clone(), at) {
+            self.waiting.remove(&(before, entry.clone()));
+        }
+        self.waiting.insert((at, entry));
+    }
+
+    /// The next one, `now` in seconds since the epoch. The oldest comes first, or, where there are priorities, the lowest
+    /// number.
+    pub fn next(&mut self, now: u64) -> Option<Entry> {
+        while let Some((at, _)) = self.waiting.first()
+            && *at <= now
+            && let Some((_, entry)) = self.waiting.pop_first()
+        {
+            self.times.remove(&entry);
+            self.ready.insert(entry);
+        }
+        self.ready.pop_first()
+    }
+
+    /// When the first of those that wait is due.
+    pub fn due(&self) -> Option<u64> {
+        self.waiting.first().map(|(at, _)| *at)
+    }
+
+    /// Whether there is one now.
+    pub fn is_due(&self, now: u64) -> bool {
+        !self.ready.is_empty() || self.due().is_some_and(|at| at <= now)
+    }
+
+    /// Tasks that are known.
+    pub fn len(&self) -> usize {
+        self.ready.len() + self.waiting.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether names had no place, since this was asked last: the folder is to be looked at again when this is empty.
+    pub fn take_full(&mut self) -> bool {
+        std::mem::take(&mut self.full)
+    }
+
+    /// When the oldest was made, seconds since the epoch.
+    pub fn oldest(&self) -> Option<u64> {
+        self.ready.iter().next().map(|e| e.made.0).filter(|&s| s > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(priority: Option<&str>, seconds: u64) -> Entry {
+        Entry::new(priority, TaskName::of(&format!("uwsgi_spoolfile_on_x_1_1_1_{seconds}_0")).unwrap())
+    }
+
+    fn order(queue: &mut Queue) -> Vec<(String, u64)> {
+        let mut all = Vec::new();
+        while let Some(e) = queue.next(0) {
+            all.push((e.priority().unwrap_or("-").to_string(), e.name().made().0));
+        }
+        all
+    }
+
+    /// The order of uWSGI 2.0.31 with spooler-ordered: 2 before 10, the folder itself last.
+    #[test]
+    fn lower_numbers_come_first_and_older_tasks() {
+        let mut q = Queue::default();
+        for (p, at) in
+            [(None, 1), (Some("10"), 2), (Some("2"), 4), (Some("2"), 3), (None, 0), (Some("010"), 9)]
+        {
+            q.add(entry(p, at));
+        }
+        let expected = [("2", 3), ("2", 4), ("010", 9), ("10", 2), ("-", 0), ("-", 1)];
+        let expected: Vec<_> = expected.iter().map(|(p, at)| (p.to_string(), *at)).collect();
+        assert_eq!(order(&mut q), expected);
+    }
+
+    #[test]
+    fn who_waits_comes_at_its_time_and_once() {
+        let mut q = Queue::default();
+        q.wait(entry(None, 5), 100);
+        q.wait(entry(None, 6), 90);
+        // Seen again by a look at the folder.
+        q.add(entry(None, 5));
+        assert_eq!((q.len(), q.next(89), q.due()), (2, None, Some(90)));
+        q.wait(entry(None, 5), 95);
+        assert_eq!(q.next(95).unwrap(), entry(None, 5));
+        assert_eq!(q.next(95).unwrap(), entry(None, 6));
+        assert!(q.is_empty() && q.due().is_none());
+    }
+
+    #[test]
+    fn it_holds_a_bounded_number_of_names() {
+        let mut q = Queue::default();
+        (0..MOST as u64 + 10).for_each(|n| q.add(entry(None, n)));
+        assert_eq!(q.len(), MOST);
+        assert!(q.take_full() && !q.take_full());
+    }
+
+    #[test]
+    fn only_numbers_are_priorities() {
+        for (folder, is) in
+            [("3", true), ("010", true), ("x", false), ("", false), ("failed", false), ("-1", false)]
+        {
+            assert_eq!(is_priority(folder), is, "{folder}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A spooler: each task is given to `uswgi.spooler`, as uWSGI gives it.
+
+use crate::api::spool::{Current, environ_of, results};
+use crate::api::state::breathe;
+use crate::api::waiting::handle_signal;
+use crate::py as python;
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+use uswgi_proto::background::Background;
+use uswgi_serve::aide::Link;
+use uswgi_serve::say;
+use uswgi_serve::spooler::{Next, Outcome, Spooler};
+use uswgi_spool::Claim;
+
+/// Until told to leave.
+pub(super) fn run(py: Python<'_>, link: &Arc<Link>, background: &Background) -> PyResult<()> {
+    let rules = &background.spool;
+    let Some(folder) = background.folder(link.aide.number) else { return Ok(()) };
+    let directory = rules.chdir.as_deref().unwrap_or(&folder.path);
+    for module in &rules.imports {
+        if let Err(e) = crate::app::import_named(py, module) {
+            say!("{}: {module} is left out, as it cannot be imported:", link.aide);
+            python::print_exception(py, &e);
+        }
+    }
+    std::env::set_current_dir(directory)?;
+    let mut spooler = py.detach(|| Spooler::new(link, &folder.path, rules));
+    loop {
+        match py.detach(|| spooler.next_task()) {
+            Next::Leave => return Ok(()),
+            Next::Interrupted => breathe(py)?,
+            Next::Signal(signal) => handle_signal(py, link, signal),
+            Next::Task(claim) => {
+                let began = Instant::now();
+                if !rules.quiet {
+                    say!("{}: task {} begins", link.aide, claim.name());
+                }
+                let outcome = run_task(py, &claim);
+                if !rules.quiet {
+                    tell(link, &claim, &outcome, began);
+                }
+                if rules.chdir.is_some() {
+                    std::env::set_current_dir(directory)?;
+                }
+                py.detach(|| spooler.finish(*claim, outcome));
+            }
+        }
+    }
+}
+
+fn tell(link: &Link, claim: &Claim, outcome: &Outcome, began: Instant) {
+    let ms = began.elapsed().as_millis();
+    let what = match outcome {
+        Outcome::Done => "is done",
+        Outcome::Again => "is to run again",
+        Outcome::Failed(_) => "has raised an exception, and is to run again",
+    };
+    say!("{}: task {} {what} after {ms} ms", link.aide, claim.name());
+}
+
+fn run_task(py: Python<'_>, claim: &Claim) -> Outcome {
+    let called = || -> PyResult<Option<i64>> {
+        let environ = environ_of(py, Path::new(claim.name().as_str()), &claim.task)?;
+        let module = PyModule::import(py, "uwsgi")?;
+        let Some(function) = module.getattr_opt("spooler")?.filter(|f| f.is_callable()) else {
+            say!(
+                "there is no function uwsgi.spooler for task {}: is the module loaded that sets it?",
+                claim.name()
+            );
+            return Ok(Some(results::IGNORE));
+        };
+        let _current = Current::set(claim.path(), &environ);
+        // Anything but SPOOL_OK leaves the task, a value that is no number too, as on uWSGI.
+        Ok(function.call1((environ,))?.extract().ok())
+    };
+    match called() {
+        Ok(Some(results::OK)) => Outcome::Done,
+        Ok(_) => Outcome::Again,
+        Err(e) => {
+            python::print_exception(py, &e);
+            Outcome::Failed(e.to_string())
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Waits of a mule: for messages, and for signals meanwhile.
+
+use super::state::{breathe, queues};
+use pyo3::exceptions::PySystemExit;
+use pyo3::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use uswgi_proto::background::{Background, Queue};
+use uswgi_proto::scoreboard::layout::add;
+use uswgi_serve::aide::Link;
+use uswgi_serve::messages::Came;
+
+/// This process has waited for a message: it will again.
+static WAITS: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process has ever waited for a message.
+pub(crate) fn has_waited() -> bool {
+    WAITS.load(Ordering::SeqCst)
+}
+
+/// Run the handler of a signal.
+pub(crate) fn handle_signal(_: Python<'_>, link: &Link, _: u8) {
+    if let Some(slot) = link.slot() {
+        add(&slot.signals, 1);
+    }
+}
+
+/// What a mule listens to.
+pub(crate) fn queues_of(link: &Link, background: &Background, farms: bool) -> Vec<Queue> {
+    let number = link.aide.number;
+    let own = [Queue::Mule(number), Queue::Mules];
+    let of_farms =
+        background.farms_of(number).filter(|_| farms).map(|i| Queue::Farm(background.farms[i].name.clone()));
+    own.into_iter().chain(of_farms).collect()
+}
+
+/// What a wait ended with.
+pub(crate) enum Waited {
+    /// A message.
+    Message(Vec<u8>),
+    /// A signal, whose handler has run.
+    Signal,
+    /// The time is over.
+    Timeout,
+}
+
+/// Wait for a message; raises SystemExit where this mule is to leave. `signals`: their handlers run meanwhile.
+pub(crate) fn wait(
+    py: Python<'_>,
+    link: &Link,
+    from: &[Queue],
+    most: usize,
+    until: Option<Instant>,
+    signals: bool,
+) -> PyResult<Waited> {
+    WAITS.store(true, Ordering::SeqCst);
+    let queues = queues()?;
+    loop {
+        if link.is_leaving() {
+            return Err(PySystemExit::new_err(0));
+        }
+        if signals && let Some(signal) = link.take_signal() {
+            handle_signal(py, link, signal);
+            return Ok(Waited::Signal);
+        }
+        match py.detach(|| queues.receive(from, most, link.wake_fd(), until)) {
+            Came::Message(message) => {
+                if let Some(slot) = link.slot() {
+                    add(&slot.done, 1);
+                }
+                return Ok(Waited::Message(message));
+            }
+            Came::Timeout => return Ok(Waited::Timeout),
+            Came::Interrupted => breathe(py)?,
+            // Signals that are not wanted now stay until they are.
+            Came::Woken if !signals && !link.is_leaving() => std::thread::sleep(Duration::from_millis(1)),
+            Came::Woken => {}
+        }
+    }
+}
