@@ -12,7 +12,7 @@ use crate::resolve::resolve;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
-use uswgi_proto::exit::Exit;
+use uswgi_proto::exit::{Exit, ExitWith};
 use uswgi_proto::settings::Protocol;
 
 /// A configuration that can be run.
@@ -35,8 +35,8 @@ pub enum Command {
     Print {
         /// What to print on standard output.
         text: String,
-        /// Exit code.
-        exit: i32,
+        /// How the program ends then.
+        exit: ExitWith,
     },
 }
 
@@ -45,8 +45,8 @@ pub enum Command {
 pub struct LoadError {
     /// Errors, and the warnings beside them, in order. At least one is an error.
     pub diagnostics: Vec<Diagnostic>,
-    /// Exit code of a program that stops for it (`uswgi_proto::exit::Exit`).
-    pub exit: i32,
+    /// Exit code of a program that stops for it.
+    pub exit: Exit,
 }
 
 impl std::fmt::Display for LoadError {
@@ -80,7 +80,7 @@ pub fn load(
         Lenient::Run(loaded, errors) => (loaded, errors),
     };
     match errors {
-        true => Err(LoadError { diagnostics: loaded.warnings, exit: Exit::Failed.code() }),
+        true => Err(LoadError { diagnostics: loaded.warnings, exit: Exit::Failed }),
         false => Ok(Command::Run(loaded)),
     }
 }
@@ -94,8 +94,8 @@ pub enum Lenient {
     Print {
         /// What to print on standard output.
         text: String,
-        /// Exit code.
-        exit: i32,
+        /// How the program ends then.
+        exit: ExitWith,
     },
 }
 
@@ -121,7 +121,7 @@ pub fn lenient(
             let exit = if usage { Exit::Usage } else { Exit::Failed };
             let mut diagnostics = expansion.warnings;
             diagnostics.push(*error);
-            return Err(LoadError { diagnostics, exit: exit.code() });
+            return Err(LoadError { diagnostics, exit });
         }
         Ok(()) => {}
     }

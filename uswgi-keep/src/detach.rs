@@ -19,17 +19,17 @@ fn open(path: &Path) -> Result<LogFile, LogError> {
 pub struct StartReport(File);
 
 impl StartReport {
-    /// The start has succeeded ([`Exit::Ok`]) or failed, with the reason: the launching command ends with this code.
-    pub fn release(mut self, code: i32, reason: &str) {
-        let _ = self.0.write_all(&[code as u8]);
+    /// The start has succeeded ([`Exit::Ok`]) or failed, with the reason: the launching command ends in the same way.
+    pub fn release(mut self, exit: Exit, reason: &str) {
+        let _ = self.0.write_all(&[exit as u8]);
         let _ = self.0.write_all(reason.as_bytes());
     }
 }
 
 /// What [`daemonize`] returns to whom.
 pub enum Detached {
-    /// The launching command: it ends with this code.
-    Launching(i32),
+    /// The launching command: it ends like this.
+    Launching(Exit),
     /// The process that goes on: detached, its output in the file.
     GoesOn(StartReport),
 }
@@ -65,19 +65,24 @@ pub fn daemonize(path: &Path) -> Result<Detached, LogError> {
     }
 }
 
-/// In the launching command: the exit code, after the reason of a failure was shown.
-fn wait_for_start(mut pipe: File, path: &Path, before: Option<u64>) -> i32 {
+/// In the launching command: how it ends, after the reason of a failure was shown.
+fn wait_for_start(mut pipe: File, path: &Path, before: Option<u64>) -> Exit {
     let mut said = Vec::new();
     let _ = pipe.read_to_end(&mut said);
-    let (code, reason) = match said.split_first() {
-        Some((0, _)) => return Exit::Ok.code(),
-        Some((&code, reason)) => (i32::from(code), String::from_utf8_lossy(reason).into_owned()),
-        None => (Exit::Failed.code(), format!("the {} ended while it started", log::role())),
+    let (exit, reason) = match said.split_first() {
+        Some((&code, reason)) => {
+            let exit = Exit::from_code(code.into()).unwrap_or(Exit::Failed);
+            (exit, String::from_utf8_lossy(reason).into_owned())
+        }
+        None => (Exit::Failed, format!("the {} ended while it started", log::role())),
     };
+    if exit == Exit::Ok {
+        return exit;
+    }
     let logged = before.and_then(|from| tail(path, from)).filter(|text| !text.is_empty());
     let text = logged.unwrap_or_else(|| format!("{}: {reason}\n", log::name()).into_bytes());
     let _ = std::io::stderr().write_all(&text);
-    code
+    exit
 }
 
 /// What was added to a file since, at most its last 64 KiB.

@@ -13,6 +13,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Instant;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::instance::{pidfd_open, pidfd_signal};
 
 /// How many groups it knows at a time; what comes beyond has the signal of its own end only.
@@ -226,7 +227,7 @@ fn watch(maker: RawFd, socket: RawFd) -> ! {
     }
     end(&mut groups, &mut fds);
     // SAFETY: does not return.
-    unsafe { libc::_exit(0) }
+    unsafe { libc::_exit(Exit::Ok.code()) }
 }
 
 /// What is waited for: the maker's end, the socket, and pipes.

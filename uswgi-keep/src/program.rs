@@ -13,6 +13,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::instance::pidfd_open;
 
 /// What becomes of a program when this process is gone.
@@ -92,7 +93,7 @@ fn dies_with(parent: libc::pid_t, signal: i32) -> io::Result<()> {
         }
         // It may be gone already; then nobody would send the signal.
         if libc::getppid() != parent {
-            libc::_exit(1);
+            libc::_exit(Exit::Failed.code());
         }
     }
     Ok(())

@@ -7,6 +7,7 @@
 use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getpgid};
+use uswgi_proto::exit::Exit;
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,21 @@ pub enum Ended {
     Code(i32),
     /// By this signal.
     Signal(i32),
+}
+
+impl Ended {
+    /// Whether it ended as a program does that has done what it should.
+    pub fn succeeded(self) -> bool {
+        self == Ended::Code(0)
+    }
+
+    /// Why one of our own programs has ended; None: by a signal, or with a number that is not of the table.
+    pub fn exit(self) -> Option<Exit> {
+        match self {
+            Ended::Code(code) => Exit::from_code(code),
+            Ended::Signal(_) => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Ended {

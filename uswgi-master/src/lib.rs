@@ -49,13 +49,13 @@ use uswgi_keep::detach::{self, Detached};
 use uswgi_keep::log;
 use uswgi_proto::exit::Exit;
 
-/// Run an instance until it ends; returns the exit code, or why there was nothing to run. `load` is
+/// Run an instance until it ends; returns how, or why there was nothing to run. `load` is
 /// called once now and once for every reload.
-pub fn run(load: reading::Load<'_>) -> Result<i32, reading::ConfigError> {
+pub fn run(load: reading::Load<'_>) -> Result<Exit, reading::ConfigError> {
     Ok(run_instance(load(0)?, load))
 }
 
-fn run_instance(read: reading::Read, load: reading::Load<'_>) -> i32 {
+fn run_instance(read: reading::Read, load: reading::Load<'_>) -> Exit {
     let reading::Read { mut instance, warnings } = read;
     log::set_style(&instance.log.lines);
     // Where it fails it does again, and is told, when the events begin.
@@ -65,18 +65,18 @@ fn run_instance(read: reading::Read, load: reading::Load<'_>) -> i32 {
     instance.tasks.phases.asap = asap;
     if let Err(e) = ran {
         log::line(&e);
-        return ended_early(e.stopped).code();
+        return ended_early(e.stopped);
     }
     let mut launcher = None;
     if let Some(path) = instance.daemonize.as_ref().or(instance.daemonize2.as_ref()) {
         // This process only waits from here on, and may be interrupted.
         uswgi_keep::events::unblock::<events::Woken>();
         match detach::daemonize(path) {
-            Ok(Detached::Launching(code)) => return code,
+            Ok(Detached::Launching(exit)) => return exit,
             Ok(Detached::GoesOn(pipe)) => launcher = Some(pipe),
             Err(e) => {
                 log::line(e);
-                return Exit::Failed.code();
+                return Exit::Failed;
             }
         }
     }
@@ -87,9 +87,9 @@ fn run_instance(read: reading::Read, load: reading::Load<'_>) -> i32 {
         Err(e) => {
             log::line(&e);
             if let Some(launcher) = launcher {
-                launcher.release(Exit::Failed.code(), &e.to_string());
+                launcher.release(Exit::Failed, &e.to_string());
             }
-            ended_early(e.stopped()).code()
+            ended_early(e.stopped())
         }
     }
 }

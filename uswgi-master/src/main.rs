@@ -21,7 +21,7 @@ fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
             Ok(Read { instance: loaded.instance, warnings })
         }
         Ok(Command::Print { text, exit }) => Err(ConfigError { message: text, exit, error: false }),
-        Err(e) => Err(ConfigError { message: e.to_string(), exit: e.exit, error: true }),
+        Err(e) => Err(ConfigError { message: e.to_string(), exit: e.exit.into(), error: true }),
     }
 }
 
@@ -52,16 +52,17 @@ fn main() {
     log::set_name("uswgi-master");
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(action) = uswgi_conf::action::action(&args) {
-        exit(match uswgi_master::action::run(&action) {
-            Ok(()) => 0,
-            Err(e) => {
+        let ended = uswgi_master::action::run(&action).map_or_else(
+            |e| {
                 log::line(&e);
-                e.exit().code()
-            }
-        });
+                e.exit()
+            },
+            |()| Exit::Ok,
+        );
+        exit(ended.code());
     }
-    exit(match uswgi_master::run(&|n| load(&args, n)) {
-        Ok(code) => code,
+    let ended = match uswgi_master::run(&|n| load(&args, n)) {
+        Ok(ended) => ended.into(),
         Err(e) if e.error => {
             e.message.lines().for_each(log::line);
             e.exit
@@ -70,5 +71,6 @@ fn main() {
             print(&e.message);
             e.exit
         }
-    });
+    };
+    exit(ended.code());
 }

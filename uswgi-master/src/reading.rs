@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use uswgi_conf::instance::Instance;
 use uswgi_keep::log;
 use uswgi_keep::sys;
-use uswgi_proto::exit::Exit;
+use uswgi_proto::exit::{Exit, ExitWith};
 
 /// How long it may take.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -39,8 +39,8 @@ const MOST: usize = 64 * 1024 * 1024;
 pub struct ConfigError {
     /// What a person reads: what, where, what to do. It may have several lines.
     pub message: String,
-    /// Exit code of a start that ends with it.
-    pub exit: i32,
+    /// How a start ends for it.
+    pub exit: ExitWith,
     /// False for a text that was asked for (`--help`, `--version`).
     pub error: bool,
 }

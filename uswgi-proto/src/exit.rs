@@ -47,6 +47,11 @@ impl Exit {
         self as i32
     }
 
+    /// The reason that this number stands for; None: it is not of the table.
+    pub fn from_code(code: i32) -> Option<Exit> {
+        Exit::ALL.into_iter().find(|exit| exit.code() == code)
+    }
+
     /// One sentence for the man pages.
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -71,5 +76,39 @@ impl Exit {
 impl From<Exit> for std::process::ExitCode {
     fn from(e: Exit) -> Self {
         std::process::ExitCode::from(e as u8)
+    }
+}
+
+/// How a tool ends that reads a configuration: that may say with which number (`exit = 7`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitWith {
+    /// For a reason of the table.
+    Reason(Exit),
+    /// With a number that stands in the configuration.
+    Number(u8),
+}
+
+impl ExitWith {
+    /// The number the process ends with.
+    pub const fn code(self) -> i32 {
+        match self {
+            ExitWith::Reason(exit) => exit.code(),
+            ExitWith::Number(n) => n as i32,
+        }
+    }
+}
+
+impl From<Exit> for ExitWith {
+    fn from(exit: Exit) -> ExitWith {
+        ExitWith::Reason(exit)
+    }
+}
+
+impl From<ExitWith> for std::process::ExitCode {
+    fn from(exit: ExitWith) -> Self {
+        match exit {
+            ExitWith::Reason(exit) => exit.into(),
+            ExitWith::Number(n) => n.into(),
+        }
     }
 }

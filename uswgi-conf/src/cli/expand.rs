@@ -24,9 +24,9 @@ pub(super) fn run(args: Vec<OsString>) -> ExitCode {
             out(json(&expansion).as_bytes());
             ExitCode::SUCCESS
         }
-        Err(Halt::Exit(text, code)) => {
+        Err(Halt::Exit(text, exit)) => {
             out(&text);
-            ExitCode::from((code & 0xff) as u8)
+            exit.into()
         }
         Err(Halt::Error(d)) => {
             err(&format!("uswgi-conf: error: {d}"));

@@ -6,6 +6,7 @@ use super::{Applied, Engine, Halt, check};
 use crate::diag::{Diagnostic, shown};
 use crate::options::{Fact, Kind};
 use crate::place::Place;
+use uswgi_proto::exit::{Exit, ExitWith};
 
 /// A boolean as uWSGI reads it: true unless it is exactly one of the false words.
 pub(crate) fn truth(value: Option<&[u8]>) -> bool {
@@ -62,10 +63,12 @@ impl Engine {
             (Kind::Exit, _) => {
                 // Without a value: 1 on the command line, 0 in a file, where it is empty.
                 let code = value.as_deref().map_or(1, super::placeholder::number);
-                return Err(Halt::Exit(Vec::new(), (code & 0xff) as i32));
+                return Err(Halt::Exit(Vec::new(), ExitWith::Number((code & 0xff) as u8)));
             }
-            (_, "version") => return Err(Halt::Exit(crate::help::version().into_bytes(), 0)),
-            (_, "help" | "usage") => return Err(Halt::Exit(crate::help::help().into_bytes(), 0)),
+            (_, "version") => return Err(Halt::Exit(crate::help::version().into_bytes(), Exit::Ok.into())),
+            (_, "help" | "usage") => {
+                return Err(Halt::Exit(crate::help::help().into_bytes(), Exit::Ok.into()));
+            }
             (_, "early-envdir") => {
                 // What cannot be read is said by `resolve`, which reads it too.
                 for (name, value) in crate::envdir::read(crate::envdir::folder(bytes)).unwrap_or_default() {

@@ -34,6 +34,7 @@ pub use crate::read::source::Allow;
 pub use own::own_entries;
 use std::collections::HashMap;
 use std::rc::Rc;
+use uswgi_proto::exit::{Exit, ExitWith};
 
 /// Entries a configuration may have: `for-times = 999999999` must not eat the machine.
 const MAX_ENTRIES: usize = 200_000;
@@ -112,8 +113,8 @@ pub struct Expansion {
 pub enum Halt {
     /// An error.
     Error(Box<Diagnostic>),
-    /// An option asked to print and end: text and exit code.
-    Exit(Vec<u8>, i32),
+    /// An option asked to print and end: text, and how the program ends.
+    Exit(Vec<u8>, ExitWith),
 }
 
 impl From<Diagnostic> for Halt {
@@ -221,7 +222,7 @@ impl Engine {
         }
         let asked = std::mem::take(&mut self.asked);
         let text = asked.iter().filter_map(|key| self.value_of(key)).flat_map(|v| [&v[..], b"\n"].concat());
-        Err(Halt::Exit(text.collect(), 0))
+        Err(Halt::Exit(text.collect(), Exit::Ok.into()))
     }
 
     fn bad_argv(&self, error: &crate::read::argv::ArgvError, place: &Place) -> Halt {

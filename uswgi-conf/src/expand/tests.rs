@@ -22,7 +22,9 @@ fn run(args: &[&str], env: &[(&str, &str)]) -> Result<Vec<String>, String> {
             })
             .collect()),
         Err(Halt::Error(d)) => Err(d.code.into()),
-        Err(Halt::Exit(text, code)) => Err(format!("exit {code} {}", String::from_utf8_lossy(&text))),
+        Err(Halt::Exit(text, exit)) => {
+            Err(format!("exit {} {}", exit.code(), String::from_utf8_lossy(&text)))
+        }
     }
 }
 

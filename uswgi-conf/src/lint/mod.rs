@@ -93,8 +93,8 @@ pub fn lint(file: &[u8], env: &[(Vec<u8>, Vec<u8>)], options: Options) -> Report
             diagnostics.extend(expansion.warnings.iter().cloned());
             diagnostics.push(*e);
         }
-        Err(Halt::Exit(_, code)) => {
-            let message = format!("the configuration asks to end at once, with exit code {code}");
+        Err(Halt::Exit(_, exit)) => {
+            let message = format!("the configuration asks to end at once, with exit code {}", exit.code());
             diagnostics.push(Diagnostic::warning("exits", message));
         }
         Ok(()) => {

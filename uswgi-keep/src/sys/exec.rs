@@ -38,6 +38,9 @@ pub struct ExecError {
     pub source: io::Error,
 }
 
+/// Exit code of a process that did not become its program, as shells have it. Its parent reads the pipe, and nobody the code.
+const NOT_STARTED: i32 = 127;
+
 const STEPS: [&str; 4] = ["copying descriptors", "opening /dev/null", "setting its limits", "exec"];
 
 /// Start it; returns its pid. Only for a process with one thread.
@@ -58,7 +61,7 @@ pub fn spawn(command: &Command<'_>) -> Result<i32, ExecError> {
             // or handlers of its parent.
             unsafe {
                 libc::write(failed.errors, message.as_ptr().cast(), 3);
-                libc::_exit(127)
+                libc::_exit(NOT_STARTED)
             }
         }
     };

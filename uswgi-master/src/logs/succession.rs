@@ -122,7 +122,7 @@ impl Logs {
         let Some(at) = self.leaving.iter_mut().position(|c| c.reaped(pid)) else {
             return self.collectors().any(|c| c.reaped(pid));
         };
-        if how == Ended::Code(0) {
+        if how.succeeded() {
             self.leaving.swap_remove(at);
         }
         true

@@ -122,7 +122,7 @@ impl Master<'_> {
             Action::StartFailed { message } => self.start_failed(message),
             Action::Stopping => notify::stopping(),
             Action::Log(line) => log::line(line),
-            Action::Exit { code } => self.exit = Some(code),
+            Action::Exit(exit) => self.exit = Some(exit),
         }
     }
 
@@ -325,7 +325,7 @@ impl Master<'_> {
         log::line(format_args!("ready: {}", self.status()));
         notify::ready(&self.status());
         if let Some(launcher) = self.launcher.take() {
-            launcher.release(Exit::Ok.code(), "");
+            launcher.release(Exit::Ok, "");
         }
     }
 

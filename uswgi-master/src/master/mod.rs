@@ -86,7 +86,7 @@ pub struct Master<'a> {
     pub(crate) served: bool,
     pub(crate) failure: String,
     pub(crate) reload_began: Instant,
-    pub(crate) exit: Option<i32>,
+    pub(crate) exit: Option<Exit>,
 }
 
 impl<'a> Master<'a> {
@@ -138,8 +138,8 @@ impl<'a> Master<'a> {
         }
     }
 
-    /// Until the end; returns the exit code.
-    pub fn run(mut self) -> i32 {
+    /// Until the end; returns how it ended.
+    pub fn run(mut self) -> Exit {
         self.banner();
         self.stats.watch(&self.events);
         self.steer.watch(&self.events);
@@ -150,11 +150,11 @@ impl<'a> Master<'a> {
         loop {
             self.settle();
             self.watch_sockets();
-            if let Some(code) = self.exit {
+            if let Some(exit) = self.exit {
                 // The workers first: what runs beside them may serve them.
                 self.with_tasks(|tasks, i, events| tasks.stop(false, i, events));
                 if self.tasks.is_gone() {
-                    return self.leave(code);
+                    return self.leave(exit);
                 }
             }
             let now = Instant::now();
@@ -365,7 +365,7 @@ impl<'a> Master<'a> {
     }
 
     /// Everything is gone: clean up. A start that failed leaves nothing, with `vacuum` or without.
-    fn leave(mut self, code: i32) -> i32 {
+    fn leave(mut self, exit: Exit) -> Exit {
         self.tasks.drain();
         let at_exit = self.setup().map(|s| s.instance.clone()).filter(|_| self.served);
         if let Some(mut instance) = at_exit {
@@ -386,14 +386,14 @@ impl<'a> Master<'a> {
                 self.failure.as_str()
             };
             // It has not served: to whoever waits for that a stop is a failure.
-            let code = if code == Exit::Ok.code() { Exit::Failed.code() } else { code };
-            launcher.release(code, reason);
+            let told = if exit == Exit::Ok { Exit::Failed } else { exit };
+            launcher.release(told, reason);
         }
         if self.served {
             log::line("stopped");
         }
         // The log process writes what is left, and ends before us.
         drop(self.logs);
-        code
+        exit
     }
 }

@@ -1,6 +1,7 @@
 //! What the supervisor wants to be done; `act` does it.
 
 use super::child::{AideSeat, Birth, ChildId, Seat};
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::{Outcome, Restart};
 
 /// What is to be done.
@@ -108,9 +109,6 @@ pub enum Action {
     Stopping,
     /// A line for the log.
     Log(String),
-    /// Everything is gone: end with this code.
-    Exit {
-        /// Exit code of the master.
-        code: i32,
-    },
+    /// Everything is gone: end the master like this.
+    Exit(Exit),
 }

@@ -247,7 +247,7 @@ impl Daemons {
             _ => None,
         });
         if let Some((id, was, line)) = smart {
-            if was == Was::Daemon || how != Ended::Code(0) {
+            if was == Was::Daemon || !how.succeeded() {
                 self.out.push(ProgramOrder::Log(line));
             }
             if was == Was::Daemon {

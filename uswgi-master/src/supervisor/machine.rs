@@ -14,6 +14,7 @@ use super::wish::Wish;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uswgi_keep::reap::Ended;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::{InstanceState, Restart};
 
 /// What the instance is doing.
@@ -23,10 +24,10 @@ pub enum Phase {
     Starting,
     /// The start has succeeded.
     Running,
-    /// Leaving, with this exit code.
+    /// Leaving.
     Stopping {
-        /// Exit code of the master.
-        code: i32,
+        /// How the master ends then.
+        exit: Exit,
         /// When the first stop signal came.
         since: Instant,
         /// Nobody is waited for any more.
@@ -329,7 +330,7 @@ impl Supervisor {
         match gone.kind {
             ProcessKind::Template => self.template_ended(child, gone, how),
             ProcessKind::Worker(_) => {
-                if gone.stage != Stage::Retiring || how != Ended::Code(0) {
+                if gone.stage != Stage::Retiring || !how.succeeded() {
                     self.look_again();
                 }
                 self.worker_ended(gone, &how.to_string(), Some(how));
@@ -365,7 +366,7 @@ impl Supervisor {
         match gone.kind {
             ProcessKind::Template => {
                 let gone = Child { load_failed: Some(line), ..gone };
-                self.template_ended(child, gone, Ended::Code(1));
+                self.template_ended(child, gone, Ended::Code(Exit::Failed.code()));
             }
             ProcessKind::Worker(_) => {
                 self.worker_ended(gone, &format!("could not be started: {message}"), None)

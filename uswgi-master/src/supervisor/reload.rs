@@ -14,6 +14,7 @@ use super::watch::Watch;
 use super::wish::probed;
 use uswgi_keep::backoff::Backoff;
 use uswgi_keep::reap::Ended;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::Outcome;
 
 impl Supervisor {
@@ -162,8 +163,8 @@ impl Supervisor {
         if gone.ready.is_some() {
             return self.log(format!("{what}; a new one starts when a worker is needed"));
         }
-        let reason = gone.load_failed.clone().unwrap_or_else(|| match how {
-            Ended::Code(23) => "there is no usable Python interpreter".into(),
+        let reason = gone.load_failed.clone().unwrap_or_else(|| match how.exit() {
+            Some(Exit::NoInterpreter) => "there is no usable Python interpreter".into(),
             _ => format!("{what} while it loaded the application"),
         });
         if of_next {

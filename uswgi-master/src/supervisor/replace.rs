@@ -9,6 +9,7 @@ use super::machine::{Phase, Supervisor};
 use super::seat::TRIES;
 use uswgi_keep::backoff::PROVEN;
 use uswgi_keep::reap::Ended;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::Restart;
 
 /// Forks that a template is asked for before the first of them has said hello: its socket holds more.
@@ -33,7 +34,7 @@ impl Supervisor {
     /// Bring what is towards what is wanted. Called after every event.
     pub(super) fn reconcile(&mut self) {
         match self.phase {
-            Phase::Stopping { code, .. } => return self.leave_when_empty(code),
+            Phase::Stopping { exit, .. } => return self.leave_when_empty(exit),
             Phase::Over => return,
             Phase::Starting | Phase::Running => {}
         }
@@ -257,11 +258,13 @@ impl Supervisor {
         let now = self.now;
         let served = gone.ready.map(|ready| now.saturating_duration_since(ready));
         let Some(seat) = gone.worker_id().and_then(|id| self.seats.get_mut(id as usize - 1)) else { return };
-        seat.ended = Some(match (how, &gone.load_failed) {
-            (Some(Ended::Signal(n)), _) => (Restart::Signal, -n),
-            (Some(Ended::Code(22 | 23)), _) | (_, Some(_)) => (Restart::LoadFailed, 0),
-            (Some(Ended::Code(n)), None) => (Restart::Exited, n),
-            (None, None) => (Restart::None, 0),
+        let failed = how.and_then(Ended::exit).filter(|e| matches!(e, Exit::AppFailed | Exit::NoInterpreter));
+        let failed_app = gone.load_failed.is_some() || failed.is_some();
+        seat.ended = Some(match how {
+            Some(Ended::Signal(n)) => (Restart::Signal, -n),
+            _ if failed_app => (Restart::LoadFailed, 0),
+            Some(Ended::Code(n)) => (Restart::Exited, n),
+            None => (Restart::None, 0),
         });
         let wait = seat.backoff.ended(served, now).as_secs();
         let failures = seat.backoff.failures();
@@ -278,7 +281,6 @@ impl Supervisor {
             return;
         }
         let reason = gone.load_failed.clone().unwrap_or_else(|| format!("{} {what}", gone.name()));
-        let failed_app = gone.load_failed.is_some() || matches!(how, Some(Ended::Code(22 | 23)));
         if self.reload.as_ref().and_then(|r| r.next.as_ref()).is_some_and(|n| n.number == gone.generation) {
             self.reload_worker_failed(reason, failed_app, gone.fault);
         } else if self.phase == Phase::Starting {

@@ -22,13 +22,13 @@ impl Supervisor {
         match self.phase {
             Phase::Starting | Phase::Running => {
                 self.log("stopping: workers finish what they have");
-                self.begin_stop(Exit::Ok.code());
+                self.begin_stop(Exit::Ok);
             }
-            Phase::Stopping { code, since, at_once: false }
+            Phase::Stopping { exit, since, at_once: false }
                 if self.now.saturating_duration_since(since) >= SECOND_SIGNAL =>
             {
                 self.log("stopping at once: second signal");
-                self.kill_all(code, since);
+                self.kill_all(exit, since);
             }
             Phase::Stopping { .. } | Phase::Over => {}
         }
@@ -37,23 +37,23 @@ impl Supervisor {
     /// Leave without waiting for anybody.
     pub(super) fn stop_at_once(&mut self) {
         if matches!(self.phase, Phase::Starting | Phase::Running) {
-            self.begin_stop(Exit::Ok.code());
+            self.begin_stop(Exit::Ok);
         }
-        if let Phase::Stopping { code, since, at_once: false } = self.phase {
+        if let Phase::Stopping { exit, since, at_once: false } = self.phase {
             self.log("stopping at once");
-            self.kill_all(code, since);
+            self.kill_all(exit, since);
         }
     }
 
-    fn kill_all(&mut self, code: i32, since: Instant) {
-        self.phase = Phase::Stopping { code, since, at_once: true };
+    fn kill_all(&mut self, exit: Exit, since: Instant) {
+        self.phase = Phase::Stopping { exit, since, at_once: true };
         let all: Vec<ChildId> = self.children.keys().copied().collect();
         for child in all {
             self.kill(child);
         }
     }
 
-    fn begin_stop(&mut self, code: i32) {
+    fn begin_stop(&mut self, exit: Exit) {
         self.out.push(Action::Stopping);
         self.leaves = None;
         if let Some(reload) = self.reload.take() {
@@ -62,7 +62,7 @@ impl Supervisor {
             self.out.push(Action::ReloadEnded { outcome: Outcome::Stopped, reason });
         }
         self.reload_again = false;
-        self.phase = Phase::Stopping { code, since: self.now, at_once: false };
+        self.phase = Phase::Stopping { exit, since: self.now, at_once: false };
         let all: Vec<ChildId> = self.children.keys().copied().collect();
         for child in all {
             let (kind, stage) = match self.children.get(&child) {
@@ -115,20 +115,20 @@ impl Supervisor {
 
     /// The start has failed: say why, and end.
     pub(super) fn start_failed(&mut self, how: Option<Ended>, app: bool, message: String) {
-        let exit = match how {
-            Some(Ended::Code(23)) => Exit::NoInterpreter,
+        let exit = match (how, how.and_then(Ended::exit)) {
+            (_, Some(Exit::NoInterpreter)) => Exit::NoInterpreter,
             _ if app => Exit::AppFailed,
-            None | Some(Ended::Code(1 | 2)) => Exit::Failed,
-            Some(_) => Exit::AppFailed,
+            (None, _) | (_, Some(Exit::Failed | Exit::Usage)) => Exit::Failed,
+            _ => Exit::AppFailed,
         };
         self.out.push(Action::StartFailed { message });
-        self.begin_stop(exit.code());
+        self.begin_stop(exit);
     }
 
-    pub(super) fn leave_when_empty(&mut self, code: i32) {
+    pub(super) fn leave_when_empty(&mut self, exit: Exit) {
         if self.children.is_empty() {
             self.phase = Phase::Over;
-            self.out.push(Action::Exit { code });
+            self.out.push(Action::Exit(exit));
         }
     }
 }

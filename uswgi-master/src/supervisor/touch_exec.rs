@@ -64,7 +64,7 @@ impl TouchExec {
         let run = self.runs.ended(pid, others, now)?;
         let mut out = Vec::new();
         // A step that fails is told by the process itself.
-        if how != Ended::Code(0) && !self.runs.is_stopping() {
+        if !how.succeeded() && !self.runs.is_stopping() {
             let path = run.path.display();
             out.push(ProgramOrder::Log(format!("what {path} starts (pid {pid}) {how} before it was done")));
         }

@@ -4,6 +4,7 @@ use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Event, Plan, Stage};
 use std::time::Duration;
 use uswgi_keep::reap::Ended;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::{InstanceState, Outcome, Restart};
 
 #[test]
@@ -208,7 +209,7 @@ fn term_reloads_where_it_was_asked_to() {
     assert_eq!(sim.exit, None);
     let mut sim = Sim::running(plan(1));
     sim.feed(Event::Term);
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(Exit::Ok));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::supervisor::{Action, Birth, ChildId, Event, Plan, ProcessKind, Sleep,
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use uswgi_keep::reap::Ended;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::Outcome;
 
 /// A pretended process that has not been reaped.
@@ -34,7 +35,7 @@ pub(super) struct Sim {
     pub(super) good: bool,
     /// Forked workers say hello only when a test makes them.
     pub(super) slow_hello: bool,
-    pub(super) exit: Option<i32>,
+    pub(super) exit: Option<Exit>,
     /// Most workers that were ever wanted.
     pub(super) highest_wish: u32,
     /// An operator has chosen their number.
@@ -180,7 +181,7 @@ impl Sim {
                     queue.push_front(Event::Config(answer));
                 }
             }
-            Action::Exit { code } => self.exit = Some(code),
+            Action::Exit(exit) => self.exit = Some(exit),
             _ => {}
         }
     }

@@ -4,6 +4,7 @@ use super::sim::{Sim, plan};
 use crate::supervisor::{Action, ChildId, Event, Numbers, Phase, Plan, ScaleTo, Sleep, Stage};
 use std::time::Duration;
 use uswgi_keep::reap::Ended;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::{InstanceState, Outcome};
 
 fn sleeps(workers: u32, sleep: Sleep) -> Plan {
@@ -44,7 +45,7 @@ fn cheap_loads_the_app_and_starts_workers_with_the_first_connection() {
     let template = sim.template();
     sim.feed(Event::LoadFailed { child: template, message: "no".into() });
     sim.die(template, Ended::Code(22));
-    assert_eq!(sim.exit, Some(22));
+    assert_eq!(sim.exit, Some(Exit::AppFailed));
 }
 
 #[test]
@@ -208,7 +209,7 @@ fn a_cheap_and_lazy_start_loads_the_app_once() {
     let probe = sim.worker(1);
     sim.feed(Event::LoadFailed { child: probe, message: "no".into() });
     sim.die(probe, Ended::Code(22));
-    assert_eq!(sim.exit, Some(22));
+    assert_eq!(sim.exit, Some(Exit::AppFailed));
 }
 
 #[test]
@@ -217,5 +218,5 @@ fn die_on_idle_stops_the_instance() {
     sim.requests(2, 0);
     assert_eq!(sim.s.phase(), Phase::Running);
     sim.requests(2, 0);
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(Exit::Ok));
 }

@@ -4,6 +4,7 @@ use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Birth, Event, Phase, Plan, ProcessKind};
 use std::time::Duration;
 use uswgi_keep::reap::Ended;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::InstanceState;
 
 #[test]
@@ -49,7 +50,7 @@ fn an_app_that_does_not_load_ends_the_start_with_22_and_the_traceback() {
     assert_eq!(sim.count(|a| *a == Action::StartFailed { message: "ImportError: no".into() }), 1);
     assert_eq!(sim.exit, None, "the template is still there");
     sim.die(template, Ended::Code(22));
-    assert_eq!(sim.exit, Some(22));
+    assert_eq!(sim.exit, Some(Exit::AppFailed));
 }
 
 /// The reason stood in the launcher's own line only, which is elsewhere with `logto`.
@@ -102,7 +103,7 @@ fn a_step_that_fails_ends_the_start_with_1() {
         let message = || "exec-pre-app: exit status: 4".to_string();
         sim.feed(Event::StepFailed { child, message: message() });
         sim.die(child, Ended::Code(1));
-        assert_eq!(sim.exit, Some(1), "lazy {lazy}");
+        assert_eq!(sim.exit, Some(Exit::Failed), "lazy {lazy}");
         assert_eq!(sim.count(|a| *a == Action::StartFailed { message: message() }), 1);
     }
 }
@@ -117,20 +118,25 @@ fn a_lazy_app_that_does_not_load_ends_the_start_and_everybody_else() {
     sim.die(one, Ended::Code(22));
     assert!(sim.procs[&two].retired.is_some());
     sim.die(two, Ended::Code(0));
-    assert_eq!(sim.exit, Some(22));
+    assert_eq!(sim.exit, Some(Exit::AppFailed));
     assert_eq!(sim.count(|a| matches!(a, Action::StartFailed { .. })), 1);
 }
 
 #[test]
 fn the_exit_code_tells_an_interpreter_from_an_app_from_a_launcher() {
-    for (how, code) in
-        [(Ended::Code(23), 23), (Ended::Signal(11), 22), (Ended::Code(22), 22), (Ended::Code(1), 1)]
-    {
+    for (how, exit) in [
+        (Ended::Code(23), Exit::NoInterpreter),
+        (Ended::Signal(11), Exit::AppFailed),
+        (Ended::Code(22), Exit::AppFailed),
+        (Ended::Code(1), Exit::Failed),
+        (Ended::Code(2), Exit::Failed),
+        (Ended::Code(99), Exit::AppFailed),
+    ] {
         let mut sim = Sim::new(plan(1));
         sim.feed(Event::Tick);
         let template = sim.template();
         sim.die(template, how);
-        assert_eq!(sim.exit, Some(code), "{how:?}");
+        assert_eq!(sim.exit, Some(exit), "{how:?}");
     }
 }
 
@@ -146,7 +152,7 @@ fn a_launcher_that_is_not_there_is_an_error_of_the_start() {
             .any(|a| matches!(a, Action::StartFailed { message } if message.contains("no such file")))
     );
     assert!(
-        actions.contains(&Action::Exit { code: 22 }) || actions.contains(&Action::Exit { code: 1 }),
+        actions.contains(&Action::Exit(Exit::AppFailed)) || actions.contains(&Action::Exit(Exit::Failed)),
         "{actions:?}"
     );
 }
@@ -165,7 +171,7 @@ fn a_forked_worker_may_fail_twice_but_not_three_times() {
     }
     assert!(matches!(sim.s.phase(), Phase::Stopping { .. }));
     sim.die(template, Ended::Code(0));
-    assert_eq!(sim.exit, Some(22));
+    assert_eq!(sim.exit, Some(Exit::AppFailed));
 }
 
 #[test]
@@ -206,5 +212,5 @@ fn a_load_at_the_start_may_take_its_time_but_a_fork_may_not() {
     assert_eq!(sim.template(), template);
     sim.feed(Event::Ready { child: template });
     sim.pass(Duration::from_secs(301));
-    assert!(matches!(sim.s.phase(), Phase::Stopping { code: 22, .. }), "{:?}", sim.s.phase());
+    assert!(matches!(sim.s.phase(), Phase::Stopping { exit: Exit::AppFailed, .. }), "{:?}", sim.s.phase());
 }

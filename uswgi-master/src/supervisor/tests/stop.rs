@@ -4,6 +4,7 @@ use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Event, ProcessKind};
 use std::time::Duration;
 use uswgi_keep::reap::Ended;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::{InstanceState, Outcome};
 
 #[test]
@@ -20,7 +21,7 @@ fn workers_finish_then_the_end_is_0() {
     }
     let template = sim.template_or_any();
     sim.die(template, Ended::Code(0));
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(Exit::Ok));
     assert_eq!(sim.count(|a| *a == Action::CountDeath), 0);
 }
 
@@ -33,7 +34,7 @@ fn mercy_ends_with_a_kill() {
     sim.pass(Duration::from_millis(9_900));
     assert!(sim.procs.contains_key(&child));
     sim.pass(Duration::from_millis(200));
-    assert_eq!(sim.exit, Some(0), "the template was killed after five seconds, the worker after ten");
+    assert_eq!(sim.exit, Some(Exit::Ok), "the template was killed after five seconds, the worker after ten");
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn a_second_signal_counts_only_a_second_later() {
     assert_eq!(sim.count(|a| matches!(a, Action::Kill { .. })), 0);
     sim.pass(Duration::from_millis(200));
     sim.feed(Event::Stop);
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(Exit::Ok));
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn a_stop_during_the_load_does_not_wait_for_it() {
     sim.feed(Event::Stop);
     assert_eq!(sim.exit, None);
     sim.pass(Duration::from_secs(3));
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(Exit::Ok));
 }
 
 #[test]
@@ -83,7 +84,7 @@ fn a_stop_during_a_reload_ends_it_as_stopped() {
     sim.feed(Event::Stop);
     assert_eq!(sim.outcomes()[0].0, Outcome::Stopped);
     sim.pass(Duration::from_secs(11));
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(Exit::Ok));
     assert_eq!(sim.outcomes().len(), 1);
 }
 
