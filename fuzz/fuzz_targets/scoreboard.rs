@@ -35,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW));
     let Ok(board) = Reader::open(file.as_fd()) else { return };
     let snapshot = Snapshot::read(1, &board);
-    let facts = uwsgi::Facts { apps: vec![uwsgi::App::default()], ..uwsgi::Facts::default() };
+    let facts = uwsgi::Facts { apps: vec![uwsgi::AppFacts::default()], ..uwsgi::Facts::default() };
     let _ = uwsgi::text(&uwsgi::document(&snapshot, &facts), kind & 8 == 0);
     let _ = metrics::openmetrics(&snapshot, &facts);
     let _ = readiness(&snapshot);

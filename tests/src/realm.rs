@@ -158,7 +158,7 @@ impl Realm {
             let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
             let environ = fs::read(entry.path().join("environ")).unwrap_or_default();
             let is_vassal = environ.windows(wanted.len()).any(|w| w == wanted.as_bytes());
-            if is_vassal && uswgi_proto::instance::Instance::from_pid(pid).is_ok() {
+            if is_vassal && uswgi_proto::instance::RunningInstance::from_pid(pid).is_ok() {
                 found.insert(pid);
             }
         }

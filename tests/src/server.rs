@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
 use std::sync::atomic::Ordering::Relaxed;
-use uswgi_proto::instance::Instance;
+use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::scoreboard::{InstanceState, WorkerState};
 
 /// A running server.
@@ -139,8 +139,8 @@ impl Server {
     }
 
     /// The instance as a tool would find it.
-    pub fn instance(&self) -> Option<Instance> {
-        Instance::from_pid(self.pid()).ok()
+    pub fn instance(&self) -> Option<RunningInstance> {
+        RunningInstance::from_pid(self.pid()).ok()
     }
 
     /// What the scoreboard says of the workers, in order of their numbers.

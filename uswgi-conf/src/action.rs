@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum CliAction {
     /// Reload the instance of a pidfile.
     Reload(PathBuf),
     /// Stop it.
@@ -47,7 +47,7 @@ pub fn is_action(name: &str) -> bool {
 
 /// The first command of a command line (without the program's name): nothing of the rest counts, as on uWSGI. None too
 /// where the command line makes no sense before it.
-pub fn action(args: &[OsString]) -> Option<Action> {
+pub fn action(args: &[OsString]) -> Option<CliAction> {
     let args: Vec<Vec<u8>> = args.iter().map(|a| a.as_bytes().to_vec()).collect();
     let mut argv = Argv::new(&args, true);
     let mut home = None;
@@ -55,15 +55,15 @@ pub fn action(args: &[OsString]) -> Option<Action> {
         let value = value.unwrap_or_default();
         let path = || PathBuf::from(OsString::from_vec(value.clone()));
         match name.as_slice() {
-            b"reload" => return Some(Action::Reload(path())),
-            b"stop" => return Some(Action::Stop(path())),
-            b"pause" | b"suspend" => return Some(Action::Pause(path())),
-            b"resume" => return Some(Action::Resume(path())),
+            b"reload" => return Some(CliAction::Reload(path())),
+            b"stop" => return Some(CliAction::Stop(path())),
+            b"pause" | b"suspend" => return Some(CliAction::Pause(path())),
+            b"resume" => return Some(CliAction::Resume(path())),
             b"connect-and-read" => {
-                return Some(Action::ConnectAndRead(String::from_utf8_lossy(&value).into()));
+                return Some(CliAction::ConnectAndRead(String::from_utf8_lossy(&value).into()));
             }
-            b"python-version" => return Some(Action::PythonVersion { home }),
-            b"extract" => return Some(Action::Extract(value)),
+            b"python-version" => return Some(CliAction::PythonVersion { home }),
+            b"extract" => return Some(CliAction::Extract(value)),
             b"help" | b"usage" | b"version" => return None,
             b"home" | b"virtualenv" | b"venv" | b"pyhome" => home = Some(path()),
             _ => {}
@@ -76,23 +76,23 @@ pub fn action(args: &[OsString]) -> Option<Action> {
 mod tests {
     use super::*;
 
-    fn of(words: &[&str]) -> Option<Action> {
+    fn of(words: &[&str]) -> Option<CliAction> {
         action(&words.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
     fn the_first_command_counts_and_nothing_else() {
-        assert_eq!(of(&["--reload", "/run/a.pid"]), Some(Action::Reload("/run/a.pid".into())));
-        assert_eq!(of(&["--stop=a.pid", "--reload", "b"]), Some(Action::Stop("a.pid".into())));
-        assert_eq!(of(&["--pause", "a", "--ini", "no-such-file"]), Some(Action::Pause("a".into())));
-        assert_eq!(of(&["--suspend", "a"]), Some(Action::Pause("a".into())));
-        assert_eq!(of(&["--resume", "a"]), Some(Action::Resume("a".into())));
-        assert_eq!(of(&["--connect-and-read", ":1717"]), Some(Action::ConnectAndRead(":1717".into())));
+        assert_eq!(of(&["--reload", "/run/a.pid"]), Some(CliAction::Reload("/run/a.pid".into())));
+        assert_eq!(of(&["--stop=a.pid", "--reload", "b"]), Some(CliAction::Stop("a.pid".into())));
+        assert_eq!(of(&["--pause", "a", "--ini", "no-such-file"]), Some(CliAction::Pause("a".into())));
+        assert_eq!(of(&["--suspend", "a"]), Some(CliAction::Pause("a".into())));
+        assert_eq!(of(&["--resume", "a"]), Some(CliAction::Resume("a".into())));
+        assert_eq!(of(&["--connect-and-read", ":1717"]), Some(CliAction::ConnectAndRead(":1717".into())));
         assert_eq!(
             of(&["-H", "/venv", "--python-version"]),
-            Some(Action::PythonVersion { home: Some("/venv".into()) })
+            Some(CliAction::PythonVersion { home: Some("/venv".into()) })
         );
-        assert_eq!(of(&["--extract", "a.ini"]), Some(Action::Extract(b"a.ini".to_vec())));
+        assert_eq!(of(&["--extract", "a.ini"]), Some(CliAction::Extract(b"a.ini".to_vec())));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 128 * 1024;
 
 /// A variable to set, or (None) to remove.
-pub(crate) type Variable = (Vec<u8>, Option<Vec<u8>>);
+pub(crate) type EnvEntry = (Vec<u8>, Option<Vec<u8>>);
 
 /// Why a folder cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub(crate) enum EnvdirError {
 /// The variables of a folder, by name. Folders and what begins with a dot are skipped, symlinks are followed (as
 /// Kubernetes mounts a secret). Observed on uWSGI 2.0.31: white space at the end is cut and kept elsewhere, the
 /// value ends at a NUL, and an empty file removes the variable.
-pub(crate) fn read(folder: &Path) -> Result<Vec<Variable>, EnvdirError> {
+pub(crate) fn read(folder: &Path) -> Result<Vec<EnvEntry>, EnvdirError> {
     let failed = |path: &Path| {
         let path = path.to_path_buf();
         move |error| EnvdirError::Unreadable { path, error }
@@ -101,7 +101,7 @@ mod tests {
         std::fs::write(dir.join("BIG"), vec![b'x'; LONGEST]).unwrap();
         let long = read(&dir).unwrap_err().to_string();
         std::fs::remove_dir_all(&dir).unwrap();
-        let want: Vec<Variable> = [("GONE", None), ("KEY", Some("yes")), ("LINK", Some("yes"))]
+        let want: Vec<EnvEntry> = [("GONE", None), ("KEY", Some("yes")), ("LINK", Some("yes"))]
             .map(|(n, v)| (n.into(), v.map(Into::into)))
             .into();
         assert_eq!(seen, want);

@@ -5,7 +5,7 @@
 
 pub use crate::dynamic::{Busyness, CheaperAlgorithm, Dynamic};
 use crate::emperor::Emperor;
-use crate::logs::Logs;
+use crate::logs::LogRouting;
 pub use crate::origin::Origin;
 use crate::tasks::Tasks;
 use serde::{Deserialize, Serialize};
@@ -178,7 +178,7 @@ pub struct Instance {
     /// Lines of requests.
     pub request_log: RequestLog,
     /// Where log lines go and what they look like.
-    pub log: Logs,
+    pub log: LogRouting,
     /// Prefix of every process title.
     pub procname_prefix: String,
     /// Programs beside the instance, and steps at points of its life.
@@ -267,7 +267,7 @@ impl Default for Instance {
             stats_minified: false,
             stats_no_cores: false,
             request_log: RequestLog::default(),
-            log: Logs::default(),
+            log: LogRouting::default(),
             procname_prefix: String::new(),
             tasks: Tasks::default(),
             immediate: (None, None),

@@ -49,4 +49,4 @@ mod user;
 mod written;
 
 pub use diag::{Diagnostic, Severity};
-pub use load::{Command, Lenient, LoadError, Loaded, lenient, load};
+pub use load::{Invocation, Lenient, LoadError, Loaded, lenient, load};

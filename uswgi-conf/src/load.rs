@@ -28,7 +28,7 @@ pub struct Loaded {
 
 /// What a command line asks for.
 #[derive(Debug, Clone)]
-pub enum Command {
+pub enum Invocation {
     /// Run an instance.
     Run(Box<Loaded>),
     /// Print a text (`--help`, `--version`, `--get`, `--exit`) and end.
@@ -74,14 +74,14 @@ fn files(sources: &[(String, Vec<u8>)]) -> Vec<PathBuf> {
 pub fn load(
     args: &[OsString],
     env: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Command, LoadError> {
+) -> Result<Invocation, LoadError> {
     let (loaded, errors) = match lenient(args, env)? {
-        Lenient::Print { text, exit } => return Ok(Command::Print { text, exit }),
+        Lenient::Print { text, exit } => return Ok(Invocation::Print { text, exit }),
         Lenient::Run(loaded, errors) => (loaded, errors),
     };
     match errors {
         true => Err(LoadError { diagnostics: loaded.warnings, exit: Exit::Failed }),
-        false => Ok(Command::Run(loaded)),
+        false => Ok(Invocation::Run(loaded)),
     }
 }
 
@@ -90,7 +90,7 @@ pub fn load(
 pub enum Lenient {
     /// The settings as far as they are understood, with everything that was said about them; whether errors are among it.
     Run(Box<Loaded>, bool),
-    /// Print a text, as [`Command::Print`].
+    /// Print a text, as [`Invocation::Print`].
     Print {
         /// What to print on standard output.
         text: String,

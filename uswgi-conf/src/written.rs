@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 use crate::instance::Address;
-use crate::logs::{DAEMON_INFO, DAEMON_NOTICE, Encoder, Encoding, FACILITIES, Logger, Route, Target};
+use crate::logs::{
+    DAEMON_INFO, DAEMON_NOTICE, EncoderSpec, Encoding, FACILITIES, Logger, LoggerTarget, Route,
+};
 use uswgi_proto::background::Farm;
 use uswgi_proto::settings::{App, AppSource};
 use uswgi_proto::shared::CacheSpec;
@@ -45,8 +47,8 @@ pub(crate) fn app(at: usize, all: &[App]) -> (&'static str, String) {
 /// A logger, by the option that makes it.
 pub(crate) fn logger(l: &Logger, option: &'static str) -> (&'static str, String) {
     let target = match &l.target {
-        Target::Stdio => "stdio".into(),
-        Target::File { path, max_size, backup } => {
+        LoggerTarget::Stdio => "stdio".into(),
+        LoggerTarget::File { path, max_size, backup } => {
             let path = path.display().to_string();
             let mut text = match (max_size, backup) {
                 (0, None) if !path.contains("logfile=") => return (option, named(l, format!("file:{path}"))),
@@ -60,14 +62,14 @@ pub(crate) fn logger(l: &Logger, option: &'static str) -> (&'static str, String)
             }
             text
         }
-        Target::Fd(n) => format!("fd:{n}"),
-        Target::Socket { address, prefix } if prefix.is_empty() => format!("socket:{address}"),
-        Target::Socket { address, prefix } => format!("socket:{address},{prefix}"),
+        LoggerTarget::Fd(n) => format!("fd:{n}"),
+        LoggerTarget::Socket { address, prefix } if prefix.is_empty() => format!("socket:{address}"),
+        LoggerTarget::Socket { address, prefix } => format!("socket:{address},{prefix}"),
         // A tag with a comma can only come from here.
-        Target::Syslog { ident, .. } if ident.contains(',') => return ("log-syslog", ident.clone()),
-        Target::Syslog { ident, priority: DAEMON_INFO } => format!("syslog:{ident}"),
-        Target::Syslog { ident, priority } => format!("syslog:{ident},{}", facility(*priority)),
-        Target::Rsyslog { address, tag, priority } => {
+        LoggerTarget::Syslog { ident, .. } if ident.contains(',') => return ("log-syslog", ident.clone()),
+        LoggerTarget::Syslog { ident, priority: DAEMON_INFO } => format!("syslog:{ident}"),
+        LoggerTarget::Syslog { ident, priority } => format!("syslog:{ident},{}", facility(*priority)),
+        LoggerTarget::Rsyslog { address, tag, priority } => {
             let tag = tag.as_deref().unwrap_or_default();
             match (tag, *priority) {
                 ("", DAEMON_NOTICE) => format!("rsyslog:{address}"),
@@ -89,7 +91,7 @@ fn facility(priority: u8) -> &'static str {
 }
 
 /// An encoder: kind, logger and text.
-pub(crate) fn encoder(e: &Encoder) -> String {
+pub(crate) fn encoder(e: &EncoderSpec) -> String {
     let (kind, text) = match &e.encoding {
         Encoding::Prefix(text) => ("prefix", text.as_str()),
         Encoding::Suffix(text) => ("suffix", text.as_str()),

@@ -6,15 +6,15 @@ use std::ffi::OsString;
 use uswgi_conf::instance::{Instance, Origin};
 use uswgi_conf::options::{self, Kind, Row, Shown, Status};
 use uswgi_conf::show::effective;
-use uswgi_conf::{Command, load, logs};
+use uswgi_conf::{Invocation, load, logs};
 use uswgi_proto::settings::{RequestLimits, Timeouts};
 use uswgi_proto::shared::CacheSpec;
 
 fn read(options: &[(String, String)]) -> Instance {
     let args: Vec<OsString> = options.iter().map(|(n, v)| format!("--set={n}={v}").into()).collect();
     match load(&args, std::iter::empty::<(OsString, OsString)>()) {
-        Ok(Command::Run(loaded)) => loaded.instance,
-        Ok(Command::Print { text, .. }) => panic!("{options:?} printed {text}"),
+        Ok(Invocation::Run(loaded)) => loaded.instance,
+        Ok(Invocation::Print { text, .. }) => panic!("{options:?} printed {text}"),
         Err(e) => panic!("{options:?}: {e}"),
     }
 }

@@ -52,7 +52,7 @@ pub fn progress(s: &Snapshot, old: u64) -> String {
 
 /// How a reload that began after `started` were counted stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reload {
+pub enum ReloadProgress {
     /// It is under way, or its workers are not all there yet.
     Pending,
     /// It is over and everything is new.
@@ -64,19 +64,23 @@ pub enum Reload {
 }
 
 /// Judge a reload; `started` is [`Snapshot::reloads_started`] before it was asked for.
-pub fn reload(s: &Snapshot, started: u64, drain: bool) -> Reload {
+pub fn reload(s: &Snapshot, started: u64, drain: bool) -> ReloadProgress {
     if s.reloads_done <= started {
-        return Reload::Pending;
+        return ReloadProgress::Pending;
     }
     let failed = |what: &str| {
         let reason = s.reason.trim();
-        Reload::Failed(if reason.is_empty() { what.to_string() } else { format!("{what}:\n{reason}") })
+        ReloadProgress::Failed(if reason.is_empty() {
+            what.to_string()
+        } else {
+            format!("{what}:\n{reason}")
+        })
     };
     match s.outcome {
-        Outcome::Ok if serves(s, drain) && s.state == InstanceState::Paused => Reload::Paused,
-        Outcome::Ok if serves(s, drain) => Reload::Done,
+        Outcome::Ok if serves(s, drain) && s.state == InstanceState::Paused => ReloadProgress::Paused,
+        Outcome::Ok if serves(s, drain) => ReloadProgress::Done,
         // A newer reload may be replacing the workers again, and a worker may die at any time.
-        Outcome::Ok | Outcome::None => Reload::Pending,
+        Outcome::Ok | Outcome::None => ReloadProgress::Pending,
         Outcome::BadConfig => {
             failed("reload refused, the old workers serve on: the configuration has errors")
         }
@@ -175,20 +179,20 @@ mod tests {
         (s.generation, s.workers_target, s.workers) = (2, 1, vec![Snapshot::sample_worker(Ready, 2)]);
         (s.reloads_done, s.outcome) = (3, Outcome::AppFailed);
         // The third one failed; the fourth is ours.
-        assert_eq!(reload(&s, 3, false), Reload::Pending);
+        assert_eq!(reload(&s, 3, false), ReloadProgress::Pending);
         s.reason = "Traceback\nSyntaxError\n".into();
         s.reloads_done = 4;
-        let Reload::Failed(text) = reload(&s, 3, false) else { panic!("it failed") };
+        let ReloadProgress::Failed(text) = reload(&s, 3, false) else { panic!("it failed") };
         assert!(text.ends_with("does not load:\nTraceback\nSyntaxError"), "{text}");
         s.outcome = Outcome::Ok;
-        assert_eq!(reload(&s, 3, false), Reload::Done);
+        assert_eq!(reload(&s, 3, false), ReloadProgress::Done);
         s.state = InstanceState::Paused;
-        assert_eq!(reload(&s, 3, false), Reload::Paused);
+        assert_eq!(reload(&s, 3, false), ReloadProgress::Paused);
         s.state = InstanceState::Running;
         s.workers.push(Snapshot::sample_worker(Ready, 1));
-        assert_eq!(reload(&s, 3, false), Reload::Pending);
+        assert_eq!(reload(&s, 3, false), ReloadProgress::Pending);
         s.workers[1] = Snapshot::sample_worker(Retiring, 1);
-        assert_eq!(reload(&s, 3, false), Reload::Done);
-        assert_eq!(reload(&s, 3, true), Reload::Pending);
+        assert_eq!(reload(&s, 3, false), ReloadProgress::Done);
+        assert_eq!(reload(&s, 3, true), ReloadProgress::Pending);
     }
 }

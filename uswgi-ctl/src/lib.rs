@@ -44,6 +44,6 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         matches.subcommand().and_then(|(name, options)| Some((verb::Verb::from_name(name)?, options)));
     // clap knows no other verbs and demands one.
     let Some((verb, options)) = found else { return Exit::Usage };
-    let output = report::Output { json: options.get_flag("json"), quiet: options.get_flag("quiet") };
+    let output = report::OutputForm { json: options.get_flag("json"), quiet: options.get_flag("quiet") };
     output.print(verb.name(), verbs::run(verb, options))
 }

@@ -8,7 +8,7 @@ use uswgi_proto::exit::Exit;
 
 /// A result.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Report {
+pub struct VerbResult {
     /// For people; may have several lines.
     pub text: String,
     /// For programs.
@@ -17,27 +17,27 @@ pub struct Report {
     pub exit: Exit,
 }
 
-impl Report {
+impl VerbResult {
     /// A sentence and the same as JSON with some facts in it.
-    pub fn done(text: impl Into<String>, mut facts: Value) -> Report {
+    pub fn done(text: impl Into<String>, mut facts: Value) -> VerbResult {
         let text = text.into();
         facts["message"] = json!(text);
-        Report { text, json: facts, exit: Exit::Ok }
+        VerbResult { text, json: facts, exit: Exit::Ok }
     }
 }
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
-pub struct Output {
+pub struct OutputForm {
     /// JSON instead of text.
     pub json: bool,
     /// Nothing but errors.
     pub quiet: bool,
 }
 
-impl Output {
+impl OutputForm {
     /// Print a result; gives the exit code.
-    pub fn print(&self, verb: &str, result: Result<Report, CtlError>) -> Exit {
+    pub fn print(&self, verb: &str, result: Result<VerbResult, CtlError>) -> Exit {
         match result {
             Ok(report) => {
                 let printed = if self.json && !self.quiet {

@@ -4,11 +4,11 @@
 use crate::error::CtlError;
 use std::fs;
 use std::time::Duration;
-use uswgi_proto::instance::{Instance, start_time};
+use uswgi_proto::instance::{RunningInstance, start_time};
 use uswgi_proto::scoreboard::WorkerState;
 use uswgi_proto::show::snapshot::Worker;
 use uswgi_proto::show::{Snapshot, usage};
-use uswgi_proto::stacks::{self, Answer};
+use uswgi_proto::stacks::{self, StacksAnswer};
 
 /// How long a worker may take to answer for its stacks: it waits a second for the GIL itself.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ pub struct Standing {
 
 /// Processes of a worker number, or all.
 pub fn standing(
-    instance: &Instance,
+    instance: &RunningInstance,
     worker: Option<u32>,
     timeout: Duration,
 ) -> Result<Vec<Standing>, CtlError> {
@@ -80,8 +80,8 @@ fn stand(w: &Worker, master: i32, timeout: Duration) -> Standing {
         None => None,
     };
     match answer {
-        Some(Answer::Stacks(text)) => (standing.state, standing.stacks) = ("stacks", text),
-        Some(Answer::NoGil) => standing.state = "no-gil",
+        Some(StacksAnswer::Stacks(text)) => (standing.state, standing.stacks) = ("stacks", text),
+        Some(StacksAnswer::NoGil) => standing.state = "no-gil",
         None => {}
     }
     if standing.state != "stacks" {
@@ -148,7 +148,7 @@ impl Standing {
 }
 
 /// The stacks of one worker number as text.
-pub fn text(instance: &Instance, worker: u32) -> Result<String, CtlError> {
+pub fn text(instance: &RunningInstance, worker: u32) -> Result<String, CtlError> {
     let all = standing(instance, Some(worker), PATIENCE)?;
     Ok(all.iter().map(Standing::text).collect::<Vec<_>>().join("\n"))
 }

@@ -3,14 +3,14 @@
 use crate::error::CtlError;
 use std::time::Duration;
 use uswgi_proto::command::{Command, Sent};
-use uswgi_proto::instance::{Instance, stands_still};
-use uswgi_proto::steer::{self, Answer, Request, Setting};
+use uswgi_proto::instance::{RunningInstance, stands_still};
+use uswgi_proto::steer::{self, Answer, Request, SettingInForce};
 
 /// How long the master may take for an answer. It answers at once, or it is stopped.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Ask the master; a refusal is an error.
-pub fn ask(instance: &Instance, request: &Request, timeout: Duration) -> Result<Answer, CtlError> {
+pub fn ask(instance: &RunningInstance, request: &Request, timeout: Duration) -> Result<Answer, CtlError> {
     match steer::ask(instance, request, timeout) {
         Ok(Answer::Refused { message }) => Err(CtlError::Refused(message)),
         Ok(answer) => Ok(answer),
@@ -20,7 +20,7 @@ pub fn ask(instance: &Instance, request: &Request, timeout: Duration) -> Result<
 }
 
 /// Ask for something to be done; the master's sentence about it.
-pub fn done(instance: &Instance, request: &Request, timeout: Duration) -> Result<String, CtlError> {
+pub fn done(instance: &RunningInstance, request: &Request, timeout: Duration) -> Result<String, CtlError> {
     match ask(instance, request, timeout)? {
         Answer::Done { message } => Ok(message),
         other => Err(other_answer(&other)),
@@ -37,13 +37,13 @@ pub struct Config {
     /// Generation that has them.
     pub generation: u64,
     /// In order.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<SettingInForce>,
     /// What was said when they were read.
     pub warnings: Vec<String>,
 }
 
 /// Ask for the settings in force.
-pub fn config(instance: &Instance, timeout: Duration) -> Result<Config, CtlError> {
+pub fn config(instance: &RunningInstance, timeout: Duration) -> Result<Config, CtlError> {
     match ask(instance, &Request::Config, timeout)? {
         Answer::Config { generation, settings, warnings } => Ok(Config { generation, settings, warnings }),
         other => Err(other_answer(&other)),
@@ -51,11 +51,11 @@ pub fn config(instance: &Instance, timeout: Duration) -> Result<Config, CtlError
 }
 
 /// Replace a worker, its requests finished.
-pub fn retire(instance: &Instance, worker: u32) -> Result<String, CtlError> {
+pub fn retire(instance: &RunningInstance, worker: u32) -> Result<String, CtlError> {
     done(instance, &Request::Retire { worker }, PATIENCE)
 }
 
 /// Say what can be said by a signal too.
-pub fn say(instance: &Instance, command: Command, timeout: Duration) -> Result<Sent, CtlError> {
+pub fn say(instance: &RunningInstance, command: Command, timeout: Duration) -> Result<Sent, CtlError> {
     Ok(command.send(instance, timeout)?)
 }

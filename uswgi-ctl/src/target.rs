@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use uswgi_conf::Lenient;
 use uswgi_conf::jail::Jail;
-use uswgi_proto::instance::Instance;
+use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::scoreboard::SCOREBOARD_FD;
 
 /// How an instance is named.
@@ -43,10 +43,10 @@ impl Target {
     }
 
     /// The instance as it is now.
-    pub fn open(&self) -> Result<Instance, CtlError> {
+    pub fn open(&self) -> Result<RunningInstance, CtlError> {
         match self {
-            Target::Pidfile(path) => Ok(Instance::from_pidfile(path)?),
-            Target::Pid(pid) => Ok(Instance::from_pid(*pid)?),
+            Target::Pidfile(path) => Ok(RunningInstance::from_pidfile(path)?),
+            Target::Pid(pid) => Ok(RunningInstance::from_pid(*pid)?),
             Target::Only => {
                 let mut all = running();
                 match all.len() {
@@ -89,11 +89,11 @@ fn pidfile_of(file: &Path) -> Result<PathBuf, CtlError> {
 
 /// All instances of this user (of all users, for root), by pid. Processes that we may not look at
 /// are passed over.
-pub fn running() -> Vec<Instance> {
+pub fn running() -> Vec<RunningInstance> {
     let me = nix::unistd::geteuid();
     // By scoreboard: a child forked in the first moment of a master has its descriptor and may have
     // its start time, and must not count as another instance.
-    let mut by_board: BTreeMap<u64, Instance> = BTreeMap::new();
+    let mut by_board: BTreeMap<u64, RunningInstance> = BTreeMap::new();
     for pid in pids() {
         let link = format!("/proc/{pid}/fd/{SCOREBOARD_FD}");
         let ours = me.is_root() || fs::metadata(format!("/proc/{pid}")).is_ok_and(|m| m.uid() == me.as_raw());
@@ -101,7 +101,8 @@ pub fn running() -> Vec<Instance> {
         {
             continue;
         }
-        let (Ok(inode), Ok(found)) = (fs::metadata(&link).map(|m| m.ino()), Instance::from_pid(pid)) else {
+        let (Ok(inode), Ok(found)) = (fs::metadata(&link).map(|m| m.ino()), RunningInstance::from_pid(pid))
+        else {
             continue;
         };
         let is_master = found.board.header().master_pid.load(Ordering::Relaxed) == pid;
@@ -109,7 +110,7 @@ pub fn running() -> Vec<Instance> {
             by_board.insert(inode, found);
         }
     }
-    let mut all: Vec<Instance> = by_board.into_values().collect();
+    let mut all: Vec<RunningInstance> = by_board.into_values().collect();
     all.sort_by_key(|i| i.pid);
     all
 }

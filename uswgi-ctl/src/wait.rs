@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::borrow::Cow;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use uswgi_proto::instance::Instance;
+use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::show::Snapshot;
 
 /// Time between two looks.
@@ -56,7 +56,7 @@ impl Deadline {
 }
 
 /// Wait until the process ends, at most this long; whether it has ended.
-pub fn ended_within(instance: &Instance, limit: Duration) -> bool {
+pub fn ended_within(instance: &RunningInstance, limit: Duration) -> bool {
     let until = Instant::now() + limit;
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -73,7 +73,7 @@ pub fn ended_within(instance: &Instance, limit: Duration) -> bool {
 
 /// Look until `condition` gives a value.
 pub fn until<T>(
-    instance: &Instance,
+    instance: &RunningInstance,
     deadline: Deadline,
     mut condition: impl FnMut() -> Option<T>,
 ) -> Waited<T> {
@@ -92,7 +92,11 @@ pub fn until<T>(
 }
 
 /// That it did not happen in time, with how the instance is now.
-pub fn timed_out(what: impl Into<Cow<'static, str>>, deadline: Deadline, instance: &Instance) -> CtlError {
+pub fn timed_out(
+    what: impl Into<Cow<'static, str>>,
+    deadline: Deadline,
+    instance: &RunningInstance,
+) -> CtlError {
     let state = format!("; {}", status::line(&Snapshot::take(instance)));
     CtlError::TimedOut { what: what.into(), seconds: deadline.seconds, state }
 }

@@ -143,7 +143,7 @@ pub fn launch(
     let plan = serde_json::to_string(&plan)?;
     let program = CString::new(house.emperor.as_os_str().as_bytes())?;
     let arguments = [program.clone(), CString::new(AS_VASSAL)?, CString::new(found.id.as_bytes())?];
-    Ok(exec::spawn(&exec::Command {
+    Ok(exec::spawn(&exec::Launch {
         program: &program,
         arguments: &arguments,
         environment: &environment(found, claim.0, claim.1, &plan)?,

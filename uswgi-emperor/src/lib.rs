@@ -31,13 +31,13 @@ use std::ffi::OsString;
 use std::io::Write;
 use uswgi_conf::emperor::Emperor as Settings;
 use uswgi_conf::instance::Instance;
-use uswgi_conf::{Command, load};
+use uswgi_conf::{Invocation, load};
 use uswgi_keep::detach::{self, Detached};
 use uswgi_keep::log;
-use uswgi_proto::exit::Exit;
+use uswgi_proto::exit::{Exit, ExitWith};
 
-/// Why there is nothing to run, as lines, with the exit code.
-struct Refused(String, i32);
+/// Why there is nothing to run, as lines, and how the program ends for it.
+struct Refused(String, ExitWith);
 
 fn print(text: &str) {
     // Nobody may be there to read it.
@@ -46,41 +46,41 @@ fn print(text: &str) {
 
 fn read(args: &[OsString]) -> Result<Instance, Refused> {
     match load(args, std::env::vars_os()) {
-        Ok(Command::Run(loaded)) => {
+        Ok(Invocation::Run(loaded)) => {
             print(&loaded.printed);
             loaded.warnings.iter().for_each(log::line);
             let i = loaded.instance;
             if !i.emperor.is_wanted() {
                 let text = "there is no folder of vassals; name one: uswgi-emperor /etc/uwsgi/vassals";
-                return Err(Refused(text.into(), Exit::Usage.code()));
+                return Err(Refused(text.into(), Exit::Usage.into()));
             }
             if !i.sockets.is_empty() || !i.app.apps.is_empty() {
                 let text = "an emperor serves nothing itself: move its sockets and its app into a file of their own among the vassals";
-                return Err(Refused(text.into(), Exit::Failed.code()));
+                return Err(Refused(text.into(), Exit::Failed.into()));
             }
             Ok(i)
         }
-        Ok(Command::Print { text, exit }) => {
+        Ok(Invocation::Print { text, exit }) => {
             print(&text);
             Err(Refused(String::new(), exit))
         }
-        Err(e) => Err(Refused(e.to_string(), e.exit)),
+        Err(e) => Err(Refused(e.to_string(), e.exit.into())),
     }
 }
 
-/// Run an Emperor with these arguments (without the program's name) to its end; returns the exit code.
-pub fn run(args: Vec<OsString>) -> i32 {
+/// Run an Emperor with these arguments (without the program's name) to its end; returns how it ended.
+pub fn run(args: Vec<OsString>) -> ExitWith {
     if args.first().is_some_and(|a| a == launch::AS_VASSAL) {
         log::line(launch::become_vassal());
-        return Exit::Failed.code();
+        return Exit::Failed.into();
     }
     if args.is_empty() || args.iter().any(|a| a == "--help" || a == "-h") {
         print(&cli::help());
-        return if args.is_empty() { Exit::Usage.code() } else { 0 };
+        return if args.is_empty() { Exit::Usage } else { Exit::Ok }.into();
     }
     if args.iter().any(|a| a == "--version" || a == "-V") {
         print(&format!("uswgi-emperor {}\n", env!("CARGO_PKG_VERSION")));
-        return 0;
+        return Exit::Ok.into();
     }
     let args = cli::translate(args);
     let i = match read(&args) {
@@ -96,11 +96,11 @@ pub fn run(args: Vec<OsString>) -> i32 {
     if let Some(path) = i.daemonize.as_ref().or(i.daemonize2.as_ref()) {
         uswgi_keep::events::unblock::<events::Woken>();
         match detach::daemonize(path) {
-            Ok(Detached::Launching(code)) => return code,
+            Ok(Detached::Launching(exit)) => return exit.into(),
             Ok(Detached::GoesOn(pipe)) => report = Some(pipe),
             Err(e) => {
                 log::line(e);
-                return Exit::Failed.code();
+                return Exit::Failed.into();
             }
         }
     }
@@ -108,10 +108,10 @@ pub fn run(args: Vec<OsString>) -> i32 {
     let again =
         || -> Result<Settings, String> { read(&args).map(|i| i.emperor).map_err(|Refused(text, _)| text) };
     match start::start(&i, &monitors, report) {
-        Ok(started) => emperor::Emperor::new(i.emperor, monitors, started, &again).run(),
+        Ok(started) => emperor::Emperor::new(i.emperor, monitors, started, &again).run().into(),
         Err(e) => {
             log::line(&e);
-            Exit::Failed.code()
+            Exit::Failed.into()
         }
     }
 }

@@ -9,12 +9,12 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
-use uswgi_proto::instance::Instance;
+use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::scoreboard::{InstanceState, Outcome};
 
 /// What the instance with this master shows; None: it shows nothing yet, or no more.
 pub fn seen(pid: i32) -> Option<Seen> {
-    let instance = Instance::from_pid(pid).ok()?;
+    let instance = RunningInstance::from_pid(pid).ok()?;
     let h = instance.board.header();
     // First: the fields of its outcome are stored before it.
     let done = h.reloads_done.load(Acquire);
@@ -27,7 +27,7 @@ pub fn seen(pid: i32) -> Option<Seen> {
 
 /// When the instance read its file last, in seconds since the epoch.
 pub fn read_at(pid: i32) -> Option<i64> {
-    let instance = Instance::from_pid(pid).ok()?;
+    let instance = RunningInstance::from_pid(pid).ok()?;
     let h = instance.board.header();
     let last = h.started_at.load(Relaxed).max(h.last_reload_at.load(Relaxed));
     i64::try_from(last).ok()
@@ -49,7 +49,7 @@ pub fn running(key: &Path) -> BTreeMap<PathBuf, i32> {
             continue;
         }
         // Its workers have the same environment, and no scoreboard of their own.
-        if let Some(file) = of(VASSAL_VARIABLE).filter(|_| Instance::from_pid(pid).is_ok()) {
+        if let Some(file) = of(VASSAL_VARIABLE).filter(|_| RunningInstance::from_pid(pid).is_ok()) {
             all.insert(file, pid);
         }
     }

@@ -3,5 +3,5 @@
 
 fn main() {
     uswgi_keep::log::set_name("uswgi-emperor");
-    std::process::exit(uswgi_emperor::run(std::env::args_os().skip(1).collect()));
+    std::process::exit(uswgi_emperor::run(std::env::args_os().skip(1).collect()).code());
 }

@@ -24,7 +24,7 @@ const LOOK: libc::c_int = 20;
 /// One group, as it is told over the socket. All zeros but the group: it is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
-pub(crate) struct Group {
+pub(crate) struct GroupNotice {
     pub(crate) group: i32,
     /// What it is sent when its maker is gone.
     pub(crate) signal: i32,
@@ -78,12 +78,12 @@ impl Guard {
 
     /// Tell it of a group that is there already.
     pub fn add(&self, group: i32, signal: i32, mercy: std::time::Duration) -> io::Result<()> {
-        tell(self.socket.as_raw_fd(), Group { group, signal, mercy: millis(mercy) })
+        tell(self.socket.as_raw_fd(), GroupNotice { group, signal, mercy: millis(mercy) })
     }
 
     /// Read this pipe when its maker is gone, as long as somebody may write to it.
     pub fn read_later(&self, pipe: BorrowedFd<'_>) -> io::Result<()> {
-        let nobody = Group { group: 0, signal: 0, mercy: 0 }.bytes();
+        let nobody = GroupNotice { group: 0, signal: 0, mercy: 0 }.bytes();
         let fds = [pipe.as_raw_fd()];
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         let rights = [ControlMessage::ScmRights(&fds)];
@@ -94,7 +94,7 @@ impl Guard {
     /// A group is gone: its number may be another's from now on.
     pub fn forget(&self, group: i32) {
         // It looks itself before each new one; this is only sooner.
-        let _ = tell(self.socket.as_raw_fd(), Group { group, signal: 0, mercy: 0 });
+        let _ = tell(self.socket.as_raw_fd(), GroupNotice { group, signal: 0, mercy: 0 });
     }
 
     pub(crate) fn socket(&self) -> RawFd {
@@ -102,11 +102,11 @@ impl Guard {
     }
 }
 
-impl Group {
-    const SIZE: usize = size_of::<Group>();
+impl GroupNotice {
+    const SIZE: usize = size_of::<GroupNotice>();
 
-    fn bytes(self) -> [u8; Group::SIZE] {
-        let mut all = [0; Group::SIZE];
+    fn bytes(self) -> [u8; GroupNotice::SIZE] {
+        let mut all = [0; GroupNotice::SIZE];
         all[..4].copy_from_slice(&self.group.to_ne_bytes());
         all[4..8].copy_from_slice(&self.signal.to_ne_bytes());
         all[8..].copy_from_slice(&self.mercy.to_ne_bytes());
@@ -145,21 +145,21 @@ pub(crate) fn millis(mercy: std::time::Duration) -> u32 {
 }
 
 /// One message, without waiting. Allocates nothing: forked children call it.
-pub(crate) fn tell(socket: RawFd, group: Group) -> io::Result<()> {
+pub(crate) fn tell(socket: RawFd, group: GroupNotice) -> io::Result<()> {
     let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
     // SAFETY: the pointer is to a live value of plain integers without padding.
-    let sent = unsafe { libc::send(socket, (&raw const group).cast(), size_of::<Group>(), flags) };
+    let sent = unsafe { libc::send(socket, (&raw const group).cast(), size_of::<GroupNotice>(), flags) };
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// The groups that it knows.
 struct Groups {
-    all: [Group; MOST],
+    all: [GroupNotice; MOST],
     length: usize,
 }
 
 impl Groups {
-    fn take(&mut self, message: Group) {
+    fn take(&mut self, message: GroupNotice) {
         self.retain(|g| g.group != message.group && is_there(g.group));
         if message.signal != 0 && self.length < MOST {
             self.all[self.length] = message;
@@ -167,7 +167,7 @@ impl Groups {
         }
     }
 
-    fn retain(&mut self, mut keep: impl FnMut(&Group) -> bool) {
+    fn retain(&mut self, mut keep: impl FnMut(&GroupNotice) -> bool) {
         let mut kept = 0;
         for i in 0..self.length {
             if keep(&self.all[i]) {
@@ -216,7 +216,7 @@ fn watch(maker: RawFd, socket: RawFd) -> ! {
             }
         }
     }
-    let mut groups = Groups { all: [Group { group: 0, signal: 0, mercy: 0 }; MOST], length: 0 };
+    let mut groups = Groups { all: [GroupNotice { group: 0, signal: 0, mercy: 0 }; MOST], length: 0 };
     let fd = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     let mut fds = Descriptors { all: [fd(-1); 2 + MOST], length: 2 };
     (fds.all[0], fds.all[1]) = (fd(maker), fd(socket));
@@ -268,9 +268,9 @@ fn close(fd: RawFd) {
 /// Take every message that is there.
 fn hear(groups: &mut Groups, fds: &mut Descriptors) {
     while fds.all[1].fd >= 0 {
-        let mut group = Group { group: 0, signal: 0, mercy: 0 };
+        let mut group = GroupNotice { group: 0, signal: 0, mercy: 0 };
         let mut space = [0u64; 4];
-        let mut part = libc::iovec { iov_base: (&raw mut group).cast(), iov_len: Group::SIZE };
+        let mut part = libc::iovec { iov_base: (&raw mut group).cast(), iov_len: GroupNotice::SIZE };
         // SAFETY: for a struct of integers and pointers zero is a value. Then every pointer is to a live value of the
         // length beside it, aligned as control messages are; any bit pattern is a group; what is read of a control
         // message lies within what the kernel has written.
@@ -286,7 +286,7 @@ fn hear(groups: &mut Groups, fds: &mut Descriptors) {
         };
         pipe.into_iter().for_each(|pipe| fds.keep(pipe));
         match n {
-            n if n == Group::SIZE as isize && group.group > 1 => groups.take(group),
+            n if n == GroupNotice::SIZE as isize && group.group > 1 => groups.take(group),
             1.. => {}
             // Nobody holds the other end: only the maker's end matters now.
             0 => fds.all[1].fd = -1,
@@ -368,7 +368,7 @@ mod tests {
     fn groups_are_known_once_and_no_longer_than_they_live() {
         let mut child = Command::new("/bin/true").spawn().unwrap();
         child.wait().unwrap();
-        let group = |group, signal| Group { group, signal, mercy: 0 };
+        let group = |group, signal| GroupNotice { group, signal, mercy: 0 };
         let mut groups = Groups { all: [group(0, 0); MOST], length: 0 };
         // SAFETY: takes no pointers.
         let own = unsafe { libc::getpgrp() };

@@ -15,9 +15,9 @@ const AT_A_TIME: usize = 64 * 1024;
 
 /// The end of a text that is no whole line yet.
 #[derive(Debug, Default)]
-pub struct Lines(Vec<u8>);
+pub struct LineTail(Vec<u8>);
 
-impl Lines {
+impl LineTail {
     /// Take bytes; what is whole now, line ends included.
     pub fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.0.extend_from_slice(bytes);
@@ -44,7 +44,7 @@ impl Lines {
 /// The pipes of all programs, by a token.
 #[derive(Default)]
 pub struct Outputs {
-    all: BTreeMap<u64, (std::fs::File, Lines)>,
+    all: BTreeMap<u64, (std::fs::File, LineTail)>,
     last: u64,
 }
 
@@ -62,7 +62,7 @@ impl Outputs {
         // Ours alone: the program's end may wait.
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         self.last += 1;
-        self.all.insert(self.last, (reader.into(), Lines::default()));
+        self.all.insert(self.last, (reader.into(), LineTail::default()));
         Ok((self.last, writer))
     }
 
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn only_whole_lines_come_out_and_nothing_is_lost() {
-        let mut l = Lines::default();
+        let mut l = LineTail::default();
         assert_eq!(l.take(b"on"), b"");
         assert_eq!(l.take(b"e\ntw"), b"one\n");
         assert_eq!(l.take(b"o\nthree\nfo"), b"two\nthree\n");

@@ -10,13 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use uswgi_proto::logs::LogLines;
 use uswgi_proto::logs::record;
-use uswgi_proto::logs::sink::{Kind, Sink};
+use uswgi_proto::logs::sink::{Sink, SinkKind};
 
 /// How long the process may wait for a reader that is stuck; once, until it reads again.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Where lines go, and what they look like.
-struct State {
+struct LineStyle {
     /// Of the program.
     name: &'static str,
     style: LogLines,
@@ -29,7 +29,7 @@ struct State {
     serial: u32,
 }
 
-static STATE: Mutex<State> = Mutex::new(State {
+static STATE: Mutex<LineStyle> = Mutex::new(LineStyle {
     name: "uswgi",
     style: LogLines { date: None, strftime: false, json: false },
     fd: None,
@@ -38,7 +38,7 @@ static STATE: Mutex<State> = Mutex::new(State {
     serial: 0,
 });
 
-fn state() -> MutexGuard<'static, State> {
+fn state() -> MutexGuard<'static, LineStyle> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -67,7 +67,7 @@ pub fn set_style(lines: &LogLines) {
 /// as it is now.
 pub fn send_to(fd: Option<OwnedFd>, records: bool) {
     let mut state = state();
-    state.sink = fd.is_some().then(|| Sink::new(Kind::Own, PATIENCE));
+    state.sink = fd.is_some().then(|| Sink::new(SinkKind::Own, PATIENCE));
     state.fd = fd;
     state.records = records;
 }
@@ -85,32 +85,33 @@ pub fn dated(style: &LogLines, seconds: i64, name: &str, text: &str) -> String {
 
 /// One line in the log. It waits a moment at most, and nobody hears of an error.
 pub fn line(text: impl std::fmt::Display) {
-    write(record::Kind::Master, text.to_string().as_bytes());
+    write(record::RecordKind::Master, text.to_string().as_bytes());
 }
 
 /// Whole lines of programs that this process runs, as they are.
 pub fn programs(lines: &[u8]) {
-    lines.split_inclusive(|b| *b == b'\n').for_each(|line| write(record::Kind::Program, line));
+    lines.split_inclusive(|b| *b == b'\n').for_each(|line| write(record::RecordKind::Program, line));
 }
 
-fn write(kind: record::Kind, text: &[u8]) {
+fn write(kind: record::RecordKind, text: &[u8]) {
     let mut guard = state();
-    let State { name, style, fd, records, sink, serial } = &mut *guard;
+    let LineStyle { name, style, fd, records, sink, serial } = &mut *guard;
     let stderr = std::io::stderr();
     let fd = fd.as_ref().map_or(stderr.as_fd(), |fd| fd.as_fd());
-    let sink = sink.get_or_insert_with(|| Sink::new(Kind::of(fd), PATIENCE));
+    let sink = sink.get_or_insert_with(|| Sink::new(SinkKind::of(fd), PATIENCE));
     let ours = |text: &str| dated(style, sys::realtime().0, name, text).into_bytes();
     let lost = |n| format!("{n} log lines were lost here: the reader of the log was stuck, or its disk full");
     *serial = serial.wrapping_add(2);
     if *records {
         let pid = std::process::id();
         let told = |n: u64| {
-            record::encode(record::Kind::Master, 0, pid, serial.wrapping_add(1), lost(n).as_bytes()).concat()
+            record::encode(record::RecordKind::Master, 0, pid, serial.wrapping_add(1), lost(n).as_bytes())
+                .concat()
         };
         for part in record::encode(kind, 0, pid, *serial, text) {
             sink.write(fd, &part, told);
         }
-    } else if kind == record::Kind::Master {
+    } else if kind == record::RecordKind::Master {
         sink.write(fd, &ours(&String::from_utf8_lossy(text)), |n| ours(&lost(n)));
     } else {
         sink.write(fd, text, |n| ours(&lost(n)));

@@ -42,7 +42,7 @@ pub struct Question {
     pub said: Vec<u8>,
 }
 
-enum State {
+enum Turn {
     Reading(Vec<u8>),
     Waiting,
     Writing { text: Vec<u8>, sent: usize },
@@ -50,7 +50,7 @@ enum State {
 
 struct Client {
     stream: UnixStream,
-    state: State,
+    state: Turn,
     until: Instant,
 }
 
@@ -142,7 +142,7 @@ impl<W: Wake> Server<W> {
         self.last += 1;
         if events.watch(fd.as_fd(), (self.wake)(self.last), false).is_ok() {
             let (stream, until) = (UnixStream::from(fd), Instant::now() + PATIENCE);
-            self.clients.insert(self.last, Client { stream, state: State::Reading(Vec::new()), until });
+            self.clients.insert(self.last, Client { stream, state: Turn::Reading(Vec::new()), until });
         }
     }
 
@@ -164,7 +164,7 @@ impl<W: Wake> Server<W> {
     /// What a client has said, once it has said everything; its state is then to wait.
     fn read(&mut self, token: u64, events: &Events<W>) -> Option<Vec<u8>> {
         let client = self.clients.get_mut(&token)?;
-        let State::Reading(said) = &mut client.state else { return None };
+        let Turn::Reading(said) = &mut client.state else { return None };
         let mut piece = [0; 8192];
         loop {
             match client.stream.read(&mut piece) {
@@ -188,7 +188,7 @@ impl<W: Wake> Server<W> {
             return None;
         }
         let said = std::mem::take(said);
-        client.state = State::Waiting;
+        client.state = Turn::Waiting;
         client.until = Instant::now() + PATIENCE;
         events.forget(client.stream.as_fd());
         Some(said)
@@ -197,10 +197,10 @@ impl<W: Wake> Server<W> {
     /// The answer for a client that waits. One that has gone gets none.
     pub fn answer(&mut self, token: u64, text: Vec<u8>, events: &Events<W>) {
         let Some(client) = self.clients.get_mut(&token) else { return };
-        if !matches!(client.state, State::Waiting) {
+        if !matches!(client.state, Turn::Waiting) {
             return;
         }
-        client.state = State::Writing { text, sent: 0 };
+        client.state = Turn::Writing { text, sent: 0 };
         client.until = Instant::now() + PATIENCE;
         if events.watch(client.stream.as_fd(), (self.wake)(token), true).is_err() {
             self.clients.remove(&token);
@@ -212,7 +212,7 @@ impl<W: Wake> Server<W> {
     /// Send what is left of an answer.
     fn go_on(&mut self, token: u64) {
         let Some(client) = self.clients.get_mut(&token) else { return };
-        let State::Writing { text, sent } = &mut client.state else { return };
+        let Turn::Writing { text, sent } = &mut client.state else { return };
         while *sent < text.len() {
             match client.stream.write(&text[*sent..]) {
                 Ok(n) => *sent += n,

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use uswgi_proto::instance::{Instance, TargetError};
+use uswgi_proto::instance::{RunningInstance, TargetError};
 
 /// A pidfile that cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +47,7 @@ impl Pidfile {
     /// Refuse the pidfile of a live instance; a stale one is fine.
     pub fn check(path: &Path) -> Result<(), PidfileError> {
         let me = std::process::id() as i32;
-        match Instance::from_pidfile(path) {
+        match RunningInstance::from_pidfile(path) {
             Ok(instance) if instance.pid != me => {
                 Err(PidfileError::Live { path: path.into(), pid: instance.pid })
             }

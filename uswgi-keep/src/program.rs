@@ -42,7 +42,7 @@ pub fn spawn(command: &mut Command, bond: Option<Bond<'_>>, session: bool) -> io
             if let Some((guard, signal, mercy)) = bond {
                 dies_with(parent, libc::SIGKILL)?;
                 // From here on the guard is who ends it, and whatever it starts. Without a guard nothing starts.
-                guard::tell(guard, guard::Group { group: libc::getpgrp(), signal, mercy })?;
+                guard::tell(guard, guard::GroupNotice { group: libc::getpgrp(), signal, mercy })?;
                 // Should the guard be killed together with us, the program itself at least hears of it.
                 dies_with(parent, signal)?;
             }

@@ -11,12 +11,12 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
 use std::process::Command as Program;
 use std::time::Duration;
-use uswgi_conf::action::Action;
+use uswgi_conf::action::CliAction;
 use uswgi_conf::expand::Allow;
 use uswgi_conf::read::source::{self, SourceError};
 use uswgi_proto::command::{Command, CommandError};
 use uswgi_proto::exit::Exit;
-use uswgi_proto::instance::{Instance, TargetError};
+use uswgi_proto::instance::{RunningInstance, TargetError};
 
 /// How long a master may take to answer. It answers at once, or it is stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -77,17 +77,17 @@ impl ActionError {
 }
 
 /// Carry it out.
-pub fn run(action: &Action) -> Result<(), ActionError> {
+pub fn run(action: &CliAction) -> Result<(), ActionError> {
     match action {
-        Action::Reload(pidfile) => say(pidfile, Command::Reload),
-        Action::Stop(pidfile) => say(pidfile, Command::Stop { at_once: false }),
-        Action::Pause(pidfile) => say(pidfile, Command::Pause),
-        Action::Resume(pidfile) => say(pidfile, Command::Resume),
-        Action::ConnectAndRead(address) => {
+        CliAction::Reload(pidfile) => say(pidfile, Command::Reload),
+        CliAction::Stop(pidfile) => say(pidfile, Command::Stop { at_once: false }),
+        CliAction::Pause(pidfile) => say(pidfile, Command::Pause),
+        CliAction::Resume(pidfile) => say(pidfile, Command::Resume),
+        CliAction::ConnectAndRead(address) => {
             read_peer(address).map_err(|source| ActionError::Peer { address: address.clone(), source })
         }
-        Action::PythonVersion { home } => python_version(home.as_deref()),
-        Action::Extract(name) => {
+        CliAction::PythonVersion { home } => python_version(home.as_deref()),
+        CliAction::Extract(name) => {
             let bytes = source::read(name, Allow { exec: true, fetch: true })?;
             print(&bytes)
         }
@@ -95,7 +95,7 @@ pub fn run(action: &Action) -> Result<(), ActionError> {
 }
 
 fn say(pidfile: &Path, command: Command) -> Result<(), ActionError> {
-    command.send(&Instance::from_pidfile(pidfile)?, PATIENCE)?;
+    command.send(&RunningInstance::from_pidfile(pidfile)?, PATIENCE)?;
     Ok(())
 }
 

@@ -41,7 +41,7 @@ pub enum FifoError {
 
 /// What a letter asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum FifoCommand {
     /// Read the FIFO with this number instead.
     Slot(usize),
     /// Carry this out.
@@ -53,8 +53,8 @@ pub enum Command {
 }
 
 /// The letters of uWSGI 2.0.31. None: no letter, passed over.
-pub fn command(letter: u8) -> Option<Command> {
-    use Command::{Order, Refused, Slot};
+pub fn command(letter: u8) -> Option<FifoCommand> {
+    use FifoCommand::{Order, Refused, Slot};
     let reload = |what, at_once| Order(Request::Reload { what, at_once });
     Some(match letter {
         b'0'..=b'9' => Slot(usize::from(letter - b'0')),
@@ -72,7 +72,7 @@ pub fn command(letter: u8) -> Option<Command> {
         b's' => Order(Request::Report),
         b'w' => reload(Reload::Workers, false),
         b'W' => reload(Reload::Workers, true),
-        b'C' => Command::SendAway,
+        b'C' => FifoCommand::SendAway,
         b'B' | b'E' => Refused("there is no Emperor here; the service manager starts instances"),
         b'f' => {
             Refused("the master is not forked again here; a reload (r) replaces everything but the master")
@@ -235,10 +235,10 @@ mod tests {
         assert_eq!(known, "+-0123456789BCELPQRSWcflpqrsw");
         assert_eq!(
             command(b'r'),
-            Some(Command::Order(Request::Reload { what: Reload::All, at_once: false }))
+            Some(FifoCommand::Order(Request::Reload { what: Reload::All, at_once: false }))
         );
-        assert_eq!(command(b'Q'), Some(Command::Order(Request::Stop { at_once: true })));
-        assert_eq!(command(b'C'), Some(Command::SendAway));
+        assert_eq!(command(b'Q'), Some(FifoCommand::Order(Request::Stop { at_once: true })));
+        assert_eq!(command(b'C'), Some(FifoCommand::SendAway));
         assert_eq!(command(b'\n'), None);
     }
 

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::exit;
-use uswgi_conf::Command;
+use uswgi_conf::Invocation;
 use uswgi_keep::{beside, log};
 use uswgi_master::reading::{ConfigError, Read};
 use uswgi_proto::exit::Exit;
@@ -13,14 +13,14 @@ use uswgi_proto::exit::Exit;
 fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
     let count = (n > 0).then(|| ("UWSGI_RELOADS".into(), n.to_string().into()));
     match uswgi_conf::load(args, std::env::vars_os().chain(count)) {
-        Ok(Command::Run(loaded)) if loaded.instance.emperor.is_wanted() => Err(emperor(args, n)),
-        Ok(Command::Run(loaded)) => {
+        Ok(Invocation::Run(loaded)) if loaded.instance.emperor.is_wanted() => Err(emperor(args, n)),
+        Ok(Invocation::Run(loaded)) => {
             print(&loaded.printed);
             loaded.warnings.iter().for_each(log::line);
             let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
             Ok(Read { instance: loaded.instance, warnings })
         }
-        Ok(Command::Print { text, exit }) => Err(ConfigError { message: text, exit, error: false }),
+        Ok(Invocation::Print { text, exit }) => Err(ConfigError { message: text, exit, error: false }),
         Err(e) => Err(ConfigError { message: e.to_string(), exit: e.exit.into(), error: true }),
     }
 }
@@ -28,7 +28,7 @@ fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
 /// The configuration asks for an Emperor: this process becomes one, with the same command line. Why it does not.
 fn emperor(args: &[OsString], n: u64) -> ConfigError {
     use std::os::unix::process::CommandExt;
-    let refused = |message: String| ConfigError { message, exit: Exit::Failed.code(), error: true };
+    let refused = |message: String| ConfigError { message, exit: Exit::Failed.into(), error: true };
     if n > 0 {
         return refused(
             "an instance becomes an emperor only when it starts: stop it, and start it anew".into(),

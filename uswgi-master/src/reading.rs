@@ -54,13 +54,60 @@ pub struct Read {
     pub warnings: Vec<String>,
 }
 
-/// Why there is nothing to go on with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Failed {
-    /// The configuration.
+/// What the process that reads says where there is nothing to go on with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum NothingRead {
+    /// The configuration is wrong.
+    #[error("{0}")]
     Config(String),
+    /// Reading it has panicked.
+    #[error("reading the configuration has failed (a bug of uswgi-conf)")]
+    Panicked,
     /// It was read; a step of the start that runs again was not well.
+    #[error("{0}")]
     Step(String),
+}
+
+/// Why a reload has no configuration to go on with.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadingFailed {
+    /// The process that reads has said it.
+    #[error(transparent)]
+    Told(#[from] NothingRead),
+    /// As JSON it has more than 64 MiB.
+    #[error("the configuration is too large")]
+    TooLarge,
+    /// Nothing can be heard of that process.
+    #[error("the configuration cannot be read again: {0}")]
+    Pipe(nix::Error),
+    /// No answer in time.
+    #[error(
+        "reading the configuration took longer than {} s; what it fetches or runs must be quicker",
+        DEADLINE.as_secs()
+    )]
+    Late,
+    /// The steps were not done in time.
+    #[error("the steps before the application took longer than {} s", STEPS.as_secs())]
+    StepsLate,
+    /// Its end came before an answer.
+    #[error(
+        "the process that read the configuration ended before it was done: killed, or out of memory or stack"
+    )]
+    Ended,
+    /// Its end came while steps ran.
+    #[error("the process that ran the steps before the application was killed")]
+    StepsEnded,
+    /// Half an answer, or one of another version.
+    #[error("the configuration was read, but not understood: {0}")]
+    Unknown(serde_json::Error),
+}
+
+impl ReadingFailed {
+    /// Whether the configuration was read, and a step that follows was not well.
+    pub fn is_of_a_step(&self) -> bool {
+        use ReadingFailed::{StepsEnded, StepsLate, Told};
+        matches!(self, Told(NothingRead::Step(_)) | StepsLate | StepsEnded)
+    }
 }
 
 /// Reads the configuration, at the start and again for every reload; it gets how often it was read before.
@@ -77,9 +124,6 @@ pub enum ReadingError {
     Fork(#[from] std::io::Error),
 }
 
-/// What comes through the pipe: the settings, or why there are none.
-type Answer = Result<Read, Failed>;
-
 /// One reading under way.
 pub struct Reading {
     /// Generation that it becomes.
@@ -94,15 +138,15 @@ pub struct Reading {
 }
 
 /// Read it, whatever is in it.
-fn answer(load: impl FnOnce() -> Result<Read, ConfigError>) -> Answer {
+fn answer(load: impl FnOnce() -> Result<Read, ConfigError>) -> Result<Read, NothingRead> {
     match catch_unwind(AssertUnwindSafe(load)) {
-        Ok(read) => read.map_err(|e| Failed::Config(e.message)),
-        Err(_) => Err(Failed::Config("reading the configuration has failed (a bug of uswgi-conf)".into())),
+        Ok(read) => read.map_err(|e| NothingRead::Config(e.message)),
+        Err(_) => Err(NothingRead::Panicked),
     }
 }
 
 /// Run the steps of a reload that no template runs; `begins` is called before the first of them.
-fn run_steps(mut read: Read, begins: impl FnOnce()) -> Answer {
+fn run_steps(mut read: Read, begins: impl FnOnce()) -> Result<Read, NothingRead> {
     let i = &mut read.instance;
     let steps = steps::again(i);
     if i.lazy_apps && !steps.iter().all(|(list, _)| list.is_empty()) {
@@ -110,7 +154,7 @@ fn run_steps(mut read: Read, begins: impl FnOnce()) -> Answer {
         for (list, here) in &steps {
             let ran =
                 if *here { steps::run_here(list, i, By::Child) } else { steps::run(list, i, By::Child) };
-            ran.map_err(|e| Failed::Step(e.to_string()))?;
+            ran.map_err(|e| NothingRead::Step(e.to_string()))?;
         }
     }
     Ok(read)
@@ -171,15 +215,13 @@ impl Reading {
     }
 
     /// Take what has come; Some: that was all of it.
-    pub fn go_on(&mut self, now: Instant) -> Option<Answer> {
+    pub fn go_on(&mut self, now: Instant) -> Option<Result<Read, ReadingFailed>> {
         let mut piece = [0; 64 * 1024];
         // So much at a time: other events are waiting.
         for _ in 0..16 {
             match read(&self.pipe, &mut piece) {
                 Ok(0) => return Some(self.result()),
-                Ok(n) if self.text.len() + n > MOST => {
-                    return Some(Err(Failed::Config("the configuration is too large".into())));
-                }
+                Ok(n) if self.text.len() + n > MOST => return Some(Err(ReadingFailed::TooLarge)),
                 Ok(n) => {
                     self.text.extend_from_slice(&piece[..n]);
                     if !std::mem::replace(&mut self.steps, true) {
@@ -188,32 +230,19 @@ impl Reading {
                 }
                 Err(nix::Error::EINTR) => {}
                 Err(nix::Error::EAGAIN) => break,
-                Err(e) => {
-                    return Some(Err(Failed::Config(format!("the configuration cannot be read again: {e}"))));
-                }
+                Err(e) => return Some(Err(ReadingFailed::Pipe(e))),
             }
         }
-        (self.until <= now).then(|| {
-            if self.steps {
-                let seconds = STEPS.as_secs();
-                let said = format!("the steps before the application took longer than {seconds} s");
-                return Err(Failed::Step(said));
-            }
-            let seconds = DEADLINE.as_secs();
-            Err(Failed::Config(format!("reading the configuration took longer than {seconds} s; what it fetches or runs must be quicker")))
-        })
+        let late = if self.steps { ReadingFailed::StepsLate } else { ReadingFailed::Late };
+        (self.until <= now).then_some(Err(late))
     }
 
-    fn result(&self) -> Answer {
-        match serde_json::from_slice::<Answer>(&self.text) {
-            Ok(answer) => answer,
-            Err(_) if self.text.is_empty() => {
-                Err(Failed::Config("the process that read the configuration ended before it was done: killed, or out of memory or stack".into()))
-            }
-            Err(_) if self.text.trim_ascii().is_empty() => {
-                Err(Failed::Step("the process that ran the steps before the application was killed".into()))
-            }
-            Err(e) => Err(Failed::Config(format!("the configuration was read, but not understood: {e}"))),
+    fn result(&self) -> Result<Read, ReadingFailed> {
+        match serde_json::from_slice::<Result<Read, NothingRead>>(&self.text) {
+            Ok(answer) => Ok(answer?),
+            Err(_) if self.text.is_empty() => Err(ReadingFailed::Ended),
+            Err(_) if self.text.trim_ascii().is_empty() => Err(ReadingFailed::StepsEnded),
+            Err(e) => Err(ReadingFailed::Unknown(e)),
         }
     }
 }
@@ -228,7 +257,7 @@ impl Drop for Reading {
     }
 }
 
-fn say(mut file: File, answer: &Answer) {
+fn say(mut file: File, answer: &Result<Read, NothingRead>) {
     let text = serde_json::to_vec(answer).unwrap_or_default();
     let _ = file.write_all(&text);
     let _ = std::io::stdout().flush();

@@ -4,6 +4,10 @@
 //! are non-blocking and close-on-exec in the master. It must never accept.
 #![forbid(unsafe_code)]
 
+mod fault;
+
+pub use fault::{DressError, SocketFault};
+
 use crate::privs;
 use nix::sys::socket::{
     self as so, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, UnixAddr, setsockopt, sockopt,
@@ -33,7 +37,7 @@ pub struct SocketError {
     /// As configured.
     name: String,
     /// What is wrong and what to do.
-    what: String,
+    what: SocketFault,
 }
 
 /// A listening socket.
@@ -47,8 +51,8 @@ pub struct Listener {
     pub address: Address,
     /// The socket.
     pub fd: OwnedFd,
-    /// Path and inode of a unix socket that we made.
-    made: Option<(PathBuf, u64, u64)>,
+    /// The file of a unix socket that we made.
+    made: Option<SocketFile>,
     /// Its path is out of reach: it lies outside of the jail.
     outside: bool,
 }
@@ -90,25 +94,22 @@ fn prefix(origin: &Origin) -> String {
 
 /// Bind a socket and listen.
 pub fn bind(socket: &Socket, instance: &Instance) -> Result<Listener, SocketError> {
-    let fail = |what: String| SocketError { origin: prefix(&socket.origin), name: socket.name.clone(), what };
+    let fail = |what| SocketError { origin: prefix(&socket.origin), name: socket.name.clone(), what };
     let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok();
     if let Some(most) = most.and_then(|s| s.trim().parse::<u32>().ok())
         && instance.listen > most
     {
-        return Err(fail(format!(
-            "listen = {} is more than the kernel allows (net.core.somaxconn = {most}); lower it or raise the kernel's",
-            instance.listen
-        )));
+        return Err(fail(SocketFault::Backlog { wanted: instance.listen, most }));
     }
     let mut made = None;
     let fd = match &socket.address {
         Address::Tcp { host, port } => bind_tcp(host, *port),
         Address::Abstract(name) => UnixAddr::new_abstract(name.as_bytes())
-            .map_err(|_| format!("the name is longer than {} bytes", 107))
-            .and_then(|a| bind_unix(&a).map_err(|e| say_unix(&e, true))),
+            .map_err(|_| SocketFault::NameTooLong)
+            .and_then(|a| bind_unix(&a).map_err(|e| unix_fault(e, true))),
         Address::Fd(number) => inherit(*number),
-        Address::Unix(path) => bind_path(path, instance).map(|(fd, inode)| {
-            made = Some(inode);
+        Address::Unix(path) => bind_path(path, instance).map(|(fd, file)| {
+            made = Some(file);
             fd
         }),
     }
@@ -126,7 +127,7 @@ pub fn bind(socket: &Socket, instance: &Instance) -> Result<Listener, SocketErro
     listener.defer(socket.protocol, instance);
     let ready = if listening { Ok(()) } else { so::listen(&listener.fd, backlog) };
     if let Err(e) = ready {
-        let error = fail(format!("cannot listen: {e}; is it a stream socket?"));
+        let error = fail(SocketFault::Listen(e));
         listener.vacuum();
         return Err(error);
     }
@@ -144,28 +145,23 @@ fn flags() -> SockFlag {
     SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK
 }
 
-fn bind_tcp(host: &str, port: u16) -> Result<OwnedFd, String> {
+fn bind_tcp(host: &str, port: u16) -> Result<OwnedFd, SocketFault> {
     let host = if host.is_empty() { "0.0.0.0" } else { host };
     let found: Vec<SocketAddr> = (host, port)
         .to_socket_addrs()
-        .map_err(|e| format!("{host} cannot be resolved: {e}; write an address of this machine"))?
+        .map_err(|source| SocketFault::Resolve { host: host.into(), source })?
         .collect();
     // A name stands for its IPv4 address where it has one, as in uWSGI.
     let address = found.iter().find(|a| a.is_ipv4()).or(found.first());
-    let Some(address) = address else { return Err(format!("{host} has no address")) };
+    let Some(address) = address else { return Err(SocketFault::NoAddress(host.into())) };
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let system = |e: nix::Error| format!("cannot be made: {e}");
-    let fd = so::socket(family, SockType::Stream, flags(), None).map_err(system)?;
-    setsockopt(&fd, sockopt::ReuseAddr, &true).map_err(system)?;
+    let fd = so::socket(family, SockType::Stream, flags(), None).map_err(SocketFault::Make)?;
+    setsockopt(&fd, sockopt::ReuseAddr, &true).map_err(SocketFault::Make)?;
     so::bind(fd.as_raw_fd(), &SockaddrStorage::from(*address)).map_err(|e| match e {
-        nix::Error::EADDRINUSE => {
-            format!("port {port} is in use by another program; stop that one or choose another port")
-        }
-        nix::Error::EACCES => {
-            format!("no permission to bind port {port}; start as root, give CAP_NET_BIND_SERVICE, or use a port from 1024 on")
-        }
-        nix::Error::EADDRNOTAVAIL => format!("{host} is no address of this machine"),
-        e => format!("cannot be bound: {e}"),
+        nix::Error::EADDRINUSE => SocketFault::PortInUse(port),
+        nix::Error::EACCES => SocketFault::PortForbidden(port),
+        nix::Error::EADDRNOTAVAIL => SocketFault::ForeignAddress(host.into()),
+        e => SocketFault::Bind(e),
     })?;
     Ok(fd)
 }
@@ -176,17 +172,15 @@ fn bind_unix(address: &UnixAddr) -> nix::Result<OwnedFd> {
     Ok(fd)
 }
 
-fn say_unix(e: &nix::Error, is_abstract: bool) -> String {
+fn unix_fault(e: nix::Error, is_abstract: bool) -> SocketFault {
     match e {
-        nix::Error::EADDRINUSE if is_abstract => {
-            "it is in use by another program; stop that one or choose another name".into()
-        }
-        nix::Error::ENOENT => "its directory does not exist; create it or choose another path".into(),
-        nix::Error::ENOTDIR => "part of its path is no directory".into(),
+        nix::Error::EADDRINUSE if is_abstract => SocketFault::NameInUse,
+        nix::Error::ENOENT => SocketFault::NoDirectory,
+        nix::Error::ENOTDIR => SocketFault::NotDirectory,
         nix::Error::EACCES | nix::Error::EPERM | nix::Error::EROFS => {
-            format!("user {} cannot write in its directory ({})", user_name(), e.desc())
+            SocketFault::Unwritable { user: user_name(), source: e }
         }
-        e => format!("cannot be bound: {e}"),
+        e => SocketFault::Bind(e),
     }
 }
 
@@ -196,7 +190,7 @@ fn user_name() -> String {
 }
 
 /// Remove a dead socket; refuse a live one, and anything that is no socket.
-fn clear(path: &Path, address: &UnixAddr) -> Result<(), String> {
+fn clear(path: &Path, address: &UnixAddr) -> Result<(), SocketFault> {
     let meta = match std::fs::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         // The bind will say it.
@@ -204,29 +198,39 @@ fn clear(path: &Path, address: &UnixAddr) -> Result<(), String> {
         Ok(meta) => meta,
     };
     if !meta.file_type().is_socket() {
-        return Err("there is a file that is no socket; remove it or choose another path".into());
+        return Err(SocketFault::OtherFile);
     }
-    let probe = so::socket(AddressFamily::Unix, SockType::Stream, flags(), None)
-        .map_err(|e| format!("cannot be checked: {e}"))?;
+    let probe =
+        so::socket(AddressFamily::Unix, SockType::Stream, flags(), None).map_err(SocketFault::Check)?;
     match so::connect(probe.as_raw_fd(), address) {
-        Err(nix::Error::ECONNREFUSED) => std::fs::remove_file(path)
-            .map_err(|e| format!("nothing listens on it any more, but it cannot be removed: {e}")),
+        Err(nix::Error::ECONNREFUSED) => std::fs::remove_file(path).map_err(SocketFault::Remove),
         Err(nix::Error::ENOENT) => Ok(()),
-        Err(nix::Error::EACCES) => {
-            Err(format!("user {} may not see whether something listens on it; remove it first", user_name()))
-        }
-        _ => Err("it is in use: another program listens on it; stop that one or choose another path".into()),
+        Err(nix::Error::EACCES) => Err(SocketFault::Unseen(user_name())),
+        _ => Err(SocketFault::Live),
     }
 }
 
-type Made = (PathBuf, u64, u64);
+/// The file of a unix socket that we made; another one may stand at its path later.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
 
-fn bind_path(path: &Path, instance: &Instance) -> Result<(OwnedFd, Made), String> {
-    let address = UnixAddr::new(path).map_err(|_| "the path is longer than 107 bytes".to_string())?;
+impl SocketFile {
+    /// Whether it still stands there.
+    fn is_there(&self) -> bool {
+        std::fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == (self.device, self.inode))
+    }
+}
+
+fn bind_path(path: &Path, instance: &Instance) -> Result<(OwnedFd, SocketFile), SocketFault> {
+    let address = UnixAddr::new(path).map_err(|_| SocketFault::PathTooLong)?;
     clear(path, &address)?;
-    let fd = bind_unix(&address).map_err(|e| say_unix(&e, false))?;
-    let meta = std::fs::symlink_metadata(path).map_err(|e| format!("it went away: {e}"))?;
-    let made = (path.to_path_buf(), meta.dev(), meta.ino());
+    let fd = bind_unix(&address).map_err(|e| unix_fault(e, false))?;
+    let meta = std::fs::symlink_metadata(path).map_err(SocketFault::Gone)?;
+    let made = SocketFile { path: path.to_path_buf(), device: meta.dev(), inode: meta.ino() };
     // Nobody can connect before listen(): mode and owner are right from the first connection on.
     let dressed = dress(path, instance);
     if let Err(what) = dressed {
@@ -236,28 +240,25 @@ fn bind_path(path: &Path, instance: &Instance) -> Result<(OwnedFd, Made), String
     Ok((fd, made))
 }
 
-fn dress(path: &Path, instance: &Instance) -> Result<(), String> {
+fn dress(path: &Path, instance: &Instance) -> Result<(), SocketFault> {
     if let Some(mode) = instance.chmod_socket {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-            .map_err(|e| format!("its mode cannot be set to {mode:o}: {e}"))?;
+            .map_err(|source| SocketFault::Mode { mode, source })?;
     }
     if let Some(owner) = &instance.chown_socket {
-        let (uid, gid) = privs::owner("chown-socket", owner).map_err(|e| e.to_string())?;
+        let (uid, gid) = privs::owner("chown-socket", owner)?;
         std::os::unix::fs::lchown(path, uid.map(|u| u.as_raw()), gid.map(|g| g.as_raw()))
-            .map_err(|e| format!("its owner cannot be set to {owner}: {e}"))?;
+            .map_err(|source| SocketFault::Chown { owner: owner.clone(), source })?;
     }
     Ok(())
 }
 
-fn inherit(number: i32) -> Result<OwnedFd, String> {
-    let fd = sys::adopt(number).map_err(|_| {
-        format!("descriptor {number} is not open; whoever starts this program has to pass it on")
-    })?;
-    so::getsockname::<SockaddrStorage>(fd.as_raw_fd())
-        .map_err(|_| format!("descriptor {number} is no socket"))?;
+fn inherit(number: i32) -> Result<OwnedFd, SocketFault> {
+    let fd = sys::adopt(number).map_err(|_| SocketFault::NotOpen(number))?;
+    so::getsockname::<SockaddrStorage>(fd.as_raw_fd()).map_err(|_| SocketFault::NoSocket(number))?;
     let flags = nix::fcntl::OFlag::O_NONBLOCK;
     nix::fcntl::fcntl(&fd, nix::fcntl::FcntlArg::F_SETFL(flags))
-        .map_err(|e| format!("descriptor {number}: {e}"))?;
+        .map_err(|source| SocketFault::Descriptor { number, source })?;
     Ok(fd)
 }
 
@@ -279,27 +280,25 @@ impl Listener {
     }
 
     /// Give a unix socket that we made the mode and owner of other settings.
-    pub fn dress(&self, instance: &Instance) -> Result<(), String> {
+    pub fn dress(&self, instance: &Instance) -> Result<(), DressError> {
         match &self.made {
-            Some((path, ..)) if self.reachable() => dress(path, instance)
-                .map_err(|what| format!("socket {}: {what}; it stays as it was", self.name)),
+            Some(file) if self.reachable() => {
+                dress(&file.path, instance).map_err(|what| DressError { name: self.name.clone(), what })
+            }
             _ => Ok(()),
         }
     }
 
     /// Whether clients still find it: the file of a unix socket may have been removed by somebody.
     pub fn reachable(&self) -> bool {
-        self.outside
-            || self.made.as_ref().is_none_or(|(path, dev, inode)| {
-                std::fs::symlink_metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (*dev, *inode))
-            })
+        self.outside || self.made.as_ref().is_none_or(SocketFile::is_there)
     }
 
     /// The master goes into a jail: where the path leads from inside.
     pub fn enter(&mut self, inside: impl Fn(&Path) -> Option<PathBuf>) {
-        let Some((path, ..)) = &mut self.made else { return };
-        match inside(path) {
-            Some(moved) => *path = moved,
+        let Some(file) = &mut self.made else { return };
+        match inside(&file.path) {
+            Some(moved) => file.path = moved,
             None => self.outside = true,
         }
     }
@@ -312,12 +311,10 @@ impl Listener {
                 "cannot remove socket {name}: it lies outside of the jail; the next start replaces it"
             ));
         }
-        if let Some((path, dev, inode)) = &self.made
-            && let Ok(meta) = std::fs::symlink_metadata(path)
-            && (meta.dev(), meta.ino()) == (*dev, *inode)
-            && let Err(e) = std::fs::remove_file(path)
+        if let Some(file) = self.made.as_ref().filter(|file| file.is_there())
+            && let Err(e) = std::fs::remove_file(&file.path)
         {
-            uswgi_keep::log::line(format_args!("cannot remove socket {}: {e}", path.display()));
+            uswgi_keep::log::line(format_args!("cannot remove socket {}: {e}", file.path.display()));
         }
     }
 

@@ -69,8 +69,10 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
         ProcessKind::Worker(seat) => (Role::Worker, seat.slot, seat.worker_id),
         ProcessKind::Aide(seat) => (Role::Aide, seat.slot, 0),
     };
-    let listener =
-        |s: &uswgi_conf::instance::Socket| settings::Listener { name: s.name.clone(), protocol: s.protocol };
+    let listener = |s: &uswgi_conf::instance::Socket| settings::ListenerSettings {
+        name: s.name.clone(),
+        protocol: s.protocol,
+    };
     WorkerSettings {
         version: SETTINGS_VERSION,
         role,
@@ -190,7 +192,7 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
             .filter(|&(_, value)| value != 0)
             .map(|(resource, value)| (resource, within_hard_limit(resource, value)))
             .collect();
-    exec::spawn(&exec::Command {
+    exec::spawn(&exec::Launch {
         program: &path,
         arguments: &arguments,
         environment: &environment(

@@ -46,7 +46,7 @@ impl ChunkError {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ChunkState {
     /// In the digits of a chunk size; how many came.
     Size(u8),
     /// White space after the size: an extension must follow.
@@ -69,7 +69,7 @@ enum State {
 /// Decodes one body.
 #[derive(Debug, Clone)]
 pub struct Decoder {
-    state: State,
+    state: ChunkState,
     /// Bytes of the current chunk that are still to come.
     left: u64,
     /// Bytes of data announced so far.
@@ -83,12 +83,12 @@ impl Decoder {
     /// For a body of at most `limit_body` bytes of data; 0: no limit.
     pub fn new(limit_body: u64) -> Self {
         let limit = if limit_body == 0 { crate::http::MAX_BODY } else { limit_body };
-        Decoder { state: State::Size(0), left: 0, total: 0, limit, extensions: 0, trailers: 0 }
+        Decoder { state: ChunkState::Size(0), left: 0, total: 0, limit, extensions: 0, trailers: 0 }
     }
 
     /// Whether the body and its trailers are over.
     pub fn done(&self) -> bool {
-        self.state == State::Done
+        self.state == ChunkState::Done
     }
 
     /// Decode from `input`, append at most `max_out` bytes to `out`; gives the bytes consumed.
@@ -100,9 +100,9 @@ impl Decoder {
         let mut at = 0;
         while at < input.len() {
             match self.state {
-                State::Done => break,
-                State::Failed(error) => return Err(error),
-                State::Data => {
+                ChunkState::Done => break,
+                ChunkState::Failed(error) => return Err(error),
+                ChunkState::Data => {
                     let left = usize::try_from(self.left).unwrap_or(usize::MAX);
                     let n = left.min(input.len() - at).min(room);
                     if n == 0 {
@@ -113,12 +113,12 @@ impl Decoder {
                     room -= n;
                     self.left -= n as u64;
                     if self.left == 0 {
-                        self.state = State::DataCr;
+                        self.state = ChunkState::DataCr;
                     }
                 }
                 _ => {
                     if let Err(error) = self.step(input[at]) {
-                        self.state = State::Failed(error);
+                        self.state = ChunkState::Failed(error);
                         return Err(error);
                     }
                     at += 1;
@@ -126,7 +126,7 @@ impl Decoder {
             }
         }
         match self.state {
-            State::Failed(error) => Err(error),
+            ChunkState::Failed(error) => Err(error),
             _ => Ok(at),
         }
     }
@@ -134,68 +134,68 @@ impl Decoder {
     /// One byte that is not data.
     fn step(&mut self, byte: u8) -> Result<(), ChunkError> {
         self.state = match (self.state, byte) {
-            (State::Size(digits), _) if byte.is_ascii_hexdigit() => {
+            (ChunkState::Size(digits), _) if byte.is_ascii_hexdigit() => {
                 if digits == 16 {
                     return Err(ChunkError::Size);
                 }
                 let digit = (byte as char).to_digit(16).unwrap_or_default();
                 self.left = self.left << 4 | u64::from(digit);
-                State::Size(digits + 1)
+                ChunkState::Size(digits + 1)
             }
-            (State::Size(0), _) => return Err(ChunkError::Size),
-            (State::Size(_) | State::Extension, b'\r') => State::SizeLf,
-            (State::Size(_) | State::Extension, b'\n') => return Err(ChunkError::LineEnd),
-            (State::Size(_) | State::Space, b';' | b' ' | b'\t') => {
+            (ChunkState::Size(0), _) => return Err(ChunkError::Size),
+            (ChunkState::Size(_) | ChunkState::Extension, b'\r') => ChunkState::SizeLf,
+            (ChunkState::Size(_) | ChunkState::Extension, b'\n') => return Err(ChunkError::LineEnd),
+            (ChunkState::Size(_) | ChunkState::Space, b';' | b' ' | b'\t') => {
                 self.count_extension()?;
-                if byte == b';' { State::Extension } else { State::Space }
+                if byte == b';' { ChunkState::Extension } else { ChunkState::Space }
             }
-            (State::Size(_) | State::Space, _) => return Err(ChunkError::Size),
-            (State::Extension, _) => {
+            (ChunkState::Size(_) | ChunkState::Space, _) => return Err(ChunkError::Size),
+            (ChunkState::Extension, _) => {
                 if is_control(byte) {
                     return Err(ChunkError::Extension);
                 }
                 self.count_extension()?;
-                State::Extension
+                ChunkState::Extension
             }
-            (State::SizeLf, b'\n') => self.start_chunk()?,
-            (State::DataCr, b'\r') => State::DataLf,
-            (State::DataLf, b'\n') => {
+            (ChunkState::SizeLf, b'\n') => self.start_chunk()?,
+            (ChunkState::DataCr, b'\r') => ChunkState::DataLf,
+            (ChunkState::DataLf, b'\n') => {
                 self.left = 0;
-                State::Size(0)
+                ChunkState::Size(0)
             }
-            (State::Trailer, b'\r') => State::EndLf,
-            (State::Trailer, _) if !is_token(byte) => return Err(ChunkError::Trailer),
-            (State::Trailer | State::TrailerName, _) if is_token(byte) => {
+            (ChunkState::Trailer, b'\r') => ChunkState::EndLf,
+            (ChunkState::Trailer, _) if !is_token(byte) => return Err(ChunkError::Trailer),
+            (ChunkState::Trailer | ChunkState::TrailerName, _) if is_token(byte) => {
                 self.count_trailer()?;
-                State::TrailerName
+                ChunkState::TrailerName
             }
-            (State::TrailerName, b':') => {
+            (ChunkState::TrailerName, b':') => {
                 self.count_trailer()?;
-                State::TrailerValue
+                ChunkState::TrailerValue
             }
-            (State::TrailerName, _) => return Err(ChunkError::Trailer),
-            (State::TrailerValue, b'\r') => State::TrailerLf,
-            (State::TrailerValue, _) => {
+            (ChunkState::TrailerName, _) => return Err(ChunkError::Trailer),
+            (ChunkState::TrailerValue, b'\r') => ChunkState::TrailerLf,
+            (ChunkState::TrailerValue, _) => {
                 if is_control(byte) {
                     return Err(ChunkError::Trailer);
                 }
                 self.count_trailer()?;
-                State::TrailerValue
+                ChunkState::TrailerValue
             }
-            (State::TrailerLf, b'\n') => State::Trailer,
-            (State::EndLf, b'\n') => State::Done,
+            (ChunkState::TrailerLf, b'\n') => ChunkState::Trailer,
+            (ChunkState::EndLf, b'\n') => ChunkState::Done,
             _ => return Err(ChunkError::LineEnd),
         };
         Ok(())
     }
 
-    fn start_chunk(&mut self) -> Result<State, ChunkError> {
+    fn start_chunk(&mut self) -> Result<ChunkState, ChunkError> {
         if self.left == 0 {
-            return Ok(State::Trailer);
+            return Ok(ChunkState::Trailer);
         }
         let too_large = ChunkError::TooLarge { limit: self.limit };
         self.total = self.total.checked_add(self.left).filter(|n| *n <= self.limit).ok_or(too_large)?;
-        Ok(State::Data)
+        Ok(ChunkState::Data)
     }
 
     fn count_extension(&mut self) -> Result<(), ChunkError> {

@@ -1,7 +1,7 @@
 //! Commands to a running master: a request over its steering socket, or where it does not listen the signal that means
 //! the same. It must never send a signal behind a request that was answered, be it by a refusal.
 
-use crate::instance::{Instance, stands_still};
+use crate::instance::{RunningInstance, stands_still};
 use crate::scoreboard::InstanceState;
 use crate::steer::{self, Answer, Reload, Request};
 use nix::libc::{SIGHUP, SIGINT, SIGTSTP};
@@ -61,7 +61,7 @@ impl Command {
 
     /// Say it. The request waits for its answer at most `timeout`; a master that is stopped by a signal or a debugger, of
     /// a version without the socket, or without a directory for it, gets the signal.
-    pub fn send(self, instance: &Instance, timeout: Duration) -> Result<Sent, CommandError> {
+    pub fn send(self, instance: &RunningInstance, timeout: Duration) -> Result<Sent, CommandError> {
         if !stands_still(instance.pid) {
             match steer::ask(instance, &self.request(), timeout) {
                 Ok(Answer::Done { message }) => return Ok(Sent::Answered(message)),
@@ -75,7 +75,7 @@ impl Command {
     }
 
     /// Say it by its signal.
-    pub fn signal(self, instance: &Instance) -> Result<(), CommandError> {
+    pub fn signal(self, instance: &RunningInstance) -> Result<(), CommandError> {
         let paused = instance.board.header().state.load(Ordering::Relaxed) == InstanceState::Paused as u32;
         let signal = match self {
             Command::Reload => SIGHUP,

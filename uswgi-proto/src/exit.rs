@@ -98,6 +98,12 @@ impl ExitWith {
     }
 }
 
+impl std::fmt::Display for ExitWith {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.code().fmt(f)
+    }
+}
+
 impl From<Exit> for ExitWith {
     fn from(exit: Exit) -> ExitWith {
         ExitWith::Reason(exit)

@@ -71,7 +71,7 @@ impl TargetError {
 }
 
 /// A running instance.
-pub struct Instance {
+pub struct RunningInstance {
     /// Pid of its master.
     pub pid: i32,
     /// Names this very process for ever.
@@ -158,14 +158,14 @@ fn no_scoreboard(pid: i32) -> String {
     }
 }
 
-impl Instance {
+impl RunningInstance {
     /// The instance behind a pidfile.
-    pub fn from_pidfile(path: &Path) -> Result<Instance, TargetError> {
-        Instance::from_pid(read_pidfile(path)?)
+    pub fn from_pidfile(path: &Path) -> Result<RunningInstance, TargetError> {
+        RunningInstance::from_pid(read_pidfile(path)?)
     }
 
     /// The instance whose master has this pid.
-    pub fn from_pid(pid: i32) -> Result<Instance, TargetError> {
+    pub fn from_pid(pid: i32) -> Result<RunningInstance, TargetError> {
         let not_running = |why: String| TargetError::NotRunning { pid, why };
         let pidfd = pidfd_open(pid).map_err(|e| match e.raw_os_error() {
             Some(libc::ESRCH) => not_running("there is no such process (a stale pidfile)".into()),
@@ -189,7 +189,7 @@ impl Instance {
         if Some(h.master_start_time.load(Ordering::Relaxed)) != start_time(pid) {
             return Err(not_running("its scoreboard belongs to another process".into()));
         }
-        Ok(Instance { pid, pidfd, board })
+        Ok(RunningInstance { pid, pidfd, board })
     }
 
     /// Send a signal to exactly this process.
@@ -219,7 +219,7 @@ mod tests {
     fn a_stranger_is_refused() {
         let me = std::process::id() as i32;
         assert!(start_time(me).is_some());
-        let error = Instance::from_pid(me).err().unwrap();
+        let error = RunningInstance::from_pid(me).err().unwrap();
         assert_eq!(error.exit(), Exit::NotRunning, "{error}");
     }
 }

@@ -18,7 +18,7 @@ pub enum MasterAction {
 
 /// One row.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
+pub struct SignalRow {
     /// Number.
     pub signal: i32,
     /// Name.
@@ -30,34 +30,34 @@ pub struct Row {
 }
 
 /// The table.
-pub const TABLE: [Row; 7] = [
-    Row {
+pub const TABLE: [SignalRow; 7] = [
+    SignalRow {
         signal: libc::SIGINT,
         name: "SIGINT",
         master: MasterAction::Stop,
         help: "Stop gracefully within reload-mercy; once more, a second or more later: stop at once.",
     },
-    Row { signal: libc::SIGTERM, name: "SIGTERM", master: MasterAction::Stop, help: "As SIGINT." },
-    Row { signal: libc::SIGQUIT, name: "SIGQUIT", master: MasterAction::Stop, help: "As SIGINT." },
-    Row {
+    SignalRow { signal: libc::SIGTERM, name: "SIGTERM", master: MasterAction::Stop, help: "As SIGINT." },
+    SignalRow { signal: libc::SIGQUIT, name: "SIGQUIT", master: MasterAction::Stop, help: "As SIGINT." },
+    SignalRow {
         signal: libc::SIGHUP,
         name: "SIGHUP",
         master: MasterAction::Reload,
         help: "Read the configuration again and replace the workers one by one. Nothing is lost, and what does not load changes nothing.",
     },
-    Row {
+    SignalRow {
         signal: libc::SIGUSR1,
         name: "SIGUSR1",
         master: MasterAction::Report,
         help: "Print a line about every worker to the log.",
     },
-    Row {
+    SignalRow {
         signal: libc::SIGUSR2,
         name: "SIGUSR2",
         master: MasterAction::Ignore,
         help: "Nothing (it kills the master of uWSGI 2.0.31).",
     },
-    Row {
+    SignalRow {
         signal: libc::SIGTSTP,
         name: "SIGTSTP",
         master: MasterAction::Pause,

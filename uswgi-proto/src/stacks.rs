@@ -23,7 +23,7 @@ pub const LONGEST: usize = 1 << 20;
 
 /// What a worker answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum StacksAnswer {
     /// The stacks of its Python threads.
     Stacks(String),
     /// Something holds the GIL without a break.
@@ -43,10 +43,10 @@ impl Mailbox {
     }
 
     /// Write an answer whose collection began at `began_us` ([`monotonic_us`]).
-    pub fn write(&mut self, began_us: u64, answer: &Answer) -> io::Result<()> {
+    pub fn write(&mut self, began_us: u64, answer: &StacksAnswer) -> io::Result<()> {
         let (kind, text) = match answer {
-            Answer::Stacks(text) => (0u64, text.as_str()),
-            Answer::NoGil => (1, ""),
+            StacksAnswer::Stacks(text) => (0u64, text.as_str()),
+            StacksAnswer::NoGil => (1, ""),
         };
         let text = &text.as_bytes()[..text.len().min(LONGEST)];
         let header = |sequence: u64| -> Vec<u8> {
@@ -60,7 +60,7 @@ impl Mailbox {
 }
 
 /// What is in a memory file that began at or after `since_us`; None while there is none.
-fn read(memory: &File, since_us: u64) -> io::Result<Option<Answer>> {
+fn read(memory: &File, since_us: u64) -> io::Result<Option<StacksAnswer>> {
     let header = || -> io::Result<Option<[u64; 4]>> {
         let mut bytes = [0; HEADER];
         match memory.read_exact_at(&mut bytes, 0) {
@@ -86,15 +86,15 @@ fn read(memory: &File, since_us: u64) -> io::Result<Option<Answer>> {
         return Ok(None);
     }
     Ok(Some(if kind == 0 {
-        Answer::Stacks(String::from_utf8_lossy(&text).into_owned())
+        StacksAnswer::Stacks(String::from_utf8_lossy(&text).into_owned())
     } else {
-        Answer::NoGil
+        StacksAnswer::NoGil
     }))
 }
 
 /// Ask the worker with this pid, whose descriptors have these numbers. The caller knows that it is one. None
 /// when it does not answer within the timeout: even its native thread does not run.
-pub fn ask(pid: i32, pipe: u32, memory: u32, timeout: Duration) -> io::Result<Option<Answer>> {
+pub fn ask(pid: i32, pipe: u32, memory: u32, timeout: Duration) -> io::Result<Option<StacksAnswer>> {
     let path = |fd: u32| format!("/proc/{pid}/fd/{fd}");
     let memory = File::open(path(memory))?;
     let mut pipe = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path(pipe))?;
@@ -132,13 +132,13 @@ mod tests {
         let file = memory();
         let mut mailbox = Mailbox::new(file.try_clone().unwrap());
         assert_eq!(read(&file, 0).unwrap(), None);
-        mailbox.write(50, &Answer::Stacks("Thread \u{e9}".into())).unwrap();
+        mailbox.write(50, &StacksAnswer::Stacks("Thread \u{e9}".into())).unwrap();
         assert_eq!(read(&file, 51).unwrap(), None);
-        assert_eq!(read(&file, 50).unwrap(), Some(Answer::Stacks("Thread \u{e9}".into())));
-        mailbox.write(60, &Answer::NoGil).unwrap();
-        assert_eq!(read(&file, 50).unwrap(), Some(Answer::NoGil));
-        mailbox.write(70, &Answer::Stacks("x".repeat(LONGEST + 5))).unwrap();
-        let Some(Answer::Stacks(text)) = read(&file, 60).unwrap() else { panic!("no answer") };
+        assert_eq!(read(&file, 50).unwrap(), Some(StacksAnswer::Stacks("Thread \u{e9}".into())));
+        mailbox.write(60, &StacksAnswer::NoGil).unwrap();
+        assert_eq!(read(&file, 50).unwrap(), Some(StacksAnswer::NoGil));
+        mailbox.write(70, &StacksAnswer::Stacks("x".repeat(LONGEST + 5))).unwrap();
+        let Some(StacksAnswer::Stacks(text)) = read(&file, 60).unwrap() else { panic!("no answer") };
         assert_eq!(text.len(), LONGEST);
     }
 
@@ -170,11 +170,11 @@ mod tests {
             for _ in 0..2 {
                 questions.read_exact(&mut byte).unwrap();
             }
-            mailbox.write(monotonic_us(), &Answer::Stacks("here".into())).unwrap();
+            mailbox.write(monotonic_us(), &StacksAnswer::Stacks("here".into())).unwrap();
             questions
         });
         let answer = ask(me, pipe, number, Duration::from_secs(20)).unwrap();
-        assert_eq!(answer, Some(Answer::Stacks("here".into())));
+        assert_eq!(answer, Some(StacksAnswer::Stacks("here".into())));
         drop((worker.join().unwrap(), keep));
         assert!(ask(me, u32::MAX, number, Duration::from_secs(1)).is_err());
     }

@@ -12,7 +12,7 @@
 //! reads the JSON of one [`Answer`] up to the end of file. This room opens no other socket and never
 //! waits longer than its caller said.
 
-use crate::instance::Instance;
+use crate::instance::RunningInstance;
 use crate::scale::ScaleTo;
 use nix::sys::socket::{self as so, AddressFamily, SockFlag, SockType, UnixAddr};
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ pub struct Envelope {
 
 /// One setting in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting {
+pub struct SettingInForce {
     /// Name of the option.
     pub name: String,
     /// Its value, as it would be written.
@@ -142,7 +142,7 @@ pub enum Answer {
         /// Generation that has these settings.
         generation: u64,
         /// In the order in which `uswgi-conf show` prints them.
-        settings: Vec<Setting>,
+        settings: Vec<SettingInForce>,
         /// What was said when they were read, a line each: what has no effect, what needs a restart.
         warnings: Vec<String>,
     },
@@ -187,7 +187,7 @@ pub fn other_answer(answer: &Answer) -> String {
 }
 
 /// Ask the master of an instance. Returns within `timeout`.
-pub fn ask(instance: &Instance, request: &Request, timeout: Duration) -> Result<Answer, SteerError> {
+pub fn ask(instance: &RunningInstance, request: &Request, timeout: Duration) -> Result<Answer, SteerError> {
     ask_pid(instance.pid, request, timeout)
 }
 

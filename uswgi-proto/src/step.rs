@@ -41,7 +41,7 @@ pub enum Act {
     /// Remove a file.
     Unlink(String),
     /// Wait until there is such a thing: path, what, seconds.
-    WaitFor(String, Wanted, u32),
+    WaitFor(String, Awaited, u32),
     /// A line for the log.
     Print(String),
 }
@@ -49,7 +49,7 @@ pub enum Act {
 /// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Wanted {
+pub enum Awaited {
     /// Anything.
     Any,
     /// A plain file.
@@ -170,13 +170,13 @@ impl Act {
     }
 }
 
-impl Wanted {
+impl Awaited {
     fn is_there(self, path: &Path) -> bool {
         fs::metadata(path).is_ok_and(|m| match self {
-            Wanted::Any => true,
-            Wanted::File => m.is_file(),
-            Wanted::Directory => m.is_dir(),
-            Wanted::Socket => m.file_type().is_socket(),
+            Awaited::Any => true,
+            Awaited::File => m.is_file(),
+            Awaited::Directory => m.is_dir(),
+            Awaited::Socket => m.file_type().is_socket(),
         })
     }
 }
@@ -238,10 +238,10 @@ mod tests {
     #[test]
     fn waiting_ends_when_the_process_is_to_stop() {
         let mut fake = Fake { patience: 3, ..Fake::default() };
-        let error = run(Act::WaitFor("/no/such/file".into(), Wanted::File, 3600), &mut fake).unwrap_err();
+        let error = run(Act::WaitFor("/no/such/file".into(), Awaited::File, 3600), &mut fake).unwrap_err();
         assert!(error.stopped && error.what.contains("stop signal"), "{error}");
         assert_eq!(fake.patience, 0);
-        assert!(!run(Act::WaitFor("/no/such/file".into(), Wanted::File, 0), &mut fake).unwrap_err().stopped);
+        assert!(!run(Act::WaitFor("/no/such/file".into(), Awaited::File, 0), &mut fake).unwrap_err().stopped);
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
         ok(Act::Mkdir(at("d")));
         ok(Act::Sticky(at("d")));
         assert_eq!(fs::metadata(at("d")).unwrap().permissions().mode() & 0o1000, 0o1000);
-        ok(Act::WaitFor(at("d"), Wanted::Directory, 0));
+        ok(Act::WaitFor(at("d"), Awaited::Directory, 0));
         ok(Act::Write(at("f"), "one\n".into(), false));
         ok(Act::Write(at("f"), "two\n".into(), true));
         assert_eq!(fs::read_to_string(at("f")).unwrap(), "one\ntwo\n");
@@ -261,14 +261,14 @@ mod tests {
         assert_eq!(fs::metadata(at("f")).unwrap().permissions().mode() & 0o777, 0o600);
         ok(Act::Write(at("f"), "three".into(), false));
         assert_eq!(fs::read_to_string(at("f")).unwrap(), "three");
-        ok(Act::WaitFor(at("f"), Wanted::File, 0));
+        ok(Act::WaitFor(at("f"), Awaited::File, 0));
         ok(Act::Unlink(at("f")));
         ok(Act::Create(at("f")));
         assert_eq!(fs::read_to_string(at("f")).unwrap(), "");
         let mut fails = |act| run(act, &mut fake).unwrap_err().to_string();
         assert!(fails(Act::Mkdir(at("d"))).contains("exists"));
         assert!(fails(Act::Unlink(at("gone"))).contains("No such file"));
-        assert!(fails(Act::WaitFor(at("f"), Wanted::Socket, 0)).contains("after 0 s"));
-        assert!(fails(Act::WaitFor(at("gone"), Wanted::Any, 0)).contains("after 0 s"));
+        assert!(fails(Act::WaitFor(at("f"), Awaited::Socket, 0)).contains("after 0 s"));
+        assert!(fails(Act::WaitFor(at("gone"), Awaited::Any, 0)).contains("after 0 s"));
     }
 }

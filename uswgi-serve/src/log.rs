@@ -15,7 +15,7 @@ use std::time::Duration;
 use uswgi_proto::logs::LogLines;
 use uswgi_proto::logs::escape::{Style, escape};
 use uswgi_proto::logs::record;
-use uswgi_proto::logs::sink::{Kind, Sink};
+use uswgi_proto::logs::sink::{Sink, SinkKind};
 use uswgi_proto::scoreboard::{Scoreboard, monotonic_us};
 
 /// How long a request may wait for a reader that is stuck; once, until it reads again.
@@ -47,7 +47,7 @@ fn output() -> &'static LogOutput {
     OUTPUT.get_or_init(|| LogOutput {
         fd: None,
         records: false,
-        sink: Sink::new(Kind::of(sys::standard_error()), PATIENCE),
+        sink: Sink::new(SinkKind::of(sys::standard_error()), PATIENCE),
     })
 }
 
@@ -55,7 +55,7 @@ fn output() -> &'static LogOutput {
 pub fn adopt(said: &str) {
     let Some((how, number)) = said.split_once(':') else { return };
     let Some(fd) = number.parse().ok().and_then(sys::inherit) else { return };
-    let sink = Sink::new(Kind::Own, PATIENCE);
+    let sink = Sink::new(SinkKind::Own, PATIENCE);
     let _ = OUTPUT.set(LogOutput { fd: Some(fd), records: how == "records", sink });
 }
 
@@ -93,7 +93,7 @@ pub fn set_worker(id: u32) {
     WORKER.store(id, Ordering::Relaxed);
 }
 
-fn records(kind: record::Kind, text: &[u8]) -> Vec<Vec<u8>> {
+fn records(kind: record::RecordKind, text: &[u8]) -> Vec<Vec<u8>> {
     let worker = WORKER.load(Ordering::Relaxed);
     record::encode(kind, worker, std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed), text)
 }
@@ -123,8 +123,8 @@ fn lost(n: u64) -> String {
     format!("{n} log lines were lost here: the reader of the log was stuck, or its disk full")
 }
 
-fn send(output: &LogOutput, kind: record::Kind, text: &[u8]) {
-    let notice = |n| records(record::Kind::Worker, lost(n).as_bytes()).concat();
+fn send(output: &LogOutput, kind: record::RecordKind, text: &[u8]) {
+    let notice = |n| records(record::RecordKind::Worker, lost(n).as_bytes()).concat();
     for record in records(kind, text) {
         output.sink.write(output.fd(), &record, notice);
     }
@@ -136,7 +136,7 @@ pub fn line(text: std::fmt::Arguments<'_>) {
     let text = text.to_string();
     let output = output();
     if output.records {
-        return send(output, record::Kind::Worker, text.as_bytes());
+        return send(output, record::RecordKind::Worker, text.as_bytes());
     }
     output.sink.write(output.fd(), &message(&text), |n| message(&lost(n)));
     count(output);
@@ -146,7 +146,7 @@ pub fn line(text: std::fmt::Arguments<'_>) {
 pub fn plain(line: &[u8]) {
     let output = output();
     if output.records {
-        return send(output, record::Kind::Program, line);
+        return send(output, record::RecordKind::Program, line);
     }
     output.sink.write(output.fd(), line, |n| message(&lost(n)));
     count(output);
@@ -156,7 +156,7 @@ pub fn plain(line: &[u8]) {
 pub fn request(line: &[u8]) {
     let output = output();
     if output.records {
-        return send(output, record::Kind::Request, line);
+        return send(output, record::RecordKind::Request, line);
     }
     output.sink.write(output.fd(), line, |n| message(&lost(n)));
     count(output);

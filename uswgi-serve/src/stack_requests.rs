@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_proto::scoreboard::monotonic_us;
-use uswgi_proto::stacks::{Answer, Mailbox};
+use uswgi_proto::stacks::{Mailbox, StacksAnswer};
 
 /// The pipe and the memory file of this worker.
 pub(crate) struct StackRequests<I> {
@@ -82,7 +82,7 @@ impl StackMailbox {
         loop {
             while self.again.swap(false, Ordering::SeqCst) {
                 let began = monotonic_us();
-                let answer = interpreter.stacks(|_| true).map_or(Answer::NoGil, Answer::Stacks);
+                let answer = interpreter.stacks(|_| true).map_or(StacksAnswer::NoGil, StacksAnswer::Stacks);
                 // A full memory is the asker's loss: it gives up after its timeout.
                 let _ = lock(&self.mailbox).write(began, &answer);
             }

@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use uswgi_proto::files::encoding::accepts_gzip;
 use uswgi_proto::files::mime::Types;
 use uswgi_proto::files::rules::About;
-use uswgi_proto::files::{Asked, Rules, StaticRules, Verdict, decide, etag, if_there};
+use uswgi_proto::files::{Preconditions, Rules, StaticRules, Verdict, decide, etag, if_there};
 use uswgi_proto::settings::{StaticMap, WorkerSettings};
 
 /// What the options say, ready for use.
@@ -165,7 +165,7 @@ impl StaticFiles {
         let modified = meta.mtime().max(0) as u64;
         let tag = etag(meta.mtime(), meta.mtime_nsec(), size, variant);
         let get = exchange.method() == b"GET";
-        let asked = Asked {
+        let asked = Preconditions {
             get,
             if_match: field("if-match"),
             if_unmodified_since: field("if-unmodified-since"),

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use uswgi_proto::packet::{PacketHeader, push_var};
-use uswgi_proto::settings::{Listener, Protocol, RequestLog, Role, WorkerSettings};
+use uswgi_proto::settings::{ListenerSettings, Protocol, RequestLog, Role, WorkerSettings};
 
 /// How long any event may take to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,7 +48,7 @@ impl Parts {
         let (mut listeners, mut named) = (Vec::new(), Vec::new());
         if let Some((fd, protocol)) = listener {
             listeners.push(OwnedFd::from(fd));
-            named.push(Listener { name: "test".into(), protocol });
+            named.push(ListenerSettings { name: "test".into(), protocol });
         }
         settings.listeners = named;
         let control = control.map(Control::new);

@@ -5,7 +5,7 @@
 use crate::instance::Instance;
 use crate::jail::Jail;
 use crate::user::Becomes;
-use crate::{Command as Loaded, load};
+use crate::{Invocation as Loaded, load};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

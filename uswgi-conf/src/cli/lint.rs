@@ -2,7 +2,7 @@
 
 use super::check_app;
 use super::output::{err, out};
-use super::report::{self, Format};
+use super::report::{self, ReportFormat};
 use crate::diag::Severity;
 use crate::expand::Allow;
 use crate::lint::{self, Options};
@@ -21,10 +21,10 @@ pub(super) fn allowed(m: &ArgMatches) -> Allow {
 pub(super) fn run(m: &ArgMatches) -> ExitCode {
     use std::io::IsTerminal;
     let format = match m.get_one::<String>("format").map(String::as_str) {
-        _ if m.get_flag("json") => Format::Json,
-        Some("json") => Format::Json,
-        Some("github") => Format::Github,
-        _ => Format::Text,
+        _ if m.get_flag("json") => ReportFormat::Json,
+        Some("json") => ReportFormat::Json,
+        Some("github") => ReportFormat::Github,
+        _ => ReportFormat::Text,
     };
     let level = match m.get_one::<String>("level").map(String::as_str) {
         Some("error") => Severity::Error,
@@ -38,8 +38,9 @@ pub(super) fn run(m: &ArgMatches) -> ExitCode {
         err(&format!("uswgi-conf: there is no code {bad:?}; `uswgi-conf explain` lists them"));
         return Exit::Usage.into();
     }
-    let color =
-        format == Format::Text && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let color = format == ReportFormat::Text
+        && std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none();
     let options = Options { allow: allowed(m), system: !m.get_flag("no-system") };
     let env = lint::environment();
     let (mut worst, mut unreadable, mut found, mut printed) = (None, false, Vec::new(), 0usize);
@@ -71,15 +72,15 @@ pub(super) fn run(m: &ArgMatches) -> ExitCode {
             worst = worst.max(Some(d.severity));
             printed += 1;
             match format {
-                Format::Text => out(report::text(d, &report.files, color).as_bytes()),
-                Format::Github => out(report::github(d).as_bytes()),
-                Format::Json => found.push(report::json(d)),
+                ReportFormat::Text => out(report::text(d, &report.files, color).as_bytes()),
+                ReportFormat::Github => out(report::github(d).as_bytes()),
+                ReportFormat::Json => found.push(report::json(d)),
             }
         }
     }
-    if format == Format::Json {
+    if format == ReportFormat::Json {
         out(format!("{:#}\n", serde_json::Value::from(found)).as_bytes());
-    } else if format == Format::Text && printed > 0 {
+    } else if format == ReportFormat::Text && printed > 0 {
         let s = if printed == 1 { "" } else { "s" };
         err(&format!("{printed} finding{s}; `uswgi-conf explain CODE` says more"));
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum ReportFormat {
     Text,
     Json,
     Github,

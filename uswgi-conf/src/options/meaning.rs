@@ -5,10 +5,10 @@ use super::Arg::{Opt, Req};
 use super::Kind::{self, Bool, Int};
 use super::Status::{self, Harmless, Noticed, Refused};
 use super::facts::Fact;
-use super::shown::Shown::{self, As, Nothing, With};
-use super::shown::{When, Written};
+use super::getter::Shown::{self, As, Nothing, With};
+use super::getter::{ShownWhen, Written};
 use crate::instance::{CheaperAlgorithm, Instance, OnTerm, Socket};
-use crate::logs::{Encoder, Route};
+use crate::logs::{EncoderSpec, Route};
 use crate::written::{self, mib};
 use uswgi_proto::background::SpoolFolder;
 use uswgi_proto::settings::{LaneKind, Protocol, StaticMap};
@@ -39,17 +39,17 @@ const fn s(names: &'static str, shown: Shown, default: &'static str, help: &'sta
 
 /// A value that always has a line.
 const fn always(get: fn(&Instance) -> Written) -> Shown {
-    Shown::Get(When::Always, get)
+    Shown::Get(ShownWhen::Always, get)
 }
 
 /// A value that has a line when it is not the default.
 const fn set(get: fn(&Instance) -> Written) -> Shown {
-    Shown::Get(When::Set, get)
+    Shown::Get(ShownWhen::Set, get)
 }
 
 /// A value that counts only when something is so.
 const fn only(so: fn(&Instance) -> bool, get: fn(&Instance) -> Written) -> Shown {
-    Shown::Get(When::If(so), get)
+    Shown::Get(ShownWhen::If(so), get)
 }
 
 /// There may be fewer workers than `workers`.
@@ -92,7 +92,8 @@ fn routes(i: &Instance) -> impl Iterator<Item = (&'static str, String)> {
 }
 
 fn encoders(i: &Instance) -> impl Iterator<Item = (&'static str, String)> {
-    let of = |name, all: &'_ [Encoder]| all.iter().map(|e| (name, written::encoder(e))).collect::<Vec<_>>();
+    let of =
+        |name, all: &'_ [EncoderSpec]| all.iter().map(|e| (name, written::encoder(e))).collect::<Vec<_>>();
     let (messages, requests) = (&i.log.messages.encoders, &i.log.requests.encoders);
     of("log-encoder", messages).into_iter().chain(of("log-req-encoder", requests))
 }

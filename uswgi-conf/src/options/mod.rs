@@ -12,16 +12,16 @@
 #![forbid(unsafe_code)]
 
 mod facts;
+mod getter;
 mod language;
 mod meaning;
 mod near;
 mod rooms;
-mod shown;
 mod tail;
 
 pub use facts::{FACTS, Fact};
+pub use getter::{Shown, ShownWhen, Written};
 pub use near::{nearest, nearest_of};
-pub use shown::{Shown, When, Written};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 

@@ -21,10 +21,10 @@ struct Node {
     mountpoint: Option<Vec<u8>>,
     domain: Option<Vec<u8>>,
     at: usize,
-    children: Vec<Child>,
+    children: Vec<Content>,
 }
 
-enum Child {
+enum Content {
     Element(Node),
     Text(Vec<u8>),
     CData(Vec<u8>),
@@ -41,7 +41,7 @@ pub fn read(text: &Replaced, id: Option<&[u8]>) -> Result<Document, SyntaxError>
     };
     let is_uwsgi = |n: &&Node| n.name == b"uwsgi";
     let elements = root.children.iter().filter_map(|c| match c {
-        Child::Element(n) => Some(n),
+        Content::Element(n) => Some(n),
         _ => None,
     });
     let wanted =
@@ -56,8 +56,8 @@ pub fn read(text: &Replaced, id: Option<&[u8]>) -> Result<Document, SyntaxError>
     let mut out = Document { found: true, ..Document::default() };
     for child in &uwsgi.children {
         match child {
-            Child::Element(n) if fits(n) => option(text, n, &mut out.pairs)?,
-            Child::CData(code) => {
+            Content::Element(n) if fits(n) => option(text, n, &mut out.pairs)?,
+            Content::CData(code) => {
                 let (line, column) = text.position(uwsgi.at);
                 out.pairs.push(Pair {
                     key: b"eval".to_vec(),
@@ -89,8 +89,8 @@ fn option(text: &Replaced, n: &Node, pairs: &mut Vec<Pair>) -> Result<(), Syntax
     }
     match n.children.first() {
         None => push(&n.name, b"1".to_vec()),
-        Some(Child::Text(t) | Child::CData(t) | Child::Other(t)) => push(&n.name, t.clone()),
-        Some(Child::Element(inner)) => {
+        Some(Content::Text(t) | Content::CData(t) | Content::Other(t)) => push(&n.name, t.clone()),
+        Some(Content::Element(inner)) => {
             let name = crate::diag::shown(&n.name);
             let message =
                 format!("<{name}> holds <{}>: options cannot be nested", crate::diag::shown(&inner.name));
@@ -113,14 +113,14 @@ enum AppValue {
 /// As observed on 2.0.31: an only child that is text is what is mounted. Of several children it is the second, an
 /// element whose own first child is text.
 fn app_of(n: &Node) -> AppValue {
-    let text = |c: Option<&Child>| match c {
-        Some(Child::Text(t) | Child::CData(t) | Child::Other(t)) => Some(t.clone()),
+    let text = |c: Option<&Content>| match c {
+        Some(Content::Text(t) | Content::CData(t) | Content::Other(t)) => Some(t.clone()),
         _ => None,
     };
     let found = match n.children.as_slice() {
         [] => return AppValue::None,
         [only] => text(Some(only)),
-        [_, Child::Element(second), ..] => text(second.children.first()),
+        [_, Content::Element(second), ..] => text(second.children.first()),
         _ => None,
     };
     found.map_or(AppValue::Nothing, AppValue::Mounts)
@@ -208,19 +208,19 @@ fn tree(text: &Replaced) -> Result<Node, SyntaxError> {
                 if let Some(n) = open.last_mut() {
                     // Neighbours are one, as in libxml2.
                     match n.children.last_mut() {
-                        Some(Child::CData(before)) => before.extend_from_slice(c.as_bytes()),
-                        _ => n.children.push(Child::CData(c.as_bytes().to_vec())),
+                        Some(Content::CData(before)) => before.extend_from_slice(c.as_bytes()),
+                        _ => n.children.push(Content::CData(c.as_bytes().to_vec())),
                     }
                 }
             }
             Event::Comment(c) => {
                 if let Some(n) = open.last_mut() {
-                    n.children.push(Child::Other(c.as_bytes().to_vec()));
+                    n.children.push(Content::Other(c.as_bytes().to_vec()));
                 }
             }
             Event::PI(p) => {
                 if let Some(n) = open.last_mut() {
-                    n.children.push(Child::Other(p.content().trim_start().as_bytes().to_vec()));
+                    n.children.push(Content::Other(p.content().trim_start().as_bytes().to_vec()));
                 }
             }
             Event::Decl(_) | Event::DocType(_) => {}
@@ -255,7 +255,7 @@ fn node(e: &BytesStart<'_>, at: usize, document: &str) -> Result<Node, String> {
 
 fn close(n: Node, open: &mut [Node], root: &mut Option<Node>) {
     match open.last_mut() {
-        Some(parent) => parent.children.push(Child::Element(n)),
+        Some(parent) => parent.children.push(Content::Element(n)),
         None => *root = Some(n),
     }
 }
@@ -263,8 +263,8 @@ fn close(n: Node, open: &mut [Node], root: &mut Option<Node>) {
 /// Text next to text is one node, as in a tree of libxml2.
 fn append(n: &mut Node, more: Vec<u8>) {
     match n.children.last_mut() {
-        Some(Child::Text(t)) => t.extend(more),
-        _ => n.children.push(Child::Text(more)),
+        Some(Content::Text(t)) => t.extend(more),
+        _ => n.children.push(Content::Text(more)),
     }
 }
 

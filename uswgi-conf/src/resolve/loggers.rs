@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use super::value::written;
 use crate::expand::Applied;
-use crate::logs::{DAEMON_INFO, DAEMON_NOTICE, FACILITIES, Logger, Target};
+use crate::logs::{DAEMON_INFO, DAEMON_NOTICE, FACILITIES, Logger, LoggerTarget};
 use std::path::PathBuf;
 
 /// `[name ]kind[:argument]`; what is none is said in the draft.
@@ -23,11 +23,11 @@ pub(super) fn logger(d: &mut Draft, a: &Applied) -> Option<Logger> {
     }
     let needs = |what: &str| Err(format!("needs {what}"));
     let target = match (kind, argument) {
-        ("stdio", _) => Ok(Target::Stdio),
+        ("stdio", _) => Ok(LoggerTarget::Stdio),
         ("file", "") => needs("a path: file:/var/log/app.log"),
         ("file", argument) => file(argument),
         ("fd", number) => match number.trim().parse() {
-            Ok(fd) if fd >= 0 => Ok(Target::Fd(fd)),
+            Ok(fd) if fd >= 0 => Ok(LoggerTarget::Fd(fd)),
             _ => needs("the number of a descriptor that the master inherits: fd:3"),
         },
         ("socket", "") => needs("an address: socket:127.0.0.1:5140 or socket:/path"),
@@ -51,9 +51,9 @@ pub(super) fn logger(d: &mut Draft, a: &Applied) -> Option<Logger> {
 }
 
 /// A path, or `logfile=PATH,maxsize=N,backupname=NAME`.
-fn file(argument: &str) -> Result<Target, String> {
+fn file(argument: &str) -> Result<LoggerTarget, String> {
     if !argument.contains("logfile=") {
-        return Ok(Target::File { path: argument.into(), max_size: 0, backup: None });
+        return Ok(LoggerTarget::File { path: argument.into(), max_size: 0, backup: None });
     }
     let (mut path, mut max_size, mut backup) = (PathBuf::new(), 0, None);
     for part in argument.split(',') {
@@ -69,13 +69,13 @@ fn file(argument: &str) -> Result<Target, String> {
     if path.as_os_str().is_empty() {
         return Err("has an empty logfile=".into());
     }
-    Ok(Target::File { path, max_size, backup })
+    Ok(LoggerTarget::File { path, max_size, backup })
 }
 
 /// `address[,prefix]`
-pub(super) fn socket(argument: &str) -> Target {
+pub(super) fn socket(argument: &str) -> LoggerTarget {
     let (address, prefix) = argument.split_once(',').unwrap_or((argument, ""));
-    Target::Socket { address: address.into(), prefix: prefix.into() }
+    LoggerTarget::Socket { address: address.into(), prefix: prefix.into() }
 }
 
 /// A facility's name, with a severity that stays.
@@ -84,16 +84,16 @@ fn facility(name: &str, severity: u8) -> Option<u8> {
 }
 
 /// `[tag[,facility]]`
-fn syslog(argument: &str) -> Result<Target, String> {
+fn syslog(argument: &str) -> Result<LoggerTarget, String> {
     let (ident, place) = argument.split_once(',').unwrap_or((argument, "daemon"));
     let priority =
         facility(place.trim(), DAEMON_INFO & 7).ok_or_else(|| format!("has no facility {place:?}"))?;
     let ident = if ident.is_empty() { "uwsgi" } else { ident };
-    Ok(Target::Syslog { ident: ident.into(), priority })
+    Ok(LoggerTarget::Syslog { ident: ident.into(), priority })
 }
 
 /// `address[,tag[,priority]]`: the priority is a number, or a facility.
-fn rsyslog(argument: &str) -> Result<Target, String> {
+fn rsyslog(argument: &str) -> Result<LoggerTarget, String> {
     let mut parts = argument.splitn(3, ',');
     let address = parts.next().unwrap_or_default().to_string();
     let tag = parts.next().filter(|t| !t.is_empty()).map(str::to_string);
@@ -106,5 +106,5 @@ fn rsyslog(argument: &str) -> Result<Target, String> {
             .or_else(|| facility(text, DAEMON_NOTICE & 7))
             .ok_or_else(|| format!("has no priority {text:?}"))?,
     };
-    Ok(Target::Rsyslog { address, tag, priority })
+    Ok(LoggerTarget::Rsyslog { address, tag, priority })
 }

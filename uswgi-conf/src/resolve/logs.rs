@@ -7,7 +7,7 @@ use super::value::written;
 use crate::diag::Diagnostic;
 use crate::expand::{Applied, truth};
 use crate::instance::Instance;
-use crate::logs::{DAEMON_INFO, Encoder, Encoding, Logger, Logs, Route, Stream, Target};
+use crate::logs::{DAEMON_INFO, EncoderSpec, Encoding, LogRouting, Logger, LoggerTarget, Route, Stream};
 use std::path::PathBuf;
 use uswgi_proto::logs::CTIME;
 
@@ -50,7 +50,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         }
         "log-syslog" => {
             let ident = d.said.text(a).filter(|t| !matches!(t.as_str(), "" | "true" | "1"));
-            let target = Target::Syslog { ident: ident.unwrap_or("uwsgi".into()), priority: DAEMON_INFO };
+            let target =
+                LoggerTarget::Syslog { ident: ident.unwrap_or("uwsgi".into()), priority: DAEMON_INFO };
             d.instance.log.messages.loggers.push(Logger { name: None, target });
         }
         "log-encoder" => {
@@ -94,7 +95,7 @@ fn date(d: &mut Draft, a: &Applied) -> Option<String> {
 }
 
 /// `kind[:logger][ argument]`
-fn encoder(d: &mut Draft, a: &Applied) -> Option<Encoder> {
+fn encoder(d: &mut Draft, a: &Applied) -> Option<EncoderSpec> {
     let text = d.said.filled(a)?;
     let (kind, argument) = text.split_once(' ').unwrap_or((&text, ""));
     let (kind, logger) = match kind.split_once(':') {
@@ -126,7 +127,7 @@ fn encoder(d: &mut Draft, a: &Applied) -> Option<Encoder> {
             }
         }
     }
-    Some(Encoder { logger, encoding })
+    Some(EncoderSpec { logger, encoding })
 }
 
 fn checked(d: &mut Draft, a: &Applied, pattern: &str) -> bool {
@@ -175,7 +176,7 @@ pub(super) fn finish(d: &mut Draft) {
     let detached = daemonize.is_some() || daemonize2.is_some();
     let plain = !log.needs_process() && logto2.is_none() && !detached;
     match alone.as_slice() {
-        [Logger { name: None, target: Target::File { path, max_size, backup } }]
+        [Logger { name: None, target: LoggerTarget::File { path, max_size, backup } }]
             if plain && logto.is_none() =>
         {
             *logto = Some(path.clone());
@@ -183,13 +184,13 @@ pub(super) fn finish(d: &mut Draft) {
                 (log.max_size, log.backup) = (*max_size, backup.clone());
             }
         }
-        [Logger { name: None, target: Target::Stdio }] if plain && logto.is_none() => {}
+        [Logger { name: None, target: LoggerTarget::Stdio }] if plain && logto.is_none() => {}
         _ => log.messages.loggers = alone,
     }
 }
 
 /// Names that routes and encoders use must be loggers' names.
-fn names(log: &Logs, said: &mut Vec<Diagnostic>) {
+fn names(log: &LogRouting, said: &mut Vec<Diagnostic>) {
     let mut check = |option: &str, stream: &Stream| {
         let known: Vec<&str> = stream.loggers.iter().filter_map(|l| l.name.as_deref()).collect();
         let used = stream.routes.iter().map(|r| (option, r.logger.as_str()));
@@ -215,7 +216,7 @@ mod tests {
     use crate::expand::Applied;
     use crate::place::{Place, Source};
 
-    fn read(options: &[(&str, &str)]) -> (Logs, Vec<String>) {
+    fn read(options: &[(&str, &str)]) -> (LogRouting, Vec<String>) {
         let mut d = Draft::default();
         for (name, value) in options {
             let fact = crate::options::row(name).expect("an option").fact;
@@ -241,25 +242,27 @@ mod tests {
             ("log-syslog", "true"),
         ]);
         assert!(said.is_empty(), "{said:?}");
-        let file = |path: &str, max_size, backup: Option<&str>| Target::File {
+        let file = |path: &str, max_size, backup: Option<&str>| LoggerTarget::File {
             path: path.into(),
             max_size,
             backup: backup.map(Into::into),
         };
         let targets: Vec<_> = log.messages.loggers.iter().map(|l| (l.name.as_deref(), &l.target)).collect();
-        let socket =
-            |address: &str, prefix: &str| Target::Socket { address: address.into(), prefix: prefix.into() };
+        let socket = |address: &str, prefix: &str| LoggerTarget::Socket {
+            address: address.into(),
+            prefix: prefix.into(),
+        };
         assert_eq!(
             targets,
             [
                 (None, &file("/a/b.log", 0, None)),
                 (Some("one"), &file("/c.log", 100, Some("old"))),
-                (None, &Target::Stdio),
+                (None, &LoggerTarget::Stdio),
                 (None, &socket("/run/x.sock", "")),
-                (None, &Target::Syslog { ident: "uwsgi".into(), priority: 30 }),
+                (None, &LoggerTarget::Syslog { ident: "uwsgi".into(), priority: 30 }),
             ]
         );
-        let rsyslog = |address: &str, priority| Target::Rsyslog {
+        let rsyslog = |address: &str, priority| LoggerTarget::Rsyslog {
             address: address.into(),
             tag: Some("me".into()),
             priority,
@@ -268,9 +271,9 @@ mod tests {
         assert_eq!(
             targets,
             [
-                &Target::Fd(3),
+                &LoggerTarget::Fd(3),
                 &socket("127.0.0.1:99", "app "),
-                &Target::Syslog { ident: "me".into(), priority: 19 << 3 | 6 },
+                &LoggerTarget::Syslog { ident: "me".into(), priority: 19 << 3 | 6 },
                 &rsyslog("192.0.2.1:514", 34),
                 &rsyslog("/dev/x", 22 << 3 | 5),
             ]
@@ -336,14 +339,14 @@ mod tests {
         assert_eq!(
             log.messages.encoders,
             [
-                Encoder { logger: Some("one".into()), encoding: Encoding::Prefix("<1> ".into()) },
-                Encoder { logger: None, encoding: Encoding::Json("{\"m\":\"${msg}\"}".into()) },
+                EncoderSpec { logger: Some("one".into()), encoding: Encoding::Prefix("<1> ".into()) },
+                EncoderSpec { logger: None, encoding: Encoding::Json("{\"m\":\"${msg}\"}".into()) },
             ]
         );
         assert_eq!(log.messages.routes, [Route { logger: "one".into(), pattern: "^a b$".into() }]);
         assert_eq!(log.lines.date.as_deref(), Some("%Y"));
         assert!(log.lines.strftime && log.needs_process());
         assert_eq!(read(&[("log-date", "yes")]).0.lines.date.as_deref(), Some(CTIME));
-        assert!(!Logs::default().needs_process());
+        assert!(!LogRouting::default().needs_process());
     }
 }

@@ -6,7 +6,7 @@ use super::value::{integer, written};
 use crate::expand::Applied;
 use crate::instance::OnTerm;
 use crate::tasks::{Phases, Touched};
-use uswgi_proto::step::{Act, Step, Wanted};
+use uswgi_proto::step::{Act, Awaited, Step};
 
 /// Seconds that `wait_for_*` waits, as in uWSGI.
 const WAIT: u32 = 60;
@@ -139,10 +139,10 @@ fn act(action: &str, arguments: &str) -> Result<Act, BadAct> {
         "appendn" => write(true, "\n"),
         "writefifo" => two("writefifo:FIFO TEXT").map(|(path, text)| Act::WriteFifo(path, text)),
         "unlink" => Ok(Act::Unlink(filled("unlink:FILE")?)),
-        "wait_for_fs" => wait(Wanted::Any),
-        "wait_for_file" => wait(Wanted::File),
-        "wait_for_dir" => wait(Wanted::Directory),
-        "wait_for_socket" => wait(Wanted::Socket),
+        "wait_for_fs" => wait(Awaited::Any),
+        "wait_for_file" => wait(Awaited::File),
+        "wait_for_dir" => wait(Awaited::Directory),
+        "wait_for_socket" => wait(Awaited::Socket),
         "print" | "log" => Ok(Act::Print(arguments.to_string())),
         _ => Err(BadAct::Unknown),
     }

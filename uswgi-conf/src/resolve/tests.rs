@@ -1,7 +1,7 @@
 //! Tests of resolution: values, defaults, refusals.
 
 use crate::instance::{Address, Instance, OnTerm};
-use crate::load::{Command, LoadError, load};
+use crate::load::{Invocation, LoadError, load};
 use crate::options::{self, Kind, Status};
 use std::ffi::OsString;
 use uswgi_proto::settings::{AppSource, Protocol};
@@ -9,8 +9,8 @@ use uswgi_proto::settings::{AppSource, Protocol};
 pub(super) fn load_args(args: &[&str]) -> Result<(Instance, Vec<String>), LoadError> {
     let args: Vec<OsString> = args.iter().map(Into::into).collect();
     match load(&args, std::iter::empty())? {
-        Command::Run(l) => Ok((l.instance, l.warnings.iter().map(ToString::to_string).collect())),
-        Command::Print { text, .. } => panic!("printed {text}"),
+        Invocation::Run(l) => Ok((l.instance, l.warnings.iter().map(ToString::to_string).collect())),
+        Invocation::Print { text, .. } => panic!("printed {text}"),
     }
 }
 

@@ -1,13 +1,13 @@
 //! What the keys of `top` do. Pure: a key in, what is asked for out; carrying it out is for others.
 
 use super::action::Action;
-use super::rows::Row;
-use super::state::{Mode, Sort, Top};
+use super::rows::ScreenRow;
+use super::state::{Screen, Sort, Top};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum Wish {
     /// Nothing but another picture.
     Nothing,
     /// The end.
@@ -33,54 +33,54 @@ fn meant(key: KeyEvent) -> Option<KeyCode> {
 
 impl Top {
     /// A key was pressed.
-    pub fn key(&mut self, key: KeyEvent) -> Asked {
+    pub fn key(&mut self, key: KeyEvent) -> Wish {
         if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            return Asked::Quit;
+            return Wish::Quit;
         }
-        let Some(code) = meant(key) else { return Asked::Nothing };
+        let Some(code) = meant(key) else { return Wish::Nothing };
         match &mut self.mode {
-            Mode::Filter => {
+            Screen::Filter => {
                 match code {
-                    KeyCode::Enter => self.mode = Mode::List,
+                    KeyCode::Enter => self.mode = Screen::List,
                     KeyCode::Esc => {
                         self.filter.clear();
-                        self.mode = Mode::List;
+                        self.mode = Screen::List;
                     }
                     KeyCode::Backspace => drop(self.filter.pop()),
                     KeyCode::Delete => self.filter.clear(),
                     KeyCode::Char(c) => self.filter.push(c),
                     _ => {}
                 }
-                Asked::Nothing
+                Wish::Nothing
             }
-            Mode::Confirm(action) => {
+            Screen::Confirm(action) => {
                 let action = *action;
-                self.mode = Mode::List;
+                self.mode = Screen::List;
                 self.message.clear();
-                if matches!(code, KeyCode::Char('y' | 'Y')) { Asked::Do(action) } else { Asked::Nothing }
+                if matches!(code, KeyCode::Char('y' | 'Y')) { Wish::Do(action) } else { Wish::Nothing }
             }
-            Mode::Text { text, from, .. } => {
+            Screen::Text { text, from, .. } => {
                 let last = text.lines().count().saturating_sub(1).min(u16::MAX.into()) as u16;
                 match code {
                     KeyCode::Down | KeyCode::Char('j') => *from = from.saturating_add(1).min(last),
                     KeyCode::Up | KeyCode::Char('k') => *from = from.saturating_sub(1),
                     KeyCode::PageDown | KeyCode::Char(' ') => *from = from.saturating_add(20).min(last),
                     KeyCode::PageUp => *from = from.saturating_sub(20),
-                    _ => self.mode = Mode::List,
+                    _ => self.mode = Screen::List,
                 }
-                Asked::Nothing
+                Wish::Nothing
             }
-            Mode::List => self.key_in_list(code),
+            Screen::List => self.key_in_list(code),
         }
     }
 
-    fn key_in_list(&mut self, code: KeyCode) -> Asked {
+    fn key_in_list(&mut self, code: KeyCode) -> Wish {
         let rows = self.rows(0);
         let chosen = self.chosen(&rows);
         self.message.clear();
         match code {
-            KeyCode::Char('q') | KeyCode::Esc => return Asked::Quit,
-            KeyCode::Char(' ') => return Asked::Look,
+            KeyCode::Char('q') | KeyCode::Esc => return Wish::Quit,
+            KeyCode::Char(' ') => return Wish::Look,
             KeyCode::Down | KeyCode::Char('j') => self.choose(&rows, 1),
             KeyCode::Up | KeyCode::Char('k') => self.choose(&rows, -1),
             KeyCode::Char('s') => {
@@ -89,26 +89,26 @@ impl Top {
             }
             KeyCode::Char('r') => self.reverse = !self.reverse,
             KeyCode::Char('t') => self.threads = !self.threads,
-            KeyCode::Char('/') => self.mode = Mode::Filter,
-            KeyCode::Char('R') => self.mode = Mode::Confirm(Action::Reload),
+            KeyCode::Char('/') => self.mode = Screen::Filter,
+            KeyCode::Char('R') => self.mode = Screen::Confirm(Action::Reload),
             KeyCode::Char('x') => {
                 if let Some(id) = chosen {
-                    self.mode = Mode::Confirm(Action::Retire(id));
+                    self.mode = Screen::Confirm(Action::Retire(id));
                 }
             }
             KeyCode::Char('p') | KeyCode::Enter => {
                 if let Some(id) = chosen {
                     self.message = format!("asking worker {id} for its stacks...");
-                    return Asked::Do(Action::Stacks(id));
+                    return Wish::Do(Action::Stacks(id));
                 }
             }
             KeyCode::Char('?' | 'h') => self.show("keys".into(), HELP),
             _ => {}
         }
-        Asked::Nothing
+        Wish::Nothing
     }
 
-    fn choose(&mut self, rows: &[Row], by: isize) {
+    fn choose(&mut self, rows: &[ScreenRow], by: isize) {
         let numbers: Vec<u32> = rows.iter().filter(|r| r.is_worker).map(|r| r.worker).collect();
         let Some(now) = self.chosen(rows) else { return };
         let at = numbers.iter().position(|id| *id == now).unwrap_or(0);
@@ -135,8 +135,8 @@ pub(super) mod tests {
     use super::*;
     use crate::top::state::tests::three;
 
-    pub(in crate::top) fn press(top: &mut Top, keys: &str) -> Asked {
-        let mut asked = Asked::Nothing;
+    pub(in crate::top) fn press(top: &mut Top, keys: &str) -> Wish {
+        let mut asked = Wish::Nothing;
         for c in keys.chars() {
             let code = match c {
                 '\n' => KeyCode::Enter,
@@ -155,7 +155,7 @@ pub(super) mod tests {
         for (c, modifier) in
             [('x', KeyModifiers::CONTROL), ('q', KeyModifiers::ALT), ('/', KeyModifiers::CONTROL)]
         {
-            assert_eq!((held(&mut top, c, modifier), &top.mode), (Asked::Nothing, &Mode::List), "{c}");
+            assert_eq!((held(&mut top, c, modifier), &top.mode), (Wish::Nothing, &Screen::List), "{c}");
         }
         press(&mut top, "/abc");
         held(&mut top, 'h', KeyModifiers::CONTROL);
@@ -164,27 +164,27 @@ pub(super) mod tests {
         held(&mut top, 'u', KeyModifiers::CONTROL);
         press(&mut top, "d");
         held(&mut top, 'j', KeyModifiers::CONTROL);
-        assert_eq!((top.filter.as_str(), &top.mode), ("d", &Mode::List));
-        assert_eq!(held(&mut top, 'c', KeyModifiers::CONTROL), Asked::Quit);
+        assert_eq!((top.filter.as_str(), &top.mode), ("d", &Screen::List));
+        assert_eq!(held(&mut top, 'c', KeyModifiers::CONTROL), Wish::Quit);
     }
 
     #[test]
     fn orders_are_for_the_chosen_worker_and_confirmed_where_they_change_something() {
         let mut top = three();
-        assert_eq!(press(&mut top, "p"), Asked::Do(Action::Stacks(1)));
+        assert_eq!(press(&mut top, "p"), Wish::Do(Action::Stacks(1)));
         press(&mut top, "jjjjk");
-        assert_eq!(press(&mut top, "x"), Asked::Nothing);
-        assert!(matches!(top.mode, Mode::Confirm(o) if o.question().starts_with("retire worker 2?")));
-        assert_eq!(press(&mut top, "n"), Asked::Nothing);
-        assert_eq!(press(&mut top, "xy"), Asked::Do(Action::Retire(2)));
-        assert_eq!(press(&mut top, "Ry"), Asked::Do(Action::Reload));
+        assert_eq!(press(&mut top, "x"), Wish::Nothing);
+        assert!(matches!(top.mode, Screen::Confirm(o) if o.question().starts_with("retire worker 2?")));
+        assert_eq!(press(&mut top, "n"), Wish::Nothing);
+        assert_eq!(press(&mut top, "xy"), Wish::Do(Action::Retire(2)));
+        assert_eq!(press(&mut top, "Ry"), Wish::Do(Action::Reload));
         // The chosen one stays chosen when the order changes.
         press(&mut top, "r");
-        assert_eq!(press(&mut top, "\n"), Asked::Do(Action::Stacks(2)));
+        assert_eq!(press(&mut top, "\n"), Wish::Do(Action::Stacks(2)));
         top.show("x".into(), "a\nb\u{1b}c");
-        assert_eq!(press(&mut top, "j"), Asked::Nothing);
-        assert!(matches!(&top.mode, Mode::Text { from: 1, text, .. } if text.contains("\\u{1b}")));
+        assert_eq!(press(&mut top, "j"), Wish::Nothing);
+        assert!(matches!(&top.mode, Screen::Text { from: 1, text, .. } if text.contains("\\u{1b}")));
         press(&mut top, "q");
-        assert_eq!((top.mode.clone(), press(&mut top, "q")), (Mode::List, Asked::Quit));
+        assert_eq!((top.mode.clone(), press(&mut top, "q")), (Screen::List, Wish::Quit));
     }
 }

@@ -16,12 +16,12 @@ pub mod state;
 pub mod view;
 
 use crate::error::CtlError;
-use crate::report::{Report, stdout};
+use crate::report::{VerbResult, stdout};
 use crate::target::Target;
 use crate::{stacks, status, steer};
 use action::Action;
 use clap::ArgMatches;
-use keys::Asked;
+use keys::Wish;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use state::{Sort, Top};
 use std::io::IsTerminal;
@@ -29,7 +29,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use uswgi_proto::command::Command;
 use uswgi_proto::exit::Exit;
-use uswgi_proto::instance::Instance;
+use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::scoreboard::epoch_seconds;
 use uswgi_proto::show::Snapshot;
 use uswgi_proto::show::json::json;
@@ -41,7 +41,7 @@ enum Came {
 }
 
 /// Follow the instance.
-pub fn run(target: &Target, options: &ArgMatches) -> Result<Report, CtlError> {
+pub fn run(target: &Target, options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let instance = target.open()?;
     let interval = Duration::from_secs_f64(options.get_one("interval").copied().unwrap_or(1.0f64).max(0.1));
     let sort = options.get_one::<String>("sort").and_then(|name| Sort::from_name(name)).unwrap_or(Sort::Id);
@@ -59,18 +59,18 @@ pub fn run(target: &Target, options: &ArgMatches) -> Result<Report, CtlError> {
     let result = follow(&mut terminal, instance, target, interval, top, colour);
     ratatui::restore();
     result.map_err(|source| CtlError::Io { what: "the terminal", source })?;
-    Ok(Report { text: String::new(), json: serde_json::Value::Null, exit: Exit::Ok })
+    Ok(VerbResult { text: String::new(), json: serde_json::Value::Null, exit: Exit::Ok })
 }
 
 /// Without a terminal: so many pictures as text.
 fn plain(
-    instance: &Instance,
+    instance: &RunningInstance,
     options: &ArgMatches,
     interval: Duration,
     count: u64,
     sort: Sort,
     filter: String,
-) -> Result<Report, CtlError> {
+) -> Result<VerbResult, CtlError> {
     let mut top = Top::new(Snapshot::measured(instance), sort, filter);
     let mut seen_at = Instant::now();
     // Rates need two looks.
@@ -88,7 +88,7 @@ fn plain(
         }
     }
     let json = if options.get_flag("json") { json(&top.seen) } else { serde_json::Value::Null };
-    Ok(Report { text, json, exit: Exit::Ok })
+    Ok(VerbResult { text, json, exit: Exit::Ok })
 }
 
 fn picture(top: &Top) -> String {
@@ -109,7 +109,7 @@ fn picture(top: &Top) -> String {
 
 fn follow(
     terminal: &mut ratatui::DefaultTerminal,
-    first: Instance,
+    first: RunningInstance,
     target: &Target,
     interval: Duration,
     mut top: Top,
@@ -128,14 +128,14 @@ fn follow(
         let asked = match event::poll(wait)? {
             true => match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => top.key(key),
-                _ => Asked::Nothing,
+                _ => Wish::Nothing,
             },
-            false => Asked::Nothing,
+            false => Wish::Nothing,
         };
         match asked {
-            Asked::Quit => return Ok(()),
-            Asked::Do(action) => pending.push(carry_out(instance.pid, action)),
-            Asked::Nothing | Asked::Look => {}
+            Wish::Quit => return Ok(()),
+            Wish::Do(action) => pending.push(carry_out(instance.pid, action)),
+            Wish::Nothing | Wish::Look => {}
         }
         pending.retain(|receiver| match receiver.try_recv() {
             Ok(Came::Text(title, text)) => {
@@ -150,7 +150,7 @@ fn follow(
             Err(std::sync::mpsc::TryRecvError::Empty) => true,
             Err(std::sync::mpsc::TryRecvError::Disconnected) => false,
         });
-        if asked == Asked::Look || seen_at.elapsed() >= interval {
+        if asked == Wish::Look || seen_at.elapsed() >= interval {
             if instance.ended() {
                 top.message = format!("pid {} has ended; waiting for the next one", instance.pid);
                 if let Ok(next) = target.open() {
@@ -169,14 +169,15 @@ fn follow(
 fn carry_out(pid: i32, action: Action) -> Receiver<Came> {
     let (send, receive) = channel();
     std::thread::spawn(move || {
-        let result = Instance::from_pid(pid).map_err(CtlError::from).and_then(|instance| match action {
-            Action::Stacks(id) => {
-                stacks::text(&instance, id).map(|text| Came::Text(format!("worker {id}"), text))
-            }
-            Action::Retire(id) => steer::retire(&instance, id).map(Came::Line),
-            Action::Reload => steer::say(&instance, Command::Reload, steer::PATIENCE)
-                .map(|_| Came::Line("reload asked".into())),
-        });
+        let result =
+            RunningInstance::from_pid(pid).map_err(CtlError::from).and_then(|instance| match action {
+                Action::Stacks(id) => {
+                    stacks::text(&instance, id).map(|text| Came::Text(format!("worker {id}"), text))
+                }
+                Action::Retire(id) => steer::retire(&instance, id).map(Came::Line),
+                Action::Reload => steer::say(&instance, Command::Reload, steer::PATIENCE)
+                    .map(|_| Came::Line("reload asked".into())),
+            });
         // Nobody listens any more when top was left.
         let _ = send.send(result.unwrap_or_else(|error| Came::Line(error.to_string())));
     });

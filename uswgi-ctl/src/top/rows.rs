@@ -9,7 +9,7 @@ use uswgi_proto::show::snapshot::{Thread, Worker};
 
 /// A row: a worker, or a thread under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct ScreenRow {
     /// Worker number.
     pub worker: u32,
     /// False for a thread.
@@ -54,14 +54,14 @@ fn request(t: &Thread) -> String {
 
 impl Top {
     /// The chosen worker: the one that was chosen as long as it is shown, else the first.
-    pub fn chosen(&self, rows: &[Row]) -> Option<u32> {
+    pub fn chosen(&self, rows: &[ScreenRow]) -> Option<u32> {
         let mut numbers = rows.iter().filter(|r| r.is_worker).map(|r| r.worker);
         let first = numbers.clone().next()?;
         Some(numbers.find(|id| *id == self.chosen).unwrap_or(first))
     }
 
     /// The rows as they stand: filtered, sorted, threads under their workers.
-    pub fn rows(&self, now: u64) -> Vec<Row> {
+    pub fn rows(&self, now: u64) -> Vec<ScreenRow> {
         let mut workers: Vec<&Worker> = self.seen.workers.iter().collect();
         let size = |n: u64| n as f64;
         let key = |w: &Worker| match self.sort {
@@ -79,7 +79,7 @@ impl Top {
         workers.into_iter().flat_map(|w| self.rows_of(w, now)).collect()
     }
 
-    fn rows_of(&self, w: &Worker, now: u64) -> Vec<Row> {
+    fn rows_of(&self, w: &Worker, now: u64) -> Vec<ScreenRow> {
         let busy: Vec<(usize, &Thread)> = w.threads.iter().enumerate().filter(|(_, t)| t.busy).collect();
         let rate = self.rate_of(w);
         let last = match busy.as_slice() {
@@ -91,7 +91,7 @@ impl Top {
             [(_, one), ..] if !self.threads => format!("{} and {} more", request(one), busy.len() - 1),
             _ => String::new(),
         };
-        let worker = Row {
+        let worker = ScreenRow {
             worker: w.id,
             is_worker: true,
             busy: !busy.is_empty(),
@@ -117,10 +117,10 @@ impl Top {
                 cells[0] = format!("  :{i}");
                 cells[4] = t.total.requests.to_string();
                 cells[COLUMNS.len() - 1] = request(t);
-                Row { worker: w.id, is_worker: false, busy: true, cells }
+                ScreenRow { worker: w.id, is_worker: false, busy: true, cells }
             }));
         }
-        let wanted = |r: &Row| {
+        let wanted = |r: &ScreenRow| {
             self.filter.is_empty()
                 || r.cells.iter().any(|c| c.to_lowercase().contains(&self.filter.to_lowercase()))
         };
@@ -137,9 +137,9 @@ impl Top {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::top::keys::Asked;
+    use crate::top::keys::Wish;
     use crate::top::keys::tests::press;
-    use crate::top::state::Mode;
+    use crate::top::state::Screen;
     use crate::top::state::tests::three;
 
     fn order(top: &Top) -> Vec<u32> {
@@ -184,7 +184,7 @@ mod tests {
     fn a_filter_leaves_what_fits() {
         let mut top = three();
         press(&mut top, "/SLOW");
-        assert_eq!(top.mode, Mode::Filter);
+        assert_eq!(top.mode, Screen::Filter);
         press(&mut top, "\n");
         let rows = top.rows(0);
         assert_eq!(rows.iter().map(|r| (r.worker, r.is_worker)).collect::<Vec<_>>(), [(2, true), (2, false)]);
@@ -192,6 +192,6 @@ mod tests {
         assert_eq!(order(&top).len(), 3);
         press(&mut top, "/none of them\n");
         assert!(top.rows(0).is_empty());
-        assert_eq!(press(&mut top, "p"), Asked::Nothing, "no worker is chosen");
+        assert_eq!(press(&mut top, "p"), Wish::Nothing, "no worker is chosen");
     }
 }

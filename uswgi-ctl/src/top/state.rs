@@ -47,7 +47,7 @@ impl Sort {
 
 /// What is on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mode {
+pub enum Screen {
     /// The workers.
     List,
     /// The filter is being typed.
@@ -91,7 +91,7 @@ pub struct Top {
     /// Whether threads have rows.
     pub threads: bool,
     /// What is on the screen.
-    pub mode: Mode,
+    pub mode: Screen,
     /// Number of the chosen worker.
     pub chosen: u32,
     /// The last line.
@@ -109,7 +109,7 @@ impl Top {
             reverse: false,
             filter,
             threads: true,
-            mode: Mode::List,
+            mode: Screen::List,
             chosen: 0,
             message: String::new(),
         }
@@ -136,7 +136,7 @@ impl Top {
 
     /// Show a text.
     pub fn show(&mut self, title: String, text: &str) {
-        self.mode = Mode::Text { title, text: printable(text), from: 0 };
+        self.mode = Screen::Text { title, text: printable(text), from: 0 };
     }
 }
 

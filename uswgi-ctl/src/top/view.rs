@@ -1,7 +1,7 @@
 //! Draws what `state` knows. Decides nothing.
 
 use super::rows::{COLUMNS, WIDTHS, columns};
-use super::state::{Mode, Top};
+use super::state::{Screen, Top};
 use crate::report::printable;
 use crate::status::{bytes, duration, milliseconds, no_app, stands_still};
 use ratatui::Frame;
@@ -21,16 +21,16 @@ pub fn draw(frame: &mut Frame<'_>, top: &Top, now: u64, colour: bool) {
     let [above, middle, below] = areas.areas(frame.area());
     frame.render_widget(Paragraph::new(head), above);
     match &top.mode {
-        Mode::Text { title, text, from } => {
+        Screen::Text { title, text, from } => {
             let block = Block::bordered().title(title.as_str());
             frame.render_widget(Paragraph::new(text.as_str()).block(block).scroll((*from, 0)), middle);
         }
         _ => table(frame, middle, top, now, colour),
     }
     let last = match &top.mode {
-        Mode::Filter => format!("filter: {}_", printable(&top.filter)),
-        Mode::Confirm(action) => action.question(),
-        Mode::Text { .. } => "up, down, space: scroll; any other key: back".into(),
+        Screen::Filter => format!("filter: {}_", printable(&top.filter)),
+        Screen::Confirm(action) => action.question(),
+        Screen::Text { .. } => "up, down, space: scroll; any other key: back".into(),
         _ if !top.message.is_empty() => printable(&top.message),
         _ => "q quit  s sort  / filter  t threads  p stacks  x retire  R reload  ? help".into(),
     };
@@ -129,7 +129,7 @@ mod tests {
     use ratatui::backend::TestBackend;
     use uswgi_proto::scoreboard::{InstanceState, WorkerState};
     use uswgi_proto::show::Snapshot;
-    use uswgi_proto::show::snapshot::Socket;
+    use uswgi_proto::show::snapshot::SocketSnapshot;
 
     fn screen(top: &Top, width: u16, height: u16) -> Vec<String> {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
@@ -143,7 +143,7 @@ mod tests {
     fn top() -> Top {
         let mut s = Snapshot::sample();
         (s.state, s.generation, s.workers_target, s.started_at) = (InstanceState::Running, 3, 2, 1000);
-        s.sockets = vec![Socket {
+        s.sockets = vec![SocketSnapshot {
             name: "/run/a.sock".into(),
             protocol: "uwsgi",
             queue: 90,
@@ -187,7 +187,7 @@ mod tests {
         assert!(
             lines.iter().any(|l| l.contains("stacks of worker 1")) && lines.iter().any(|l| l.contains("one"))
         );
-        if let Mode::Text { from, .. } = &mut top.mode {
+        if let Screen::Text { from, .. } = &mut top.mode {
             *from = 1;
         }
         let lines = screen(&top, 60, 12);

@@ -1,13 +1,13 @@
 //! What every verb reads of its options, and the facts of every JSON answer.
 
 use crate::cli::DEFAULT_TIMEOUT;
-use crate::report::Report;
+use crate::report::VerbResult;
 use crate::wait::Deadline;
 use clap::ArgMatches;
 use serde_json::{Value, json};
 use std::time::Duration;
 use uswgi_proto::exit::Exit;
-use uswgi_proto::instance::Instance;
+use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::show::Snapshot;
 use uswgi_proto::show::names::state_name;
 
@@ -22,13 +22,13 @@ pub(super) fn timeout(options: &ArgMatches) -> Duration {
 }
 
 /// The common facts of every JSON answer.
-pub(super) fn facts(instance: &Instance) -> Value {
+pub(super) fn facts(instance: &RunningInstance) -> Value {
     let s = Snapshot::take(instance);
     json!({ "ok": true, "pid": s.pid, "state": state_name(s.state), "generation": s.generation })
 }
 
 /// Which instance, where its state says nothing.
-pub(super) fn identity(instance: &Instance) -> Value {
+pub(super) fn identity(instance: &RunningInstance) -> Value {
     json!({ "ok": true, "pid": instance.pid })
 }
 
@@ -37,9 +37,9 @@ pub(super) fn seen(
     options: &ArgMatches,
     text: impl FnOnce() -> String,
     json: impl FnOnce() -> Value,
-) -> Report {
+) -> VerbResult {
     match options.get_flag("json") {
-        true => Report { text: String::new(), json: json(), exit: Exit::Ok },
-        false => Report { text: text(), json: Value::Null, exit: Exit::Ok },
+        true => VerbResult { text: String::new(), json: json(), exit: Exit::Ok },
+        false => VerbResult { text: text(), json: Value::Null, exit: Exit::Ok },
     }
 }

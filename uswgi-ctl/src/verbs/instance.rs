@@ -2,23 +2,23 @@
 
 use super::common::identity;
 use crate::error::CtlError;
-use crate::report::{self, Report};
+use crate::report::{self, VerbResult};
 use crate::steer::{self, Config};
 use clap::ArgMatches;
 use serde_json::{Value, json};
 use uswgi_proto::exit::Exit;
-use uswgi_proto::instance::Instance;
+use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::steer::Request;
 
 /// `logs`.
-pub(super) fn logs(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
+pub(super) fn logs(instance: &RunningInstance, options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let rotate = options.get_one::<String>("what").is_some_and(|w| w == "rotate");
     let request = if rotate { Request::RotateLogs } else { Request::ReopenLogs };
-    Ok(Report::done(steer::done(instance, &request, steer::PATIENCE)?, identity(instance)))
+    Ok(VerbResult::done(steer::done(instance, &request, steer::PATIENCE)?, identity(instance)))
 }
 
 /// `config`.
-pub(super) fn config(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
+pub(super) fn config(instance: &RunningInstance, options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let Config { generation, settings, warnings } = steer::config(instance, steer::PATIENCE)?;
     let names: Vec<&String> = options.get_many::<String>("name").into_iter().flatten().collect();
     if let Some(unknown) = names.iter().find(|n| uswgi_conf::options::row(n).is_none()) {
@@ -37,5 +37,5 @@ pub(super) fn config(instance: &Instance, options: &ArgMatches) -> Result<Report
     }
     let list: Vec<Value> = shown.iter().map(|s| json!({ "name": s.name, "value": s.value })).collect();
     let json = json!({ "ok": true, "pid": instance.pid, "generation": generation, "settings": list, "warnings": warnings });
-    Ok(Report { text, json, exit: Exit::Ok })
+    Ok(VerbResult { text, json, exit: Exit::Ok })
 }

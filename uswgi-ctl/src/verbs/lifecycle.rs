@@ -1,9 +1,9 @@
 //! The verbs that change what an instance does, and wait for it: `reload`, `stop`, `wait`, `pause`, `resume`.
 
 use super::common::{deadline, facts};
-use crate::condition::{self, Reload};
+use crate::condition::{self, ReloadProgress};
 use crate::error::CtlError;
-use crate::report::{self, Report};
+use crate::report::{self, VerbResult};
 use crate::status;
 use crate::steer;
 use crate::target::Target;
@@ -13,7 +13,7 @@ use serde_json::json;
 use std::borrow::Cow;
 use std::time::Duration;
 use uswgi_proto::command::{Command, Sent};
-use uswgi_proto::instance::Instance;
+use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::scoreboard::InstanceState;
 use uswgi_proto::show::Snapshot;
 use uswgi_proto::show::names::state_name;
@@ -22,7 +22,7 @@ use uswgi_proto::show::names::state_name;
 const SECOND_STOP_AFTER: Duration = Duration::from_millis(1200);
 
 /// `reload`.
-pub(super) fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
+pub(super) fn reload(instance: &RunningInstance, options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let before = Snapshot::take(instance);
     if matches!(before.state, InstanceState::Stopping | InstanceState::Leaving) {
         return Err(CtlError::Refused("the instance is stopping; it does not reload any more".into()));
@@ -30,7 +30,7 @@ pub(super) fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report
     let deadline = deadline(options);
     steer::say(instance, Command::Reload, steer::PATIENCE.min(deadline.left()))?;
     if !options.get_flag("wait") {
-        return Ok(Report::done(
+        return Ok(VerbResult::done(
             format!("reload asked of pid {}{}", instance.pid, status::stands_still(&before)),
             facts(instance),
         ));
@@ -46,13 +46,13 @@ pub(super) fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report
             told = line;
         }
         match condition::reload(&s, before.reloads_started, drain) {
-            Reload::Pending => None,
-            Reload::Done => Some(Ok(s)),
-            Reload::Paused => Some(Err(CtlError::Refused(format!(
+            ReloadProgress::Pending => None,
+            ReloadProgress::Done => Some(Ok(s)),
+            ReloadProgress::Paused => Some(Err(CtlError::Refused(format!(
                 "the reload is done ({}), but none of them accepts: the instance is paused; `uswgi-ctl resume` ends that",
                 status::line(&s)
             )))),
-            Reload::Failed(text) => Some(Err(CtlError::ReloadFailed(text))),
+            ReloadProgress::Failed(text) => Some(Err(CtlError::ReloadFailed(text))),
         }
     });
     let what = "the reload";
@@ -75,7 +75,7 @@ pub(super) fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report
                 }
                 Err(_) => {}
             }
-            Ok(Report::done(text, facts))
+            Ok(VerbResult::done(text, facts))
         }
         Waited::Ended => Err(CtlError::Ended { pid: instance.pid, what: "the reload was over" }),
         Waited::TimedOut => Err(wait::timed_out(what, deadline, instance)),
@@ -83,10 +83,11 @@ pub(super) fn reload(instance: &Instance, options: &ArgMatches) -> Result<Report
 }
 
 /// `stop`.
-pub(super) fn stop(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
+pub(super) fn stop(instance: &RunningInstance, options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let (pid, deadline) = (instance.pid, deadline(options));
-    let ended =
-        || Ok(Report::done(format!("pid {pid} has ended"), json!({ "ok": true, "pid": pid, "ended": true })));
+    let ended = || {
+        Ok(VerbResult::done(format!("pid {pid} has ended"), json!({ "ok": true, "pid": pid, "ended": true })))
+    };
     let at_once = options.get_flag("now");
     let told = steer::say(instance, Command::Stop { at_once }, steer::PATIENCE.min(deadline.left()))?;
     if at_once {
@@ -102,7 +103,7 @@ pub(super) fn stop(instance: &Instance, options: &ArgMatches) -> Result<Report, 
         }
     }
     if !options.get_flag("wait") {
-        return Ok(Report::done(
+        return Ok(VerbResult::done(
             format!("stop asked of pid {pid}{}", status::stands_still(&Snapshot::take(instance))),
             json!({ "ok": true, "pid": pid, "ended": false }),
         ));
@@ -114,20 +115,20 @@ pub(super) fn stop(instance: &Instance, options: &ArgMatches) -> Result<Report, 
 }
 
 /// `wait`.
-pub(super) fn wait_for(target: &Target, options: &ArgMatches) -> Result<Report, CtlError> {
+pub(super) fn wait_for(target: &Target, options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let deadline = deadline(options);
     if options.get_flag("stopped") {
         return match target.open() {
             Err(error) if error.is_not_running() => {
                 let facts = json!({ "ok": true, "ended": true });
-                Ok(Report::done(format!("it does not run: {error}"), facts))
+                Ok(VerbResult::done(format!("it does not run: {error}"), facts))
             }
             Err(error) => Err(error),
             Ok(instance) => match wait::until(&instance, deadline, || None::<()>) {
                 Waited::TimedOut => Err(wait::timed_out("the end of the instance", deadline, &instance)),
                 _ => {
                     let facts = json!({ "ok": true, "pid": instance.pid, "ended": true });
-                    Ok(Report::done(format!("pid {} has ended", instance.pid), facts))
+                    Ok(VerbResult::done(format!("pid {} has ended", instance.pid), facts))
                 }
             },
         };
@@ -146,7 +147,7 @@ pub(super) fn wait_for(target: &Target, options: &ArgMatches) -> Result<Report, 
                     (s.generation >= generation && condition::ready(&s)).then_some(s)
                 });
                 match waited {
-                    Waited::Is(s) => return Ok(Report::done(status::line(&s), facts(&instance))),
+                    Waited::Is(s) => return Ok(VerbResult::done(status::line(&s), facts(&instance))),
                     Waited::TimedOut => return Err(wait::timed_out(what, deadline, &instance)),
                     Waited::Ended => CtlError::Ended { pid: instance.pid, what: "it was ready" },
                 }
@@ -163,10 +164,14 @@ pub(super) fn wait_for(target: &Target, options: &ArgMatches) -> Result<Report, 
 }
 
 /// `pause` and `resume`.
-pub(super) fn pause(instance: &Instance, on: bool, deadline: Deadline) -> Result<Report, CtlError> {
+pub(super) fn pause(
+    instance: &RunningInstance,
+    on: bool,
+    deadline: Deadline,
+) -> Result<VerbResult, CtlError> {
     let state = || Snapshot::take(instance).state;
     let (done, what) = if on { ("paused", "the pause") } else { ("accepting again", "the resumption") };
-    let report = || Ok(Report::done(format!("pid {} is {done}", instance.pid), facts(instance)));
+    let report = || Ok(VerbResult::done(format!("pid {} is {done}", instance.pid), facts(instance)));
     match state() {
         // A master that only hears signals would undo what is so already.
         InstanceState::Paused if on => return report(),

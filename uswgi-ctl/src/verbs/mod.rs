@@ -4,11 +4,11 @@ mod common;
 mod emperor;
 mod instance;
 mod lifecycle;
-mod look;
+mod query;
 mod workers;
 
 use crate::error::CtlError;
-use crate::report::Report;
+use crate::report::VerbResult;
 use crate::target::Target;
 use crate::top;
 use crate::verb::Verb;
@@ -16,14 +16,14 @@ use clap::ArgMatches;
 use common::{deadline, timeout};
 
 /// Run a verb with its options.
-pub fn run(verb: Verb, options: &ArgMatches) -> Result<Report, CtlError> {
+pub fn run(verb: Verb, options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let target = Target::from_options(options)?;
     match verb {
-        Verb::Ping => look::ping(&target.open()?),
-        Verb::Status => look::status(&target, options),
-        Verb::Workers => look::workers(&target, options),
-        Verb::Metrics => look::metrics(&target, options),
-        Verb::List => Ok(look::list(options)),
+        Verb::Ping => query::ping(&target.open()?),
+        Verb::Status => query::status(&target, options),
+        Verb::Workers => query::workers(&target, options),
+        Verb::Metrics => query::metrics(&target, options),
+        Verb::List => Ok(query::list(options)),
         Verb::Reload => lifecycle::reload(&target.open()?, options),
         Verb::Stop => lifecycle::stop(&target.open()?, options),
         Verb::Wait => lifecycle::wait_for(&target, options),

@@ -2,7 +2,7 @@
 
 use super::common::{deadline, facts, identity};
 use crate::error::CtlError;
-use crate::report::Report;
+use crate::report::VerbResult;
 use crate::stacks::{self, Standing};
 use crate::wait::{self, Deadline, Waited};
 use crate::{status, steer};
@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::time::Duration;
 use uswgi_proto::exit::Exit;
-use uswgi_proto::instance::{Instance, pidfd_open, pidfd_signal, start_time};
+use uswgi_proto::instance::{RunningInstance, pidfd_open, pidfd_signal, start_time};
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::scoreboard::{InstanceState, WorkerState};
 use uswgi_proto::show::Snapshot;
@@ -19,7 +19,7 @@ use uswgi_proto::steer::Request;
 
 /// Look until it is so; what was waited for, for the message.
 fn wait_until(
-    instance: &Instance,
+    instance: &RunningInstance,
     deadline: Deadline,
     what: &'static str,
     so: impl Fn(&Snapshot) -> bool,
@@ -34,10 +34,10 @@ fn wait_until(
 
 /// `scale`.
 pub(super) fn scale(
-    instance: &Instance,
+    instance: &RunningInstance,
     options: &ArgMatches,
     deadline: Deadline,
-) -> Result<Report, CtlError> {
+) -> Result<VerbResult, CtlError> {
     let to = options.get_one::<ScaleTo>("workers").copied().unwrap_or(ScaleTo::More(0));
     let before = Snapshot::take(instance);
     let message = steer::done(instance, &Request::Scale { to }, steer::PATIENCE.min(deadline.left()))?;
@@ -57,15 +57,15 @@ pub(super) fn scale(
     let now = Snapshot::take(instance);
     facts["workers_target"] = json!(now.workers_target);
     facts["workers_ready"] = json!(now.count(WorkerState::Ready));
-    Ok(Report::done(message, facts))
+    Ok(VerbResult::done(message, facts))
 }
 
 /// `retire`.
 pub(super) fn retire(
-    instance: &Instance,
+    instance: &RunningInstance,
     options: &ArgMatches,
     deadline: Deadline,
-) -> Result<Report, CtlError> {
+) -> Result<VerbResult, CtlError> {
     let id = options.get_one::<u32>("worker").copied().unwrap_or_default();
     let pids = |s: &Snapshot| -> Vec<i32> {
         s.workers.iter().filter(|w| w.id == id && w.state == WorkerState::Ready).map(|w| w.pid).collect()
@@ -81,15 +81,15 @@ pub(super) fn retire(
     }
     let mut facts = identity(instance);
     (facts["worker"], facts["worker_pid"]) = (json!(id), json!(before.first()));
-    Ok(Report::done(message, facts))
+    Ok(VerbResult::done(message, facts))
 }
 
 /// `stack`.
 pub(super) fn stack(
-    instance: &Instance,
+    instance: &RunningInstance,
     options: &ArgMatches,
     timeout: Duration,
-) -> Result<Report, CtlError> {
+) -> Result<VerbResult, CtlError> {
     let worker = options.get_one::<u32>("worker").copied();
     let all = stacks::standing(instance, worker, timeout)?;
     let text = all.iter().map(Standing::text).collect::<Vec<_>>().join("\n");
@@ -104,11 +104,11 @@ pub(super) fn stack(
         .collect();
     let whole = all.iter().all(|s| s.state == "stacks");
     let json = json!({ "ok": whole, "pid": instance.pid, "workers": list });
-    Ok(Report { text, json, exit: if whole { Exit::Ok } else { Exit::TimedOut } })
+    Ok(VerbResult { text, json, exit: if whole { Exit::Ok } else { Exit::TimedOut } })
 }
 
 /// `kill`.
-pub(super) fn kill(instance: &Instance, options: &ArgMatches) -> Result<Report, CtlError> {
+pub(super) fn kill(instance: &RunningInstance, options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let id: u32 = options.get_one("worker").copied().unwrap_or_default();
     let name = options.get_one::<String>("signal").map_or("KILL", String::as_str);
     let signal = parse_signal(name).ok_or_else(|| CtlError::Usage(format!("there is no signal {name}")))?;
@@ -134,7 +134,7 @@ pub(super) fn kill(instance: &Instance, options: &ArgMatches) -> Result<Report, 
     (facts["worker"], facts["worker_pid"]) = (json!(id), json!(worker.pid));
     let sent = format!("signal {name} sent to worker {id}, pid {}", worker.pid);
     if !DEADLY.contains(&signal) {
-        return Ok(Report::done(sent, facts));
+        return Ok(VerbResult::done(sent, facts));
     }
     // The master has noticed when the pid has left its slot.
     let deadline = deadline(options);
@@ -142,7 +142,7 @@ pub(super) fn kill(instance: &Instance, options: &ArgMatches) -> Result<Report, 
     let there =
         || Snapshot::take(instance).workers.iter().any(|w| w.slot == worker.slot && w.pid == worker.pid);
     match wait::until(instance, deadline, || (!there()).then_some(())) {
-        Waited::Is(()) => Ok(Report::done(format!("{sent}; it has ended"), facts)),
+        Waited::Is(()) => Ok(VerbResult::done(format!("{sent}; it has ended"), facts)),
         Waited::Ended => Err(CtlError::Ended { pid: instance.pid, what: "it noticed that the worker had" }),
         Waited::TimedOut => {
             let state = format!("; {sent}; {}", status::line(&Snapshot::take(instance)));

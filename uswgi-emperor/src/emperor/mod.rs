@@ -30,6 +30,7 @@ use uswgi_keep::directories::Directories;
 use uswgi_keep::guard::Guard;
 use uswgi_keep::reap::Ended;
 use uswgi_keep::{log, notify, reap, sys};
+use uswgi_proto::exit::Exit;
 use uswgi_proto::instance::pidfd_open;
 
 /// How often a vassal that starts or reloads is looked at, beside what it says by itself.
@@ -113,8 +114,8 @@ impl<'a> Emperor<'a> {
         }
     }
 
-    /// Until the end; returns the exit code.
-    pub fn run(mut self) -> i32 {
+    /// Until the end; returns how it ended.
+    pub fn run(mut self) -> Exit {
         let names: Vec<&str> = self.monitors.iter().map(|m| m.name.as_str()).collect();
         let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
         log::line(format_args!("uswgi {version}, pid {pid}: emperor of {}", names.join(", ")));
@@ -130,7 +131,7 @@ impl<'a> Emperor<'a> {
         while !self.court.is_gone() {
             self.report();
             if let Some(detached) = self.started.detached.take() {
-                detached.release(0, "");
+                detached.release(Exit::Ok, "");
             }
             self.wait();
             self.look_at_instances();
@@ -142,7 +143,7 @@ impl<'a> Emperor<'a> {
         log::line("stopped");
         self.doors.remove_all();
         self.started.leave();
-        0
+        Exit::Ok
     }
 
     fn wait(&mut self) {

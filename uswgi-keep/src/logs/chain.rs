@@ -8,7 +8,7 @@
 
 use super::encode::Encoder;
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
-use uswgi_proto::logs::routing::{Logs, Stream};
+use uswgi_proto::logs::routing::{LogRouting, Stream};
 
 /// The output that every instance has.
 pub const DEFAULT: usize = 0;
@@ -24,7 +24,7 @@ struct Chain {
 }
 
 /// All rules.
-pub struct Rules {
+pub struct Routes {
     messages: Chain,
     requests: Option<Chain>,
     filters: Option<RegexSet>,
@@ -94,14 +94,14 @@ impl Chain {
     }
 }
 
-impl Rules {
+impl Routes {
     /// The outputs are: the default one, those of the message loggers in order, those of the request loggers.
-    pub fn new(logs: &Logs) -> Result<Rules, regex::Error> {
+    pub fn new(logs: &LogRouting) -> Result<Routes, regex::Error> {
         let requests = match logs.requests.loggers.is_empty() {
             true => None,
             false => Some(Chain::new(&logs.requests, DEFAULT + 1 + logs.messages.loggers.len())?),
         };
-        Ok(Rules {
+        Ok(Routes {
             messages: Chain::new(&logs.messages, DEFAULT + 1)?,
             requests,
             filters: set(&logs.filters)?,
@@ -125,10 +125,10 @@ impl Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uswgi_proto::logs::routing::{self, Encoding, Logger, Route, Target};
+    use uswgi_proto::logs::routing::{self, Encoding, Logger, LoggerTarget, Route};
 
     fn logger(name: &str) -> Logger {
-        Logger { name: (!name.is_empty()).then(|| name.into()), target: Target::Stdio }
+        Logger { name: (!name.is_empty()).then(|| name.into()), target: LoggerTarget::Stdio }
     }
 
     fn stream(loggers: &[&str], routes: &[(&str, &str)]) -> Stream {
@@ -139,23 +139,23 @@ mod tests {
         }
     }
 
-    fn go(logs: &Logs, request: bool, text: &str) -> Vec<(usize, String)> {
+    fn go(logs: &LogRouting, request: bool, text: &str) -> Vec<(usize, String)> {
         let mut all = Vec::new();
         let put = |output, text: &[u8]| all.push((output, String::from_utf8_lossy(text).into_owned()));
-        Rules::new(logs).unwrap().deliver(request, text.as_bytes(), (0, 0), put);
+        Routes::new(logs).unwrap().deliver(request, text.as_bytes(), (0, 0), put);
         all
     }
 
-    fn to(logs: &Logs, request: bool, text: &str) -> Vec<usize> {
+    fn to(logs: &LogRouting, request: bool, text: &str) -> Vec<usize> {
         go(logs, request, text).into_iter().map(|(output, _)| output).collect()
     }
 
     #[test]
     fn routes_win_and_the_rest_goes_to_the_nameless() {
-        let logs = Logs {
+        let logs = LogRouting {
             messages: stream(&["", "a", "b", ""], &[("a", "^x"), ("b", "y$"), ("ghost", "z")]),
             requests: stream(&["r"], &[("r", " 500 ")]),
-            ..Logs::default()
+            ..LogRouting::default()
         };
         assert_eq!(to(&logs, false, "plain"), [1, 4]);
         assert_eq!(to(&logs, false, "x"), [2]);
@@ -164,16 +164,20 @@ mod tests {
         assert_eq!(to(&logs, true, "GET 500 a"), [5]);
         // No nameless request logger: the log of the instance.
         assert_eq!(to(&logs, true, "x"), [DEFAULT]);
-        assert_eq!(to(&Logs::default(), true, "x"), [DEFAULT]);
+        assert_eq!(to(&LogRouting::default(), true, "x"), [DEFAULT]);
     }
 
     #[test]
     fn filters_keep_and_drains_drop() {
-        let logs = Logs { filters: vec!["keep".into()], drains: vec!["noise".into()], ..Logs::default() };
+        let logs = LogRouting {
+            filters: vec!["keep".into()],
+            drains: vec!["noise".into()],
+            ..LogRouting::default()
+        };
         assert_eq!(to(&logs, false, "keep me"), [DEFAULT]);
         assert_eq!(to(&logs, true, "keep noise"), [0; 0]);
         assert_eq!(to(&logs, false, "other"), [0; 0]);
-        let apart = Logs { requests: stream(&[""], &[]), ..logs };
+        let apart = LogRouting { requests: stream(&[""], &[]), ..logs };
         assert_eq!(
             to(&apart, true, "noise"),
             [1],
@@ -183,25 +187,28 @@ mod tests {
 
     #[test]
     fn encoders_are_for_all_or_for_one() {
-        let encoder = |logger: Option<&str>, text: &str| routing::Encoder {
+        let encoder = |logger: Option<&str>, text: &str| routing::EncoderSpec {
             logger: logger.map(Into::into),
             encoding: Encoding::Prefix(text.into()),
         };
         let mut messages = stream(&["", "a"], &[("a", "x")]);
         messages.encoders = vec![encoder(None, "1"), encoder(Some("a"), "2")];
-        let logs = Logs { messages, ..Logs::default() };
+        let logs = LogRouting { messages, ..LogRouting::default() };
         assert_eq!(go(&logs, false, "-"), [(1, "1-".to_string())]);
         assert_eq!(go(&logs, false, "x"), [(2, "21x".to_string())]);
         let mut messages = stream(&[], &[]);
         messages.encoders = vec![encoder(None, "1")];
-        assert_eq!(go(&Logs { messages, ..Logs::default() }, true, "r"), [(DEFAULT, "1r".to_string())]);
+        assert_eq!(
+            go(&LogRouting { messages, ..LogRouting::default() }, true, "r"),
+            [(DEFAULT, "1r".to_string())]
+        );
     }
 
     #[test]
     fn bytes_that_are_no_text_are_matched_too() {
-        let logs = Logs { drains: vec!["^a.c$".into()], ..Logs::default() };
+        let logs = LogRouting { drains: vec!["^a.c$".into()], ..LogRouting::default() };
         let mut count = 0;
-        Rules::new(&logs).unwrap().deliver(false, b"a\xffc", (0, 0), |_, _| count += 1);
+        Routes::new(&logs).unwrap().deliver(false, b"a\xffc", (0, 0), |_, _| count += 1);
         assert_eq!(count, 0);
     }
 }

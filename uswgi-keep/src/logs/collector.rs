@@ -4,10 +4,10 @@
 //! those that it had read, and its successor goes on where it stopped.
 #![forbid(unsafe_code)]
 
-use super::chain::Rules;
+use super::chain::Routes;
 use super::file::LogFile;
 use super::output::{Frame, Output, Peer};
-use super::process::{self, Order, Source, Work};
+use super::process::{self, Order, PipeSource, Work};
 use crate::log;
 use crate::sys;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 use uswgi_proto::exit::Exit;
-use uswgi_proto::logs::routing::{Logger, Logs, RSYSLOG_PACKET, Target};
+use uswgi_proto::logs::routing::{LogRouting, Logger, LoggerTarget, RSYSLOG_PACKET};
 
 /// Bytes that fit the pipe of records: thousands of lines.
 const RECORDS_SIZE: i32 = 1 << 20;
@@ -36,16 +36,16 @@ const DATAGRAM: usize = 65_000;
 /// Opens a log file: path, size at which it is rotated (0: never), name of the rotated file.
 pub type OpenFile<'a> = &'a dyn Fn(&Path, u64, Option<String>) -> Result<LogFile, log::LogError>;
 
-struct Pipe {
+struct ChildPipe {
     child: Option<u64>,
-    source: Source,
+    source: PipeSource,
     reader: OwnedFd,
 }
 
 /// The log process, as its parent sees it. It owns the reading ends of all pipes and every output; dropping it lets the log process
 /// write what is left, and waits a few seconds for that.
 pub struct Collector {
-    logs: Logs,
+    logs: LogRouting,
     control: Option<OwnedFd>,
     pid: Option<Pid>,
     started: Instant,
@@ -55,7 +55,7 @@ pub struct Collector {
     writer: Option<OwnedFd>,
     /// The parent writes to it.
     ours: bool,
-    pipes: Vec<Pipe>,
+    pipes: Vec<ChildPipe>,
     /// Kept for a log process that has to be started again.
     outputs: Vec<Output>,
     /// stderr of before.
@@ -73,25 +73,29 @@ fn pipe(size: i32) -> nix::Result<(OwnedFd, OwnedFd)> {
 /// Open what a logger names.
 fn output(
     logger: &Logger,
-    logs: &Logs,
+    logs: &LogRouting,
     stderr: BorrowedFd<'_>,
     file: OpenFile<'_>,
 ) -> Result<Output, log::LogError> {
     let failed = |what: String| move |source: io::Error| log::LogError::Logger { what, source };
     let limit = logs.rsyslog_packet.unwrap_or(RSYSLOG_PACKET) as usize;
     match &logger.target {
-        Target::Stdio => stderr.try_clone_to_owned().map(Output::descriptor).map_err(failed("stderr".into())),
-        Target::File { path, max_size, backup } => file(path, *max_size, backup.clone()).map(Output::file),
-        Target::Fd(number) => {
+        LoggerTarget::Stdio => {
+            stderr.try_clone_to_owned().map(Output::descriptor).map_err(failed("stderr".into()))
+        }
+        LoggerTarget::File { path, max_size, backup } => {
+            file(path, *max_size, backup.clone()).map(Output::file)
+        }
+        LoggerTarget::Fd(number) => {
             sys::adopt(*number).map(Output::descriptor).map_err(failed(format!("the descriptor {number}")))
         }
-        Target::Socket { address, prefix } => Peer::open(address, None)
+        LoggerTarget::Socket { address, prefix } => Peer::open(address, None)
             .map(|peer| Output::datagrams(peer, Frame::Prefix(prefix.clone()), DATAGRAM))
             .map_err(failed(address.clone())),
-        Target::Syslog { ident, priority } => Peer::open("/dev/log", None)
+        LoggerTarget::Syslog { ident, priority } => Peer::open("/dev/log", None)
             .map(|peer| Output::datagrams(peer, Frame::Syslog(*priority, Some(ident.clone())), DATAGRAM))
             .map_err(failed("/dev/log".into())),
-        Target::Rsyslog { address, tag, priority } => Peer::open(address, Some(514))
+        LoggerTarget::Rsyslog { address, tag, priority } => Peer::open(address, Some(514))
             .map(|peer| Output::datagrams(peer, Frame::Syslog(*priority, tag.clone()), limit))
             .map_err(failed(address.clone())),
     }
@@ -100,7 +104,7 @@ fn output(
 impl Collector {
     /// Open all outputs, with the rights of the moment. `default` is the log without loggers; `file` opens one.
     pub fn open(
-        logs: &Logs,
+        logs: &LogRouting,
         default: Output,
         stderr: OwnedFd,
         file: OpenFile<'_>,
@@ -121,7 +125,7 @@ impl Collector {
             records: (records.0, Some(records.1)),
             writer: Some(writer),
             ours: false,
-            pipes: vec![Pipe { child: None, source: Source::Master, reader }],
+            pipes: vec![ChildPipe { child: None, source: PipeSource::Master, reader }],
             outputs,
             stderr,
         })
@@ -174,7 +178,7 @@ impl Collector {
         log::send_to(None, false);
         let copy = |fd: &OwnedFd| fd.try_clone().ok();
         let pipes: Vec<_> = self.pipes.iter().filter_map(|p| Some((p.source, copy(&p.reader)?))).collect();
-        let (Some(records), Ok(rules)) = (copy(&self.records.0), Rules::new(&self.logs)) else { return };
+        let (Some(records), Ok(rules)) = (copy(&self.records.0), Routes::new(&self.logs)) else { return };
         // A panic here is said where the parent's were said before.
         let _ = log::redirect_to(self.stderr.as_fd());
         let outputs = std::mem::take(&mut self.outputs);
@@ -217,10 +221,10 @@ impl Collector {
     /// A pipe for stdout and stderr of a child; returns the end that the child gets.
     pub fn pipe_for(&mut self, child: u64, worker: u32) -> nix::Result<OwnedFd> {
         let (reader, writer) = pipe(OUTPUT_SIZE)?;
-        let source = Source::Worker(worker);
+        let source = PipeSource::Worker(worker);
         // A log process that is gone gets it with its successor.
         let _ = self.order(Order::Read(source), Some(reader.as_fd()));
-        self.pipes.push(Pipe { child: Some(child), source, reader });
+        self.pipes.push(ChildPipe { child: Some(child), source, reader });
         Ok(writer)
     }
 

@@ -16,12 +16,12 @@ pub enum Encoder {
     /// Text behind.
     Suffix(Vec<u8>),
     /// Parts, and how values are escaped (None: not at all).
-    Format(Vec<Part>, Option<Style>),
+    Format(Vec<EncoderPart>, Option<Style>),
 }
 
 /// A piece of a format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum EncoderPart {
     /// Stands for itself.
     Text(Vec<u8>),
     /// The text; with a line break behind it.
@@ -56,15 +56,15 @@ impl Encoder {
                 for part in parts {
                     let value = match part {
                         // The user's own: where JSON is wanted, it is JSON already.
-                        Part::Text(text) => {
+                        EncoderPart::Text(text) => {
                             out.extend_from_slice(text);
                             continue;
                         }
-                        Part::Message(false) => text.to_vec(),
-                        Part::Message(true) => [text, b"\n"].concat(),
-                        Part::Unix => now.0.to_string().into_bytes(),
-                        Part::Micros => format!("{}{:06}", now.0, now.1).into_bytes(),
-                        Part::Strftime(format) => sys::strftime(now.0, format).into_bytes(),
+                        EncoderPart::Message(false) => text.to_vec(),
+                        EncoderPart::Message(true) => [text, b"\n"].concat(),
+                        EncoderPart::Unix => now.0.to_string().into_bytes(),
+                        EncoderPart::Micros => format!("{}{:06}", now.0, now.1).into_bytes(),
+                        EncoderPart::Strftime(format) => sys::strftime(now.0, format).into_bytes(),
                     };
                     match style {
                         Some(style) => escape(&value, usize::MAX, *style, &mut out),
@@ -77,26 +77,26 @@ impl Encoder {
     }
 }
 
-fn parts(format: &str) -> Vec<Part> {
+fn parts(format: &str) -> Vec<EncoderPart> {
     let mut parts = Vec::new();
     let mut rest = format;
     while let Some(start) = rest.find("${") {
         let Some(length) = rest[start..].find('}') else { break };
         if start > 0 {
-            parts.push(Part::Text(rest.as_bytes()[..start].to_vec()));
+            parts.push(EncoderPart::Text(rest.as_bytes()[..start].to_vec()));
         }
         match &rest[start + 2..start + length] {
-            "msg" => parts.push(Part::Message(false)),
-            "msgnl" => parts.push(Part::Message(true)),
-            "unix" => parts.push(Part::Unix),
-            "micros" => parts.push(Part::Micros),
+            "msg" => parts.push(EncoderPart::Message(false)),
+            "msgnl" => parts.push(EncoderPart::Message(true)),
+            "unix" => parts.push(EncoderPart::Unix),
+            "micros" => parts.push(EncoderPart::Micros),
             // An unknown name stays empty, as on uWSGI; lint has said so.
-            name => parts.extend(name.strip_prefix("strftime:").map(|f| Part::Strftime(f.into()))),
+            name => parts.extend(name.strip_prefix("strftime:").map(|f| EncoderPart::Strftime(f.into()))),
         }
         rest = &rest[start + length + 1..];
     }
     if !rest.is_empty() {
-        parts.push(Part::Text(rest.as_bytes().to_vec()));
+        parts.push(EncoderPart::Text(rest.as_bytes().to_vec()));
     }
     parts
 }

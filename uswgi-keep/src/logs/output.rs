@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::Duration;
-use uswgi_proto::logs::sink::{self, Kind, Sink};
+use uswgi_proto::logs::sink::{self, Sink, SinkKind};
 
 /// How long one output may hold up the others; once, until it takes lines again.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -118,23 +118,23 @@ pub struct Output {
 }
 
 impl Output {
-    fn new(destination: Destination, kind: Kind) -> Output {
+    fn new(destination: Destination, kind: SinkKind) -> Output {
         Output { destination, sink: Sink::new(kind, PATIENCE), lost: 0, buffer: Vec::new() }
     }
 
     /// A file.
     pub fn file(file: LogFile) -> Output {
         let own = sink::own(file.file().as_fd());
-        let kind = if own.is_some() { Kind::Own } else { Kind::of(file.file().as_fd()) };
+        let kind = if own.is_some() { SinkKind::Own } else { SinkKind::of(file.file().as_fd()) };
         Output::new(Destination::File(file, own), kind)
     }
 
     /// A descriptor that others may share.
     pub fn descriptor(fd: OwnedFd) -> Output {
         match sink::own(fd.as_fd()) {
-            Some(own) => Output::new(Destination::Descriptor(own), Kind::Own),
+            Some(own) => Output::new(Destination::Descriptor(own), SinkKind::Own),
             None => {
-                let kind = Kind::of(fd.as_fd());
+                let kind = SinkKind::of(fd.as_fd());
                 Output::new(Destination::Descriptor(fd), kind)
             }
         }
@@ -142,7 +142,7 @@ impl Output {
 
     /// Datagrams of at most `limit` bytes.
     pub fn datagrams(peer: Peer, frame: Frame, limit: usize) -> Output {
-        Output::new(Destination::Datagram { peer, frame, limit, unreported: 0 }, Kind::Socket)
+        Output::new(Destination::Datagram { peer, frame, limit, unreported: 0 }, SinkKind::Socket)
     }
 
     /// A text without its line break. `notice` makes the text that tells of lost lines.

@@ -6,7 +6,7 @@
 //! busy instance wakes it 200 times a second and not with every line.
 #![forbid(unsafe_code)]
 
-use super::chain::{DEFAULT, Rules};
+use super::chain::{DEFAULT, Routes};
 use super::lines::Lines;
 use super::output::Output;
 use crate::sys;
@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use uswgi_proto::logs::LogLines;
 use uswgi_proto::logs::json::Object;
-use uswgi_proto::logs::record::{Kind, Reader, Record};
+use uswgi_proto::logs::record::{Record, RecordKind, RecordReader};
 
 /// How long it rests after work.
 const REST: Duration = Duration::from_millis(5);
@@ -33,7 +33,7 @@ const TURN: usize = 1 << 20;
 
 /// Whose stdout and stderr a pipe is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Source {
+pub enum PipeSource {
     /// The master's, and of programs that it started.
     Master,
     /// A worker's and its children's; 0: the template's.
@@ -44,7 +44,7 @@ pub enum Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// A pipe comes with it.
-    Read(Source),
+    Read(PipeSource),
     /// Open all files again.
     Reopen,
     /// Rotate all files.
@@ -63,9 +63,9 @@ pub struct Work {
     /// Records of all.
     pub records: OwnedFd,
     /// stdout and stderr of some.
-    pub pipes: Vec<(Source, OwnedFd)>,
+    pub pipes: Vec<(PipeSource, OwnedFd)>,
     /// What goes where.
-    pub rules: Rules,
+    pub rules: Routes,
     /// In the order that the rules name them.
     pub outputs: Vec<Output>,
     /// What lines look like.
@@ -77,13 +77,13 @@ const RECORDS: u64 = 1;
 const PIPES: u64 = 2;
 
 struct Pipe {
-    source: Source,
+    source: PipeSource,
     fd: OwnedFd,
     lines: Lines,
 }
 
 /// What a text is, for its form.
-enum Text {
+enum LineKind {
     Request,
     /// A message of ours.
     Message {
@@ -91,13 +91,13 @@ enum Text {
         worker: u32,
         pid: u32,
     },
-    App(Source),
+    App(PipeSource),
     /// About the log itself.
     Own,
 }
 
-struct State<'a> {
-    rules: Rules,
+struct LogProcess<'a> {
+    rules: Routes,
     outputs: Vec<Output>,
     lines: LogLines,
     lost: &'a AtomicU64,
@@ -113,34 +113,34 @@ fn micros(now: (i64, u32)) -> u64 {
 }
 
 /// The text as it goes to the rules.
-fn form(lines: &LogLines, what: &Text, text: &[u8]) -> Vec<u8> {
+fn form(lines: &LogLines, what: &LineKind, text: &[u8]) -> Vec<u8> {
     let now = now();
     let limit = usize::MAX;
     if lines.json {
         let object = |source| Object::new(micros(now), source);
         return match *what {
             // The worker has made the object.
-            Text::Request => text.to_vec(),
-            Text::Message { master: true, pid, .. } => {
+            LineKind::Request => text.to_vec(),
+            LineKind::Message { master: true, pid, .. } => {
                 object("master").number("pid", pid.into()).text("text", text, limit).finish()
             }
-            Text::Message { worker, pid, .. } => {
+            LineKind::Message { worker, pid, .. } => {
                 let object = object("worker").number("pid", pid.into());
                 object.number("worker", worker.into()).text("text", text, limit).finish()
             }
-            Text::App(Source::Worker(worker)) => {
+            LineKind::App(PipeSource::Worker(worker)) => {
                 object("app").number("worker", worker.into()).text("text", text, limit).finish()
             }
-            Text::App(Source::Master) => object("app").text("text", text, limit).finish(),
-            Text::Own => object("log").text("text", text, limit).finish(),
+            LineKind::App(PipeSource::Master) => object("app").text("text", text, limit).finish(),
+            LineKind::Own => object("log").text("text", text, limit).finish(),
         };
     }
     let name = match *what {
-        Text::Request | Text::App(_) => return text.to_vec(),
-        Text::Message { master: true, .. } => crate::log::name().to_string(),
-        Text::Message { worker: 0, pid, .. } => format!("uswgi-worker[{pid}]"),
-        Text::Message { worker, pid, .. } => format!("uswgi-worker[{pid}] worker {worker}"),
-        Text::Own => "uswgi-log".to_string(),
+        LineKind::Request | LineKind::App(_) => return text.to_vec(),
+        LineKind::Message { master: true, .. } => crate::log::name().to_string(),
+        LineKind::Message { worker: 0, pid, .. } => format!("uswgi-worker[{pid}]"),
+        LineKind::Message { worker, pid, .. } => format!("uswgi-worker[{pid}] worker {worker}"),
+        LineKind::Own => "uswgi-log".to_string(),
     };
     let mut line = crate::log::dated(lines, now.0, &name, "").into_bytes();
     line.pop();
@@ -150,15 +150,15 @@ fn form(lines: &LogLines, what: &Text, text: &[u8]) -> Vec<u8> {
 
 fn notice(lines: &LogLines, n: u64) -> Vec<u8> {
     let text = format!("{n} lines were lost here: the reader was stuck, or the disk full");
-    form(lines, &Text::Own, text.as_bytes())
+    form(lines, &LineKind::Own, text.as_bytes())
 }
 
-impl State<'_> {
-    fn put(&mut self, what: &Text, text: &[u8]) {
+impl LogProcess<'_> {
+    fn put(&mut self, what: &LineKind, text: &[u8]) {
         let line = form(&self.lines, what, text);
         let now = now();
-        let State { rules, outputs, lines, .. } = self;
-        rules.deliver(matches!(what, Text::Request), &line, now, |output, text| {
+        let LogProcess { rules, outputs, lines, .. } = self;
+        rules.deliver(matches!(what, LineKind::Request), &line, now, |output, text| {
             if let Some(output) = outputs.get_mut(output) {
                 output.put(text, now.0, &|n| notice(lines, n));
             }
@@ -167,10 +167,12 @@ impl State<'_> {
 
     fn record(&mut self, record: &Record) {
         let what = match record.kind {
-            Some(Kind::Request) => Text::Request,
-            Some(Kind::Worker) => Text::Message { master: false, worker: record.worker, pid: record.pid },
-            Some(Kind::Master) => Text::Message { master: true, worker: 0, pid: record.pid },
-            Some(Kind::Program) | None => Text::App(Source::Master),
+            Some(RecordKind::Request) => LineKind::Request,
+            Some(RecordKind::Worker) => {
+                LineKind::Message { master: false, worker: record.worker, pid: record.pid }
+            }
+            Some(RecordKind::Master) => LineKind::Message { master: true, worker: 0, pid: record.pid },
+            Some(RecordKind::Program) | None => LineKind::App(PipeSource::Master),
         };
         self.put(&what, &record.text);
     }
@@ -208,7 +210,7 @@ impl State<'_> {
                 format!("cannot rotate {path}: {e}; logging into the old file")
             }
         };
-        self.put(&Text::Own, said.as_bytes());
+        self.put(&LineKind::Own, said.as_bytes());
     }
 
     fn reopen(&mut self, output: usize) {
@@ -218,7 +220,7 @@ impl State<'_> {
             Ok(()) => format!("opened the log {path} again"),
             Err(e) => format!("cannot open {path} again: {e}; logging into the old file"),
         };
-        self.put(&Text::Own, said.as_bytes());
+        self.put(&LineKind::Own, said.as_bytes());
     }
 
     fn obey(&mut self, order: Order) {
@@ -284,8 +286,8 @@ fn watch(epoll: &Epoll, fd: &OwnedFd, token: u64) {
 pub fn run(work: Work, lost: &AtomicU64) {
     let Work { control, records, pipes, rules, outputs, lines } = work;
     let Ok(epoll) = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC) else { return };
-    let mut state = State { rules, outputs, lines, lost, counted: 0 };
-    let mut reader = Reader::default();
+    let mut state = LogProcess { rules, outputs, lines, lost, counted: 0 };
+    let mut reader = RecordReader::default();
     let mut buffer = vec![0; 64 * 1024];
     let mut slots: Vec<Option<Pipe>> = Vec::new();
     let add = |slots: &mut Vec<Option<Pipe>>, source, fd: OwnedFd| {
@@ -324,7 +326,7 @@ pub fn run(work: Work, lost: &AtomicU64) {
         };
         if count == 0 {
             for pipe in slots.iter_mut().flatten() {
-                let what = Text::App(pipe.source);
+                let what = LineKind::App(pipe.source);
                 pipe.lines.pause(|text| state.put(&what, text));
             }
         }
@@ -358,7 +360,7 @@ pub fn run(work: Work, lost: &AtomicU64) {
                 token => {
                     let slot = (token - PIPES) as usize;
                     let Some(Some(pipe)) = slots.get_mut(slot) else { continue };
-                    let what = Text::App(pipe.source);
+                    let what = LineKind::App(pipe.source);
                     let Pipe { fd, lines, .. } = pipe;
                     if !drain(fd, &mut buffer, |bytes| lines.feed(bytes, |text| state.put(&what, text))) {
                         lines.finish(|text| state.put(&what, text));
@@ -377,7 +379,7 @@ pub fn run(work: Work, lost: &AtomicU64) {
         }
     }
     for Pipe { source, fd, lines } in slots.iter_mut().flatten() {
-        let what = Text::App(*source);
+        let what = LineKind::App(*source);
         drain(fd, &mut buffer, |bytes| lines.feed(bytes, |text| state.put(&what, text)));
         lines.finish(|text| state.put(&what, text));
     }

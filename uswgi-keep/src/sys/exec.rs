@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 /// What to start. Everything is prepared before the fork; the child allocates nothing.
-pub struct Command<'a> {
+pub struct Launch<'a> {
     /// Absolute path of the program.
     pub program: &'a CStr,
     /// Arguments, the name of the program first.
@@ -44,7 +44,7 @@ const NOT_STARTED: i32 = 127;
 const STEPS: [&str; 4] = ["copying descriptors", "opening /dev/null", "setting its limits", "exec"];
 
 /// Start it; returns its pid. Only for a process with one thread.
-pub fn spawn(command: &Command<'_>) -> Result<i32, ExecError> {
+pub fn spawn(command: &Launch<'_>) -> Result<i32, ExecError> {
     let io = |what| move |e: nix::Error| ExecError { what, source: e.into() };
     let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
         list.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
@@ -82,7 +82,7 @@ pub fn spawn(command: &Command<'_>) -> Result<i32, ExecError> {
 }
 
 /// What the child tells its parent.
-struct Failed {
+struct ChildFailure {
     /// Index into [`STEPS`].
     step: u8,
     errno: i32,
@@ -92,15 +92,15 @@ struct Failed {
 
 /// Only in the child. Never returns on success.
 fn become_program(
-    command: &Command<'_>,
+    command: &Launch<'_>,
     argv: &[*const libc::c_char],
     envp: &[*const libc::c_char],
     high: &mut [RawFd],
     errors: RawFd,
-) -> Failed {
+) -> ChildFailure {
     let failed = |step, errors| {
         let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
-        Failed { step, errno, errors }
+        ChildFailure { step, errno, errors }
     };
     // Everything is copied above the numbers that the program gets, the error pipe too.
     let above = 3 + command.descriptors.len() as RawFd;
@@ -138,7 +138,7 @@ fn become_program(
         super::close_range(above as libc::c_uint, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
         for &(resource, value) in command.limits {
             if let Err(e) = setrlimit(resource, value, value) {
-                return Failed { step: 2, errno: e as i32, errors };
+                return ChildFailure { step: 2, errno: e as i32, errors };
             }
         }
         // Dispositions before the mask: a pending signal must meet the default.
@@ -166,7 +166,7 @@ mod tests {
             ["sh", "-c", script].iter().map(|s| CString::new(*s).unwrap()).collect();
         let environment = [c"A=b".to_owned()];
         let limits = [(Resource::RLIMIT_CORE, 0)];
-        let command = Command {
+        let command = Launch {
             program,
             arguments: &arguments,
             environment: &environment,

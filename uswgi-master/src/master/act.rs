@@ -5,7 +5,7 @@ use super::Master;
 use crate::events::Woken;
 use crate::logs::OutputError;
 use crate::processes::control_pair;
-use crate::reading::{Failed, Read, Reading};
+use crate::reading::{Read, Reading};
 use crate::reload::{self, ReloadError, Setup};
 use crate::spawn::{self, Inherited, SpawnError};
 use crate::supervisor::{Action, Birth, ChildId, Event, Plan, ProcessKind};
@@ -39,6 +39,14 @@ enum LaunchError {
     NoSettings,
     #[error(transparent)]
     Spawn(#[from] SpawnError),
+}
+
+/// What the supervisor hears of a generation to come.
+fn configured(result: Result<Plan, ReloadError>) -> Event {
+    match result {
+        Ok(plan) => Event::Configured(plan),
+        Err(e) => Event::ConfigFailed { message: e.to_string() },
+    }
 }
 
 impl Master<'_> {
@@ -94,8 +102,8 @@ impl Master<'_> {
             }
             Action::ReadConfig { generation } => self.read_again(generation),
             Action::KeepConfig { generation } => {
-                let answer = self.keep(generation);
-                self.queue.push_front(Event::Config(answer.map_err(|e| e.to_string())));
+                let event = configured(self.keep(generation));
+                self.queue.push_front(event);
             }
             Action::Commit { generation } => self.commit(generation),
             Action::Abandon { generation } => {
@@ -204,7 +212,7 @@ impl Master<'_> {
                 self.processes.expect(reading.pid());
                 self.reading = Some(reading);
             }
-            Err(e) => self.queue.push_front(Event::Config(Err(e.to_string()))),
+            Err(e) => self.queue.push_front(Event::ConfigFailed { message: e.to_string() }),
         }
     }
 
@@ -215,9 +223,9 @@ impl Master<'_> {
         let generation = reading.generation;
         self.reading = None;
         let event = match result {
-            Ok(read) => Event::Config(self.take_over(generation, read).map_err(|e| e.to_string())),
-            Err(Failed::Config(message)) => Event::Config(Err(message)),
-            Err(Failed::Step(message)) => Event::StepsFailed(message),
+            Ok(read) => configured(self.take_over(generation, read)),
+            Err(e) if e.is_of_a_step() => Event::StepsFailed { message: e.to_string() },
+            Err(e) => Event::ConfigFailed { message: e.to_string() },
         };
         self.queue.push_back(event);
     }
@@ -263,9 +271,9 @@ impl Master<'_> {
             // Not where nothing has changed: somebody may have given it another mode by hand.
             let dressed =
                 setup.listeners.iter().filter(|_| setup.undressed).map(|l| l.dress(&setup.instance));
-            for what in dressed.filter_map(Result::err) {
-                log::line(&what);
-                setup.warnings.push(what);
+            for error in dressed.filter_map(Result::err) {
+                log::line(&error);
+                setup.warnings.push(error.to_string());
             }
             self.board.describe(&setup.instance, &setup.listeners);
             self.stats.serve(&setup.stats, setup.instance.stats_http, &self.events);

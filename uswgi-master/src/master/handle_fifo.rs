@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Master;
-use crate::fifo::{Command, command};
+use crate::fifo::{FifoCommand, command};
 use crate::supervisor::Event;
 use uswgi_keep::log;
 
@@ -12,10 +12,10 @@ impl Master<'_> {
         for letter in self.fifo.letters() {
             let from = format!("master-fifo: {}", letter as char);
             match command(letter) {
-                Some(Command::Slot(slot)) => self.fifo.choose(slot, &self.events),
-                Some(Command::Order(request)) => self.order_unheard(&from, request),
-                Some(Command::SendAway) => self.operate(Event::SendAway),
-                Some(Command::Refused(why)) => log::line(format_args!("{from} refused: {why}")),
+                Some(FifoCommand::Slot(slot)) => self.fifo.choose(slot, &self.events),
+                Some(FifoCommand::Order(request)) => self.order_unheard(&from, request),
+                Some(FifoCommand::SendAway) => self.operate(Event::SendAway),
+                Some(FifoCommand::Refused(why)) => log::line(format_args!("{from} refused: {why}")),
                 None => {}
             }
         }

@@ -6,7 +6,7 @@
 use super::Master;
 use crate::stats::{FIRST_CLIENT, http};
 use uswgi_proto::scoreboard::Reader;
-use uswgi_proto::show::uwsgi::{App, Cache, Facts, document, text};
+use uswgi_proto::show::uwsgi::{AppFacts, CacheFacts, Facts, document, text};
 use uswgi_proto::show::{self, Snapshot, metrics as openmetrics};
 
 impl Master<'_> {
@@ -31,9 +31,9 @@ impl Master<'_> {
     /// Answer to what an HTTP client asks; None as long as that is not known.
     fn answer_for(&mut self, token: u64) -> Option<Vec<u8>> {
         let (page, head_only) = match self.stats.hear(token) {
-            http::Asked::More => return None,
-            http::Asked::Bad(status) => return Some(http::refusal(status)),
-            http::Asked::Page { page, head_only } => (page, head_only),
+            http::PageRequest::More => return None,
+            http::PageRequest::Bad(status) => return Some(http::refusal(status)),
+            http::PageRequest::Page { page, head_only } => (page, head_only),
         };
         let (status, kind, body) = match page {
             http::Page::Stats => (200, http::JSON, stats(self)),
@@ -88,14 +88,16 @@ fn facts(master: &Master<'_>) -> Facts {
     let cache = |c: &uswgi_shared::cache::Cache| {
         let (spec, n) = (c.spec().clone(), c.counters());
         let (hits, misses, last_modified) = (n.hits, n.misses, n.last_modified);
-        Cache { spec, items: n.items, hits, misses, full: n.full, last_modified }
+        CacheFacts { spec, items: n.items, hits, misses, full: n.full, last_modified }
     };
     facts.caches = shared.caches().iter().map(cache).collect();
     if let Some(setup) = master.setup() {
         let i = &setup.instance;
         let chdir = i.app.chdir.as_ref().map(|d| d.display().to_string()).unwrap_or_default();
-        let app =
-            |a: &uswgi_proto::settings::App| App { mountpoint: a.mountpoint.clone(), chdir: chdir.clone() };
+        let app = |a: &uswgi_proto::settings::App| AppFacts {
+            mountpoint: a.mountpoint.clone(),
+            chdir: chdir.clone(),
+        };
         facts.apps = i.app.apps.iter().map(app).collect();
         facts.no_cores = i.stats_no_cores;
         facts.daemons = master.tasks.daemons().collect();

@@ -8,7 +8,7 @@ use crate::supervisor::{Event, Goal, Phase, Stage};
 use uswgi_keep::log;
 use uswgi_keep::pidfile::{Pidfile, PidfileError};
 use uswgi_proto::scoreboard::Restart;
-use uswgi_proto::steer::{Answer, Reload, Request, Setting};
+use uswgi_proto::steer::{Answer, Reload, Request, SettingInForce};
 
 fn done(message: impl Into<String>) -> Answer {
     Answer::Done { message: message.into() }
@@ -145,7 +145,8 @@ impl Master<'_> {
     fn config_in_force(&self) -> Answer {
         let Some(setup) = self.setup() else { return refused("there are no settings yet") };
         let all = uswgi_conf::show::effective(&setup.instance);
-        let settings = all.into_iter().map(|(name, value)| Setting { name: name.into(), value }).collect();
+        let settings =
+            all.into_iter().map(|(name, value)| SettingInForce { name: name.into(), value }).collect();
         let warnings = setup.warnings.clone();
         Answer::Config { generation: self.supervisor.current_generation(), settings, warnings }
     }

@@ -70,7 +70,7 @@ pub struct Master<'a> {
     pub(crate) launcher: Option<StartReport>,
     pub(crate) terminal: Option<OwnedFd>,
     pub(crate) logs: Logs,
-    pub(crate) stats: stats::Server,
+    pub(crate) stats: stats::StatsServer,
     pub(crate) steer: steer::Server,
     pub(crate) fifo: Fifo,
     pub(crate) touch: Watched<Follows, Woken>,

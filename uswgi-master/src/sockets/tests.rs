@@ -17,8 +17,8 @@ pub(crate) fn instance() -> Instance {
         std::iter::empty::<(std::ffi::OsString, std::ffi::OsString)>(),
     );
     match command.unwrap() {
-        uswgi_conf::Command::Run(loaded) => loaded.instance,
-        uswgi_conf::Command::Print { text, .. } => panic!("{text}"),
+        uswgi_conf::Invocation::Run(loaded) => loaded.instance,
+        uswgi_conf::Invocation::Print { text, .. } => panic!("{text}"),
     }
 }
 
@@ -82,7 +82,10 @@ fn a_live_unix_socket_is_refused_and_a_dead_one_replaced() {
     assert!(l.reachable());
     l.dress(&Instance { chmod_socket: Some(0o660), ..instance() }).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o660);
-    let error = l.dress(&Instance { chown_socket: Some("no-such-user".into()), ..instance() }).unwrap_err();
+    let error = l
+        .dress(&Instance { chown_socket: Some("no-such-user".into()), ..instance() })
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("no-such-user") && error.ends_with("; it stays as it was"), "{error}");
     l.vacuum();
     assert!(!path.exists() && !l.reachable());

@@ -125,7 +125,7 @@ pub struct Started {
     /// Variables that steps have set: every configuration read later has them too.
     pub step_env: Vec<(String, Option<String>)>,
     /// Stats server.
-    pub stats: stats::Server,
+    pub stats: stats::StatsServer,
     /// Steering socket.
     pub steer: steer::Server,
     /// FIFO for commands.
@@ -141,7 +141,7 @@ pub struct Started {
 struct Made {
     listeners: Vec<Option<Listener>>,
     pidfiles: Vec<Pidfile>,
-    stats: stats::Server,
+    stats: stats::StatsServer,
     fifo: Fifo,
     /// Log files, where they are opened before the rest.
     logs: Option<Files>,

@@ -61,7 +61,7 @@ pub(super) fn run(instance: &mut Instance, detached: bool, made: &mut Made) -> R
 }
 
 /// What [`find`] knows.
-struct Found {
+struct Lookups {
     jail: Option<Jail>,
     /// With `chown-socket` uWSGI goes into the jail when the sockets are there.
     late: bool,
@@ -72,7 +72,7 @@ struct Found {
 }
 
 /// Look everything up before anything is touched.
-fn find(instance: &Instance) -> Result<Found, StartError> {
+fn find(instance: &Instance) -> Result<Lookups, StartError> {
     privs::immediately(instance)?;
     let jail = jail::find(instance)?;
     let names = jail.as_ref().map(|jail| Names::read(&jail.root));
@@ -98,7 +98,7 @@ fn find(instance: &Instance) -> Result<Found, StartError> {
         Pidfile::check(&jail.as_ref().map_or(path.clone(), |jail| jail.outside(path)))?;
     }
     check_daemons(instance, &target)?;
-    Ok(Found { jail, late, target, program })
+    Ok(Lookups { jail, late, target, program })
 }
 
 /// What [`prepare`] has made.
@@ -136,7 +136,7 @@ fn prepare(instance: &Instance, detached: bool) -> Result<Prepared, StartError> 
 fn enter(
     instance: &mut Instance,
     detached: bool,
-    found: &mut Found,
+    found: &mut Lookups,
     prepared: &mut Prepared,
     made: &mut Made,
 ) -> Result<(), StartError> {
@@ -156,7 +156,7 @@ fn enter(
 }
 
 /// Sockets, stats server and FIFO, each with the rights that it is to have; then the pidfile.
-fn bind(instance: &Instance, found: &mut Found, made: &mut Made) -> Result<(), StartError> {
+fn bind(instance: &Instance, found: &mut Lookups, made: &mut Made) -> Result<(), StartError> {
     listen(instance, When::BeforeDrop, made)?;
     found.target.for_a_moment(|| -> Result<(), StartError> {
         listen(instance, When::AfterDrop, made)?;
@@ -169,7 +169,7 @@ fn bind(instance: &Instance, found: &mut Found, made: &mut Made) -> Result<(), S
         found.program = go_inside(jail, &found.program, made)?;
     }
     found.target.for_a_moment(|| -> Result<(), StartError> {
-        made.stats = stats::Server::bind(instance)?;
+        made.stats = stats::StatsServer::bind(instance)?;
         made.fifo = Fifo::open(&instance.master_fifo)?;
         Ok(())
     })?;
@@ -193,7 +193,7 @@ struct Settled {
 fn settle(
     instance: &mut Instance,
     detached: bool,
-    found: &Found,
+    found: &Lookups,
     prepared: &mut Prepared,
     made: &mut Made,
 ) -> Result<Settled, StartError> {

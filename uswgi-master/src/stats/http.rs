@@ -20,7 +20,7 @@ pub(crate) enum Page {
 
 /// What the bytes of a client say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum PageRequest {
     /// The head is not whole.
     More,
     Page {
@@ -32,10 +32,10 @@ pub(crate) enum Asked {
     Bad(u16),
 }
 
-pub(crate) fn asked(bytes: &[u8]) -> Asked {
+pub(crate) fn asked(bytes: &[u8]) -> PageRequest {
     let whole = bytes.windows(4).any(|w| w == b"\r\n\r\n") || bytes.windows(2).any(|w| w == b"\n\n");
     if !whole {
-        return if bytes.len() > LARGEST { Asked::Bad(431) } else { Asked::More };
+        return if bytes.len() > LARGEST { PageRequest::Bad(431) } else { PageRequest::More };
     }
     let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -43,15 +43,15 @@ pub(crate) fn asked(bytes: &[u8]) -> Asked {
     let (Some(method), Some(target), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
-        return Asked::Bad(400);
+        return PageRequest::Bad(400);
     };
     if !version.starts_with(b"HTTP/1.") {
-        return Asked::Bad(400);
+        return PageRequest::Bad(400);
     }
     let head_only = match method {
         b"GET" => false,
         b"HEAD" => true,
-        _ => return Asked::Bad(405),
+        _ => return PageRequest::Bad(405),
     };
     let path = target.split(|&b| b == b'?').next().unwrap_or_default();
     let page = match path {
@@ -60,7 +60,7 @@ pub(crate) fn asked(bytes: &[u8]) -> Asked {
         b"/readyz" => Page::Ready,
         _ => Page::Stats,
     };
-    Asked::Page { page, head_only }
+    PageRequest::Page { page, head_only }
 }
 
 fn reason(status: u16) -> &'static str {
@@ -95,7 +95,7 @@ pub(crate) fn refusal(status: u16) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn page(text: &str) -> Asked {
+    fn page(text: &str) -> PageRequest {
         asked(text.as_bytes())
     }
 
@@ -111,16 +111,16 @@ mod tests {
             ("/readyz", Page::Ready),
         ] {
             let found = page(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
-            assert_eq!(found, Asked::Page { page: want, head_only: false }, "{path}");
+            assert_eq!(found, PageRequest::Page { page: want, head_only: false }, "{path}");
         }
-        let head = Asked::Page { page: Page::Ready, head_only: true };
+        let head = PageRequest::Page { page: Page::Ready, head_only: true };
         assert_eq!(page("HEAD /readyz HTTP/1.0\n\n"), head);
     }
 
     #[test]
     fn what_is_no_request_is_refused_and_half_of_one_waited_for() {
-        assert_eq!(page("GET / HTTP/1.1\r\nHost"), Asked::More);
-        assert_eq!(page(&"x".repeat(LARGEST + 1)), Asked::Bad(431));
+        assert_eq!(page("GET / HTTP/1.1\r\nHost"), PageRequest::More);
+        assert_eq!(page(&"x".repeat(LARGEST + 1)), PageRequest::Bad(431));
         for (text, status) in [
             ("POST / HTTP/1.1\r\n\r\n", 405),
             ("GET /\r\n\r\n", 400),
@@ -128,7 +128,7 @@ mod tests {
             ("\n\n", 400),
             ("\u{0}\u{1} \n\n", 400),
         ] {
-            assert_eq!(page(text), Asked::Bad(status), "{text:?}");
+            assert_eq!(page(text), PageRequest::Bad(status), "{text:?}");
         }
     }
 

@@ -32,18 +32,18 @@ pub(crate) const FIRST_CLIENT: u64 = 1 << 16;
 #[error("stats: {0}")]
 pub struct StatsError(#[from] SocketError);
 
-struct Client {
+struct StatsClient {
     fd: OwnedFd,
     /// What it has asked so far; only with HTTP.
     asked: Vec<u8>,
     text: Vec<u8>,
     sent: usize,
-    stage: Stage,
+    stage: ClientStage,
     until: Instant,
 }
 
 #[derive(PartialEq, Eq)]
-enum Stage {
+enum ClientStage {
     Asking,
     Writing,
     /// Everything is written, its end is waited for.
@@ -66,19 +66,19 @@ pub fn bind(address: &Address, instance: &Instance) -> Result<Listener, StatsErr
 
 /// Listeners and clients.
 #[derive(Default)]
-pub struct Server {
+pub struct StatsServer {
     listeners: Vec<Rc<Listener>>,
-    clients: BTreeMap<u64, Client>,
+    clients: BTreeMap<u64, StatsClient>,
     next: u64,
     http: bool,
     /// When to listen again, after the system had no descriptor for a client.
     deaf_until: Option<Instant>,
 }
 
-impl Server {
+impl StatsServer {
     /// Bind the addresses, as the user that the master has become.
-    pub fn bind(instance: &Instance) -> Result<Server, StatsError> {
-        let mut server = Server { http: instance.stats_http, ..Server::default() };
+    pub fn bind(instance: &Instance) -> Result<StatsServer, StatsError> {
+        let mut server = StatsServer { http: instance.stats_http, ..StatsServer::default() };
         for address in &instance.stats {
             match bind(address, instance) {
                 Ok(listener) => server.listeners.push(Rc::new(listener)),
@@ -103,7 +103,7 @@ impl Server {
 
     /// Whether this client has not asked for anything yet.
     pub(crate) fn is_asking(&self, token: u64) -> bool {
-        self.clients.get(&token).is_some_and(|c| c.stage == Stage::Asking)
+        self.clients.get(&token).is_some_and(|c| c.stage == ClientStage::Asking)
     }
 
     /// Serve these from now on. Clients that are there keep what they get.
@@ -165,8 +165,8 @@ impl Server {
         }
         let token = FIRST_CLIENT + self.next;
         self.next += 1;
-        let (stage, until) = (Stage::Asking, Instant::now() + PATIENCE);
-        let client = Client { fd, asked: Vec::new(), text: Vec::new(), sent: 0, stage, until };
+        let (stage, until) = (ClientStage::Asking, Instant::now() + PATIENCE);
+        let client = StatsClient { fd, asked: Vec::new(), text: Vec::new(), sent: 0, stage, until };
         if events.watch(client.fd.as_fd(), Woken::Stats(token), false).is_err() {
             return None;
         }
@@ -175,15 +175,15 @@ impl Server {
     }
 
     /// What a client of the HTTP server asks for, once that is known.
-    pub(crate) fn hear(&mut self, token: u64) -> http::Asked {
-        let Some(client) = self.clients.get_mut(&token) else { return http::Asked::More };
+    pub(crate) fn hear(&mut self, token: u64) -> http::PageRequest {
+        let Some(client) = self.clients.get_mut(&token) else { return http::PageRequest::More };
         let mut buffer = [0; 4096];
         match so::recv(client.fd.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
             Ok(n) if n > 0 => client.asked.extend_from_slice(&buffer[..n]),
-            Err(nix::Error::EAGAIN | nix::Error::EINTR) => return http::Asked::More,
+            Err(nix::Error::EAGAIN | nix::Error::EINTR) => return http::PageRequest::More,
             _ => {
                 self.clients.remove(&token);
-                return http::Asked::More;
+                return http::PageRequest::More;
             }
         }
         http::asked(&client.asked)
@@ -193,7 +193,7 @@ impl Server {
     pub(crate) fn answer(&mut self, token: u64, text: Vec<u8>, events: &Events) {
         let Some(client) = self.clients.get_mut(&token) else { return };
         client.text = text;
-        client.stage = Stage::Writing;
+        client.stage = ClientStage::Writing;
         events.forget(client.fd.as_fd());
         if events.watch(client.fd.as_fd(), Woken::Stats(token), true).is_err() {
             self.clients.remove(&token);
@@ -207,7 +207,7 @@ impl Server {
     pub(crate) fn go_on(&mut self, token: u64, events: &Events) {
         let Some(client) = self.clients.get_mut(&token) else { return };
         let fd = client.fd.as_raw_fd();
-        while client.stage == Stage::Writing {
+        while client.stage == ClientStage::Writing {
             match so::send(fd, &client.text[client.sent..], MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT) {
                 Ok(n) => client.sent += n,
                 Err(nix::Error::EAGAIN) => return,
@@ -217,7 +217,7 @@ impl Server {
                 }
             }
             if client.sent == client.text.len() {
-                client.stage = Stage::Closing;
+                client.stage = ClientStage::Closing;
                 let _ = so::shutdown(fd, Shutdown::Write);
                 events.forget(client.fd.as_fd());
                 if events.watch(client.fd.as_fd(), Woken::Stats(token), false).is_err() {

@@ -67,12 +67,12 @@ pub enum Action {
     },
     /// A reload begins: count it.
     ReloadStarted,
-    /// Read the configuration again, bind what is new, and answer with [`super::Event::Config`].
+    /// Read the configuration again, bind what is new, and answer with [`super::Event::Configured`].
     ReadConfig {
         /// Number of the generation that it becomes.
         generation: u64,
     },
-    /// The generation to come has the configuration in force; answer with [`super::Event::Config`].
+    /// The generation to come has the configuration in force; answer with [`super::Event::Configured`].
     KeepConfig {
         /// Number of the generation that it becomes.
         generation: u64,

@@ -26,7 +26,7 @@ pub(super) enum DaemonState {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct DaemonEntry {
     pub(super) spec: Daemon,
     pub(super) state: DaemonState,
     /// When it was started last.
@@ -39,14 +39,14 @@ pub(super) struct Entry {
     pub(super) to_tell: Option<i32>,
 }
 
-impl Entry {
+impl DaemonEntry {
     /// One that is to be started, or may run already where it is known by its pidfile.
-    pub(super) fn new(spec: Daemon, now: Instant) -> Entry {
+    pub(super) fn new(spec: Daemon, now: Instant) -> DaemonEntry {
         let state = match spec.pidfile {
             Some(_) => DaemonState::Smart(Smart::unknown(now)),
             None => DaemonState::Waiting(now),
         };
-        Entry { spec, state, started: None, quick: 0, touched: false, to_tell: None }
+        DaemonEntry { spec, state, started: None, quick: 0, touched: false, to_tell: None }
     }
 
     /// Its group, while it runs or is on its way out; a smart one has none that is known.
@@ -84,7 +84,7 @@ impl Entry {
         pause
     }
 
-    /// When [`Entry::due`] has something.
+    /// When [`DaemonEntry::due`] has something.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             DaemonState::Waiting(at) => Some(*at),

@@ -16,7 +16,7 @@
 //!   left of the mercy, and nothing takes their place before they are gone. Where the leader ended by itself, the others
 //!   are told to end too. (uWSGI does not wait for them.)
 
-use super::daemon::{DaemonState, Entry};
+use super::daemon::{DaemonEntry, DaemonState};
 use super::order::{DaemonId, ProgramOrder};
 use super::smart::{Missing, Was};
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub enum Heard {
 /// All daemons of an instance.
 #[derive(Debug)]
 pub struct Daemons {
-    all: BTreeMap<DaemonId, Entry>,
+    all: BTreeMap<DaemonId, DaemonEntry>,
     /// Of a newer configuration: they start when the leaving ones are gone.
     next: Vec<Daemon>,
     mercy: Duration,
@@ -168,7 +168,7 @@ impl Daemons {
 
     /// Groups of all but smart daemons, whose pid comes from a file and who outlive the instance.
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
-        self.all.values().filter_map(Entry::group)
+        self.all.values().filter_map(DaemonEntry::group)
     }
 
     /// Groups that end with the instance, and by which signal each.
@@ -190,7 +190,7 @@ impl Daemons {
             }
             Heard::Ended(pid, how, others) => self.ended(pid, how, others),
             Heard::Gone(pid) => {
-                let of = |e: &Entry| e.group().is_some_and(|g| g.headless() == Some(pid));
+                let of = |e: &DaemonEntry| e.group().is_some_and(|g| g.headless() == Some(pid));
                 if let Some((&id, _)) = self.all.iter().find(|(_, e)| of(e)) {
                     self.gone(id);
                 }
@@ -205,7 +205,7 @@ impl Daemons {
 
     /// When [`Heard::Tick`] is wanted; None: not before something else happens.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.all.values().filter_map(Entry::deadline).filter(|&at| at > self.now).min()
+        self.all.values().filter_map(DaemonEntry::deadline).filter(|&at| at > self.now).min()
     }
 
     fn due(&mut self) {
@@ -214,7 +214,7 @@ impl Daemons {
         if self.begun && !self.stopping && !leaving {
             for spec in std::mem::take(&mut self.next) {
                 self.last += 1;
-                self.all.insert(self.last, Entry::new(spec, self.now));
+                self.all.insert(self.last, DaemonEntry::new(spec, self.now));
             }
         }
         self.all.iter_mut().for_each(|(&id, e)| e.due(id, self.now, &mut self.out));
@@ -222,7 +222,7 @@ impl Daemons {
 
     /// Groups that SIGKILL did not end.
     fn give_up(&mut self) {
-        let late = |e: &Entry| e.group().is_some_and(|g| g.is_given_up(self.now));
+        let late = |e: &DaemonEntry| e.group().is_some_and(|g| g.is_given_up(self.now));
         let late: Vec<DaemonId> = self.all.iter().filter(|(_, e)| late(e)).map(|(&id, _)| id).collect();
         for id in late {
             let line =
@@ -241,7 +241,7 @@ impl Daemons {
 
     fn ended(&mut self, pid: i32, how: Ended, others: bool) {
         let now = self.now;
-        let line = |e: &Entry| format!("daemon {:?} (pid {pid}) {how}", e.spec.command);
+        let line = |e: &DaemonEntry| format!("daemon {:?} (pid {pid}) {how}", e.spec.command);
         let smart = self.all.iter_mut().find_map(|(&id, e)| match &mut e.state {
             DaemonState::Smart(smart) => Some((id, smart.ended(pid, now)?, line(e))),
             _ => None,
@@ -255,7 +255,7 @@ impl Daemons {
             }
             return;
         }
-        let of = |e: &Entry| e.group().is_some_and(|g| g.leader() == Some(pid));
+        let of = |e: &DaemonEntry| e.group().is_some_and(|g| g.leader() == Some(pid));
         let Some((&id, e)) = self.all.iter_mut().find(|(_, e)| of(e)) else { return };
         let line = line(e);
         match &mut e.state {

@@ -181,9 +181,17 @@ pub enum Event {
     /// TSTP.
     Pause,
     /// The configuration was read again (answer to [`super::Action::ReadConfig`]), its sockets are bound.
-    Config(Result<Plan, String>),
-    /// It was read, and a step that runs next has failed (the other answer).
-    StepsFailed(String),
+    Configured(Plan),
+    /// It cannot be read, or not come into force (the second answer).
+    ConfigFailed {
+        /// Why.
+        message: String,
+    },
+    /// It was read, and a step that runs next has failed (the third answer).
+    StepsFailed {
+        /// The step, and why.
+        message: String,
+    },
     /// Time has passed.
     Tick,
 }

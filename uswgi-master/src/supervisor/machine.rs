@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uswgi_keep::reap::Ended;
 use uswgi_proto::exit::Exit;
-use uswgi_proto::scoreboard::{InstanceState, Restart};
+use uswgi_proto::scoreboard::{InstanceState, Outcome, Restart};
 
 /// What the instance is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,8 +154,9 @@ impl Supervisor {
             Event::Hurry => self.hurry_replaced(),
             Event::StopAtOnce => self.stop_at_once(),
             Event::Pause => self.pause(),
-            Event::Config(result) => self.configured(result),
-            Event::StepsFailed(message) => self.steps_failed(message),
+            Event::Configured(plan) => self.configured(plan),
+            Event::ConfigFailed { message } => self.not_configured(Outcome::BadConfig, message),
+            Event::StepsFailed { message } => self.not_configured(Outcome::StepFailed, message),
         }
     }
 

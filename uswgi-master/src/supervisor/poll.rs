@@ -13,7 +13,7 @@ pub const RARELY: Duration = Duration::from_secs(60);
 
 /// What there is to poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum PollFor {
     /// Nothing.
     Nothing,
     /// Groups whose end nobody waits for.
@@ -44,11 +44,11 @@ impl Poll {
     }
 
     /// When [`Poll::take`] is wanted; None: not at all.
-    pub fn deadline(&self, wanted: Wanted) -> Option<Instant> {
+    pub fn deadline(&self, wanted: PollFor) -> Option<Instant> {
         match wanted {
-            Wanted::Nothing => None,
-            Wanted::Groups => Some(self.last + RARELY),
-            Wanted::Awaited => Some(self.last + OFTEN),
+            PollFor::Nothing => None,
+            PollFor::Groups => Some(self.last + RARELY),
+            PollFor::Awaited => Some(self.last + OFTEN),
         }
     }
 }

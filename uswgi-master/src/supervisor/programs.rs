@@ -6,7 +6,7 @@
 use super::cron::{Civil, Crons};
 use super::daemons::{Daemons, Heard};
 use super::order::{DaemonId, Program, ProgramOrder};
-use super::poll::{Poll, Wanted};
+use super::poll::{Poll, PollFor};
 use super::touch_exec::TouchExec;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -130,11 +130,11 @@ impl Programs {
     /// When [`Programs::tick`] is wanted.
     pub fn deadline(&self) -> Option<Instant> {
         let wanted = if self.watched().next().is_some() || self.groups().any(Group::is_awaited) {
-            Wanted::Awaited
+            PollFor::Awaited
         } else if self.headless().next().is_some() {
-            Wanted::Groups
+            PollFor::Groups
         } else {
-            Wanted::Nothing
+            PollFor::Nothing
         };
         let deadlines = [
             self.daemons.next_deadline(),

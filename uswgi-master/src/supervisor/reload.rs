@@ -57,38 +57,35 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn configured(&mut self, result: Result<Plan, String>) {
+    /// The generation to come has its settings.
+    pub(super) fn configured(&mut self, plan: Plan) {
         let now = self.now;
         let Some(reload) = self.reload.as_mut().filter(|r| r.next.is_none()) else { return };
-        match result {
-            Err(message) => self.reload_failed(Outcome::BadConfig, message),
-            Ok(plan) => {
-                let lazy = plan.lazy;
-                let number = reload.number;
-                let python = self.current.python.clone();
-                reload.next = Some(Generation { python, ..Generation::new(number, plan) });
-                reload.started = reload.started.min(now);
-                if lazy {
-                    return self.begin_replacing();
-                }
-                // The template is started as of the generation to come.
-                let timeout = self.next_plan().load_timeout;
-                let birth = self.bear(ProcessKind::Template, number, 0, 0);
-                let child = birth.child;
-                if let Some(c) = self.children.get_mut(&child) {
-                    c.kill_at = Some(now + timeout);
-                }
-                if let Some(next) = self.reload.as_mut().and_then(|r| r.next.as_mut()) {
-                    next.template = Some(child);
-                }
-                self.out.push(Action::Launch(birth));
-            }
+        let lazy = plan.lazy;
+        let number = reload.number;
+        let python = self.current.python.clone();
+        reload.next = Some(Generation { python, ..Generation::new(number, plan) });
+        reload.started = reload.started.min(now);
+        if lazy {
+            return self.begin_replacing();
         }
+        // The template is started as of the generation to come.
+        let timeout = self.next_plan().load_timeout;
+        let birth = self.bear(ProcessKind::Template, number, 0, 0);
+        let child = birth.child;
+        if let Some(c) = self.children.get_mut(&child) {
+            c.kill_at = Some(now + timeout);
+        }
+        if let Some(next) = self.reload.as_mut().and_then(|r| r.next.as_mut()) {
+            next.template = Some(child);
+        }
+        self.out.push(Action::Launch(birth));
     }
 
-    pub(super) fn steps_failed(&mut self, message: String) {
+    /// There are none, or what runs after them has failed.
+    pub(super) fn not_configured(&mut self, outcome: Outcome, message: String) {
         if self.reload.as_ref().is_some_and(|r| r.next.is_none()) {
-            self.reload_failed(Outcome::StepFailed, message);
+            self.reload_failed(outcome, message);
         }
     }
 

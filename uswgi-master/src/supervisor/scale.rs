@@ -6,7 +6,7 @@
 //! was idle at the last look, the oldest first. It must never take down a worker that was seen busy, nor
 //! leave fewer ready workers than are wished.
 
-use super::cheaper::{Algorithm, Cheaper, Cycle, Verdict};
+use super::cheaper::{Advice, Algorithm, Cheaper, Cycle};
 use super::child::{ChildId, Stage};
 use super::event::Numbers;
 use super::machine::{Phase, Supervisor};
@@ -196,9 +196,9 @@ impl Supervisor {
             self.log(line);
         }
         let wish = match verdict {
-            Verdict::Stay => return,
-            Verdict::More(n) => cycle.active.max(before).saturating_add(n),
-            Verdict::OneFewer => before.saturating_sub(1),
+            Advice::Stay => return,
+            Advice::More(n) => cycle.active.max(before).saturating_add(n),
+            Advice::OneFewer => before.saturating_sub(1),
         }
         .clamp(min, max);
         if wish != before {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
-use uswgi_proto::instance::Instance;
+use uswgi_proto::instance::RunningInstance;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -143,8 +143,8 @@ impl Master {
     }
 
     /// The running instance, as uswgi-ctl sees it.
-    pub(crate) fn instance(&self) -> Instance {
-        Instance::from_pidfile(&self.path("p")).unwrap()
+    pub(crate) fn instance(&self) -> RunningInstance {
+        RunningInstance::from_pidfile(&self.path("p")).unwrap()
     }
 }
 

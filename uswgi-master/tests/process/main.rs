@@ -10,6 +10,6 @@
 
 mod harness;
 mod life;
-mod shown;
+mod monitoring;
 mod start;
 mod tasks;

@@ -144,7 +144,7 @@ fn daemonize_waits_for_the_start_and_shows_why_it_failed() {
 
     let mut good = launch("ok");
     assert_eq!(wait(&mut good).code(), Some(0));
-    let instance = uswgi_proto::instance::Instance::from_pidfile(&dir.path().join("p")).unwrap();
+    let instance = uswgi_proto::instance::RunningInstance::from_pidfile(&dir.path().join("p")).unwrap();
     assert!(ask(&dir.path().join("s"), "who").unwrap().contains("worker"), "it serves when the command ends");
     let log = std::fs::metadata(dir.path().join("log")).unwrap();
     assert_eq!(log.permissions().mode() & 0o777, 0o640);

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// The fields of a request that decide. Empty: not there. Repeated fields are joined with commas.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct Preconditions {
     /// GET; otherwise HEAD, for which ranges have no meaning.
     pub get: bool,
     /// If-Match.
@@ -77,7 +77,7 @@ fn lists(field: &[u8], tag: &[u8], strong: bool) -> bool {
 }
 
 /// Decide about a file with this entity tag, time of change (seconds since the epoch) and size.
-pub fn decide(asked: &Asked, tag: &str, modified: u64, size: u64) -> Verdict {
+pub fn decide(asked: &Preconditions, tag: &str, modified: u64, size: u64) -> Verdict {
     let tag = tag.as_bytes();
     if !asked.if_match.is_empty() {
         if !lists(&asked.if_match, tag, true) {
@@ -126,7 +126,7 @@ mod tests {
     const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
 
     fn asked(fields: &[(&str, &str)]) -> Verdict {
-        let mut a = Asked { get: true, ..Asked::default() };
+        let mut a = Preconditions { get: true, ..Preconditions::default() };
         for (name, value) in fields {
             let to = match *name {
                 "If-Match" => &mut a.if_match,

@@ -15,7 +15,7 @@ pub mod rules;
 
 use std::io;
 
-pub use conditional::{Asked, Verdict, decide, etag};
+pub use conditional::{Preconditions, Verdict, decide, etag};
 pub use rules::{Expires, ExpiresOn, Rules, StaticRules};
 
 /// What was opened or asked; None: there is nothing of that name that may be served, so that the request is for somebody

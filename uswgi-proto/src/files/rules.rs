@@ -106,14 +106,14 @@ pub fn pattern(text: &str) -> Result<Regex, String> {
         .map_err(|e| e.to_string().lines().last().unwrap_or("no regular expression").trim().to_string())
 }
 
-enum By {
+enum Matcher {
     Pattern(Regex),
     Type(String),
 }
 
 /// The options, ready for use.
 pub struct Rules {
-    expires: Vec<(ExpiresOn, By, u64, bool)>,
+    expires: Vec<(ExpiresOn, Matcher, u64, bool)>,
     skip: Vec<Vec<u8>>,
     gzip_all: bool,
     gzip_dirs: Vec<Vec<u8>>,
@@ -156,8 +156,8 @@ impl Rules {
         let mut expires = Vec::new();
         for e in &rules.expires {
             let by = match e.on {
-                ExpiresOn::Type => By::Type(e.pattern.clone()),
-                _ => By::Pattern(compiled(&e.pattern)?),
+                ExpiresOn::Type => Matcher::Type(e.pattern.clone()),
+                _ => Matcher::Pattern(compiled(&e.pattern)?),
             };
             expires.push((e.on, by, e.seconds, e.from_mtime));
         }
@@ -195,11 +195,11 @@ impl Rules {
 
     /// When copies of a file end to be good, seconds since the epoch. The first rule that holds decides.
     pub fn expires(&self, about: &About<'_>, now: u64) -> Option<u64> {
-        let holds = |on: ExpiresOn, by: &By| match (on, by) {
-            (_, By::Type(kind)) => kind == about.kind,
-            (ExpiresOn::PathInfo, By::Pattern(p)) => p.is_match(about.path_info),
-            (ExpiresOn::Uri, By::Pattern(p)) => p.is_match(about.uri),
-            (_, By::Pattern(p)) => p.is_match(about.path),
+        let holds = |on: ExpiresOn, by: &Matcher| match (on, by) {
+            (_, Matcher::Type(kind)) => kind == about.kind,
+            (ExpiresOn::PathInfo, Matcher::Pattern(p)) => p.is_match(about.path_info),
+            (ExpiresOn::Uri, Matcher::Pattern(p)) => p.is_match(about.uri),
+            (_, Matcher::Pattern(p)) => p.is_match(about.path),
         };
         let (_, _, seconds, from_mtime) = self.expires.iter().find(|(on, by, ..)| holds(*on, by))?;
         Some((if *from_mtime { about.modified } else { now }).saturating_add(*seconds))

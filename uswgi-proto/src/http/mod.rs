@@ -77,13 +77,13 @@ pub struct Head {
     pub length: usize,
     /// Authority of an absolute-form target. It wins over `host` (RFC 9112 section 3.2.2).
     pub authority: Option<Span>,
-    state: State,
+    state: HeadState,
 }
 
 /// Where parsing stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct State {
-    stage: Stage,
+struct HeadState {
+    stage: HeadStage,
     /// Start of the line that is not whole yet.
     line: usize,
     /// No LF between `line` and here.
@@ -92,7 +92,7 @@ struct State {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Stage {
+enum HeadStage {
     /// Nothing parsed; the next call starts a new head.
     #[default]
     Fresh,
@@ -143,14 +143,14 @@ pub fn is_head(buf: &[u8]) -> bool {
 pub fn parse(buf: &[u8], limits: &Limits, head: &mut Head) -> Result<Progress, HttpError> {
     let result = advance(buf, limits, head);
     if !matches!(result, Ok(Progress::Partial)) {
-        head.state.stage = Stage::Fresh;
+        head.state.stage = HeadStage::Fresh;
     }
     result
 }
 
 fn advance(buf: &[u8], limits: &Limits, head: &mut Head) -> Result<Progress, HttpError> {
     let max_head = limits.max_head.min(u32::MAX as usize);
-    if head.state.stage == Stage::Fresh {
+    if head.state.stage == HeadStage::Fresh {
         head.clear();
         // One empty line before a request is forgiven (RFC 9112 section 2.2).
         let skip = match buf {
@@ -158,20 +158,22 @@ fn advance(buf: &[u8], limits: &Limits, head: &mut Head) -> Result<Progress, Htt
             [] | [b'\r'] => return Ok(Progress::Partial),
             _ => 0,
         };
-        head.state = State { stage: Stage::Line, line: skip, scanned: skip, seen: field::Seen::default() };
+        head.state =
+            HeadState { stage: HeadStage::Line, line: skip, scanned: skip, seen: field::Seen::default() };
     }
     loop {
         let start = head.state.line;
         let found = buf.get(head.state.scanned..).and_then(|rest| memchr::memchr(b'\n', rest));
         let end = found.map(|n| head.state.scanned + n);
         let reached = end.map_or(buf.len(), |n| n + 1);
-        if head.state.stage == Stage::Line && reached - start.min(reached) > limits.max_line.saturating_add(2)
+        if head.state.stage == HeadStage::Line
+            && reached - start.min(reached) > limits.max_line.saturating_add(2)
         {
             return Err(HttpError::TargetTooLong);
         }
         if reached > max_head {
             return Err(match head.state.stage {
-                Stage::Line => HttpError::TargetTooLong,
+                HeadStage::Line => HttpError::TargetTooLong,
                 _ => HttpError::HeadTooLong,
             });
         }
@@ -185,9 +187,9 @@ fn advance(buf: &[u8], limits: &Limits, head: &mut Head) -> Result<Progress, Htt
         let text = (start, end - 1);
         head.state.line = end + 1;
         head.state.scanned = end + 1;
-        if head.state.stage == Stage::Line {
+        if head.state.stage == HeadStage::Line {
             line::parse(buf, text, head)?;
-            head.state.stage = Stage::Fields;
+            head.state.stage = HeadStage::Fields;
         } else if text.0 == text.1 {
             head.length = end + 1;
             field::finish(head)?;

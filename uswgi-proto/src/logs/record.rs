@@ -27,7 +27,7 @@ const MAX_OPEN: usize = 64;
 /// What a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub enum RecordKind {
     /// The line of a request, as it is to be written.
     Request = 1,
     /// A message of a worker or template, without a date and a name.
@@ -38,13 +38,13 @@ pub enum Kind {
     Program = 4,
 }
 
-impl Kind {
-    fn from_number(n: u8) -> Option<Kind> {
+impl RecordKind {
+    fn from_number(n: u8) -> Option<RecordKind> {
         match n {
-            1 => Some(Kind::Request),
-            2 => Some(Kind::Worker),
-            3 => Some(Kind::Master),
-            4 => Some(Kind::Program),
+            1 => Some(RecordKind::Request),
+            2 => Some(RecordKind::Worker),
+            3 => Some(RecordKind::Master),
+            4 => Some(RecordKind::Program),
             _ => None,
         }
     }
@@ -54,7 +54,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// What it is; None: bytes that nobody sent as a record.
-    pub kind: Option<Kind>,
+    pub kind: Option<RecordKind>,
     /// Number of the worker; 0: none.
     pub worker: u32,
     /// Process.
@@ -64,7 +64,7 @@ pub struct Record {
 }
 
 /// The records of one text, each to be written by one write(2). `serial` must differ from the process's last one.
-pub fn encode(kind: Kind, worker: u32, pid: u32, serial: u32, text: &[u8]) -> Vec<Vec<u8>> {
+pub fn encode(kind: RecordKind, worker: u32, pid: u32, serial: u32, text: &[u8]) -> Vec<Vec<u8>> {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     let cut;
     let text = if text.len() > MAX_TEXT {
@@ -92,12 +92,12 @@ pub fn encode(kind: Kind, worker: u32, pid: u32, serial: u32, text: &[u8]) -> Ve
 
 /// Bytes of the pipe to records, in the order in which they become complete.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct RecordReader {
     buffer: Vec<u8>,
     open: Vec<(u32, u32, Record)>,
 }
 
-impl Reader {
+impl RecordReader {
     /// Bytes have come; gives what is whole to `each`.
     pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Record)) {
         self.buffer.extend_from_slice(bytes);
@@ -113,7 +113,7 @@ impl Reader {
             let number =
                 |i: usize| u32::from_le_bytes([header[i], header[i + 1], header[i + 2], header[i + 3]]);
             let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
-            let Some(kind) = Kind::from_number(header[1] & !MORE).filter(|_| length <= MAX_PART) else {
+            let Some(kind) = RecordKind::from_number(header[1] & !MORE).filter(|_| length <= MAX_PART) else {
                 at += self.skip(rest, &mut each);
                 continue;
             };
@@ -147,7 +147,7 @@ impl Reader {
     #[expect(clippy::too_many_arguments, reason = "the fields of a header")]
     fn part(
         &mut self,
-        kind: Kind,
+        kind: RecordKind,
         more: bool,
         worker: u32,
         pid: u32,
@@ -183,7 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(bytes: &[u8], step: usize) -> Vec<Record> {
-        let (mut reader, mut all) = (Reader::default(), Vec::new());
+        let (mut reader, mut all) = (RecordReader::default(), Vec::new());
         for chunk in bytes.chunks(step.max(1)) {
             reader.feed(chunk, |r| all.push(r));
         }
@@ -194,32 +194,32 @@ mod tests {
     #[test]
     fn parts_of_two_processes_are_told_apart() {
         let (long, other) = (vec![b'a'; 2 * MAX_PART + 5], vec![b'b'; MAX_PART + 1]);
-        let a = encode(Kind::Worker, 1, 100, 7, &long);
-        let b = encode(Kind::Request, 2, 200, 7, &other);
+        let a = encode(RecordKind::Worker, 1, 100, 7, &long);
+        let b = encode(RecordKind::Request, 2, 200, 7, &other);
         assert!(a.iter().chain(&b).all(|r| r.len() <= PIPE_BUF));
         let bytes = [&a[0], &b[0], &a[1], &b[1], &a[2]].map(|r| r.clone()).concat();
         let all = read(&bytes, 1000);
         assert_eq!(all.len(), 2);
-        assert_eq!((all[0].kind, all[0].worker, &all[0].text), (Some(Kind::Request), 2, &other));
-        assert_eq!((all[1].kind, all[1].pid, &all[1].text), (Some(Kind::Worker), 100, &long));
+        assert_eq!((all[0].kind, all[0].worker, &all[0].text), (Some(RecordKind::Request), 2, &other));
+        assert_eq!((all[1].kind, all[1].pid, &all[1].text), (Some(RecordKind::Worker), 100, &long));
     }
 
     #[test]
     fn strangers_bytes_cost_no_record() {
-        let good = encode(Kind::Master, 0, 1, 1, b"good\n").concat();
+        let good = encode(RecordKind::Master, 0, 1, 1, b"good\n").concat();
         let mut bytes = b"wild\nwrite".to_vec();
         bytes.extend_from_slice(&good);
         bytes.extend_from_slice(&[MARK, 99, 1, 0]);
         bytes.extend_from_slice(&good);
         let all = read(&bytes, 3);
-        assert_eq!(all.iter().filter(|r| r.kind == Some(Kind::Master) && r.text == b"good").count(), 2);
+        assert_eq!(all.iter().filter(|r| r.kind == Some(RecordKind::Master) && r.text == b"good").count(), 2);
         let rest: Vec<u8> = all.iter().filter(|r| r.kind.is_none()).flat_map(|r| r.text.clone()).collect();
         assert!(rest.starts_with(b"wildwrite"), "{rest:?}");
     }
 
     #[test]
     fn an_endless_text_is_cut() {
-        let all = read(&encode(Kind::Worker, 1, 1, 1, &vec![b'x'; 3 * MAX_TEXT]).concat(), 4096);
+        let all = read(&encode(RecordKind::Worker, 1, 1, 1, &vec![b'x'; 3 * MAX_TEXT]).concat(), 4096);
         assert_eq!(all.len(), 1);
         assert!(all[0].text.len() <= MAX_TEXT && all[0].text.ends_with(b" more bytes cut]"));
     }
@@ -229,7 +229,7 @@ mod tests {
         fn what_goes_in_comes_out(texts: Vec<(u8, Vec<u8>)>, step in 1usize..5000) {
             let mut bytes = Vec::new();
             for (i, (pid, text)) in texts.iter().enumerate() {
-                bytes.extend(encode(Kind::Worker, 1, u32::from(*pid), i as u32, text).concat());
+                bytes.extend(encode(RecordKind::Worker, 1, u32::from(*pid), i as u32, text).concat());
             }
             let all = read(&bytes, step);
             prop_assert_eq!(all.len(), texts.len());
@@ -242,7 +242,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic_or_grow_without_end(bytes: Vec<u8>, step in 1usize..100) {
-            let mut reader = Reader::default();
+            let mut reader = RecordReader::default();
             for chunk in bytes.chunks(step) {
                 reader.feed(chunk, |_| {});
                 prop_assert!(reader.buffer.len() <= PIPE_BUF);

@@ -13,7 +13,7 @@ pub const FILE_MODE: u32 = 0o640;
 
 /// Where a logger writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Target {
+pub enum LoggerTarget {
     /// The stderr that the master was started with.
     Stdio,
     /// A file, rotated when it has `max_size` bytes (0: never) to `backup` or to its name and the time.
@@ -58,7 +58,7 @@ pub struct Logger {
     /// A named logger gets only what a route sends to it.
     pub name: Option<String>,
     /// Where it writes.
-    pub target: Target,
+    pub target: LoggerTarget,
 }
 
 /// What an encoder does to a line.
@@ -78,7 +78,7 @@ pub enum Encoding {
 
 /// An encoder, for all loggers or for the one of that name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Encoder {
+pub struct EncoderSpec {
     /// Name of a logger.
     pub logger: Option<String>,
     /// What it does.
@@ -100,14 +100,14 @@ pub struct Stream {
     /// Loggers.
     pub loggers: Vec<Logger>,
     /// Encoders in order.
-    pub encoders: Vec<Encoder>,
+    pub encoders: Vec<EncoderSpec>,
     /// Routes in order.
     pub routes: Vec<Route>,
 }
 
 /// Everything about logs but the choice of request lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Logs {
+pub struct LogRouting {
     /// What lines look like.
     pub lines: LogLines,
     /// `log-master`: lines go through the log process even when nothing else needs it.
@@ -140,7 +140,7 @@ pub struct Logs {
     pub rsyslog_packet: Option<u32>,
 }
 
-impl Logs {
+impl LogRouting {
     /// Whether lines have to go through the log process: where a descriptor that all write to is not enough.
     pub fn needs_process(&self) -> bool {
         let stream = |s: &Stream| !s.loggers.is_empty() || !s.encoders.is_empty() || !s.routes.is_empty();
@@ -154,9 +154,9 @@ impl Logs {
 
     /// Whether the outputs that are open for these settings serve the others too. What the master follows without
     /// new outputs (sizes of its own file, touch files) does not count, unless the log process has it.
-    pub fn same_outputs(&self, other: &Logs) -> bool {
+    pub fn same_outputs(&self, other: &LogRouting) -> bool {
         let collected = self.needs_process();
-        let outputs = |l: &Logs| Logs {
+        let outputs = |l: &LogRouting| LogRouting {
             lines: if collected { l.lines.clone() } else { LogLines::default() },
             collected: l.needs_process(),
             max_size: if collected { l.max_size } else { 0 },
@@ -167,7 +167,7 @@ impl Logs {
             filters: l.filters.clone(),
             drains: l.drains.clone(),
             rsyslog_packet: l.rsyslog_packet,
-            ..Logs::default()
+            ..LogRouting::default()
         };
         outputs(self) == outputs(other)
     }
@@ -179,22 +179,22 @@ mod tests {
 
     #[test]
     fn new_outputs_are_made_only_where_the_open_ones_do_not_serve() {
-        let direct = Logs { max_size: 1, ..Logs::default() };
-        let sizes = Logs { max_size: 2, touch_rotate: vec!["/a".into()], ..Logs::default() };
+        let direct = LogRouting { max_size: 1, ..LogRouting::default() };
+        let sizes = LogRouting { max_size: 2, touch_rotate: vec!["/a".into()], ..LogRouting::default() };
         assert!(direct.same_outputs(&sizes), "the master follows");
         let date = LogLines { date: Some("%s".into()), ..LogLines::default() };
-        assert!(direct.same_outputs(&Logs { lines: date.clone(), ..Logs::default() }));
-        let collected = Logs { collected: true, max_size: 1, ..Logs::default() };
+        assert!(direct.same_outputs(&LogRouting { lines: date.clone(), ..LogRouting::default() }));
+        let collected = LogRouting { collected: true, max_size: 1, ..LogRouting::default() };
         assert!(!direct.same_outputs(&collected) && !collected.same_outputs(&direct));
         for other in [
-            Logs { max_size: 2, ..collected.clone() },
-            Logs { lines: date, ..collected.clone() },
-            Logs { drains: vec!["x".into()], ..collected.clone() },
+            LogRouting { max_size: 2, ..collected.clone() },
+            LogRouting { lines: date, ..collected.clone() },
+            LogRouting { drains: vec!["x".into()], ..collected.clone() },
         ] {
             assert!(!collected.same_outputs(&other), "{other:?}");
         }
         let json = LogLines { json: true, ..LogLines::default() };
-        let json = Logs { lines: json, ..Logs::default() };
-        assert!(json.same_outputs(&Logs { collected: true, ..json.clone() }), "it is collected anyway");
+        let json = LogRouting { lines: json, ..LogRouting::default() };
+        assert!(json.same_outputs(&LogRouting { collected: true, ..json.clone() }), "it is collected anyway");
     }
 }

@@ -27,7 +27,7 @@ pub const PIPE_BUF: usize = 4096;
 
 /// How a descriptor has to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SinkKind {
     /// A regular file: appends of any length are whole.
     File,
     /// A pipe, FIFO or terminal through a description of our own, which has O_NONBLOCK.
@@ -38,13 +38,13 @@ pub enum Kind {
     Shared,
 }
 
-impl Kind {
+impl SinkKind {
     /// What a descriptor is, as it was inherited.
-    pub fn of(fd: BorrowedFd<'_>) -> Kind {
+    pub fn of(fd: BorrowedFd<'_>) -> SinkKind {
         match fstat(fd).map(|s| SFlag::from_bits_truncate(s.st_mode) & SFlag::S_IFMT) {
-            Ok(SFlag::S_IFREG) => Kind::File,
-            Ok(SFlag::S_IFSOCK) => Kind::Socket,
-            _ => Kind::Shared,
+            Ok(SFlag::S_IFREG) => SinkKind::File,
+            Ok(SFlag::S_IFSOCK) => SinkKind::Socket,
+            _ => SinkKind::Shared,
         }
     }
 }
@@ -52,7 +52,7 @@ impl Kind {
 /// A description of our own for a pipe, FIFO or terminal. None: it is something else, or the system refuses.
 pub fn own(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     use std::os::unix::fs::OpenOptionsExt;
-    if Kind::of(fd) != Kind::Shared {
+    if SinkKind::of(fd) != SinkKind::Shared {
         return None;
     }
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
@@ -64,7 +64,7 @@ pub fn own(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
 /// What is known about one descriptor. The descriptor itself is the caller's.
 #[derive(Debug)]
 pub struct Sink {
-    kind: Kind,
+    kind: SinkKind,
     patience: Duration,
     stuck: AtomicBool,
     /// When patience was over last, microseconds of the monotonic clock; 0: never.
@@ -109,7 +109,7 @@ pub fn cut(line: &[u8], limit: usize) -> Vec<u8> {
 
 impl Sink {
     /// For a descriptor of this kind; a process may wait so long for a reader that is stuck.
-    pub const fn new(kind: Kind, patience: Duration) -> Sink {
+    pub const fn new(kind: SinkKind, patience: Duration) -> Sink {
         Sink {
             kind,
             patience,
@@ -122,7 +122,7 @@ impl Sink {
     }
 
     /// How the descriptor is written.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> SinkKind {
         self.kind
     }
 
@@ -133,7 +133,7 @@ impl Sink {
 
     /// Write whole lines, each with its line break. `notice` makes the line that tells of lost ones.
     pub fn write(&self, fd: BorrowedFd<'_>, text: &[u8], notice: impl Fn(u64) -> Vec<u8>) {
-        let limit = if self.kind == Kind::File { usize::MAX } else { PIPE_BUF };
+        let limit = if self.kind == SinkKind::File { usize::MAX } else { PIPE_BUF };
         let mut rest = text;
         while !rest.is_empty() {
             let (next, long) = piece(rest, limit);
@@ -228,18 +228,18 @@ impl Sink {
 
     fn once(&self, fd: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
         match self.kind {
-            Kind::Socket => {
+            SinkKind::Socket => {
                 let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
                 nix::sys::socket::send(fd.as_raw_fd(), text, flags)
             }
-            Kind::Shared => {
+            SinkKind::Shared => {
                 let mut asked = [PollFd::new(fd, PollFlags::POLLOUT)];
                 match poll(&mut asked, PollTimeout::ZERO)? {
                     0 => Err(Errno::EAGAIN),
                     _ => nix::unistd::write(fd, text),
                 }
             }
-            Kind::File | Kind::Own => nix::unistd::write(fd, text),
+            SinkKind::File | SinkKind::Own => nix::unistd::write(fd, text),
         }
     }
 }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     /// Fill, lose, read, recover: over every kind that can be stuck.
-    fn is_stuck_and_recovers(kind: Kind, fd: BorrowedFd<'_>, reader: &mut File) {
+    fn is_stuck_and_recovers(kind: SinkKind, fd: BorrowedFd<'_>, reader: &mut File) {
         let sink = Sink::new(kind, SHORT);
         let begin = Instant::now();
         let mut n = 0;
@@ -289,7 +289,7 @@ mod tests {
     fn a_pipe_is_opened_again_without_touching_the_flags_of_others() {
         let (r, w) = nix::unistd::pipe().unwrap();
         let ours = own(w.as_fd()).expect("a description of our own");
-        is_stuck_and_recovers(Kind::Own, ours.as_fd(), &mut File::from(r));
+        is_stuck_and_recovers(SinkKind::Own, ours.as_fd(), &mut File::from(r));
         let flags = nix::fcntl::fcntl(&w, nix::fcntl::FcntlArg::F_GETFL).unwrap();
         assert_eq!(flags & libc::O_NONBLOCK, 0);
     }
@@ -297,17 +297,17 @@ mod tests {
     #[test]
     fn a_pipe_that_cannot_be_opened_is_asked_first() {
         let (r, w) = nix::unistd::pipe().unwrap();
-        assert_eq!(Kind::of(w.as_fd()), Kind::Shared);
-        is_stuck_and_recovers(Kind::Shared, w.as_fd(), &mut File::from(r));
+        assert_eq!(SinkKind::of(w.as_fd()), SinkKind::Shared);
+        is_stuck_and_recovers(SinkKind::Shared, w.as_fd(), &mut File::from(r));
     }
 
     #[test]
     fn a_socket_is_never_waited_for() {
         let (r, w) = std::os::unix::net::UnixStream::pair().unwrap();
         let (r, w) = (OwnedFd::from(r), OwnedFd::from(w));
-        assert_eq!(Kind::of(w.as_fd()), Kind::Socket);
+        assert_eq!(SinkKind::of(w.as_fd()), SinkKind::Socket);
         assert!(own(w.as_fd()).is_none());
-        is_stuck_and_recovers(Kind::Socket, w.as_fd(), &mut File::from(r));
+        is_stuck_and_recovers(SinkKind::Socket, w.as_fd(), &mut File::from(r));
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
         let (r, w) = nix::unistd::pipe().unwrap();
         let ours = own(w.as_fd()).unwrap();
         let mut reader = File::from(r);
-        let sink = Sink::new(Kind::Own, Duration::from_millis(100));
+        let sink = Sink::new(SinkKind::Own, Duration::from_millis(100));
         let line = [b"x".repeat(1000), b"\n".to_vec()].concat();
         let mut waits = 0;
         let begin = Instant::now();
@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn a_full_disk_loses_lines_and_says_so() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let sink = Sink::new(Kind::File, SHORT);
+        let sink = Sink::new(SinkKind::File, SHORT);
         for _ in 0..3 {
             sink.write(full.as_fd(), b"a\nb\n", notice);
         }
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_for_a_pipe_is_cut_where_it_is_seen() {
         let (r, w) = nix::unistd::pipe().unwrap();
-        let sink = Sink::new(Kind::Shared, SHORT);
+        let sink = Sink::new(SinkKind::Shared, SHORT);
         let long = format!("{}\u{e9}{}\n", "x".repeat(4047), "y".repeat(6000));
         sink.write(w.as_fd(), format!("short\n{long}end\n").as_bytes(), notice);
         let text = read_all(&mut File::from(r));

@@ -76,7 +76,7 @@ pub enum Protocol {
 
 /// One listening socket, in the order of the inherited descriptors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listener {
+pub struct ListenerSettings {
     /// As configured, for logs and stats.
     pub name: String,
     /// What is spoken on it.
@@ -121,7 +121,7 @@ pub struct WorkerSettings {
     #[serde(default)]
     pub lanes: Lanes,
     /// Sockets, in descriptor order.
-    pub listeners: Vec<Listener>,
+    pub listeners: Vec<ListenerSettings>,
 
     /// CPUs that the worker binds itself to; 0: all.
     pub cpu_affinity: u32,

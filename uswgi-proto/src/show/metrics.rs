@@ -6,8 +6,8 @@
 #![forbid(unsafe_code)]
 
 use super::names::{outcome_name, state_name};
-use super::snapshot::{Snapshot, Socket, Worker};
-use super::uwsgi::{Facts, Row, rows};
+use super::snapshot::{Snapshot, SocketSnapshot, Worker};
+use super::uwsgi::{Facts, WorkerRow, rows};
 use crate::scoreboard::layout::{BUCKETS, bucket_limit};
 use crate::scoreboard::{InstanceState, Outcome, Restart, WorkerState};
 use std::fmt::Write;
@@ -40,7 +40,7 @@ fn exporter(out: &mut String, s: &Snapshot, facts: &Facts) {
         theirs(out, name, "gauge", help);
         let _ = writeln!(out, "uwsgi_{name} {value}");
     }
-    type OfSocket = fn(&Socket) -> u32;
+    type OfSocket = fn(&SocketSnapshot) -> u32;
     let families: [(&str, &str, OfSocket); 4] = [
         ("queue_length", "Length of socket queue", |x| x.queue),
         ("max_queue_length", "Max length of socket queue", |x| x.max_queue),
@@ -58,8 +58,8 @@ fn exporter(out: &mut String, s: &Snapshot, facts: &Facts) {
     exporter_workers(out, &rows, facts);
 }
 
-fn exporter_workers(out: &mut String, rows: &[Row<'_>], facts: &Facts) {
-    type OfRow = fn(&Row<'_>) -> String;
+fn exporter_workers(out: &mut String, rows: &[WorkerRow<'_>], facts: &Facts) {
+    type OfRow = fn(&WorkerRow<'_>) -> String;
     let families: [(&str, &str, OfRow); 17] = [
         ("accepting", "Is this worker accepting requests", |r| flag(r.worker.is_some_and(|w| w.accepting))),
         ("delta_requests", "Number of delta requests", |r| {
@@ -91,7 +91,7 @@ fn exporter_workers(out: &mut String, rows: &[Row<'_>], facts: &Facts) {
             let _ = writeln!(out, "uwsgi_worker_{name}{{worker_id=\"{}\"}} {}", r.id, get(r));
         }
     }
-    type Count = fn(&Row<'_>, &Facts) -> usize;
+    type Count = fn(&WorkerRow<'_>, &Facts) -> usize;
     let counts: [(&str, &str, Count); 2] = [
         ("apps", "Number of apps", |r, f| r.apps(f).len()),
         ("cores", "Number of cores", |r, _| r.worker.map_or(0, |w| w.threads.len())),
@@ -102,7 +102,7 @@ fn exporter_workers(out: &mut String, rows: &[Row<'_>], facts: &Facts) {
             let _ = writeln!(out, "uwsgi_worker_{name}{{worker_id=\"{}\"}} {}", r.id, get(r, facts));
         }
     }
-    type OfApp = fn(&Row<'_>) -> u64;
+    type OfApp = fn(&WorkerRow<'_>) -> u64;
     let families: [(&str, &str, OfApp); 3] = [
         ("startup_time_seconds", "How long this app took to start", |r| {
             r.worker.map_or(0, |w| w.startup_ms / 1000)
@@ -132,7 +132,7 @@ fn exporter_workers(out: &mut String, rows: &[Row<'_>], facts: &Facts) {
     }
 }
 
-fn exporter_cores(out: &mut String, rows: &[Row<'_>]) {
+fn exporter_cores(out: &mut String, rows: &[WorkerRow<'_>]) {
     type OfThread = fn(&super::snapshot::Thread) -> u64;
     let families: [(&str, &str, OfThread); 7] = [
         ("busy", "Is core busy", |t| u64::from(t.busy)),
@@ -247,8 +247,8 @@ fn info(out: &mut String, s: &Snapshot) {
 }
 
 fn sockets(out: &mut String, s: &Snapshot) {
-    type Get = fn(&Socket) -> u32;
-    let families: [(&str, &str, Get); 3] = [
+    type OfSocket = fn(&SocketSnapshot) -> u32;
+    let families: [(&str, &str, OfSocket); 3] = [
         ("listen_queue", "Connections that wait to be accepted", |x| x.queue),
         ("listen_queue_limit", "Limit of the queue", |x| x.max_queue),
         ("listen_queue_highest", "Highest queue seen", |x| x.highest),
@@ -270,8 +270,8 @@ fn sockets(out: &mut String, s: &Snapshot) {
 }
 
 fn workers(out: &mut String, s: &Snapshot) {
-    type Get = fn(&Worker) -> u64;
-    let families: [(&str, &str, &str, Get); 6] = [
+    type OfWorker = fn(&Worker) -> u64;
+    let families: [(&str, &str, &str, OfWorker); 6] = [
         ("worker_requests", "counter", "Requests of the process", |w| w.own.requests),
         ("worker_exceptions", "counter", "Exceptions of the process", |w| w.own.exceptions),
         ("worker_handed_over", "counter", "Connections given to other workers", |w| w.handed_over),
@@ -343,7 +343,7 @@ fn label(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::show::uwsgi::App;
+    use crate::show::uwsgi::AppFacts;
     use std::collections::HashSet;
 
     #[test]
@@ -354,12 +354,19 @@ mod tests {
         s.workers[1].slot = 1;
         s.workers[0].histogram[3] = 5;
         let name = "a\"b\\".to_string();
-        s.sockets =
-            vec![Socket { name, protocol: "http", queue: 1, max_queue: 2, highest: 3, full: 0, inode: 0 }];
+        s.sockets = vec![SocketSnapshot {
+            name,
+            protocol: "http",
+            queue: 1,
+            max_queue: 2,
+            highest: 3,
+            full: 0,
+            inode: 0,
+        }];
         s.sockets.push(s.sockets[0].clone());
         s.sockets[1].name = "other".into();
-        let app = App { mountpoint: "/x\ny".into(), ..App::default() };
-        let text = openmetrics(&s, &Facts { apps: vec![App::default(), app], ..Facts::default() });
+        let app = AppFacts { mountpoint: "/x\ny".into(), ..AppFacts::default() };
+        let text = openmetrics(&s, &Facts { apps: vec![AppFacts::default(), app], ..Facts::default() });
         assert!(text.ends_with("# EOF\n"));
         assert!(text.contains(r#"socket="a\"b\\""#), "{text}");
         let (mut family, mut families, mut samples) = ("", HashSet::new(), HashSet::new());

@@ -4,7 +4,7 @@
 //! what must not be torn (request lines, the outcome of a reload) is read in the right order.
 
 use super::usage::{self, Usage};
-use crate::instance::{Instance, stands_still};
+use crate::instance::{RunningInstance, stands_still};
 use crate::scoreboard::layout::{BUCKETS, RESTARTS, SOCKETS, Totals};
 use crate::scoreboard::text::RequestLine;
 use crate::scoreboard::{
@@ -63,7 +63,7 @@ pub struct Snapshot {
     /// Pid of the template, 0: none.
     pub template_pid: i32,
     /// Listening sockets.
-    pub sockets: Vec<Socket>,
+    pub sockets: Vec<SocketSnapshot>,
     /// Slots in use.
     pub workers: Vec<Worker>,
     /// Sums over all workers that ever were.
@@ -76,7 +76,7 @@ pub struct Snapshot {
 
 /// A listening socket.
 #[derive(Debug, Clone)]
-pub struct Socket {
+pub struct SocketSnapshot {
     /// As configured.
     pub name: String,
     /// `uwsgi` or `http`.
@@ -165,7 +165,7 @@ pub struct Thread {
 
 impl Snapshot {
     /// Of an instance, from its scoreboard; the kernel says whether the master stands still.
-    pub fn take(instance: &Instance) -> Snapshot {
+    pub fn take(instance: &RunningInstance) -> Snapshot {
         let mut s = Snapshot::read(instance.pid, &instance.board);
         s.stands_still = stands_still(instance.pid);
         s
@@ -173,7 +173,7 @@ impl Snapshot {
 
     /// The same, with the queues and the use of memory and processor as the kernel says they are now. The
     /// master has no part in it.
-    pub fn measured(instance: &Instance) -> Snapshot {
+    pub fn measured(instance: &RunningInstance) -> Snapshot {
         let mut s = Snapshot::take(instance);
         s.measure(false);
         s
@@ -303,9 +303,9 @@ impl Snapshot {
     }
 }
 
-fn socket(board: &Reader, i: usize) -> Option<Socket> {
+fn socket(board: &Reader, i: usize) -> Option<SocketSnapshot> {
     let s = board.socket(i)?;
-    Some(Socket {
+    Some(SocketSnapshot {
         name: s.name.read().unwrap_or_default(),
         protocol: if s.protocol.load(Relaxed) == 1 { "http" } else { "uwsgi" },
         queue: s.queue.load(Relaxed),

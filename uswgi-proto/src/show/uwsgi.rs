@@ -18,11 +18,11 @@ pub struct Facts {
     /// Its working directory.
     pub cwd: String,
     /// Applications, in the order of their numbers.
-    pub apps: Vec<App>,
+    pub apps: Vec<AppFacts>,
     /// Pids of the holders of the application's locks, 0 where there is none.
     pub locks: Vec<u32>,
     /// Caches.
-    pub caches: Vec<Cache>,
+    pub caches: Vec<CacheFacts>,
     /// Leave the threads out (`stats-no-cores`).
     pub no_cores: bool,
     /// Command and pid of each daemon that runs.
@@ -46,7 +46,7 @@ pub struct Cron {
 
 /// An application.
 #[derive(Debug, Clone, Default)]
-pub struct App {
+pub struct AppFacts {
     /// Where it is mounted.
     pub mountpoint: String,
     /// Its directory.
@@ -55,7 +55,7 @@ pub struct App {
 
 /// A cache.
 #[derive(Debug, Clone)]
-pub struct Cache {
+pub struct CacheFacts {
     /// What it is.
     pub spec: CacheSpec,
     /// Items in it.
@@ -72,7 +72,7 @@ pub struct Cache {
 
 /// One worker number as uWSGI shows it: a process, or none.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub struct WorkerRow<'a> {
     /// Worker number.
     pub id: u32,
     /// The process that stands for it: one that accepts, or the one on its way.
@@ -81,14 +81,14 @@ pub struct Row<'a> {
     pub status: &'static str,
 }
 
-impl Row<'_> {
+impl WorkerRow<'_> {
     /// Sums with its predecessors.
     pub fn total(&self) -> Totals {
         self.worker.map_or(Totals::default(), |w| w.total)
     }
 
     /// What it has loaded.
-    pub fn apps<'f>(&self, facts: &'f Facts) -> &'f [App] {
+    pub fn apps<'f>(&self, facts: &'f Facts) -> &'f [AppFacts] {
         if self.worker.is_some_and(|w| !w.no_app) { &facts.apps } else { &[] }
     }
 
@@ -105,7 +105,7 @@ impl Row<'_> {
 }
 
 /// A row for every worker number that there is a place for.
-pub fn rows(s: &Snapshot) -> Vec<Row<'_>> {
+pub fn rows(s: &Snapshot) -> Vec<WorkerRow<'_>> {
     let last = s.workers.iter().map(|w| w.id).max().unwrap_or(0).max(s.workers_target).max(s.workers_highest);
     let rank = |w: &Worker| match w.state {
         WorkerState::Ready => 0,
@@ -121,7 +121,7 @@ pub fn rows(s: &Snapshot) -> Vec<Row<'_>> {
                 Some(_) if s.state == InstanceState::Paused => "pause",
                 Some(_) => "idle",
             };
-            Row { id, worker, status }
+            WorkerRow { id, worker, status }
         })
         .collect()
 }
@@ -176,7 +176,7 @@ fn lock(index: usize, pid: u32) -> Value {
     value
 }
 
-fn cache(c: &Cache) -> Value {
+fn cache(c: &CacheFacts) -> Value {
     json!({
         "name": c.spec.name, "hashsize": c.spec.hashsize, "keysize": c.spec.keysize, "max_items": c.spec.items,
         "blocks": c.spec.blocks, "blocksize": c.spec.blocksize, "items": c.items, "hits": c.hits,
@@ -198,7 +198,7 @@ pub fn text(document: &Value, minified: bool) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-fn worker(row: &Row<'_>, facts: &Facts) -> Value {
+fn worker(row: &WorkerRow<'_>, facts: &Facts) -> Value {
     let (all, w) = (row.total(), row.worker);
     let own = w.map_or(Totals::default(), |w| w.own);
     let mut value = json!({
@@ -270,7 +270,7 @@ mod tests {
     const OBSERVED: &str = include_str!("uwsgi-2.0.31.json");
 
     fn facts() -> Facts {
-        Facts { apps: vec![App::default()], ..Facts::default() }
+        Facts { apps: vec![AppFacts::default()], ..Facts::default() }
     }
 
     fn busy() -> Snapshot {

@@ -10,7 +10,7 @@
 //!   not makes it shorter again, as otherwise it would only grow in the life of an instance.
 //! * Workers that came in an emergency go after fewer idle periods.
 
-use super::{Cheaper, Cycle, Verdict};
+use super::{Advice, Cheaper, Cycle};
 use uswgi_conf::instance::Busyness;
 
 /// Periods between the bounds, in a row, after which idle ones are counted from the beginning.
@@ -40,7 +40,7 @@ pub(super) struct BusynessState {
 }
 
 impl BusynessState {
-    pub(super) fn judge(&mut self, c: &Cheaper, rules: &Busyness, seen: Cycle) -> Verdict {
+    pub(super) fn judge(&mut self, c: &Cheaper, rules: &Busyness, seen: Cycle) -> Advice {
         if self.rules != Some(*rules) {
             *self = BusynessState { rules: Some(*rules), ..BusynessState::default() };
         }
@@ -62,17 +62,17 @@ impl BusynessState {
             Some(load) if emergency == 0 || load > u64::from(rules.max) * 10 => {
                 self.period(c, rules, seen, load)
             }
-            _ => Verdict::Stay,
+            _ => Advice::Stay,
         };
         match ended {
-            Verdict::More(n) => Verdict::More(n.max(emergency)),
-            _ if emergency > 0 => Verdict::More(emergency),
+            Advice::More(n) => Advice::More(n.max(emergency)),
+            _ if emergency > 0 => Advice::More(emergency),
             ended => ended,
         }
     }
 
     /// A period has ended; its load is in thousandths.
-    fn period(&mut self, c: &Cheaper, rules: &Busyness, seen: Cycle, load: u64) -> Verdict {
+    fn period(&mut self, c: &Cheaper, rules: &Busyness, seen: Cycle, load: u64) -> Advice {
         let period = c.overload.max(1);
         let wanted = match self.emergency {
             0 => rules.multiplier.saturating_add(self.extra),
@@ -88,7 +88,7 @@ impl BusynessState {
             (self.idle, self.unsure) = (0, 0);
             if seen.room == 0 {
                 tell(self, "no more workers are possible".into());
-                return Verdict::Stay;
+                return Advice::Stay;
             }
             let soon = rules.multiplier.saturating_add(self.extra).saturating_mul(period);
             let what = match self.given_up.take() {
@@ -105,7 +105,7 @@ impl BusynessState {
                 }
             };
             tell(self, what);
-            return Verdict::More(c.step.min(seen.room));
+            return Advice::More(c.step.min(seen.room));
         }
         if load >= u64::from(rules.min) * 10 {
             self.unsure = self.unsure.saturating_add(1);
@@ -113,7 +113,7 @@ impl BusynessState {
                 self.idle = 0;
             }
             tell(self, "stay".into());
-            return Verdict::Stay;
+            return Advice::Stay;
         }
         (self.idle, self.unsure) = (self.idle.saturating_add(1), 0);
         let kind = if self.emergency > 0 { "an emergency worker" } else { "a worker" };
@@ -128,9 +128,9 @@ impl BusynessState {
             self.emergency = self.emergency.saturating_sub(1);
             self.given_up = Some(0);
             tell(self, format!("{kind} goes"));
-            return Verdict::OneFewer;
+            return Advice::OneFewer;
         }
-        Verdict::Stay
+        Advice::Stay
     }
 
     /// How many come because connections pile up, or nobody comes for one.

@@ -67,7 +67,7 @@ pub(super) struct Cycle {
 
 /// What follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Advice {
     Stay,
     /// So many more, if there may be.
     More(u32),
@@ -84,10 +84,10 @@ pub(super) struct Gauge {
 
 impl Gauge {
     /// Judge one cycle. The caller keeps the result within the plan's bounds.
-    pub(super) fn judge(&mut self, c: &Cheaper, seen: Cycle) -> Verdict {
+    pub(super) fn judge(&mut self, c: &Cheaper, seen: Cycle) -> Advice {
         if c.rss_hard > 0 && seen.rss > c.rss_hard {
             self.overloaded = 0;
-            return Verdict::OneFewer;
+            return Advice::OneFewer;
         }
         let full = c.rss_soft > 0 && seen.rss > c.rss_soft;
         let verdict = match c.algorithm {
@@ -96,12 +96,12 @@ impl Gauge {
                 self.busyness.judge(c, &rules, Cycle { room, ..seen })
             }
             Algorithm::Spare => self.spare(c, seen),
-            Algorithm::Backlog if seen.waiting > c.overload => Verdict::More(c.step),
-            Algorithm::Backlog if seen.waiting < c.overload.max(1) => Verdict::OneFewer,
-            Algorithm::Backlog | Algorithm::Manual => Verdict::Stay,
+            Algorithm::Backlog if seen.waiting > c.overload => Advice::More(c.step),
+            Algorithm::Backlog if seen.waiting < c.overload.max(1) => Advice::OneFewer,
+            Algorithm::Backlog | Algorithm::Manual => Advice::Stay,
         };
         match verdict {
-            Verdict::More(_) if full => Verdict::Stay,
+            Advice::More(_) if full => Advice::Stay,
             verdict => verdict,
         }
     }
@@ -111,7 +111,7 @@ impl Gauge {
         self.busyness.said()
     }
 
-    fn spare(&mut self, c: &Cheaper, seen: Cycle) -> Verdict {
+    fn spare(&mut self, c: &Cheaper, seen: Cycle) -> Advice {
         if seen.busy >= seen.active {
             self.overloaded = self.overloaded.saturating_add(1);
             self.idle = 0;
@@ -120,30 +120,30 @@ impl Gauge {
         }
         if self.overloaded > c.overload {
             self.overloaded = 0;
-            return Verdict::More(c.step);
+            return Advice::More(c.step);
         }
         if self.overloaded > 0 || seen.active <= seen.busy + 1 {
-            return Verdict::Stay;
+            return Advice::Stay;
         }
         self.idle += 1;
         if self.idle < c.overload.max(1) {
-            return Verdict::Stay;
+            return Advice::Stay;
         }
         self.idle = 0;
-        Verdict::OneFewer
+        Advice::OneFewer
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Verdict::*;
+    use super::Advice::*;
     use super::*;
 
     fn cheaper(algorithm: Algorithm, overload: u32) -> Cheaper {
         Cheaper { min: 1, initial: 1, step: 2, overload, algorithm, rss_soft: 0, rss_hard: 0 }
     }
 
-    fn verdicts(c: &Cheaper, cycles: &[Cycle]) -> Vec<Verdict> {
+    fn verdicts(c: &Cheaper, cycles: &[Cycle]) -> Vec<Advice> {
         let mut gauge = Gauge::default();
         cycles.iter().map(|&cycle| gauge.judge(c, cycle)).collect()
     }

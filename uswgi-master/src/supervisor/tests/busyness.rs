@@ -1,6 +1,6 @@
 //! Every rule of the algorithm `busyness`, a cycle at a time.
 
-use crate::supervisor::cheaper::{Algorithm, Cheaper, Cycle, Gauge, Verdict};
+use crate::supervisor::cheaper::{Advice, Algorithm, Cheaper, Cycle, Gauge};
 
 const RULES: Busyness = Busyness {
     max: 50,
@@ -56,9 +56,9 @@ impl Sim {
             let verdict = self.gauge.judge(&self.c, seen);
             self.said.extend(self.gauge.said());
             match verdict {
-                Verdict::Stay => {}
-                Verdict::More(n) => self.workers += n,
-                Verdict::OneFewer => self.workers -= 1,
+                Advice::Stay => {}
+                Advice::More(n) => self.workers += n,
+                Advice::OneFewer => self.workers -= 1,
             }
             assert!((self.c.min..=self.max).contains(&self.workers), "beyond the bounds");
             self.workers

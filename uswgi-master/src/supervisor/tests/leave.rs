@@ -4,6 +4,7 @@ use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Event, Plan, Sleep};
 use std::time::Duration;
 use uswgi_keep::reap::Ended;
+use uswgi_proto::exit::Exit;
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::scoreboard::{InstanceState, Outcome};
 
@@ -28,7 +29,7 @@ fn term_is_put_off_and_everything_is_served_meanwhile() {
     sim.pass(Duration::from_millis(4_900));
     assert_eq!((sim.ready_workers(), retired(&sim)), (3, 0));
     sim.pass(Duration::from_millis(200));
-    assert_eq!((retired(&sim), sim.exit), (3, Some(0)));
+    assert_eq!((retired(&sim), sim.exit), (3, Some(Exit::Ok)));
 }
 
 #[test]
@@ -46,7 +47,7 @@ fn a_second_term_counts_a_second_later_and_begins_the_gentle_stop() {
     // From here it is a stop like any other.
     sim.pass(Duration::from_millis(1_100));
     sim.feed(Event::Term);
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(Exit::Ok));
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn who_asks_for_a_stop_otherwise_does_not_wait() {
                 sim.feed(Event::Term);
             }
             sim.feed(event.clone());
-            assert_eq!(sim.exit, Some(0), "{event:?}, {after_term}");
+            assert_eq!(sim.exit, Some(Exit::Ok), "{event:?}, {after_term}");
         }
     }
 }
@@ -73,7 +74,7 @@ fn a_start_and_a_pause_are_not_drawn_out() {
     let mut sim = Sim::running(delayed(1));
     sim.feed(Event::Pause);
     sim.feed(Event::Term);
-    assert_eq!(sim.exit, Some(0), "nobody is served meanwhile");
+    assert_eq!(sim.exit, Some(Exit::Ok), "nobody is served meanwhile");
 }
 
 #[test]
@@ -84,12 +85,12 @@ fn no_reload_begins_and_one_under_way_goes_on() {
     sim.feed(Event::Reload);
     sim.feed(Event::Term);
     assert_eq!(sim.s.state(), InstanceState::Leaving);
-    sim.feed(Event::Config(Ok(delayed(2))));
+    sim.feed(Event::Configured(delayed(2)));
     assert_eq!(sim.outcomes(), [(Outcome::Ok, String::new())]);
     sim.feed(Event::Reload);
     assert_eq!(sim.count(|a| *a == Action::ReloadStarted), 1, "neither the one after it nor a new one");
     sim.pass(Duration::from_secs(5));
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(Exit::Ok));
 }
 
 #[test]
@@ -101,7 +102,7 @@ fn one_that_sleeps_is_woken_meanwhile() {
     sim.feed(Event::Connection);
     assert_eq!(sim.ready_workers(), 1);
     sim.pass(Duration::from_secs(5));
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(Exit::Ok));
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn a_changed_source_is_one_reload_however_many_workers_see_it() {
     sim.feed(change(one, 5));
     sim.feed(change(two, 5));
     sim.config = Some(Err("no".into()));
-    sim.feed(Event::Config(Err("a.py: no".into())));
+    sim.feed(Event::ConfigFailed { message: "a.py: no".into() });
     assert_eq!(sim.outcomes().len(), 1, "a broken edit is tried once");
     // The repair is another change.
     sim.config = Some(Ok(plan(2)));

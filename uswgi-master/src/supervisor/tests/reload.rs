@@ -281,7 +281,7 @@ fn a_step_that_fails_is_told_from_an_app_that_does_not_load() {
     // Before any of them starts.
     lazy.config = None;
     lazy.feed(Event::Reload);
-    lazy.feed(Event::StepsFailed("exec-asap: exit status: 4".into()));
+    lazy.feed(Event::StepsFailed { message: "exec-asap: exit status: 4".into() });
     for (sim, step) in [(sim, "exec-pre-app"), (lazy, "exec-asap")] {
         assert_eq!(sim.outcomes(), [(Outcome::StepFailed, format!("{step}: exit status: 4"))]);
         assert_eq!(sim.s.state(), InstanceState::Running);

@@ -178,7 +178,10 @@ impl Sim {
             }
             Action::ReadConfig { .. } | Action::KeepConfig { .. } => {
                 if let Some(answer) = self.config.clone() {
-                    queue.push_front(Event::Config(answer));
+                    queue.push_front(match answer {
+                        Ok(plan) => Event::Configured(plan),
+                        Err(message) => Event::ConfigFailed { message },
+                    });
                 }
             }
             Action::Exit(exit) => self.exit = Some(exit),

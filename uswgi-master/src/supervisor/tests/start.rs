@@ -65,7 +65,7 @@ fn without_an_interpreter_the_start_ends_with_23_and_what_the_launcher_says() {
         sim.die(child, Ended::Code(23));
         let message = "there is no usable Python interpreter: home = /x: gone".to_string();
         assert_eq!(sim.count(|a| *a == Action::StartFailed { message: message.clone() }), 1, "{lazy}");
-        assert_eq!(sim.exit, Some(23), "{lazy}");
+        assert_eq!(sim.exit, Some(Exit::NoInterpreter), "{lazy}");
     }
 }
 

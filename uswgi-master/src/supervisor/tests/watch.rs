@@ -122,7 +122,7 @@ fn a_stop_and_a_second_reload_meet_the_watch() {
     sim.pass(Duration::from_secs(5));
     sim.feed(Event::Stop);
     assert_eq!(sim.outcomes()[1].0, Outcome::Stopped);
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(uswgi_proto::exit::Exit::Ok));
 }
 
 #[test]

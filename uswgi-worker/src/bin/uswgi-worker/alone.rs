@@ -8,7 +8,7 @@ use std::io::{Seek, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use uswgi_proto::settings::{
-    App, AppSource, Application, Listener, Protocol, Role, WorkerSettings, env as contract,
+    App, AppSource, Application, ListenerSettings, Protocol, Role, WorkerSettings, env as contract,
 };
 
 /// What the command line says of it.
@@ -92,7 +92,9 @@ impl Alone {
                 django_preload: !self.no_django_preload,
                 ..Application::default()
             },
-            listeners: (0..sockets).map(|i| Listener { name: format!("fd://{}", i + 3), protocol }).collect(),
+            listeners: (0..sockets)
+                .map(|i| ListenerSettings { name: format!("fd://{}", i + 3), protocol })
+                .collect(),
             ..WorkerSettings::alone(role)
         }
     }

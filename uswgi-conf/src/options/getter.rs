@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Clone, Copy)]
 pub enum Shown {
     /// In what this function reads.
-    Get(When, fn(&Instance) -> Written),
+    Get(ShownWhen, fn(&Instance) -> Written),
     /// In the value of this option, which shows it under its own name.
     As(&'static str),
     /// In its own, which this option's getter gives together with its own: their order counts.
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Shown {
 
 /// When a value is worth a line.
 #[derive(Clone, Copy)]
-pub enum When {
+pub enum ShownWhen {
     /// Always: people look for it.
     Always,
     /// When it is not the default.
@@ -73,30 +73,30 @@ impl From<&String> for Written {
 }
 
 /// What a list or an optional value is made of.
-pub trait Text {
+pub trait ShownText {
     /// As one writes it.
     fn text(&self) -> String;
 }
 
-impl Text for String {
+impl ShownText for String {
     fn text(&self) -> String {
         self.clone()
     }
 }
 
-impl Text for PathBuf {
+impl ShownText for PathBuf {
     fn text(&self) -> String {
         self.display().to_string()
     }
 }
 
-impl<T: Text> From<&Option<T>> for Written {
+impl<T: ShownText> From<&Option<T>> for Written {
     fn from(value: &Option<T>) -> Written {
         Written(value.iter().map(|one| (None, one.text())).collect())
     }
 }
 
-impl<T: Text> From<&Vec<T>> for Written {
+impl<T: ShownText> From<&Vec<T>> for Written {
     fn from(value: &Vec<T>) -> Written {
         Written::each(value, T::text)
     }
@@ -108,9 +108,9 @@ impl Shown {
         let Shown::Get(when, get) = self else { return Written::default() };
         let value = get(i);
         let worth = match when {
-            When::Always => true,
-            When::Set => value != get(&Instance::default()),
-            When::If(so) => so(i),
+            ShownWhen::Always => true,
+            ShownWhen::Set => value != get(&Instance::default()),
+            ShownWhen::If(so) => so(i),
         };
         if worth { value } else { Written::default() }
     }
