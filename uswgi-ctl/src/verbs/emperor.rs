@@ -1,9 +1,9 @@
 //! `emperor`: the vassals of the Emperors of this machine. What one does is asked of its own instance.
 
 use super::common::{deadline, seen};
-use super::{lifecycle, look};
+use super::{lifecycle, query};
 use crate::error::CtlError;
-use crate::report::Report;
+use crate::report::VerbResult;
 use crate::steer::PATIENCE;
 use crate::target::Target;
 use crate::wait::Deadline;
@@ -11,7 +11,7 @@ use clap::ArgMatches;
 use serde_json::json;
 use std::time::Duration;
 use uswgi_proto::emperor::{self, Answer, Question, Vassal};
-use uswgi_proto::instance::Instance;
+use uswgi_proto::instance::RunningInstance;
 
 /// Between two looks at a vassal that is waited for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -64,7 +64,7 @@ fn find(options: &ArgMatches) -> Result<(i32, Vassal), CtlError> {
 }
 
 /// Run it.
-pub(super) fn run(options: &ArgMatches) -> Result<Report, CtlError> {
+pub(super) fn run(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     match options.get_one::<String>("what").map(String::as_str) {
         Some("status") => status(options),
         Some("reload") => reload(options),
@@ -79,7 +79,7 @@ fn line(v: &Vassal) -> String {
     format!("{}: {}, {pid}, {} respawns{problem}", v.id, v.stage, v.respawns)
 }
 
-fn list(options: &ArgMatches) -> Result<Report, CtlError> {
+fn list(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let mut all = Vec::new();
     for pid in emperors(options)? {
         all.push((pid, vassals(pid)?));
@@ -95,28 +95,28 @@ fn list(options: &ArgMatches) -> Result<Report, CtlError> {
     Ok(seen(options, text, json))
 }
 
-fn status(options: &ArgMatches) -> Result<Report, CtlError> {
+fn status(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let (_, v) = find(options)?;
-    if v.pid == 0 || Instance::from_pid(v.pid).is_err() {
+    if v.pid == 0 || RunningInstance::from_pid(v.pid).is_err() {
         return Ok(seen(options, || line(&v) + "\n", || json!(v)));
     }
-    let mut report = look::status(&Target::Pid(v.pid), options)?;
+    let mut report = query::status(&Target::Pid(v.pid), options)?;
     report.text = format!("vassal       {}\n{}", line(&v), report.text);
     report.json["vassal"] = json!(v);
     Ok(report)
 }
 
-fn reload(options: &ArgMatches) -> Result<Report, CtlError> {
+fn reload(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let (pid, v) = find(options)?;
     let serves = matches!(v.stage.as_str(), "serving" | "reloading");
-    if serves && let Ok(instance) = Instance::from_pid(v.pid) {
+    if serves && let Ok(instance) = RunningInstance::from_pid(v.pid) {
         // Its own reload, with all that it has to say.
         return lifecycle::reload(&instance, options);
     }
     order(pid, &v, Question::Reload { vassal: v.id.clone() }, options, |now| now.stage == "serving")
 }
 
-fn stop(options: &ArgMatches) -> Result<Report, CtlError> {
+fn stop(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let (pid, v) = find(options)?;
     order(pid, &v, Question::Stop { vassal: v.id.clone() }, options, |now| now.stage == "stopped")
 }
@@ -128,13 +128,13 @@ fn order(
     question: Question,
     options: &ArgMatches,
     is: impl Fn(&Vassal) -> bool,
-) -> Result<Report, CtlError> {
+) -> Result<VerbResult, CtlError> {
     let message = match ask(pid, &question)? {
         Answer::Done { message } => message,
         other => format!("{other:?}"),
     };
     if !options.get_flag("wait") {
-        return Ok(Report::done(message, json!({ "ok": true, "vassal": v.id })));
+        return Ok(VerbResult::done(message, json!({ "ok": true, "vassal": v.id })));
     }
     let deadline: Deadline = deadline(options);
     loop {
@@ -142,7 +142,7 @@ fn order(
             return Err(CtlError::Refused(format!("vassal {} is there no more", v.id)));
         };
         if is(&now) {
-            return Ok(Report::done(line(&now), json!({ "ok": true, "vassal": now })));
+            return Ok(VerbResult::done(line(&now), json!({ "ok": true, "vassal": now })));
         }
         let failed = matches!(now.stage.as_str(), "waiting" | "refused" | "asleep");
         if failed {

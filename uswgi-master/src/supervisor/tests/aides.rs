@@ -115,5 +115,5 @@ fn the_end_waits_for_them() {
     }
     assert_eq!(sim.exit, None);
     sim.die(mule, Ended::Code(0));
-    assert_eq!(sim.exit, Some(0));
+    assert_eq!(sim.exit, Some(uswgi_proto::exit::Exit::Ok));
 }
