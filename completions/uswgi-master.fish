@@ -299,6 +299,9 @@ complete -c uswgi-master -l python-autoreload -d 'Looks so often, in seconds, at
 complete -c uswgi-master -l py-auto-reload-ignore -d 'Module that py-autoreload does not look at. Repeatable.' -r -F
 complete -c uswgi-master -l rsyslog-packet-size -d 'Bytes of the longest datagram to an rsyslog.' -r -F
 complete -c uswgi-master -l allow-unsupported -d 'Start although the configuration holds options that are not supported here; each becomes a warning.' -r -F
+complete -c uswgi-master -l asgi -d 'Calls the app by ASGI 3 (http and lifespan), each request in a task of asyncio, in the place of WSGI in threads.' -r -F
+complete -c uswgi-master -l asgi-tasks -d 'With `asgi`: requests that a worker runs at the same time; others wait in the queue of the socket.' -r -F
+complete -c uswgi-master -l asyncio-loop -d 'With `asgi`: the loop: asyncio, uvloop, or auto, which is uvloop where the app\'s environment has it.' -r -F
 complete -c uswgi-master -l django-preload -d 'Loads Django\'s URLconf, the views that it names and the template engines with the app instead of with the first request: a mistake there replaces nothing.' -r -F
 complete -c uswgi-master -l emperor-die-with -d 'What becomes of the vassals of an Emperor that is killed: stop, or nothing.' -r -F
 complete -c uswgi-master -l emperor-start-concurrency -d 'Vassals that an Emperor starts at a time.' -r -F

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | alone | uswgi-worker without a master; lint --check-app |
 //! | api | the module uwsgi, beside the original |
+//! | asgi | ASGI 3 in tasks: scopes, messages, lifespan, frameworks, deadlines, reloads |
 //! | autoreload | what an editor writes is served, or the reason is in the log |
 //! | bad_input | every mistake in a configuration is one clear message; every mistake on a socket costs nothing |
 //! | bodies | request bodies of every size and way to read them |
@@ -20,6 +21,7 @@
 //! | emperor_chaos | vassals and Emperor at random: those that nobody touches lose nothing |
 //! | emperor_options | tyrant, on demand, heartbeat, what dies with the Emperor; its statistics |
 //! | emperor | vassals come, change and go with their files, and outlive the Emperor |
+//! | fastapi | Starlette and FastAPI |
 //! | forwarded | whose X-Forwarded-* is believed |
 //! | examples | what stands in examples/, as it stands there |
 //! | forks | threads, fork hooks, atexit; workers that die at once |
@@ -80,6 +82,7 @@
 
 mod alone;
 mod api;
+mod asgi;
 mod autoreload;
 mod bad_input;
 mod bodies;
@@ -97,6 +100,7 @@ mod emperor;
 mod emperor_chaos;
 mod emperor_options;
 mod examples;
+mod fastapi;
 mod forks;
 mod forwarded;
 mod frameworks;

@@ -7,7 +7,7 @@ use uswgi_conf::instance::{Instance, Origin};
 use uswgi_conf::options::{self, Kind, Row, Shown, Status};
 use uswgi_conf::show::effective;
 use uswgi_conf::{Invocation, load, logs};
-use uswgi_proto::settings::{RequestLimits, Timeouts};
+use uswgi_proto::settings::{Lanes, RequestLimits, Timeouts};
 use uswgi_proto::shared::CacheSpec;
 
 fn read(options: &[(String, String)]) -> Instance {
@@ -39,6 +39,7 @@ fn around(name: &str) -> Vec<(String, String)> {
     pairs(match name {
         "cheaper" => &[("workers", "8")],
         "loop-lag-warn" => &[("gevent", "9")],
+        "asgi-tasks" | "asyncio-loop" => &[("asgi", "true")],
         "need-app" => &[("module", "a")],
         n if n.starts_with("cheaper-busyness") => {
             &[("workers", "8"), ("cheaper", "2"), ("cheaper-algo", "busyness")]
@@ -111,6 +112,7 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "log-format" | "logformat" => "%(uri) %(status)",
         "gevent" => "7",
         "farm" => "f:1,2",
+        "asyncio-loop" => "uvloop",
         "import" | "pyimport" | "py-import" | "python-import" => "json",
         "pyargv" => "a b",
         _ => match row.fact.kind {
@@ -227,6 +229,7 @@ fn every_documented_default_is_the_value_in_force() {
         ("logfile-chmod", numbers(&format!("{:o}", logs::FILE_MODE))),
         ("reload-mercy", vec![i.mercy.into(), i.tasks.mercy.into()]),
         ("max-surplus", vec![1]),
+        ("asgi-tasks", vec![u64::from(Lanes::TASKS)]),
         ("chmod-socket", vec![777]),
         ("chmod", vec![777]),
     ];

@@ -97,6 +97,11 @@ impl<H: Held> Dispatcher<H> {
         next
     }
 
+    /// What the request that runs says.
+    pub(crate) fn exchange<'a>(&'a mut self, conn: &'a mut Conn) -> Exchange<'a> {
+        Exchange { engine: &self.engine, lane: self.lane, conn, request: &mut self.request }
+    }
+
     /// Finish a request, whose lane is free then. What has come behind it is taken by whoever is next.
     pub(crate) fn leave_off(&mut self, mut conn: Conn, ran: Ran<H>) {
         let after = self.finish(&mut conn, ran);

@@ -24,6 +24,8 @@ pub struct EventLoop {
     last_us: AtomicU64,
     /// That it is late has been said.
     told: AtomicBool,
+    /// Lanes beyond their deadline are to be broken out.
+    interrupts: AtomicBool,
 }
 
 /// What a look found.
@@ -42,6 +44,7 @@ impl EventLoop {
             asked_us: AtomicU64::new(0),
             last_us: AtomicU64::new(0),
             told: AtomicBool::new(false),
+            interrupts: AtomicBool::new(false),
         })
     }
 
@@ -50,9 +53,16 @@ impl EventLoop {
         self.wake.as_raw_fd()
     }
 
-    /// Have the loop turn.
-    pub fn wake(&self) {
+    /// Have the loop break out the lanes for which [`crate::lane::Lane::take_interruption`] says so. Not before: where they
+    /// stand has to be in the log first.
+    pub fn interrupt(&self) {
+        self.interrupts.store(true, Ordering::Release);
         self.wake.set();
+    }
+
+    /// Whether it was told to do that; says so once.
+    pub fn take_interrupt(&self) -> bool {
+        self.interrupts.swap(false, Ordering::AcqRel)
     }
 
     /// The loop turns, now; how late it is when it was asked, in microseconds.

@@ -127,6 +127,21 @@ impl<H: Held> SharedLane<H> {
         self.dispatcher.mark(false);
     }
 
+    /// The request that it has found begins, and goes on until [`SharedLane::end`].
+    pub fn begin<'a>(&'a mut self, conn: &'a mut Conn) -> (Exchange<'a>, Box<Response<H>>) {
+        self.dispatcher.begin(conn)
+    }
+
+    /// The request on this connection is over; exactly one answer was given.
+    pub fn end(&mut self, conn: Conn, ran: Ran<H>) {
+        self.dispatcher.leave_off(conn, ran);
+    }
+
+    /// What the request that has begun says.
+    pub fn exchange<'a>(&'a mut self, conn: &'a mut Conn) -> Exchange<'a> {
+        self.dispatcher.exchange(conn)
+    }
+
     /// Run a request that this lane has found; exactly one answer has to be given to the response.
     pub fn run(&mut self, mut conn: Conn, run: impl FnOnce(&mut Exchange<'_>, Box<Response<H>>) -> Ran<H>) {
         let taken_back = self.outbox.lent[self.number].guard();

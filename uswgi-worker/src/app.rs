@@ -3,6 +3,7 @@
 
 mod preload;
 
+use crate::gateway::asgi;
 use crate::steps;
 use crate::which_python::explained;
 use pyo3::exceptions::{PyAttributeError, PyFileNotFoundError, PyModuleNotFoundError, PyTypeError};
@@ -57,7 +58,11 @@ impl Apps {
                 say!("{} is not opened: its mount point is taken", written(app));
                 continue;
             }
-            match load_one(py, app, &settings.app.callable) {
+            let loaded = load_one(py, app, &settings.app.callable).and_then(|callable| {
+                asgi::check(callable.bind(py), settings.lanes.kind).map_err(PyTypeError::new_err)?;
+                Ok(callable)
+            });
+            match loaded {
                 Ok(callable) => {
                     callables.push(callable);
                     points.push(point.to_vec());
@@ -249,19 +254,5 @@ fn callable(module: &Bound<'_, PyModule>, name: &str, spec: &str) -> PyResult<Py
             found.get_type().name()?
         )));
     }
-    if is_asgi(&found)? {
-        return Err(PyTypeError::new_err(format!(
-            "{path:?} of {spec} is an ASGI application, and this server calls WSGI applications: name the WSGI one (Django: wsgi.py), wrap it (a2wsgi.ASGIMiddleware), or use a server for ASGI"
-        )));
-    }
     Ok(found.unbind())
-}
-
-/// Whether calling it gives a coroutine, which no WSGI application does.
-fn is_asgi(found: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let inspect = PyModule::import(found.py(), "inspect")?;
-    let is =
-        |what: &Bound<'_, PyAny>| inspect.call_method1("iscoroutinefunction", (what,))?.extract::<bool>();
-    let class = found.get_type();
-    Ok(is(found)? || class.getattr("__call__").is_ok_and(|call| is(&call).unwrap_or(false)))
 }

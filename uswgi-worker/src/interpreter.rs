@@ -116,7 +116,7 @@ fn signal_main(engine: &Engine) {
         sys::interrupt(main, signal);
     }
     if let Some(event_loop) = &engine.event_loop {
-        event_loop.wake();
+        event_loop.interrupt();
     }
 }
 

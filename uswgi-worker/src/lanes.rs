@@ -1,8 +1,8 @@
 //! The lanes of a worker as threads of Python: started, joined, and what has to happen around them.
 
 use crate::app::Apps;
-use crate::gateway::gevent;
 use crate::gateway::wsgi::{Wsgi, WsgiLane};
+use crate::gateway::{asgi, gevent};
 use crate::interpreter::{self, CPython};
 use crate::pybytes::HeldBytes;
 use crate::warmup::Gate;
@@ -10,19 +10,21 @@ use crate::{autoreload, py as python};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
 use std::sync::Arc;
-use uswgi_proto::control::ToMaster;
+use uswgi_proto::control::{ToMaster, fitting};
 use uswgi_proto::exit::Exit;
+use uswgi_proto::settings::LaneKind;
 use uswgi_serve::engine::{Engine, Leaving};
 use uswgi_serve::outbox::Outbox;
 use uswgi_serve::sync::lock;
-use uswgi_serve::{gateway, native, sys};
+use uswgi_serve::{gateway, native, say, sys};
 
 /// Serve until told to leave. Runs in the main thread.
 pub(crate) fn serve(py: Python<'_>, engine: Arc<Engine>, apps: Apps) -> Exit {
     let apps = Arc::new(apps);
     match serve_with(py, &engine, &apps) {
-        Ok(()) if engine.leaving() == Leaving::Orphaned => Exit::MasterGone,
-        Ok(()) => Exit::Ok,
+        Ok(false) => Exit::AppFailed,
+        Ok(true) if engine.leaving() == Leaving::Orphaned => Exit::MasterGone,
+        Ok(true) => Exit::Ok,
         Err(e) => {
             python::print_exception(py, &e);
             Exit::Failed
@@ -30,7 +32,16 @@ pub(crate) fn serve(py: Python<'_>, engine: Arc<Engine>, apps: Apps) -> Exit {
     }
 }
 
-fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResult<()> {
+/// The application refuses to begin: as one that does not load.
+fn not_begun(engine: &Engine, why: &str) {
+    match &engine.control {
+        Some(control) => control.send(&ToMaster::LoadFailed { message: fitting(why).to_string() }),
+        None => say!("{why}"),
+    }
+}
+
+/// False: the application refuses to begin.
+fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResult<bool> {
     sys::notice_forks();
     let outbox = Outbox::new(engine);
     let native = native::start(&outbox, CPython)?;
@@ -48,13 +59,21 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
         if engine.settings.harakiri.seconds > 0 {
             interpreter::install_main(py, engine)?;
         }
-        gevent::serve(py, &outbox, apps, || {
-            if let Some(gate) = &gate {
-                gate.lane(py, 0);
-                gate.all(py);
+        match engine.settings.lanes.kind {
+            LaneKind::Tasks => {
+                if let Err(why) = asgi::serve(py, &outbox, apps, ready)? {
+                    not_begun(engine, &why);
+                    return Ok(false);
+                }
             }
-            ready()
-        })?;
+            _ => gevent::serve(py, &outbox, apps, || {
+                if let Some(gate) = &gate {
+                    gate.lane(py, 0);
+                    gate.all(py);
+                }
+                ready()
+            })?,
+        }
     } else if engine.lanes.len() == 1 {
         if engine.settings.harakiri.seconds > 0 {
             interpreter::install_main(py, engine)?;
@@ -105,7 +124,7 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
         // It panics only where it aborts; there is nothing left to do without it.
         let _ = native.join();
     });
-    Ok(())
+    Ok(true)
 }
 
 /// Target of a `threading.Thread`, so that the threads are Python's own in every respect.

@@ -5,7 +5,7 @@
 //! calls [`run`]. Rooms:
 //!
 //! * [`start`]: role, import of the app ([`app`], [`collector`]); [`template`] forks workers; [`lanes`]: the threads.
-//! * [`gateway`]: how applications are called: WSGI in threads, WSGI in greenlets.
+//! * [`gateway`]: how applications are called: WSGI in threads, WSGI in greenlets, ASGI in tasks.
 //! * [`which_python`]: which one this is, for the master and the messages; [`threads`]: those that a fork has lost.
 //! * [`interpreter`], [`stacks`]: what deadlines need of CPython; [`pybytes`]: bytes objects that are sent later.
 //! * [`autoreload`]: sources that changed; [`steps`]: `exec-*` and `hook-*`.

@@ -1,17 +1,24 @@
 //! Where the Python threads stand, as text. Takes the GIL from a helper thread and reads
 //! `sys._current_frames()`; faulthandler's dump of a running interpreter can crash it and is not used.
 
-use crate::gateway::gevent;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 /// How long to wait for the GIL.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Threads that wait for it at a time.
 const WAITERS: usize = 4;
+/// Where lanes stand that are no threads, and wait.
+static OTHERS: OnceLock<fn(Python<'_>) -> PyResult<String>> = OnceLock::new();
+
+/// From here on also show what this gives.
+pub(crate) fn show_too(others: fn(Python<'_>) -> PyResult<String>) {
+    let _ = OTHERS.set(others);
+}
+
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// The stacks of the Python threads for which `which` holds (by `threading.get_ident()`); None when the GIL was
@@ -66,6 +73,8 @@ fn read(py: Python<'_>, which: &dyn Fn(u64) -> bool) -> PyResult<String> {
             text.push_str(&line?.extract::<String>()?);
         }
     }
-    text.push_str(&gevent::stacks(py)?);
+    if let Some(others) = OTHERS.get() {
+        text.push_str(&others(py)?);
+    }
     Ok(text)
 }

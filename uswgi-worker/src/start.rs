@@ -2,7 +2,7 @@
 //! application and becomes a template or a worker. Decides the exit status, nothing about requests.
 
 use crate::app::{Apps, LoadError};
-use crate::gateway::gevent;
+use crate::gateway::{asgi, gevent};
 use crate::template::{self, Left};
 use crate::threads::warn_of_missing;
 use crate::{aides, api, collector, lanes, py as python, steps, which_python};
@@ -159,7 +159,8 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
         Role::Template | Role::Aide => {}
     }
     python::buffer_lines(py);
-    if let Err(e) = gevent::prepare(py, &inherited.settings) {
+    let prepared = gevent::prepare(py, &inherited.settings);
+    if let Err(e) = prepared.and_then(|()| asgi::prepare(py, &inherited.settings)) {
         return no_engine(&inherited, &e);
     }
     let before = Instant::now();

@@ -17,6 +17,7 @@ const fn c(name: &'static str, text: &'static str) -> Code {
 /// The table, by name.
 #[rustfmt::skip]
 pub static CODES: &[Code] = &[
+    c("asgi-warmup", "warmup asks a WSGI application before its worker accepts. An ASGI application has its lifespan for that: a worker accepts when lifespan.startup.complete was said."),
     c("bad-cache", "A cache needs a name and a number of items (cache2 = name=NAME,items=N), at least as many blocks, and a name of its own. uWSGI ends with an error; of two caches with one name it finds the first."),
     c("bad-encoder", "An encoder is prefix, suffix, nl, format or json, with :NAME for one logger, and its text. Files are compressed by logrotate."),
     c("bad-envdir", "Each file of an envdir is a variable: its name is the file's, without an = in it, and its value the text, up to 128 KiB of UTF-8. uWSGI ends where the folder is not there or a name has an =."),
@@ -95,7 +96,7 @@ pub static CODES: &[Code] = &[
     c("tmp-pidfile", "/tmp is writable by every user: another one may put a file there that ctl tools then trust."),
     c("tmp-socket", "With PrivateTmp of systemd the web server and the instance see different /tmp directories."),
     c("too-large", "The configuration is larger than any real one: a loop is too long, or a file too big."),
-    c("two-engines", "A worker runs its requests in threads or in greenlets. uWSGI with both `gevent` and `threads` runs as many greenlets as there are threads, and says wsgi.multithread to the application."),
+    c("two-engines", "A worker runs its requests in threads, in greenlets or in tasks. uWSGI with both `gevent` and `threads` runs as many greenlets as there are threads, and says wsgi.multithread to the application."),
     c("uid-without-gid", "The user is dropped, but the group stays root's."),
     c("underscore", "Names of options have dashes. `buffer_size` is a placeholder that nobody uses, so the option is not set. (Only UWSGI_ environment variables turn _ into -.)"),
     c("unknown-key", "The option has keys of its own, and this is none of them. uWSGI ignores it without a word."),

@@ -139,6 +139,24 @@ pub(super) static OWN: &[Own] = &[
         "false",
     ),
     (
+        own("asgi", Opt, Bool),
+        set(|i| (i.lanes.kind == LaneKind::Tasks).into()),
+        "Calls the app by ASGI 3 (http and lifespan), each request in a task of asyncio, in the place of WSGI in threads.",
+        "false",
+    ),
+    (
+        own("asgi-tasks", Req, Int),
+        only(|i| i.lanes.kind == LaneKind::Tasks, |i| i.threads.into()),
+        "With `asgi`: requests that a worker runs at the same time; others wait in the queue of the socket.",
+        "256",
+    ),
+    (
+        own("asyncio-loop", Req, Kind::Other),
+        only(|i| i.lanes.kind == LaneKind::Tasks, |i| i.lanes.asyncio_loop.name().to_string().into()),
+        "With `asgi`: the loop: asyncio, uvloop, or auto, which is uvloop where the app's environment has it.",
+        "auto",
+    ),
+    (
         own("django-preload", Opt, Bool),
         always(|i| i.app.django_preload.into()),
         "Loads Django's URLconf, the views that it names and the template engines with the app instead of with the first request: a mistake there replaces nothing.",

@@ -12,7 +12,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("application", "chdir chdir2 env envdir early-envdir unenv home virtualenv venv pyhome module wsgi wsgi-file file callable mount manage-script-name \
         pythonpath python-path pp import pyimport py-import python-import pyargv need-app django-preload no-default-app lazy-apps lazy enable-threads \
         single-interpreter no-threads-wait catch-exceptions"),
-    ("workers", "master processes workers threads gevent* loop-lag-warn cheap cheaper* idle thunder-lock lock-engine cpu-affinity offload-thread* reaper \
+    ("workers", "master processes workers threads asgi asgi-tasks asyncio-loop gevent* loop-lag-warn cheap cheaper* idle thunder-lock lock-engine cpu-affinity offload-thread* reaper \
         close-on-exec* no-orphans forkbomb-delay harakiri* no-harakiri-* reload-mercy worker-reload-mercy max-requests* \
         min-worker-lifetime max-worker-lifetime* reload-on-* limit-as max-surplus"),
     ("reload and stop", "warmup warmup-header warmup-expect warmup-timeout reload-watch die-on-term shutdown-delay exit-on-reload touch-reload touch-workers-reload touch-chain-reload py-autoreload \

@@ -22,6 +22,9 @@ pub(super) struct Draft {
     pub(super) mounts: Vec<App>,
     /// `gevent`: lanes that are greenlets.
     pub(super) greenlets: Option<u32>,
+    /// `asgi`: lanes that are tasks, and how many of them.
+    pub(super) asgi: bool,
+    pub(super) tasks: Option<u32>,
     pub(super) reload_mercy: Option<u32>,
     pub(super) worker_mercy: Option<u32>,
     pub(super) socket_timeout: Option<u32>,

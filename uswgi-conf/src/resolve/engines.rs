@@ -1,10 +1,10 @@
-//! In what requests run: threads, or greenlets. One kind an instance.
+//! In what requests run: threads, greenlets or tasks. One kind an instance.
 
 use super::draft::Draft;
 use super::value::written;
 use crate::diag::Diagnostic;
 use crate::expand::{Applied, Expansion, truth};
-use uswgi_proto::settings::LaneKind;
+use uswgi_proto::settings::{AsyncioLoop, LaneKind, Lanes};
 
 /// `gevent = N`. uWSGI 2.0.31 takes 0 and 1, and its workers then end as soon as they are started ("requires async mode").
 pub(super) fn gevent(d: &mut Draft, a: &Applied) {
@@ -21,8 +21,51 @@ pub(super) fn gevent(d: &mut Draft, a: &Applied) {
     }
 }
 
+/// `asgi-tasks = N`.
+pub(super) fn tasks(d: &mut Draft, a: &Applied) {
+    match d.said.number32(a) {
+        Some(n) if n >= 2 => d.tasks = Some(n),
+        Some(_) => {
+            let message = format!("{}: there must be at least two tasks", written(a));
+            d.said.error(a, "bad-number", message).help = Some("each runs one request".into());
+        }
+        None => {}
+    }
+}
+
+/// `asyncio-loop = NAME`.
+pub(super) fn asyncio_loop(d: &mut Draft, a: &Applied) {
+    d.instance.lanes.asyncio_loop = match a.value.as_deref() {
+        Some(b"auto") => AsyncioLoop::Auto,
+        Some(b"asyncio") => AsyncioLoop::Asyncio,
+        Some(b"uvloop") => AsyncioLoop::Uvloop,
+        _ => return d.said.bad(a, "no loop of that name is known", "write auto, asyncio or uvloop"),
+    };
+}
+
 /// The kind of the lanes, once all was said.
 pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
+    if d.asgi {
+        for name in ["gevent", "threads"] {
+            let given = if name == "gevent" { d.greenlets.is_some() } else { d.instance.threads > 1 };
+            if given && let Some(a) = expansion.applied.iter().rfind(|a| a.fact.name == name) {
+                let message = format!(
+                    "{} and asgi: a worker runs requests in threads, in greenlets or in tasks",
+                    written(a)
+                );
+                let help = format!("remove `{name}`: tasks share the main thread");
+                d.said.0.push(Diagnostic::error("two-engines", message).at(&a.place.value()).help(help));
+            }
+        }
+        if let Some(a) = expansion.applied.iter().rfind(|a| a.fact.name == "warmup") {
+            let message = format!("{}: an ASGI application is not asked before it is served", written(a));
+            let help = "let its lifespan do what has to be done first, and remove `warmup`";
+            d.said.0.push(Diagnostic::error("asgi-warmup", message).at(&a.place.value()).help(help));
+        }
+        d.instance.threads = d.tasks.unwrap_or(Lanes::TASKS);
+        d.instance.lanes.kind = LaneKind::Tasks;
+        return;
+    }
     let Some(greenlets) = d.greenlets else {
         for name in ["gevent-monkey-patch", "gevent-early-monkey-patch", "gevent-wait-for-hub"] {
             let on = |a: &&Applied| a.fact.name == name && truth(a.value.as_deref());

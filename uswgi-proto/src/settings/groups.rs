@@ -100,6 +100,8 @@ pub enum LaneKind {
     Threads,
     /// Greenlets of gevent, which share one thread and its hub (`gevent`).
     Greenlets,
+    /// Tasks of asyncio, which share one thread and its loop, for ASGI applications (`asgi`).
+    Tasks,
 }
 
 impl LaneKind {
@@ -113,6 +115,31 @@ impl LaneKind {
         match self {
             LaneKind::Threads => "threads",
             LaneKind::Greenlets => "greenlets",
+            LaneKind::Tasks => "tasks",
+        }
+    }
+}
+
+/// Which event loop runs tasks (`asyncio-loop`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AsyncioLoop {
+    /// uvloop where the site has it, else asyncio's own.
+    #[default]
+    Auto,
+    /// asyncio's own.
+    Asyncio,
+    /// uvloop; without it nothing serves.
+    Uvloop,
+}
+
+impl AsyncioLoop {
+    /// As the configuration names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            AsyncioLoop::Auto => "auto",
+            AsyncioLoop::Asyncio => "asyncio",
+            AsyncioLoop::Uvloop => "uvloop",
         }
     }
 }
@@ -128,9 +155,16 @@ pub struct Lanes {
     pub patch: bool,
     /// A worker that ends waits for every greenlet, not only for its requests (`gevent-wait-for-hub`).
     pub wait_for_hub: bool,
+    /// Which loop runs tasks.
+    pub asyncio_loop: AsyncioLoop,
     /// Milliseconds for which one lane may keep the thread from the others before the log says who does; 0: never
     /// (`loop-lag-warn`).
     pub lag_warn_ms: u32,
+}
+
+impl Lanes {
+    /// Tasks of a worker where nothing is said: each costs little while it is not used.
+    pub const TASKS: u32 = 256;
 }
 
 impl Default for Lanes {
@@ -140,6 +174,7 @@ impl Default for Lanes {
             patch_early: false,
             patch: false,
             wait_for_hub: false,
+            asyncio_loop: AsyncioLoop::Auto,
             lag_warn_ms: 100,
         }
     }

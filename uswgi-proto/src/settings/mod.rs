@@ -11,8 +11,8 @@ use crate::background::{Aide, Background};
 use crate::logs::LogLines;
 use crate::step::Step;
 pub use groups::{
-    App, AppSource, Application, Autoreload, Harakiri, Headers, LaneKind, Lanes, LogAlways, Recycling,
-    RequestLimits, RequestLog, StaticMap, StaticServing, Timeouts, Warmup,
+    App, AppSource, Application, AsyncioLoop, Autoreload, Harakiri, Headers, LaneKind, Lanes, LogAlways,
+    Recycling, RequestLimits, RequestLog, StaticMap, StaticServing, Timeouts, Warmup,
 };
 use serde::{Deserialize, Serialize};
 

@@ -31,6 +31,7 @@ pub(super) fn add(module: &Bound<'_, PyModule>, state: &ModuleState) -> PyResult
     match settings.lanes.kind {
         LaneKind::Threads => module.add("loop", py.None())?,
         LaneKind::Greenlets => module.add("loop", bytes("gevent"))?,
+        LaneKind::Tasks => module.add("loop", bytes("asyncio"))?,
     }
     module.add("applications", py.None())?;
     let started = state.board.as_ref().map(|b| b.header().started_at.load(Ordering::Relaxed));

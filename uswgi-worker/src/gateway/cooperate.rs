@@ -8,12 +8,17 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 use pyo3::{create_exception, intern};
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 create_exception!(uswgi_worker, ClientTimeout, PyBaseException, "A client made no progress in its time.");
 
-static ON: AtomicBool = AtomicBool::new(false);
+/// 0: lanes are threads; 1: greenlets; 2: tasks of asyncio.
+static MODE: AtomicU8 = AtomicU8::new(0);
 static LOOP: PyOnceLock<Functions> = PyOnceLock::new();
+/// `asyncio.current_task`.
+static CURRENT_TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+/// The address of no greenlet and no task.
+const NOBODY: usize = 1;
 
 /// Functions of gevent.
 struct Functions {
@@ -43,25 +48,48 @@ pub(crate) fn turn_on(py: Python<'_>) -> PyResult<()> {
             sleep: gevent.getattr("sleep")?.unbind(),
         })
     })?;
-    ON.store(true, Ordering::Release);
+    MODE.store(1, Ordering::Release);
     Ok(())
 }
 
-/// Whether lanes of this worker share a thread.
+/// From here on lanes are tasks of asyncio: nothing here waits for them, their awaitables do.
+pub(crate) fn turn_on_tasks(py: Python<'_>) -> PyResult<()> {
+    CURRENT_TASK
+        .get_or_try_init(py, || Ok(PyModule::import(py, "asyncio")?.getattr("current_task")?.unbind()))
+        .map(drop)
+        .map_err(|e: PyErr| e)?;
+    MODE.store(2, Ordering::Release);
+    Ok(())
+}
+
+/// Whether lanes of this worker are greenlets, whose waits are here.
 pub(crate) fn is_on() -> bool {
-    ON.load(Ordering::Relaxed)
+    MODE.load(Ordering::Relaxed) == 1
+}
+
+/// Whether lanes of this worker share a thread.
+pub(crate) fn must_not_wait() -> bool {
+    MODE.load(Ordering::Relaxed) != 0
 }
 
 fn functions(py: Python<'_>) -> Option<&Functions> {
     if is_on() { LOOP.get(py) } else { None }
 }
 
-/// The address of the greenlet that runs in this thread; None where lanes are threads.
+/// The address of the greenlet or task that runs in this thread; None where lanes are threads.
 pub(crate) fn current() -> Option<usize> {
-    if !is_on() {
+    if !must_not_wait() {
         return None;
     }
-    Python::attach(|py| Some(LOOP.get(py)?.getcurrent.call0(py).ok()?.as_ptr() as usize))
+    Python::attach(|py| {
+        let asked = match LOOP.get(py) {
+            Some(functions) => functions.getcurrent.call0(py),
+            // It raises where no loop runs.
+            None => CURRENT_TASK.get(py).map_or(Ok(py.None()), |task| task.call0(py)),
+        };
+        let address = asked.ok().filter(|found| !found.is_none(py)).map(|found| found.as_ptr() as usize);
+        Some(address.unwrap_or(NOBODY))
+    })
 }
 
 /// Wait for a descriptor; false: not within so many milliseconds. An error is what was thrown into the lane meanwhile.

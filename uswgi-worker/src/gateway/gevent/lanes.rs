@@ -98,6 +98,7 @@ impl Pool {
     pub(super) fn adopt(self: &Arc<Pool>, _: Python<'_>, ready: Py<Turn>, again: Py<Turn>) {
         let _ = self.turns.set((ready, again));
         let _ = POOL.set(self.clone());
+        crate::stacks::show_too(stacks);
     }
 
     /// The lane that is next; None: none is free, and nothing is watched until one is.
@@ -216,10 +217,9 @@ impl Pool {
 
     /// The hub was wanted: it turns, and breaks those out of their waits whose deadline has passed.
     fn obey(&self, py: Python<'_>) -> PyResult<()> {
-        if let Some(event_loop) = &self.engine.event_loop {
-            event_loop.turned(monotonic_us());
-        }
-        if !self.engine.has_deadlines() {
+        let Some(event_loop) = &self.engine.event_loop else { return Ok(()) };
+        event_loop.turned(monotonic_us());
+        if !event_loop.take_interrupt() {
             return Ok(());
         }
         for (number, lane) in self.engine.lanes.iter().enumerate() {
@@ -242,7 +242,7 @@ const MOST_STACKS: usize = 32;
 
 /// Where the greenlets stand that have a request and wait, those beyond their deadline first. Who runs now is in the
 /// thread's own stack.
-pub(crate) fn stacks(py: Python<'_>) -> PyResult<String> {
+fn stacks(py: Python<'_>) -> PyResult<String> {
     let Some(pool) = POOL.get() else { return Ok(String::new()) };
     let mut all: Vec<(bool, usize, Py<PyAny>)> = lock(&pool.places)
         .all

@@ -9,8 +9,8 @@
 
 mod lanes;
 mod package;
+mod stack_pieces;
 
-pub(crate) use lanes::stacks;
 pub(crate) use package::{after_fork, prepare};
 
 use crate::app::Apps;
@@ -39,6 +39,7 @@ pub(crate) fn serve(
     }
     let Some(event_loop) = &engine.event_loop else { return Ok(()) };
     cooperate::turn_on(py)?;
+    stack_pieces::keep(py);
     let hub = PyModule::import(py, "gevent")?.call_method0("get_hub")?;
     let done = PyModule::import(py, "gevent.event")?.getattr("Event")?.call0()?;
     let watched = hub.getattr("loop")?.call_method1("io", (engine.ready_fd(), READ))?;

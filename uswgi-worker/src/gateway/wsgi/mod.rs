@@ -9,7 +9,7 @@ mod departure;
 mod environ;
 mod fastcall;
 pub(crate) mod file_wrapper;
-mod input;
+pub(in crate::gateway) mod input;
 pub(crate) mod start_response;
 
 use crate::api::current;
@@ -311,7 +311,7 @@ fn leave_forked_child(py: Python<'_>, error: Option<PyErr>) -> ! {
     sys::exit_now(code)
 }
 
-fn plain_error(py: Python<'_>, response: &mut Response, status: u16) {
+pub(in crate::gateway) fn plain_error(py: Python<'_>, response: &mut Response, status: u16) {
     let text = format!("{status} {}", answer::reason(status));
     response.head = Some(Arc::new(AppHead {
         status,

@@ -217,7 +217,7 @@ fn string<'a, 'py>(value: &'a Bound<'py, PyAny>, what: &str) -> PyResult<&'a Bou
 }
 
 /// A control character, which a head must not hold (PEP 3333, RFC 9110 section 5.5); a tab is allowed.
-fn is_bad(b: u8) -> bool {
+pub(crate) fn is_bad(b: u8) -> bool {
     b.is_ascii_control() && b != b'\t'
 }
 
@@ -279,6 +279,17 @@ fn read_header(head: &mut AppHead, name: &Bound<'_, PyAny>, value: &Bound<'_, Py
             "the value of header {shown} holds a control character, and a line break would forge headers; it is refused (PEP 3333)"
         )));
     }
+    finish_field(head, start, name_end, value_start)
+}
+
+/// A header stands at the end of the lines, its parts from there on: take note of what it means to the framing, and keep
+/// its line or not.
+pub(crate) fn finish_field(
+    head: &mut AppHead,
+    start: usize,
+    name_end: usize,
+    value_start: usize,
+) -> PyResult<()> {
     head.count += 1;
     let (name, value) = (&head.lines[start..name_end], &head.lines[value_start..]);
     let mut keep = true;

@@ -48,7 +48,7 @@ pub(crate) struct BodyState {
 }
 
 impl BodyState {
-    pub(super) fn available(&self) -> &[u8] {
+    pub(crate) fn available(&self) -> &[u8] {
         &self.buffer[self.at..]
     }
 
@@ -64,7 +64,7 @@ impl BodyState {
                     return Ok(n);
                 }
                 // Whoever called waits in its loop, and comes again.
-                Err(e) if sys::would_block(&e) && cooperate::is_on() => {
+                Err(e) if sys::would_block(&e) && cooperate::must_not_wait() => {
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
                 Err(e) if sys::would_block(&e) => {}
@@ -82,7 +82,7 @@ impl BodyState {
     }
 
     /// A wait since then has ended; whether the client is too slow by now.
-    pub(super) fn waited(&mut self, since_us: u64) -> bool {
+    pub(crate) fn waited(&mut self, since_us: u64) -> bool {
         self.waited_us += monotonic_us() - since_us;
         is_too_slow(self.received, self.waited_us)
     }
@@ -102,7 +102,7 @@ impl BodyState {
     }
 
     /// Get more into the buffer; false: the body is over.
-    pub(super) fn more(&mut self, wanted: usize) -> io::Result<bool> {
+    pub(crate) fn more(&mut self, wanted: usize) -> io::Result<bool> {
         if matches!(self.source, BodySource::Done) {
             // A whole body stays: it can be read again.
             return Ok(false);
@@ -203,6 +203,11 @@ impl BodyState {
             BodySource::File { file, .. } => Some(file.as_raw_fd()),
             _ => None,
         }
+    }
+
+    /// Whether nothing comes behind what is available.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.source, BodySource::Done)
     }
 
     /// Whether every byte of the body was received.

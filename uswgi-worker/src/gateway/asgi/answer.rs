@@ -1,0 +1,95 @@
+//! What an ASGI application says, into its answer. Sends without a wait; whoever calls looks whether it must wait then.
+
+use super::head;
+use crate::gateway::wsgi::start_response::HOLD;
+use crate::pybytes::{HeldBytes, Response};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use uswgi_serve::response::COPY_BODY;
+
+/// One message into the answer.
+pub(super) fn say(
+    py: Python<'_>,
+    response: &mut Response,
+    kind: &str,
+    message: &Bound<'_, PyDict>,
+) -> PyResult<()> {
+    let wrong = |what: &str| PyRuntimeError::new_err(format!("{kind} {what}"));
+    match kind {
+        "http.response.start" => {
+            if response.head.is_some() {
+                return Err(wrong("came a second time"));
+            }
+            response.head = Some(Arc::new(head::read(message)?));
+            Ok(())
+        }
+        "http.response.body" | "http.response.pathsend" if response.head.is_none() => {
+            Err(wrong("came before http.response.start"))
+        }
+        "http.response.body" | "http.response.pathsend"
+            if response.is_ended() && response.failed.is_none() =>
+        {
+            Err(wrong("came after the end of the answer"))
+        }
+        "http.response.body" => {
+            let more =
+                message.get_item(intern!(py, "more_body"))?.is_some_and(|m| m.is_truthy().unwrap_or(false));
+            match message.get_item(intern!(py, "body"))? {
+                None => give(py, response, &PyBytes::new(py, b""), more),
+                Some(body) => match body.cast::<PyBytes>() {
+                    Ok(bytes) => give(py, response, bytes, more),
+                    Err(_) => {
+                        let copy = py.get_type::<PyBytes>().call1((&body,))?;
+                        let copy = copy.cast_into::<PyBytes>()?;
+                        if body.is_instance_of::<pyo3::types::PyInt>() {
+                            return Err(PyTypeError::new_err("the body must be bytes"));
+                        }
+                        give(py, response, &copy, more)
+                    }
+                },
+            }
+            Ok(())
+        }
+        "http.response.pathsend" => {
+            let path: std::path::PathBuf = message
+                .get_item("path")?
+                .ok_or_else(|| PyTypeError::new_err("http.response.pathsend needs a path"))?
+                .extract()?;
+            let file = File::open(&path)?;
+            let length = file.metadata()?.len();
+            py.detach(|| {
+                response.file(OwnedFd::from(file), 0, length);
+                response.end();
+            });
+            Ok(())
+        }
+        _ => Err(wrong("is no message of an HTTP answer")),
+    }
+}
+
+fn give(py: Python<'_>, response: &mut Response, bytes: &Bound<'_, PyBytes>, more: bool) {
+    let slice = bytes.as_bytes();
+    if !more && !response.head_sent {
+        if slice.len() <= COPY_BODY && response.stage(slice) {
+            return;
+        }
+        let held = (slice.len() >= HOLD).then(|| HeldBytes::of(bytes));
+        py.detach(|| {
+            response.body(slice, true, held);
+            response.end();
+        });
+        return;
+    }
+    if !(more && response.gather(slice)) && (more || !slice.is_empty()) {
+        let held = (slice.len() >= HOLD).then(|| HeldBytes::of(bytes));
+        py.detach(|| response.body(slice, false, held));
+    }
+    if !more {
+        py.detach(|| response.end());
+    }
+}

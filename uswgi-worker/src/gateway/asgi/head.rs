@@ -1,0 +1,55 @@
+//! The head of an answer, as `http.response.start` says it.
+
+use crate::gateway::wsgi::start_response::{finish_field, is_bad};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use uswgi_serve::answer;
+use uswgi_serve::response::AppHead;
+
+/// Read it; an error is the application's to see.
+pub(super) fn read(message: &Bound<'_, PyDict>) -> PyResult<AppHead> {
+    let py = message.py();
+    let status: u16 = message
+        .get_item(intern!(py, "status"))?
+        .ok_or_else(|| PyTypeError::new_err("http.response.start needs a status"))?
+        .extract()?;
+    if !(200..=999).contains(&status) {
+        return Err(PyValueError::new_err(format!("bad status {status}: it must be from 200 to 999")));
+    }
+    let status_text = format!("{status} {}", answer::reason(status)).into_bytes();
+    let mut head = AppHead { status, status_text, ..AppHead::default() };
+    let Some(headers) = message.get_item(intern!(py, "headers"))? else { return Ok(head) };
+    for pair in headers.try_iter()? {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+        let bytes = |value: &Bound<'_, PyAny>| -> PyResult<Vec<u8>> {
+            match value.cast::<PyBytes>() {
+                Ok(bytes) => Ok(bytes.as_bytes().to_vec()),
+                Err(_) => Err(PyTypeError::new_err("names and values of headers must be bytes (ASGI)")),
+            }
+        };
+        field(&mut head, &bytes(&name)?, &bytes(&value)?)?;
+    }
+    Ok(head)
+}
+
+fn field(head: &mut AppHead, name: &[u8], value: &[u8]) -> PyResult<()> {
+    let shown = || String::from_utf8_lossy(name).into_owned();
+    if name.is_empty() || !name.iter().all(|&b| uswgi_proto::http::is_token(b)) {
+        return Err(PyValueError::new_err(format!("bad header name {:?}", shown())));
+    }
+    if value.iter().any(|&b| is_bad(b)) {
+        return Err(PyValueError::new_err(format!(
+            "the value of header {} holds a control character, and a line break would forge headers",
+            shown()
+        )));
+    }
+    let start = head.lines.len();
+    head.lines.extend_from_slice(name);
+    let name_end = head.lines.len();
+    head.lines.extend_from_slice(b": ");
+    let value_start = head.lines.len();
+    head.lines.extend_from_slice(value);
+    finish_field(head, start, name_end, value_start)
+}
