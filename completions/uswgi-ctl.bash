@@ -263,7 +263,7 @@ _uswgi__ctl() {
             return 0
             ;;
         uswgi__ctl__subcmd__emperor)
-            opts="-t -p -q -h --wait --drain --timeout --pidfile --pid --ini --json --quiet --help list status reload stop"
+            opts="-t -p -q -h --wait --drain --timeout --pidfile --pid --ini --json --quiet --help list status metrics reload stop"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

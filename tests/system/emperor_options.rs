@@ -306,6 +306,12 @@ fn uswgi_ctl_lists_reloads_and_stops_vassals() {
     assert!(text.starts_with(&format!("emperor {}: 2 vassals\n", realm.pid())), "{text}");
     assert!(text.contains(&format!("a.ini: serving, pid {pid}, 0 respawns")), "{text}");
     assert!(text.contains("bad.ini: waiting, no process, 1 respawns: it does not start"), "{text}");
+    let (code, text) = ctl(&realm, &["metrics"]);
+    let line = format!("uswgi_vassal_serves{{emperor=\"{}\",vassal=\"a.ini\"}} 1", realm.pid());
+    assert!(
+        code == Some(0) && text.contains(&line) && text.contains("uswgi_vassal_requests_total"),
+        "{text}"
+    );
     // It is found by itself too, beside others of this machine.
     let mut all = process::command(paths::command("uswgi-ctl"));
     all.args(["--json", "emperor", "list"]);

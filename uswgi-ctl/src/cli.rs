@@ -111,10 +111,10 @@ fn options(verb: Verb, command: Command) -> Command {
         Verb::Emperor => command
             .arg(
                 Arg::new("what")
-                    .value_name("list|status|reload|stop")
+                    .value_name("list|status|metrics|reload|stop")
                     .required(true)
-                    .value_parser(["list", "status", "reload", "stop"])
-                    .help("list: all vassals; status: what one does; reload: as a touch of its file; stop: until its file is touched"),
+                    .value_parser(["list", "status", "metrics", "reload", "stop"])
+                    .help("list: all vassals; status: what one does; metrics: all of them, as numbers for a program; reload: as a touch of its file; stop: until its file is touched"),
             )
             .arg(Arg::new("vassal").value_name("VASSAL").help("Its name, as `emperor list` shows it"))
             .arg(flag("wait", "With reload and stop: return when it is over; exit 0 only when it is as it was to be"))

@@ -95,6 +95,21 @@ fn lock(path: &Path, monitor: &str) -> Result<Option<Flock<File>>, ClaimError> {
     }
 }
 
+/// Remove what Emperors have left that were killed, and whose folders are gone too: nobody will take these claims again.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_none_or(|e| e != "lock") {
+            continue;
+        }
+        let gone = owner(&path).is_none_or(|o| fs::symlink_metadata(&o.monitor).is_err());
+        if gone && let Ok(Some(_held)) = lock(&path, "") {
+            let _ = fs::remove_file(path.with_extension("notify"));
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 impl Claim {
     /// Take the claim on a monitor.
     pub fn take(monitor: &Monitor) -> Result<Claim, ClaimError> {
@@ -110,6 +125,7 @@ impl Claim {
     }
 
     fn take_in(folder: &Path, monitor: &Monitor) -> Result<Claim, ClaimError> {
+        sweep(folder);
         let key = monitor.key();
         let name = letters(&key);
         let (lock_path, address) =
@@ -185,6 +201,15 @@ mod tests {
         drop(claim);
         let claim = Claim::take_in(run.path(), &monitor).unwrap();
         assert_eq!(claim.address, address);
+        // One whose folder is gone as well leaves nothing for ever.
+        let gone = dir.path().join("gone");
+        fs::create_dir(&gone).unwrap();
+        let other = Claim::take_in(run.path(), &Monitor::new(&gone.display().to_string())).unwrap();
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 4);
+        drop(other);
+        fs::remove_dir(&gone).unwrap();
+        sweep(run.path());
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2, "that of who lives stays");
         claim.release();
         assert_eq!(fs::read_dir(run.path()).unwrap().count(), 0);
     }

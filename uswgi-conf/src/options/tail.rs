@@ -47,12 +47,15 @@ static DAEMONS: Category = c(
     "Runs a program beside the instance.",
     "run the program as a unit of systemd or a program of supervisor",
 );
-static LEGION: Category =
-    c("cluster", "Belongs to the Legion, which elects a node.", "use keepalived or pacemaker for this");
+static LEGION: Category = c(
+    "cluster",
+    "Belongs to the Legion, which elects a node.",
+    "use keepalived or pacemaker for this; on Kubernetes a Lease elects who is the leader",
+);
 static ROUTERS: Category = c(
     "routers",
     "Belongs to a router or proxy in front of instances.",
-    "use nginx, Apache or HAProxy in front, with a list of upstream servers",
+    "use nginx, Apache or HAProxy in front, with a list of upstream servers; on Kubernetes a Service has that list",
 );
 static CACHE: Category = c(
     "cache",

@@ -12,6 +12,7 @@ use serde_json::json;
 use std::time::Duration;
 use uswgi_proto::emperor::{self, Answer, Question, Vassal};
 use uswgi_proto::instance::RunningInstance;
+use uswgi_proto::show::Snapshot;
 
 /// Between two looks at a vassal that is waited for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -66,6 +67,7 @@ fn find(options: &ArgMatches) -> Result<(i32, Vassal), CtlError> {
 /// Run it.
 pub(super) fn run(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     match options.get_one::<String>("what").map(String::as_str) {
+        Some("metrics") => metrics(options),
         Some("status") => status(options),
         Some("reload") => reload(options),
         Some("stop") => stop(options),
@@ -93,6 +95,39 @@ fn list(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     };
     let json = || all.iter().map(|(pid, vassals)| json!({ "pid": pid, "vassals": vassals })).collect();
     Ok(seen(options, text, json))
+}
+
+/// All vassals in the OpenMetrics text format, each with its name as a label.
+fn metrics(options: &ArgMatches) -> Result<VerbResult, CtlError> {
+    let mut rows = Vec::new();
+    for pid in emperors(options)? {
+        rows.extend(vassals(pid)?.into_iter().map(|v| (pid, v)));
+    }
+    let text =
+        openmetrics(&rows, |pid| RunningInstance::from_pid(pid).ok().map(|i| Snapshot::take(&i).total.requests));
+    Ok(seen(options, || text, || json!(rows.iter().map(|(_, v)| v).collect::<Vec<_>>())))
+}
+
+fn openmetrics(rows: &[(i32, Vassal)], requests: impl Fn(i32) -> Option<u64>) -> String {
+    let label = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let family = |name: &str, kind: &str, help: &str, value: &dyn Fn(&Vassal) -> Option<u64>| {
+        let suffix = if kind == "counter" { "_total" } else { "" };
+        let lines = rows.iter().filter_map(|(pid, v)| {
+            let value = value(v)?;
+            Some(format!("{name}{suffix}{{emperor=\"{pid}\",vassal=\"{}\"}} {value}\n", label(&v.id)))
+        });
+        format!("# TYPE {name} {kind}\n# HELP {name} {help}\n{}", lines.collect::<String>())
+    };
+    let serves = |v: &Vassal| Some(u64::from(matches!(v.stage.as_str(), "serving" | "reloading")));
+    let problem = |v: &Vassal| Some(u64::from(!v.problem.is_empty()));
+    [
+        family("uswgi_vassal_serves", "gauge", "1 while it accepts.", &serves),
+        family("uswgi_vassal_problem", "gauge", "1 while it does not serve what its file says.", &problem),
+        family("uswgi_vassal_respawns", "counter", "Starts after the first one.", &|v| Some(v.respawns)),
+        family("uswgi_vassal_requests", "counter", "Requests of its instance.", &|v| requests(v.pid)),
+        "# EOF\n".into(),
+    ]
+    .concat()
 }
 
 fn status(options: &ArgMatches) -> Result<VerbResult, CtlError> {
@@ -154,5 +189,34 @@ fn order(
             return Err(CtlError::TimedOut { what: message.into(), seconds, state });
         }
         std::thread::sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_vassal_has_its_label_in_every_family() {
+        let of = |id: &str, pid, stage: &str| Vassal {
+            id: id.into(),
+            path: String::new(),
+            pid,
+            stage: stage.into(),
+            respawns: 2,
+            problem: String::new(),
+        };
+        let rows = [(7, of("a.ini", 8, "serving")), (7, of("b\"\n.ini", 0, "waiting"))];
+        let text = openmetrics(&rows, |pid| (pid > 0).then_some(5));
+        for line in [
+            "uswgi_vassal_serves{emperor=\"7\",vassal=\"a.ini\"} 1",
+            r#"uswgi_vassal_serves{emperor="7",vassal="b\"\n.ini"} 0"#,
+            "uswgi_vassal_respawns_total{emperor=\"7\",vassal=\"a.ini\"} 2",
+            "uswgi_vassal_requests_total{emperor=\"7\",vassal=\"a.ini\"} 5",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}: {text}");
+        }
+        assert_eq!(text.matches("requests_total{").count(), 1, "one without a process has no number");
+        assert!(text.ends_with("# EOF\n"));
     }
 }
