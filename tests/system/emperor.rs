@@ -7,10 +7,11 @@
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::time::Duration;
 use uswgi_tests::wait::PATIENCE;
-use uswgi_tests::{Realm, Request, paths, process, until};
+use uswgi_tests::{Need, Realm, Request, lacks, paths, process, until};
 
 #[test]
 fn vassals_come_change_and_go_with_their_files() {
@@ -256,4 +257,40 @@ fn a_folder_that_goes_away_takes_nobody_with_it() {
     fs::rename(&away, &folder).unwrap();
     realm.wait_times("vassal a.ini serves", 2);
     realm.stop();
+}
+
+/// Others can write into the environment of their own master what they like.
+#[test]
+fn a_strangers_master_passes_for_nobodys_vassal_and_that_of_a_tyrant_for_its_own() {
+    if lacks(Need::Root) {
+        return;
+    }
+    let mut realm = Realm::new();
+    fs::set_permissions(realm.dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let python = format!("home = {}\n", paths::public_venv().display());
+    realm.write("a", &python);
+    let other = realm.text("a").replace("a.sock", "other.sock") + &python;
+    fs::write(realm.dir.join("other.ini"), other).unwrap();
+    let mut stranger = process::command(paths::command("uswgi-master"));
+    stranger.arg("--ini").arg(realm.dir.join("other.ini"));
+    stranger.env("USWGI_EMPEROR", realm.folder()).env("USWGI_VASSAL", realm.file("a")).uid(65534).gid(65534);
+    let stranger = process::Process::start(stranger, &realm.dir.join("stranger.log"));
+    until("the stranger", || (realm.masters("a").len() == 1).then_some(()));
+    realm.rule(&[]);
+    realm.serves(&["a"]);
+    assert!(!realm.log().contains("taken over"), "{}", realm.log());
+    realm.get("a", "/hello").expect(200);
+    realm.stop();
+    drop(stranger);
+    // One that the Emperor itself has started as somebody else.
+    std::os::unix::fs::chown(realm.file("a"), Some(65534), Some(65534)).unwrap();
+    let _ = fs::remove_file(realm.socket("a"));
+    realm.rule(&["--emperor-tyrant"]);
+    realm.serves(&["a"]);
+    let master = realm.master("a");
+    let left = realm.kill();
+    realm.rule(&["--emperor-tyrant"]);
+    realm.wait_log(&format!("vassal a.ini runs already (pid {master}): it is taken over"));
+    realm.stop();
+    drop(left);
 }

@@ -9,6 +9,7 @@ use crate::scan::Monitor;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, setsockopt, sockopt};
 use nix::unistd::Uid;
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, IoSliceMut, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -41,6 +42,9 @@ pub enum ClaimError {
         source: io::Error,
     },
 }
+
+/// Vassals that run: pid and start time (field 22 of proc_pid_stat(5)) by file.
+pub type Record = BTreeMap<String, (i32, u64)>;
 
 /// A claim; it lasts as long as this lives.
 pub struct Claim {
@@ -105,6 +109,7 @@ fn sweep(folder: &Path) {
         let gone = owner(&path).is_none_or(|o| fs::symlink_metadata(&o.monitor).is_err());
         if gone && let Ok(Some(_held)) = lock(&path, "") {
             let _ = fs::remove_file(path.with_extension("notify"));
+            let _ = fs::remove_file(path.with_extension("vassals"));
             let _ = fs::remove_file(path);
         }
     }
@@ -166,9 +171,25 @@ impl Claim {
         Some((who.unwrap_or(0), text))
     }
 
+    /// Write down which vassals run: pid and start time by file. Nobody but the user that keeps the claims can.
+    pub fn record(&self, vassals: &Record) {
+        let path = self.lock_path.with_extension("vassals");
+        let new = self.lock_path.with_extension("new");
+        let text = serde_json::to_vec(vassals).unwrap_or_default();
+        // Where the folder is another user's there is none, and none is needed (see `look`).
+        let _ = fs::write(&new, text).and_then(|()| fs::rename(&new, path));
+    }
+
+    /// What an Emperor before this one has written down.
+    pub fn recorded(&self) -> Record {
+        let text = fs::read(self.lock_path.with_extension("vassals")).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
     /// Give it back; the next Emperor finds nothing.
     pub fn release(self) {
         let _ = fs::remove_file(&self.address);
+        let _ = fs::remove_file(self.lock_path.with_extension("vassals"));
         let _ = self.lock.set_len(0);
         let _ = fs::remove_file(&self.lock_path);
     }
@@ -198,18 +219,21 @@ mod tests {
         assert_eq!(claim.hear(), None);
         // One that is killed leaves its files.
         let address = claim.address.clone();
+        let vassals = Record::from([("/v/a.ini".to_string(), (7, 99))]);
+        claim.record(&vassals);
         drop(claim);
         let claim = Claim::take_in(run.path(), &monitor).unwrap();
-        assert_eq!(claim.address, address);
+        assert_eq!((&claim.address, claim.recorded()), (&address, vassals));
+        claim.record(&Record::new());
         // One whose folder is gone as well leaves nothing for ever.
         let gone = dir.path().join("gone");
         fs::create_dir(&gone).unwrap();
         let other = Claim::take_in(run.path(), &Monitor::new(&gone.display().to_string())).unwrap();
-        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 4);
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 5);
         drop(other);
         fs::remove_dir(&gone).unwrap();
         sweep(run.path());
-        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2, "that of who lives stays");
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 3, "that of who lives stays");
         claim.release();
         assert_eq!(fs::read_dir(run.path()).unwrap().count(), 0);
     }

@@ -1,15 +1,17 @@
 //! What an instance shows of itself on its scoreboard, and which vassals run although their Emperor is gone.
 #![forbid(unsafe_code)]
 
+use crate::claim::Record;
 use crate::court::Seen;
 use crate::launch::{EMPEROR_VARIABLE, VASSAL_VARIABLE};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
-use uswgi_proto::instance::RunningInstance;
+use uswgi_proto::instance::{RunningInstance, start_time};
 use uswgi_proto::scoreboard::{InstanceState, Outcome};
 
 /// What the instance with this master shows; None: it shows nothing yet, or no more.
@@ -39,7 +41,11 @@ fn variable<'a>(environ: &'a [u8], name: &str) -> Option<&'a [u8]> {
 }
 
 /// Masters that run as vassals of this monitor: their files, and pids.
-pub fn running(key: &Path) -> BTreeMap<PathBuf, i32> {
+///
+/// Anybody can write such variables into the environment of a master of his own, so that his would pass for somebody's site. One of
+/// root, or of the user of this process, is believed; of another user only one that the Emperor before this has written down.
+pub fn running(key: &Path, recorded: &Record) -> BTreeMap<PathBuf, i32> {
+    let me = nix::unistd::geteuid().as_raw();
     let mut all = BTreeMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
@@ -49,7 +55,12 @@ pub fn running(key: &Path) -> BTreeMap<PathBuf, i32> {
             continue;
         }
         // Its workers have the same environment, and no scoreboard of their own.
-        if let Some(file) = of(VASSAL_VARIABLE).filter(|_| RunningInstance::from_pid(pid).is_ok()) {
+        let Some(file) = of(VASSAL_VARIABLE).filter(|_| RunningInstance::from_pid(pid).is_ok()) else { continue };
+        let uid = entry.metadata().map(|m| m.uid());
+        let known = recorded.get(&*file.to_string_lossy()).copied();
+        if uid.is_ok_and(|uid| uid == 0 || uid == me)
+            || known == start_time(pid).map(|at| (pid, at)) && known.is_some()
+        {
             all.insert(file, pid);
         }
     }
@@ -70,6 +81,6 @@ mod tests {
     #[test]
     fn a_stranger_shows_nothing() {
         assert_eq!(seen(std::process::id() as i32), None);
-        assert!(running(Path::new("/no/such/monitor")).is_empty());
+        assert!(running(Path::new("/no/such/monitor"), &Record::new()).is_empty());
     }
 }

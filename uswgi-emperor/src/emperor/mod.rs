@@ -31,7 +31,7 @@ use uswgi_keep::guard::Guard;
 use uswgi_keep::reap::Ended;
 use uswgi_keep::{log, notify, reap, sys};
 use uswgi_proto::exit::Exit;
-use uswgi_proto::instance::pidfd_open;
+use uswgi_proto::instance::{pidfd_open, start_time};
 
 /// How often a vassal that starts or reloads is looked at, beside what it says by itself.
 const CHANGING: Duration = Duration::from_secs(1);
@@ -55,6 +55,8 @@ pub struct Emperor<'a> {
     last_scan: Option<Instant>,
     /// Processes of vassals.
     processes: BTreeMap<i32, OwnedFd>,
+    /// They are others than those that are written down.
+    unwritten: bool,
     /// Sockets of vassals that start when somebody connects.
     doors: doors::Doors,
     /// Ends the vassals of an Emperor that is killed, where that is wanted.
@@ -93,7 +95,11 @@ fn now() -> Now {
 impl<'a> Emperor<'a> {
     /// Everything is ready: the files are not looked at yet.
     pub fn new(settings: Settings, monitors: Vec<Monitor>, started: Started, load: Load<'a>) -> Emperor<'a> {
-        let inherited = started.claims.iter().flat_map(|claim| instances::running(&claim.key)).collect();
+        let inherited = started
+            .claims
+            .iter()
+            .flat_map(|claim| instances::running(&claim.key, &claim.recorded()))
+            .collect();
         Emperor {
             load,
             court: Court::new(rules(&settings)),
@@ -105,6 +111,7 @@ impl<'a> Emperor<'a> {
             places: BTreeSet::new(),
             last_scan: None,
             processes: BTreeMap::new(),
+            unwritten: false,
             doors: doors::Doors::default(),
             guard: None,
             inherited,
@@ -130,6 +137,7 @@ impl<'a> Emperor<'a> {
         self.scan();
         while !self.court.is_gone() {
             self.report();
+            self.write_down();
             if let Some(detached) = self.started.detached.take() {
                 detached.release(Exit::Ok, "");
             }
@@ -276,6 +284,7 @@ impl<'a> Emperor<'a> {
             let _ = self.started.events.watch(pidfd.as_fd(), Woken::Ended(pid), false);
         }
         self.processes.insert(pid, pidfd);
+        self.unwritten = true;
         if let Some(guard) = &self.guard
             && let Err(e) = guard.add(pid, libc::SIGINT, DYING)
         {
@@ -289,7 +298,24 @@ impl<'a> Emperor<'a> {
     /// A process of a vassal is gone. False: it was none.
     fn release(&mut self, pid: i32) -> bool {
         self.guard.iter().for_each(|guard| guard.forget(pid));
-        self.processes.remove(&pid).is_some()
+        let was = self.processes.remove(&pid).is_some();
+        self.unwritten |= was;
+        was
+    }
+
+    /// Write down which vassals run, for the Emperor after this one.
+    fn write_down(&mut self) {
+        if !std::mem::take(&mut self.unwritten) {
+            return;
+        }
+        for (number, claim) in self.started.claims.iter().enumerate() {
+            let ours = self.court.vassals().values().filter(|v| v.file.monitor == number);
+            let all = ours.filter_map(|v| {
+                let pid = v.pid?;
+                Some((v.file.path.to_string_lossy().into_owned(), (pid, start_time(pid)?)))
+            });
+            claim.record(&all.collect());
+        }
     }
 
     /// Somebody who ends all vassals when this process is killed.
