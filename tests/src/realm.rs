@@ -184,6 +184,12 @@ impl Realm {
         self.try_get(name, target).unwrap_or_else(|e| panic!("{name}: {target}: {e}\n{}", self.log()))
     }
 
+    /// Wait until another worker answers than this one: who was told to leave may accept for a moment more.
+    #[track_caller]
+    pub fn answers_anew(&self, name: &str, worker: &str) {
+        until("another worker", || (self.get(name, "/pid").text() != worker).then_some(()));
+    }
+
     /// Wait until the vassals serve.
     #[track_caller]
     pub fn serves(&self, names: &[&str]) {

@@ -55,7 +55,9 @@ pub fn running(key: &Path, recorded: &Record) -> BTreeMap<PathBuf, i32> {
             continue;
         }
         // Its workers have the same environment, and no scoreboard of their own.
-        let Some(file) = of(VASSAL_VARIABLE).filter(|_| RunningInstance::from_pid(pid).is_ok()) else { continue };
+        let Some(file) = of(VASSAL_VARIABLE).filter(|_| RunningInstance::from_pid(pid).is_ok()) else {
+            continue;
+        };
         let uid = entry.metadata().map(|m| m.uid());
         let known = recorded.get(&*file.to_string_lossy()).copied();
         if uid.is_ok_and(|uid| uid == 0 || uid == me)

@@ -103,8 +103,9 @@ fn metrics(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     for pid in emperors(options)? {
         rows.extend(vassals(pid)?.into_iter().map(|v| (pid, v)));
     }
-    let text =
-        openmetrics(&rows, |pid| RunningInstance::from_pid(pid).ok().map(|i| Snapshot::take(&i).total.requests));
+    let text = openmetrics(&rows, |pid| {
+        RunningInstance::from_pid(pid).ok().map(|i| Snapshot::take(&i).total.requests)
+    });
     Ok(seen(options, || text, || json!(rows.iter().map(|(_, v)| v).collect::<Vec<_>>())))
 }
 
