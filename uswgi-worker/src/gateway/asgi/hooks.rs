@@ -1,26 +1,26 @@
 //! What the loop calls: when something is ready, when it is wanted, when a task has ended.
 
-use super::pool::Pool;
+use super::pool::TaskPool;
 use crate::py as python;
 use pyo3::prelude::*;
 use std::sync::Arc;
 
 /// Called by the loop when something is ready.
 #[pyclass(module = "uswgi_worker", frozen)]
-pub(super) struct Turn {
-    pool: Arc<Pool>,
+pub(super) struct LoopTurn {
+    pool: Arc<TaskPool>,
     look: bool,
 }
 
-impl Turn {
+impl LoopTurn {
     /// With `look` the ready epoll is asked, else only what was fetched of it before.
-    pub(super) fn new(pool: &Arc<Pool>, look: bool) -> Turn {
-        Turn { pool: pool.clone(), look }
+    pub(super) fn new(pool: &Arc<TaskPool>, look: bool) -> LoopTurn {
+        LoopTurn { pool: pool.clone(), look }
     }
 }
 
 #[pymethods]
-impl Turn {
+impl LoopTurn {
     fn __call__(&self, py: Python<'_>) {
         if let Err(e) = self.pool.turn(py, self.look) {
             python::print_exception(py, &e);
@@ -30,16 +30,16 @@ impl Turn {
 
 /// Called by the loop when it is wanted.
 #[pyclass(module = "uswgi_worker", frozen)]
-pub(super) struct Orders(Arc<Pool>);
+pub(super) struct LoopOrders(Arc<TaskPool>);
 
-impl Orders {
-    pub(super) fn new(pool: &Arc<Pool>) -> Orders {
-        Orders(pool.clone())
+impl LoopOrders {
+    pub(super) fn new(pool: &Arc<TaskPool>) -> LoopOrders {
+        LoopOrders(pool.clone())
     }
 }
 
 #[pymethods]
-impl Orders {
+impl LoopOrders {
     fn __call__(&self, py: Python<'_>) {
         if let Err(e) = self.0.obey(py) {
             python::print_exception(py, &e);
@@ -50,13 +50,13 @@ impl Orders {
 /// Called by the loop when the task of a lane has ended.
 #[pyclass(module = "uswgi_worker", frozen)]
 pub(super) struct Done {
-    pool: Arc<Pool>,
+    pool: Arc<TaskPool>,
     number: usize,
 }
 
 impl Done {
     /// Of the lane of this number.
-    pub(super) fn new(pool: &Arc<Pool>, number: usize) -> Done {
+    pub(super) fn new(pool: &Arc<TaskPool>, number: usize) -> Done {
         Done { pool: pool.clone(), number }
     }
 }

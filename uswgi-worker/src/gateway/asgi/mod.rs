@@ -19,8 +19,8 @@ use crate::app::Apps;
 use crate::gateway::cooperate;
 use crate::py::traceback;
 use crate::pybytes::HeldBytes;
-use hooks::{Orders, Turn};
-use pool::Pool;
+use hooks::{LoopOrders, LoopTurn};
+use pool::TaskPool;
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
@@ -98,9 +98,9 @@ pub(crate) fn serve(
         return Ok(Err(format!("the lifespan of the application does not start: {}", why.trim_end())));
     }
     let done = event_loop.call_method0("create_future")?;
-    let pool = Arc::new(Pool::new(outbox, apps, &event_loop, &done, &state)?);
-    pool.adopt(Py::new(py, Turn::new(&pool, true))?, Py::new(py, Turn::new(&pool, false))?);
-    event_loop.call_method1("add_reader", (watch.raw(), Py::new(py, Orders::new(&pool))?))?;
+    let pool = Arc::new(TaskPool::new(outbox, apps, &event_loop, &done, &state)?);
+    pool.adopt(Py::new(py, LoopTurn::new(&pool, true))?, Py::new(py, LoopTurn::new(&pool, false))?);
+    event_loop.call_method1("add_reader", (watch.raw(), Py::new(py, LoopOrders::new(&pool))?))?;
     pool.watch(py)?;
     ready()?;
     while !done.call_method0("done")?.is_truthy()? {

@@ -1,7 +1,7 @@
 //! The lanes of a worker as tasks: which are free, what the loop does when something is ready, and the life of a request
 //! around its task. Everything here runs in the main thread; no lock is held while the application is called.
 
-use super::hooks::{Done, Turn};
+use super::hooks::{Done, LoopTurn};
 use super::http::{Http, Receive, Send};
 use super::scope;
 use crate::api::current;
@@ -38,14 +38,14 @@ struct Running {
 
 /// Where a lane is when nobody has it in hand.
 #[derive(Default)]
-struct Place {
+struct TaskPlace {
     /// None before it is needed first, and while it is in hand.
     lane: Option<Box<SharedLane<HeldBytes>>>,
     running: Option<Running>,
 }
 
-struct Places {
-    all: Vec<Place>,
+struct TaskPlaces {
+    all: Vec<TaskPlace>,
     /// The one that was freed last is at the end, and is next.
     free: Vec<usize>,
     /// Something was ready and no lane free: nothing is watched until one is.
@@ -53,7 +53,7 @@ struct Places {
 }
 
 /// Every lane of the worker.
-pub(super) struct Pool {
+pub(super) struct TaskPool {
     engine: Arc<Engine>,
     outbox: Arc<Outbox<HeldBytes>>,
     apps: Arc<Apps>,
@@ -63,14 +63,14 @@ pub(super) struct Pool {
     done: Py<PyAny>,
     /// What the lifespan has put into its state.
     state: Py<PyDict>,
-    places: Mutex<Places>,
-    turns: OnceLock<(Py<Turn>, Py<Turn>)>,
+    places: Mutex<TaskPlaces>,
+    turns: OnceLock<(Py<LoopTurn>, Py<LoopTurn>)>,
 }
 
 /// The pool of this process, once it serves.
-static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
+static POOL: OnceLock<Arc<TaskPool>> = OnceLock::new();
 
-impl Pool {
+impl TaskPool {
     /// For the loop of this thread. `done` is resolved when the worker leaves.
     pub(super) fn new(
         outbox: &Arc<Outbox<HeldBytes>>,
@@ -78,9 +78,9 @@ impl Pool {
         event_loop: &Bound<'_, PyAny>,
         done: &Bound<'_, PyAny>,
         state: &Bound<'_, PyDict>,
-    ) -> PyResult<Pool> {
+    ) -> PyResult<TaskPool> {
         let count = outbox.engine.lanes.len();
-        Ok(Pool {
+        Ok(TaskPool {
             engine: outbox.engine.clone(),
             outbox: outbox.clone(),
             apps: apps.clone(),
@@ -88,8 +88,8 @@ impl Pool {
             event_loop: event_loop.clone().unbind(),
             done: done.clone().unbind(),
             state: state.clone().unbind(),
-            places: Mutex::new(Places {
-                all: (0..count).map(|_| Place::default()).collect(),
+            places: Mutex::new(TaskPlaces {
+                all: (0..count).map(|_| TaskPlace::default()).collect(),
                 free: (0..count).collect(),
                 starved: false,
             }),
@@ -98,7 +98,7 @@ impl Pool {
     }
 
     /// What the loop calls for it: when something is ready, and when a lane is free for what was fetched before.
-    pub(super) fn adopt(self: &Arc<Pool>, ready: Py<Turn>, again: Py<Turn>) {
+    pub(super) fn adopt(self: &Arc<TaskPool>, ready: Py<LoopTurn>, again: Py<LoopTurn>) {
         let _ = self.turns.set((ready, again));
         let _ = POOL.set(self.clone());
         crate::stacks::show_too(stacks);
@@ -146,7 +146,7 @@ impl Pool {
     }
 
     /// Begin a request for whatever is ready. With `look` the ready epoll is asked, once.
-    pub(super) fn turn(self: &Arc<Pool>, py: Python<'_>, look: bool) -> PyResult<()> {
+    pub(super) fn turn(self: &Arc<TaskPool>, py: Python<'_>, look: bool) -> PyResult<()> {
         let mut look = look;
         while let Some(mut lane) = self.take(py)? {
             match lane.poll(std::mem::take(&mut look)) {
@@ -164,7 +164,7 @@ impl Pool {
 
     /// Make the task of a request.
     fn begin(
-        self: &Arc<Pool>,
+        self: &Arc<TaskPool>,
         py: Python<'_>,
         mut lane: Box<SharedLane<HeldBytes>>,
         mut conn: Conn,

@@ -21,7 +21,7 @@ use uswgi_serve::sync::lock;
 use uswgi_serve::sys;
 
 /// A lane, wherever it is.
-struct Lane {
+struct GreenletLane {
     shared: SharedLane<HeldBytes>,
     wsgi: WsgiLane,
     /// The request that its greenlet is about to run.
@@ -30,17 +30,17 @@ struct Lane {
 
 /// Where a lane is when nobody has it in hand.
 #[derive(Default)]
-struct Place {
+struct GreenletPlace {
     /// None before it is needed first, and while it is in hand.
-    lane: Option<Box<Lane>>,
+    lane: Option<Box<GreenletLane>>,
     /// What its greenlets run.
-    task: Option<Py<Task>>,
+    task: Option<Py<GreenletBody>>,
     /// The one that runs now.
     greenlet: Option<Py<PyAny>>,
 }
 
-struct Places {
-    all: Vec<Place>,
+struct GreenletPlaces {
+    all: Vec<GreenletPlace>,
     /// The one that was freed last is at the end, and is next.
     free: Vec<usize>,
     /// Something was ready and no lane free: nothing is watched until one is.
@@ -48,7 +48,7 @@ struct Places {
 }
 
 /// Every lane of the worker.
-pub(super) struct Pool {
+pub(super) struct GreenletPool {
     engine: Arc<Engine>,
     outbox: Arc<Outbox<HeldBytes>>,
     apps: Arc<Apps>,
@@ -60,11 +60,11 @@ pub(super) struct Pool {
     watched: Py<PyAny>,
     /// An event of gevent: the worker leaves.
     done: Py<PyAny>,
-    places: Mutex<Places>,
-    turns: OnceLock<(Py<Turn>, Py<Turn>)>,
+    places: Mutex<GreenletPlaces>,
+    turns: OnceLock<(Py<HubTurn>, Py<HubTurn>)>,
 }
 
-impl Pool {
+impl GreenletPool {
     /// For the hub of this thread. `watched` is its watcher of the ready epoll, `done` is set when the worker leaves.
     pub(super) fn new(
         py: Python<'_>,
@@ -73,10 +73,10 @@ impl Pool {
         hub: &Bound<'_, PyAny>,
         watched: &Bound<'_, PyAny>,
         done: &Bound<'_, PyAny>,
-    ) -> PyResult<Pool> {
+    ) -> PyResult<GreenletPool> {
         let engine = &outbox.engine;
         let count = engine.lanes.len();
-        Ok(Pool {
+        Ok(GreenletPool {
             engine: engine.clone(),
             outbox: outbox.clone(),
             apps: apps.clone(),
@@ -85,8 +85,8 @@ impl Pool {
             run_callback: hub.getattr("loop")?.getattr("run_callback")?.unbind(),
             watched: watched.clone().unbind(),
             done: done.clone().unbind(),
-            places: Mutex::new(Places {
-                all: (0..count).map(|_| Place::default()).collect(),
+            places: Mutex::new(GreenletPlaces {
+                all: (0..count).map(|_| GreenletPlace::default()).collect(),
                 free: (0..count).collect(),
                 starved: false,
             }),
@@ -95,14 +95,14 @@ impl Pool {
     }
 
     /// What the hub calls for it: when something is ready, and when a lane is free for what was fetched before.
-    pub(super) fn adopt(self: &Arc<Pool>, _: Python<'_>, ready: Py<Turn>, again: Py<Turn>) {
+    pub(super) fn adopt(self: &Arc<GreenletPool>, _: Python<'_>, ready: Py<HubTurn>, again: Py<HubTurn>) {
         let _ = self.turns.set((ready, again));
         let _ = POOL.set(self.clone());
         crate::stacks::show_too(stacks);
     }
 
     /// The lane that is next; None: none is free, and nothing is watched until one is.
-    fn take(self: &Arc<Pool>, py: Python<'_>) -> PyResult<Option<Box<Lane>>> {
+    fn take(self: &Arc<GreenletPool>, py: Python<'_>) -> PyResult<Option<Box<GreenletLane>>> {
         let (number, there) = {
             let mut places = lock(&self.places);
             let Some(number) = places.free.pop() else {
@@ -119,14 +119,14 @@ impl Pool {
         }
     }
 
-    fn make(self: &Arc<Pool>, py: Python<'_>, number: usize) -> PyResult<Box<Lane>> {
-        let made = || -> PyResult<Box<Lane>> {
+    fn make(self: &Arc<GreenletPool>, py: Python<'_>, number: usize) -> PyResult<Box<GreenletLane>> {
+        let made = || -> PyResult<Box<GreenletLane>> {
             let wsgi = WsgiLane::new(py, &self.engine, &self.apps, number)?;
             wsgi.adopt_thread();
             let shared = SharedLane::new(&self.outbox, number, self.ident);
-            let task = Py::new(py, Task { pool: self.clone(), number })?;
+            let task = Py::new(py, GreenletBody { pool: self.clone(), number })?;
             lock(&self.places).all[number].task = Some(task);
-            Ok(Box::new(Lane { shared, wsgi, conn: None }))
+            Ok(Box::new(GreenletLane { shared, wsgi, conn: None }))
         };
         let lane = made();
         if lane.is_err() {
@@ -135,7 +135,7 @@ impl Pool {
         lane
     }
 
-    fn give_back(&self, lane: Box<Lane>) {
+    fn give_back(&self, lane: Box<GreenletLane>) {
         let mut places = lock(&self.places);
         let number = lane.shared.number();
         places.all[number].lane = Some(lane);
@@ -143,7 +143,7 @@ impl Pool {
     }
 
     /// Start a request for whatever is ready. With `look` the ready epoll is asked, once.
-    fn turn(self: &Arc<Pool>, py: Python<'_>, look: bool) -> PyResult<()> {
+    fn turn(self: &Arc<GreenletPool>, py: Python<'_>, look: bool) -> PyResult<()> {
         let mut look = look;
         while let Some(mut lane) = self.take(py)? {
             match lane.shared.poll(std::mem::take(&mut look)) {
@@ -166,7 +166,7 @@ impl Pool {
     }
 
     /// Run a lane's request in a new greenlet, until it is done or waits for the first time.
-    fn begin(&self, py: Python<'_>, lane: Box<Lane>) -> PyResult<()> {
+    fn begin(&self, py: Python<'_>, lane: Box<GreenletLane>) -> PyResult<()> {
         let number = lane.shared.number();
         let task = {
             let mut places = lock(&self.places);
@@ -197,7 +197,7 @@ impl Pool {
         let taken = lock(&self.places).all[number].lane.take();
         let Some(mut lane) = taken else { return Ok(()) };
         if let Some(conn) = lane.conn.take() {
-            let Lane { shared, wsgi, .. } = &mut *lane;
+            let GreenletLane { shared, wsgi, .. } = &mut *lane;
             shared.run(conn, |exchange, response| wsgi.run(py, exchange, response));
         }
         current::runs_in(number, 0);
@@ -235,7 +235,7 @@ impl Pool {
 }
 
 /// The pool of this process, once it serves.
-static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
+static POOL: OnceLock<Arc<GreenletPool>> = OnceLock::new();
 
 /// Stacks that are shown at most.
 const MOST_STACKS: usize = 32;
@@ -275,20 +275,20 @@ fn stacks(py: Python<'_>) -> PyResult<String> {
 
 /// Called by the hub when something is ready.
 #[pyclass(module = "uswgi_worker", frozen)]
-pub(super) struct Turn {
-    pool: Arc<Pool>,
+pub(super) struct HubTurn {
+    pool: Arc<GreenletPool>,
     look: bool,
 }
 
-impl Turn {
+impl HubTurn {
     /// With `look` the ready epoll is asked, else only what was fetched of it before.
-    pub(super) fn new(pool: &Arc<Pool>, look: bool) -> Turn {
-        Turn { pool: pool.clone(), look }
+    pub(super) fn new(pool: &Arc<GreenletPool>, look: bool) -> HubTurn {
+        HubTurn { pool: pool.clone(), look }
     }
 }
 
 #[pymethods]
-impl Turn {
+impl HubTurn {
     fn __call__(&self, py: Python<'_>) {
         if let Err(e) = self.pool.turn(py, self.look) {
             python::print_exception(py, &e);
@@ -298,16 +298,16 @@ impl Turn {
 
 /// Called by the hub when it is wanted.
 #[pyclass(module = "uswgi_worker", frozen)]
-pub(super) struct Orders(Arc<Pool>);
+pub(super) struct HubOrders(Arc<GreenletPool>);
 
-impl Orders {
-    pub(super) fn new(pool: &Arc<Pool>) -> Orders {
-        Orders(pool.clone())
+impl HubOrders {
+    pub(super) fn new(pool: &Arc<GreenletPool>) -> HubOrders {
+        HubOrders(pool.clone())
     }
 }
 
 #[pymethods]
-impl Orders {
+impl HubOrders {
     fn __call__(&self, py: Python<'_>) {
         if let Err(e) = self.0.obey(py) {
             python::print_exception(py, &e);
@@ -317,13 +317,13 @@ impl Orders {
 
 /// What the greenlets of a lane run.
 #[pyclass(module = "uswgi_worker", frozen)]
-struct Task {
-    pool: Arc<Pool>,
+struct GreenletBody {
+    pool: Arc<GreenletPool>,
     number: usize,
 }
 
 #[pymethods]
-impl Task {
+impl GreenletBody {
     fn __call__(&self, py: Python<'_>) {
         if let Err(e) = self.pool.run(py, self.number) {
             python::print_exception(py, &e);

@@ -17,7 +17,7 @@ use crate::app::Apps;
 use crate::gateway::cooperate;
 use crate::py as python;
 use crate::pybytes::HeldBytes;
-use lanes::{Orders, Pool, Turn};
+use lanes::{GreenletPool, HubOrders, HubTurn};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 use std::sync::Arc;
@@ -43,11 +43,11 @@ pub(crate) fn serve(
     let hub = PyModule::import(py, "gevent")?.call_method0("get_hub")?;
     let done = PyModule::import(py, "gevent.event")?.getattr("Event")?.call0()?;
     let watched = hub.getattr("loop")?.call_method1("io", (engine.ready_fd(), READ))?;
-    let pool = Arc::new(Pool::new(py, outbox, apps, &hub, &watched, &done)?);
-    let turn = Py::new(py, Turn::new(&pool, true))?;
-    pool.adopt(py, turn.clone_ref(py), Py::new(py, Turn::new(&pool, false))?);
+    let pool = Arc::new(GreenletPool::new(py, outbox, apps, &hub, &watched, &done)?);
+    let turn = Py::new(py, HubTurn::new(&pool, true))?;
+    pool.adopt(py, turn.clone_ref(py), Py::new(py, HubTurn::new(&pool, false))?);
     let orders = hub.getattr("loop")?.call_method1("io", (event_loop.raw(), READ))?;
-    orders.call_method1("start", (Py::new(py, Orders::new(&pool))?,))?;
+    orders.call_method1("start", (Py::new(py, HubOrders::new(&pool))?,))?;
     watched.call_method1("start", (turn,))?;
     ready()?;
     // What another greenlet or a signal handler of the application raises for the main one ends nothing here.

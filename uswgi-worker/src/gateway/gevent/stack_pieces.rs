@@ -62,14 +62,14 @@ unsafe extern "C" fn free(_: *mut c_void, memory: *mut c_void, size: usize) {
     }
 }
 
-type Exchange = unsafe extern "C" fn(*mut Allocator);
+type AllocatorCall = unsafe extern "C" fn(*mut Allocator);
 
-fn symbol(name: &std::ffi::CStr) -> Option<Exchange> {
+fn symbol(name: &std::ffi::CStr) -> Option<AllocatorCall> {
     // SAFETY: a C string; both functions have had this signature since 3.4, in every CPython, though the stable ABI does
     // not promise them.
     unsafe {
         let found = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
-        (!found.is_null()).then(|| std::mem::transmute::<*mut c_void, Exchange>(found))
+        (!found.is_null()).then(|| std::mem::transmute::<*mut c_void, AllocatorCall>(found))
     }
 }
 
