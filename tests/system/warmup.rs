@@ -1,4 +1,4 @@
-//! The warm-up: what a worker asks itself before it accepts, and a reload that watches its workers.
+//! The warm-up: what a worker asks itself before it accepts; a reload that watches its workers; the way back.
 
 use std::fs;
 use std::time::Duration;
@@ -212,4 +212,73 @@ fn a_watched_reload_is_over_in_its_time() {
     assert!(begun.elapsed() >= Duration::from_secs(2), "{told}");
     assert_eq!(server.get("/").expect(200).text(), "two");
     assert!(server.log().contains("they are watched for 2 s (reload-watch)"));
+}
+
+const TWO: &str = "NAME = 'two'\ndef answer(environ):\n    return '200 OK'\n";
+
+fn rollback(server: &Server) -> (Option<i32>, String) {
+    let out = server.ctl(&["rollback", "--wait", "--drain"]);
+    (out.status.code(), String::from_utf8_lossy(&[&out.stdout[..], &out.stderr[..]].concat()).into_owned())
+}
+
+#[test]
+fn a_rollback_needs_no_code_on_disk_and_loses_no_request() {
+    let server = site("").option("keep-previous", 600).start();
+    let first = server.template();
+    let (code, told) = rollback(&server);
+    assert!(code == Some(1) && told.contains("no reload within keep-previous"), "{told}");
+    let load = Load::start(&server.doors(), 2, "/");
+    version(&server, TWO);
+    assert_eq!(reload(&server).0, Some(0));
+    load.wait_more(20);
+    let status = String::from_utf8(server.ctl(&["status"]).stdout).unwrap();
+    assert!(status.contains("generation 1 sleeps for") && status.contains("iB of memory"), "{status}");
+    let json: serde_json::Value = serde_json::from_slice(&server.ctl(&["status", "--json"]).stdout).unwrap();
+    assert_eq!(json["previous"]["pid"].as_i64(), first.map(i64::from), "{json}");
+    assert!(json["previous"]["rss"].as_u64() > Some(1 << 20), "{json}");
+    // What it was made of is gone.
+    for name in ["app.py", "version.py"] {
+        fs::remove_file(server.dir.join("app").join(name)).unwrap();
+    }
+    let (code, told) = rollback(&server);
+    assert!(code == Some(0) && told.contains("schema stay as they are"), "{told}");
+    assert_eq!((server.get("/").expect(200).text().as_str(), server.template()), ("one", first));
+    // A worker that dies is forked of it too; and the way leads forward again.
+    server
+        .worker_pids()
+        .iter()
+        .for_each(|&pid| uswgi_tests::process::send(pid, nix::sys::signal::Signal::SIGTERM));
+    load.wait_more(20);
+    assert_eq!(rollback(&server).0, Some(0));
+    assert_eq!(server.get("/").expect(200).text(), "two");
+    load.wait_more(20);
+    let seen = load.stop();
+    assert!(seen.failures.is_empty(), "{:?}", &seen.failures[..seen.failures.len().min(5)]);
+    assert_eq!(seen.bodies.keys().collect::<Vec<_>>(), ["one", "two"]);
+}
+
+#[test]
+fn nothing_is_kept_for_longer_than_it_was_asked_for() {
+    for (seconds, lazy, said) in
+        [(0, false, "set keep-previous"), (600, true, "with lazy-apps"), (1, false, "no reload within")]
+    {
+        let server = site("").option("keep-previous", seconds).option("lazy-apps", lazy).start();
+        let first = server.template();
+        version(&server, TWO);
+        assert_eq!(reload(&server).0, Some(0));
+        if let Some(first) = first {
+            until("the end of the first template", || (!server.family().contains(&first)).then_some(()));
+        }
+        let (code, told) = rollback(&server);
+        assert!(code == Some(1) && told.contains(said), "{told}");
+    }
+    let server = site("").option("keep-previous", 600).start();
+    let first = server.template().unwrap();
+    version(&server, TWO);
+    assert_eq!(reload(&server).0, Some(0));
+    uswgi_tests::process::send(first, nix::sys::signal::Signal::SIGKILL);
+    server.wait_log("there is no way back to generation 1 any more");
+    assert_eq!(rollback(&server).0, Some(1));
+    let mut server = server;
+    server.stop(nix::sys::signal::Signal::SIGTERM);
 }

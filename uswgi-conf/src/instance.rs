@@ -133,6 +133,8 @@ pub struct Instance {
     pub warmup: Warmup,
     /// Seconds for which a reload watches its workers once all of them accept; 0: not.
     pub reload_watch: u32,
+    /// Seconds for which the template of the generation before sleeps after a reload; 0: not.
+    pub keep_previous: u32,
     /// What is served without Python.
     pub static_files: StaticServing,
     /// What is believed of a request, and added to an answer.
@@ -246,6 +248,7 @@ impl Default for Instance {
             timeouts: Timeouts::default(),
             warmup: Warmup::default(),
             reload_watch: 0,
+            keep_previous: 0,
             static_files: StaticServing::default(),
             headers: Headers::default(),
             pidfile: None,

@@ -30,6 +30,13 @@ fn options(verb: Verb, command: Command) -> Command {
             .arg(flag("wait", "Return when the reload is over; exit 0 only when every worker is new"))
             .arg(flag("drain", "With --wait: until the old workers have ended too").requires("wait"))
             .arg(timeout()),
+        Verb::Rollback => command
+            .arg(flag(
+                "wait",
+                "Return when the rollback is over; exit 0 only when every worker is of that generation",
+            ))
+            .arg(flag("drain", "With --wait: until the other workers have ended too").requires("wait"))
+            .arg(timeout()),
         Verb::Stop => command
             .arg(flag("wait", "Return when the instance has ended"))
             .arg(flag("now", "Do not wait for requests"))

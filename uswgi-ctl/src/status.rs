@@ -61,6 +61,20 @@ pub fn page(s: &Snapshot, now: u64) -> String {
         let (ago, took) = (duration(now.saturating_sub(s.last_reload_at)), milliseconds(s.last_reload_us));
         row("last reload", format!("{}, {ago} ago, took {took} ms", outcome_name(s.outcome)));
     }
+    if let Some(p) = &s.previous {
+        let left = duration(p.until.saturating_sub(now));
+        let memory = match p.usage {
+            Some(u) => match u.pss {
+                Some(pss) => format!(
+                    ", {} of memory (its share of what it has in common with workers counted)",
+                    bytes(pss)
+                ),
+                None => format!(", {}", bytes(u.rss)),
+            },
+            None => String::new(),
+        };
+        row("previous", format!("generation {} sleeps for {left}{memory}: uswgi-ctl rollback", p.generation));
+    }
     let t = &s.total;
     let files = match t.static_requests {
         0 => String::new(),

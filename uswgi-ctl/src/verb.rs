@@ -16,6 +16,8 @@ pub enum Verb {
     List,
     /// New workers.
     Reload,
+    /// The generation before.
+    Rollback,
     /// The end.
     Stop,
     /// Wait for a state.
@@ -44,13 +46,14 @@ pub enum Verb {
 
 impl Verb {
     /// All, in the order of the help.
-    pub const ALL: [Verb; 18] = [
+    pub const ALL: [Verb; 19] = [
         Verb::Ping,
         Verb::Status,
         Verb::Workers,
         Verb::Metrics,
         Verb::List,
         Verb::Reload,
+        Verb::Rollback,
         Verb::Stop,
         Verb::Wait,
         Verb::Pause,
@@ -75,6 +78,9 @@ impl Verb {
             Verb::List => ("list", "List the running instances that may be looked at"),
             Verb::Reload => {
                 ("reload", "Replace the workers one by one with ones of the new configuration and code")
+            }
+            Verb::Rollback => {
+                ("rollback", "Go back to the generation before the last reload (keep-previous)")
             }
             Verb::Stop => ("stop", "Stop the instance; requests under way are finished"),
             Verb::Wait => ("wait", "Return when the instance is in a state"),

@@ -178,8 +178,11 @@ impl Board {
         h.workers_target.store(supervisor.workers_wanted(), Relaxed);
         h.workers_highest.store(supervisor.highest_worker(), Relaxed);
         let mut template = 0;
-        for child in supervisor.children().values() {
+        let asleep = supervisor.sleeper().map(|kept| kept.template);
+        self.show_sleeper(supervisor);
+        for (&id, child) in supervisor.children() {
             match child.kind {
+                ProcessKind::Template if asleep == Some(id) => {}
                 ProcessKind::Template if child.stage <= Stage::Ready => template = child.pid.unwrap_or(0),
                 ProcessKind::Template => {}
                 ProcessKind::Aide(seat) => self.sync_aide(seat, child),
@@ -199,6 +202,21 @@ impl Board {
         }
         h.template_pid.store(template, Relaxed);
         h.state.store(supervisor.state() as u32, Release);
+    }
+
+    /// The generation before, whose template sleeps.
+    fn show_sleeper(&self, supervisor: &Supervisor) {
+        let h = self.board.header();
+        let Some(kept) = supervisor.sleeper() else {
+            return h.previous_generation.store(0, Relaxed);
+        };
+        if h.previous_generation.load(Relaxed) != kept.generation {
+            let left = kept.until.saturating_duration_since(std::time::Instant::now()).as_secs();
+            let pid = supervisor.children().get(&kept.template).and_then(|c| c.pid);
+            h.previous_until.store(epoch_seconds() + left, Relaxed);
+            h.previous_pid.store(pid.unwrap_or(0), Relaxed);
+            h.previous_generation.store(kept.generation, Release);
+        }
     }
 
     /// The process of the slot took another one's place; `end` is how that one ended where nobody asked for it.

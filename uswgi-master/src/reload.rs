@@ -106,6 +106,7 @@ pub fn plan(i: &Instance) -> Plan {
         need_app: i.app.need_app,
         term_reloads: i.on_term == OnTerm::Reload,
         shutdown_delay: seconds(i.shutdown_delay),
+        keep_previous: seconds(i.keep_previous),
         reload_watch: seconds(i.reload_watch),
         load_timeout: LOAD_TIMEOUT,
         cheaper: cheaper(&i.dynamic, i.workers.max(1)),

@@ -23,7 +23,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// Version of the messages.
-pub const STEER_VERSION: u32 = 2;
+pub const STEER_VERSION: u32 = 3;
 
 /// Descriptor number at which every master keeps the way to its socket.
 pub const STEER_FD: i32 = crate::scoreboard::SCOREBOARD_FD + 1;
@@ -73,6 +73,8 @@ pub enum Request {
         /// Workers that are replaced get no time to finish their requests.
         at_once: bool,
     },
+    /// Back to the generation before, whose template sleeps. Answered and counted as a reload.
+    Rollback,
     /// Leave.
     Stop {
         /// Without waiting for requests.

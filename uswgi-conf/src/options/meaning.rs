@@ -181,6 +181,12 @@ pub(super) static OWN: &[Own] = &[
         "{}",
     ),
     (
+        own("keep-previous", Req, Int),
+        set(|i| i.keep_previous.into()),
+        "Seconds for which the template of the generation before sleeps after a reload, for `uswgi-ctl rollback`.",
+        "{}: not",
+    ),
+    (
         own("log-json", Opt, Bool),
         set(|i| i.log.lines.json.into()),
         "Writes one JSON object a line: requests, messages, and what the application prints.",

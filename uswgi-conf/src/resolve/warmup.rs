@@ -21,6 +21,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
             warmup.timeout = n.max(1);
         }
         "reload-watch" => d.instance.reload_watch = said.number32(a).unwrap_or(0),
+        "keep-previous" => d.instance.keep_previous = said.number32(a).unwrap_or(0),
         _ => return false,
     }
     true
@@ -74,10 +75,13 @@ pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
         let message = format!("{} has no effect without warmup", a.fact.name);
         d.said.warning(a, "no-effect", message).help = Some("add warmup = /PATH".into());
     }
-    if let Some(a) = given("reload-watch").filter(|_| d.instance.reload_watch > 0 && d.instance.lazy_apps) {
+    if !d.instance.lazy_apps {
+        return;
+    }
+    let kept = [("reload-watch", d.instance.reload_watch), ("keep-previous", d.instance.keep_previous)];
+    if let Some(a) = kept.into_iter().filter(|(_, n)| *n > 0).find_map(|(name, _)| given(name)) {
         let message =
-            "reload-watch has no effect with lazy-apps: the application of before is nowhere any more";
-        d.said.warning(a, "no-effect", message.into()).help =
-            Some("remove lazy-apps: the template of before is kept then".into());
+            format!("{} has no effect with lazy-apps: no template has the code of before", a.fact.name);
+        d.said.warning(a, "no-effect", message).help = Some("remove lazy-apps".into());
     }
 }

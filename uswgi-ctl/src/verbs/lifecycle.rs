@@ -17,9 +17,13 @@ use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::scoreboard::InstanceState;
 use uswgi_proto::show::Snapshot;
 use uswgi_proto::show::names::state_name;
+use uswgi_proto::steer::Request;
 
 /// A second stop signal counts only when it comes a second or more after the first.
 const SECOND_STOP_AFTER: Duration = Duration::from_millis(1200);
+
+/// What a rollback leaves as it is.
+const NOT_BROUGHT_BACK: &str = "code on disk, caches, the database and its schema stay as they are; put the code back before the next reload";
 
 /// `reload`.
 pub(super) fn reload(instance: &RunningInstance, options: &ArgMatches) -> Result<VerbResult, CtlError> {
@@ -35,6 +39,30 @@ pub(super) fn reload(instance: &RunningInstance, options: &ArgMatches) -> Result
             facts(instance),
         ));
     }
+    await_reload(instance, options, &before, deadline)
+}
+
+/// `rollback`.
+pub(super) fn rollback(instance: &RunningInstance, options: &ArgMatches) -> Result<VerbResult, CtlError> {
+    let before = Snapshot::take(instance);
+    let deadline = deadline(options);
+    let message = steer::done(instance, &Request::Rollback, steer::PATIENCE.min(deadline.left()))?;
+    if !options.get_flag("wait") {
+        return Ok(VerbResult::done(format!("{message}; {NOT_BROUGHT_BACK}"), facts(instance)));
+    }
+    if !options.get_flag("quiet") && !options.get_flag("json") {
+        report::progress(NOT_BROUGHT_BACK);
+    }
+    await_reload(instance, options, &before, deadline)
+}
+
+/// Until the reload that began after this snapshot is over.
+fn await_reload(
+    instance: &RunningInstance,
+    options: &ArgMatches,
+    before: &Snapshot,
+    deadline: Deadline,
+) -> Result<VerbResult, CtlError> {
     let drain = options.get_flag("drain");
     let tells = !options.get_flag("quiet") && !options.get_flag("json");
     let mut told = String::new();

@@ -25,6 +25,7 @@ pub fn run(verb: Verb, options: &ArgMatches) -> Result<VerbResult, CtlError> {
         Verb::Metrics => query::metrics(&target, options),
         Verb::List => Ok(query::list(options)),
         Verb::Reload => lifecycle::reload(&target.open()?, options),
+        Verb::Rollback => lifecycle::rollback(&target.open()?, options),
         Verb::Stop => lifecycle::stop(&target.open()?, options),
         Verb::Wait => lifecycle::wait_for(&target, options),
         Verb::Pause => lifecycle::pause(&target.open()?, true, deadline(options)),

@@ -105,6 +105,10 @@ impl Master<'_> {
                 let event = configured(self.keep(generation));
                 self.queue.push_front(event);
             }
+            Action::BringBack { from, generation } => {
+                let event = configured(self.bring_back(from, generation));
+                self.queue.push_front(event);
+            }
             Action::Commit { generation } => self.commit(generation),
             Action::Abandon { generation } => {
                 self.reading.take_if(|r| r.generation == generation);
@@ -261,6 +265,19 @@ impl Master<'_> {
     fn keep(&mut self, generation: u64) -> Result<Plan, ReloadError> {
         let mut setup = self.setup().ok_or(ReloadError::Gone)?.clone();
         setup.undressed = false;
+        let plan = reload::plan(&setup.instance);
+        self.generations.insert(generation, setup);
+        Ok(plan)
+    }
+
+    /// Settings and sockets of a generation that was kept.
+    fn bring_back(&mut self, from: u64, generation: u64) -> Result<Plan, ReloadError> {
+        let mut setup = self.generations.get(&from).ok_or(ReloadError::Gone)?.clone();
+        setup.undressed = false;
+        if let Some(current) = self.generations.get(&self.supervisor.current_generation()) {
+            let instances = (&current.instance, &setup.instance);
+            self.logs.prepare(instances, generation, self.board.scoreboard())?;
+        }
         let plan = reload::plan(&setup.instance);
         self.generations.insert(generation, setup);
         Ok(plan)

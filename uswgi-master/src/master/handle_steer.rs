@@ -65,6 +65,13 @@ impl Master<'_> {
             },
             Request::Config => self.config_in_force(),
             Request::Reload { what, at_once } => self.order_reload(what, at_once),
+            Request::Rollback => match self.supervisor.kept() {
+                Ok(kept) => {
+                    self.queue.push_back(Event::Rollback);
+                    done(format!("the rollback to generation {} begins", kept.generation))
+                }
+                Err(why) => refused(format!("no rollback: {why}")),
+            },
             Request::Stop { at_once } => {
                 self.queue.push_back(if at_once { Event::StopAtOnce } else { Event::Stop });
                 done(if at_once { "stopping at once" } else { "stopping: workers finish what they have" })

@@ -77,6 +77,14 @@ pub enum Action {
         /// Number of the generation that it becomes.
         generation: u64,
     },
+    /// The generation to come has the configuration of an older one that is kept; answer with [`super::Event::Configured`] or
+    /// [`super::Event::ConfigFailed`].
+    BringBack {
+        /// The older one.
+        from: u64,
+        /// Number of the generation that it becomes.
+        generation: u64,
+    },
     /// The generation is in force: what only older ones needed can go.
     Commit {
         /// Which.

@@ -12,7 +12,11 @@ impl Supervisor {
         let seats = self.seats.iter().map(|s| s.backoff.until());
         let templates = [Some(&self.current), self.reload.as_ref().and_then(|r| r.next.as_ref())];
         let templates = templates.into_iter().flatten().map(|g| g.template_backoff.until());
-        let leave = [self.leaves.map(|leave| leave.until), self.reload.as_ref().and_then(|r| r.watch.until)];
+        let leave = [
+            self.leaves.map(|leave| leave.until),
+            self.reload.as_ref().and_then(|r| r.watch.until),
+            self.previous.as_ref().map(|p| p.until),
+        ];
         let aides = self.aides.values().map(|r| r.backoff.until());
         let rest = templates.chain(leave).chain(aides);
         children.chain(seats).chain(rest).flatten().filter(|&at| at > self.now).min()
@@ -21,6 +25,7 @@ impl Supervisor {
     /// Everything that is due.
     pub(super) fn expire(&mut self) {
         self.leave_when_due();
+        self.previous_is_due();
         let now = self.now;
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let old: Vec<ChildId> =

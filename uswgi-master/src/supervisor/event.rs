@@ -160,6 +160,8 @@ pub enum Event {
     Term,
     /// HUP, or a touched file.
     Reload,
+    /// An operator wants the generation before ([`super::Supervisor::kept`]).
+    Rollback,
     /// A worker has seen that the source of a loaded module has changed.
     Source {
         /// Which worker.

@@ -46,4 +46,6 @@ pub(super) struct Changeover {
     pub(super) failures: u32,
     /// What is seen of its workers once they accept.
     pub(super) watch: Watch,
+    /// It comes back: its template sleeps already.
+    pub(super) back: Option<Generation>,
 }

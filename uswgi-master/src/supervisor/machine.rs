@@ -9,6 +9,7 @@ use super::event::Event;
 use super::generation::{Changeover, Generation};
 use super::leave::Leave;
 use super::plan::Plan;
+use super::rollback::Previous;
 use super::seat::{AideRecords, SeatRecord};
 use super::wish::Wish;
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ pub struct Supervisor {
     pub(super) leaves: Option<Leave>,
     pub(super) current: Generation,
     pub(super) reload: Option<Changeover>,
+    /// What there is to go back to.
+    pub(super) previous: Option<Previous>,
     /// HUPs that came during the start or a reload; any number of them is one more reload.
     pub(super) reload_again: bool,
     pub(super) last_generation: u64,
@@ -80,6 +83,7 @@ impl Supervisor {
             no_app: String::new(),
             current: Generation::new(1, plan),
             reload: None,
+            previous: None,
             reload_again: false,
             last_generation: 1,
             sources: BTreeMap::new(),
@@ -149,6 +153,7 @@ impl Supervisor {
             Event::Term if self.newest_plan().term_reloads => self.ask_reload(),
             Event::Term => self.term(),
             Event::Reload => self.ask_reload(),
+            Event::Rollback => self.roll_back(),
             Event::Source { child, path, modified_us } => self.source_changed(child, path, modified_us),
             Event::Renew(why) => self.renew(why),
             Event::Hurry => self.hurry_replaced(),

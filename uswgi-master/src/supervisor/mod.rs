@@ -12,7 +12,7 @@
 //! * `scale`: how many workers there are to be, and which go when it is fewer.
 //! * `cheaper`, `idle`: when that number changes by itself.
 //! * `aides`: spoolers and mules, one process for each name.
-//! * `reload`: a new generation, from HUP to its outcome. `watch`: whether it lives, and how it is taken back.
+//! * `reload`: a new generation, from HUP to its outcome. `watch`: whether it lives, and how it is taken back. `rollback`: the one before.
 //! * `application`: who may go on without one (`need-app = false`).
 //! * `operator`: what an operator asks for beyond signals.
 //! * `stop`: leaving, and a start that fails. `leave`: what TERM puts off.
@@ -53,6 +53,7 @@ pub mod poll;
 pub mod programs;
 mod reload;
 mod replace;
+mod rollback;
 mod scale;
 mod seat;
 mod smart;
@@ -69,5 +70,6 @@ pub use child::{AideSeat, Birth, Child, ChildId, ProcessKind, Seat, Stage};
 pub use event::{Event, Footprint, Numbers};
 pub use machine::{Phase, Supervisor};
 pub use plan::{Plan, Sleep};
+pub use rollback::Kept;
 pub use scale::Goal;
 pub use uswgi_proto::scale::ScaleTo;

@@ -31,6 +31,8 @@ pub struct Plan {
     pub need_app: bool,
     /// TERM means reload (`die-on-term = false`).
     pub term_reloads: bool,
+    /// How long the template of the generation before sleeps after a reload.
+    pub keep_previous: Duration,
     /// How long everything is served yet after TERM.
     pub shutdown_delay: Duration,
     /// How long a reload watches its workers once all of them accept; zero: not.

@@ -40,6 +40,7 @@ impl Supervisor {
             wish: 0,
             failures: 0,
             watch: Watch::default(),
+            back: None,
         });
         self.out.push(Action::ReloadStarted);
         if read {
@@ -60,7 +61,13 @@ impl Supervisor {
     /// The generation to come has its settings.
     pub(super) fn configured(&mut self, plan: Plan) {
         let now = self.now;
-        let Some(reload) = self.reload.as_mut().filter(|r| r.next.is_none()) else { return };
+        if self.reload.as_ref().is_none_or(|r| r.next.is_some()) {
+            return;
+        }
+        if self.brought_back(&plan) {
+            return self.begin_replacing();
+        }
+        let Some(reload) = self.reload.as_mut() else { return };
         let lazy = plan.lazy;
         let number = reload.number;
         let python = self.current.python.clone();
@@ -140,6 +147,9 @@ impl Supervisor {
     }
 
     pub(super) fn template_ended(&mut self, child: ChildId, gone: Child, how: Ended) {
+        if self.previous_ended(child, &gone) {
+            return;
+        }
         let now = self.now;
         let of_next =
             self.reload.as_ref().and_then(|r| r.next.as_ref()).is_some_and(|n| n.template == Some(child));
@@ -157,6 +167,9 @@ impl Supervisor {
             return;
         }
         let what = format!("{} {how}", gone.name());
+        if of_next && self.back_ended(&gone.name()) {
+            return;
+        }
         if gone.ready.is_some() {
             return self.log(format!("{what}; a new one starts when a worker is needed"));
         }
@@ -211,7 +224,12 @@ impl Supervisor {
 
     /// Keep what serves.
     pub(super) fn reload_failed(&mut self, outcome: Outcome, reason: String) {
-        let Some(reload) = self.reload.take() else { return };
+        let Some(mut reload) = self.reload.take() else { return };
+        if reload.next.is_none()
+            && let Some(back) = reload.back.take()
+        {
+            self.keep_previous(back);
+        }
         self.wished.probe = false;
         let mut outcome = outcome;
         if let Some(next) = &reload.next {
@@ -278,10 +296,10 @@ impl Supervisor {
         let old = std::mem::replace(&mut self.current, next);
         self.settle_wish(wish, old.plan.workers != self.current.plan.workers);
         self.end_probe();
-        self.drop_template(old.template);
         if old.python != self.current.python {
             self.out.push(Action::Python(self.current.python.clone()));
         }
+        self.keep_previous(old);
         let took = self.now.saturating_duration_since(started).as_secs_f64();
         self.out.push(Action::Commit { generation: number });
         self.out.push(Action::ReloadEnded { outcome: Outcome::Ok, reason: String::new() });

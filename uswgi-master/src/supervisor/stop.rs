@@ -56,6 +56,7 @@ impl Supervisor {
     fn begin_stop(&mut self, exit: Exit) {
         self.out.push(Action::Stopping);
         self.leaves = None;
+        self.previous = None;
         if let Some(reload) = self.reload.take() {
             self.out.push(Action::Abandon { generation: reload.number });
             let reason = "the instance was told to stop".to_string();

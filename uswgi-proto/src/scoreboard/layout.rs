@@ -181,6 +181,14 @@ pub struct Header {
     pub no_app: Text<100>,
     /// Which Python runs the application, and why that one: `Python 3.11.2 of DIR (home)`.
     pub python: Text<40>,
+    /// Generation before, whose template sleeps; 0: none.
+    pub previous_generation: AtomicU64,
+    /// When that goes, seconds since the epoch.
+    pub previous_until: AtomicU64,
+    /// Pid of that template.
+    pub previous_pid: AtomicI32,
+    /// Unused.
+    pub _unused: AtomicU32,
 }
 
 /// A listening socket. Writer: the master; the fields about its queue are of whoever looked last, the

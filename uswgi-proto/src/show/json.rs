@@ -23,6 +23,7 @@ pub fn json(s: &Snapshot) -> Value {
         "workers_ready": s.count(WorkerState::Ready),
         "threads": s.threads,
         "template_pid": s.template_pid,
+        "previous": s.previous.as_ref().map(super::previous::Previous::json),
         "reloads": {
             "started": s.reloads_started,
             "done": s.reloads_done,

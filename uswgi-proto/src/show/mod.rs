@@ -2,7 +2,7 @@
 //! kernel; nothing here asks the master, and nothing changes anything.
 //!
 //! * [`snapshot`]: everything that a scoreboard says, as plain data.  * [`usage`]: what proc(5) adds.
-//! * [`names`]: states in words.  * [`latency`]: quantiles.
+//! * [`previous`]: the generation before.  * [`names`]: states in words.  * [`latency`]: quantiles.
 //! * [`json`]: a snapshot as our JSON.  * [`uwsgi`]: as uWSGI's statistics.  * [`metrics`]: as OpenMetrics.
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ pub mod json;
 pub mod latency;
 pub mod metrics;
 pub mod names;
+pub mod previous;
 pub mod snapshot;
 pub mod usage;
 pub mod uwsgi;

@@ -62,6 +62,8 @@ pub struct Snapshot {
     pub orphans_reaped: u64,
     /// Pid of the template, 0: none.
     pub template_pid: i32,
+    /// The generation before, whose template sleeps.
+    pub previous: Option<super::previous::Previous>,
     /// Listening sockets.
     pub sockets: Vec<SocketSnapshot>,
     /// Slots in use.
@@ -195,6 +197,9 @@ impl Snapshot {
         if self.master_pid != self.pid {
             return;
         }
+        if let Some(previous) = &mut self.previous {
+            previous.usage = usage::of(previous.pid, self.pid, true);
+        }
         for worker in self.workers.iter_mut().filter(|w| w.pid > 0) {
             worker.usage = usage::of(worker.pid, self.pid, pss);
             if let Some(usage) = worker.usage {
@@ -266,6 +271,7 @@ impl Snapshot {
             log_lines_lost: h.log_lines_lost.load(Relaxed),
             orphans_reaped: h.orphans_reaped.load(Relaxed),
             template_pid: h.template_pid.load(Relaxed),
+            previous: super::previous::read(h),
             sockets: (0..sockets).filter_map(|i| socket(board, i)).collect(),
             workers,
             total,

@@ -2,7 +2,7 @@
 //!
 //! * `aides`: spoolers and mules.
 //! * `sim`: that world; it panics when an action names a process that was reaped.
-//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `leave`, `watch`, `stop`: one rule a test.
+//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `leave`, `watch`, `rollback`, `stop`: one rule a test.
 //! * `daemons` (`daemon_world`: the system below them), `cron`, `touch_exec`: programs beside the instance.
 //! * `properties`: what stays true whatever happens.
 
@@ -20,6 +20,7 @@ mod properties;
 mod reload;
 mod replace;
 mod respawn;
+mod rollback;
 mod scale;
 mod sim;
 mod sleep;

@@ -60,6 +60,7 @@ pub(super) fn plan(workers: u32) -> Plan {
         need_app: true,
         term_reloads: false,
         shutdown_delay: Duration::ZERO,
+        keep_previous: Duration::ZERO,
         reload_watch: Duration::ZERO,
         load_timeout: Duration::from_secs(300),
         cheaper: None,
@@ -176,7 +177,7 @@ impl Sim {
                 assert!(self.procs.contains_key(&child), "a reaped process was killed");
                 queue.push_back(Event::Exited { child, how: Ended::Signal(9) });
             }
-            Action::ReadConfig { .. } | Action::KeepConfig { .. } => {
+            Action::ReadConfig { .. } | Action::KeepConfig { .. } | Action::BringBack { .. } => {
                 if let Some(answer) = self.config.clone() {
                     queue.push_front(match answer {
                         Ok(plan) => Event::Configured(plan),
