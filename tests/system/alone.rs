@@ -150,3 +150,58 @@ fn a_module_named_wsgi_is_a_module_and_a_file_of_that_name_a_file() {
     let out = process::run(lint, PATIENCE);
     assert_eq!(out.status.code(), Some(0), "{out:?}");
 }
+
+/// Each of these broke a site that had loaded well.
+#[test]
+fn lint_finds_what_breaks_below_a_server_that_forks() {
+    let told = |source: &str, home: &std::path::Path, options: &[(&str, &str)]| -> String {
+        let site = Site::new().source("app.py", source).home(home).http();
+        let chdir = site.dir.join("app").display().to_string();
+        let site = site.option("chdir", chdir).option("module", "app");
+        let site = options.iter().fold(site, |site, (name, value)| site.option(name, value));
+        fs::write(site.ini(), site.text()).unwrap();
+        let mut command = process::command(paths::command("uswgi-conf"));
+        command.args(["lint", "--check-app"]).arg(site.ini());
+        let out = process::run(command, PATIENCE);
+        String::from_utf8_lossy(&[&out.stdout[..], &out.stderr[..]].concat()).into_owned()
+    };
+    let bare = &paths::pythons()[0].1;
+    let good = "def application(environ, start_response): pass\n";
+    let codes = ["threads-at-import", "open-at-fork", "debug-on", "no-allowed-hosts", "static-unserved"];
+    let clean = |text: &str| codes.iter().all(|code| !text.contains(code));
+    assert!(clean(&told(good, bare, &[])), "{}", told(good, bare, &[]));
+    // Threads: one that stays away, one that comes again by itself.
+    let thread = format!(
+        "import threading, time, os\ndef beat():\n    time.sleep(100)\ndef begin():\n    threading.Thread(target=beat, name='beat-1', daemon=True).start()\nbegin()\n{good}"
+    );
+    let text = told(&thread, bare, &[]);
+    assert!(text.contains("warning[threads-at-import]: thread beat-1 of app was started"), "{text}");
+    assert!(clean(&told(&thread, bare, &[("lazy-apps", "true")])));
+    assert!(clean(&told(&format!("{thread}os.register_at_fork(after_in_child=begin)\n"), bare, &[])));
+    // Connections and databases.
+    let open = format!(
+        "import socket, sqlite3\nL = socket.socket(); L.bind(('127.0.0.1', 0)); L.listen()\nC = socket.create_connection(L.getsockname())\nD = sqlite3.connect('a.sqlite3'); D.execute('create table a (b)'); D.commit()\nP = socket.socketpair()\nLOG = open('a.log', 'a')\n{good}"
+    );
+    let text = told(&open, bare, &[]);
+    assert!(text.contains("a connection to 127.0.0.1:") && text.contains("listens on 127.0.0.1:"), "{text}");
+    assert!(text.contains("the SQLite database /") && text.matches("[open-at-fork]").count() == 3, "{text}");
+    // Django.
+    let django = |settings: &str| {
+        format!(
+            "from django.conf import settings\nsettings.configure(ROOT_URLCONF=__name__, SECRET_KEY='x', {settings})\nfrom django.core.wsgi import get_wsgi_application\nurlpatterns = []\napplication = get_wsgi_application()\n"
+        )
+    };
+    let venv = &paths::venv();
+    let text = told(&django("DEBUG=True"), venv, &[]);
+    assert!(
+        text.contains("warning[debug-on]: Django's DEBUG") && !text.contains("no-allowed-hosts"),
+        "{text}"
+    );
+    assert!(told(&django(""), venv, &[]).contains("warning[no-allowed-hosts]"));
+    let files =
+        django("ALLOWED_HOSTS=['*'], STATIC_URL='/static/', INSTALLED_APPS=['django.contrib.staticfiles']");
+    assert!(
+        told(&files, venv, &[]).contains("warning[static-unserved]: nobody serves STATIC_URL (/static/)")
+    );
+    assert!(clean(&told(&files, venv, &[("static-map", "/static=/srv")])));
+}

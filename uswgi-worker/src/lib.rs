@@ -17,6 +17,7 @@ mod api;
 mod app;
 mod autoreload;
 mod collector;
+mod findings;
 mod gateway;
 mod interpreter;
 mod lanes;

@@ -5,7 +5,7 @@ use crate::app::{Apps, LoadError};
 use crate::gateway::{asgi, gevent};
 use crate::template::{self, Left};
 use crate::threads::warn_of_missing;
-use crate::{aides, api, collector, lanes, py as python, steps, which_python};
+use crate::{aides, api, collector, findings, lanes, py as python, steps, which_python};
 use pyo3::prelude::*;
 use std::time::Instant;
 use uswgi_proto::control::{ToMaster, fitting};
@@ -163,12 +163,14 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     if let Err(e) = prepared.and_then(|()| asgi::prepare(py, &inherited.settings)) {
         return no_engine(&inherited, &e);
     }
+    let descriptors = if role == Role::Check { findings::open_descriptors() } else { Default::default() };
     let before = Instant::now();
     let apps = match load(py, &inherited) {
         Ok(apps) => apps,
         Err(exit) => return exit,
     };
     if role == Role::Check {
+        findings::print(py, &apps.callables, &descriptors);
         return Exit::Ok;
     }
     let startup_ms = before.elapsed().as_millis() as u64;

@@ -2,6 +2,8 @@
 //! directory and environment that the file names, as the user that root becomes with it. It runs the application's own code, which is why it has to be
 //! asked for.
 
+use super::app_findings;
+use crate::diag::Diagnostic;
 use crate::instance::Instance;
 use crate::jail::Jail;
 use crate::user::Becomes;
@@ -43,7 +45,7 @@ fn command(jail: Option<&Jail>) -> Result<Command, String> {
     Ok(command)
 }
 
-fn check(instance: &Instance, app: &App) -> Result<(), String> {
+fn check(instance: &Instance, app: &App) -> Result<Vec<Diagnostic>, String> {
     let mut command = command(crate::lint::jail_of(instance).as_ref())?;
     // root sees what the application will not.
     let root = nix::unistd::Uid::effective().is_root();
@@ -77,7 +79,8 @@ fn check(instance: &Instance, app: &App) -> Result<(), String> {
         .output()
         .map_err(|e| format!("cannot run {}: {e}", launcher().display()))?;
     if output.status.success() {
-        return Ok(());
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Ok(said.lines().filter_map(|line| app_findings::of_line(line, instance)).collect());
     }
     let whose = user.map(|u| format!(" as user {}", u.name)).unwrap_or_default();
     let mut text = format!("the application {source} does not load{whose}:\n");
@@ -85,8 +88,9 @@ fn check(instance: &Instance, app: &App) -> Result<(), String> {
     Err(text)
 }
 
-/// Load the file as the master would and try its applications; the text for people when one fails.
-pub(super) fn run(file: &OsString) -> Result<(), String> {
+/// Load the file as the master would and try its applications: what is found in those that load, or the text for people
+/// when one does not.
+pub(super) fn run(file: &OsString) -> Result<Vec<Diagnostic>, String> {
     // A positional word has no section; `--ini` takes every form, and the readers go by the name's end.
     let name = file.to_string_lossy();
     let path = name.rsplit_once(':').map_or(&name[..], |(path, _)| path);
@@ -94,9 +98,18 @@ pub(super) fn run(file: &OsString) -> Result<(), String> {
     match load(&["--allow-unsupported".into(), kind.into(), file.clone()], std::env::vars_os()) {
         Ok(Loaded::Run(loaded)) => {
             let instance = &loaded.instance;
-            instance.app.apps.iter().try_for_each(|app| check(instance, app))
+            let mut found = Vec::new();
+            for app in &instance.app.apps {
+                for mut d in check(instance, app)? {
+                    d.origin.source = path.to_string();
+                    if !found.contains(&d) {
+                        found.push(d);
+                    }
+                }
+            }
+            Ok(found)
         }
-        Ok(Loaded::Print { .. }) => Ok(()),
+        Ok(Loaded::Print { .. }) => Ok(Vec::new()),
         Err(e) => {
             Err(format!("the application was not tried, because the configuration does not load:\n{e}"))
         }

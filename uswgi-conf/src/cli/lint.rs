@@ -56,16 +56,19 @@ pub(super) fn run(m: &ArgMatches) -> ExitCode {
             }
         }
         unreadable |= report.unreadable;
+        if m.get_flag("check-app") {
+            match check_app::run(file) {
+                Ok(found) => report.diagnostics.extend(found),
+                Err(text) => {
+                    err(&format!("{}: {}", file.to_string_lossy(), text.trim_end()));
+                    worst = worst.max(Some(Severity::Error));
+                }
+            }
+        }
         for d in &mut report.diagnostics {
             if deny.iter().any(|c| c == d.code) {
                 d.severity = Severity::Error;
             }
-        }
-        if m.get_flag("check-app")
-            && let Err(text) = check_app::run(file)
-        {
-            err(&format!("{}: {}", file.to_string_lossy(), text.trim_end()));
-            worst = worst.max(Some(Severity::Error));
         }
         report.diagnostics.retain(|d| !allow.iter().any(|c| c == d.code));
         for d in &report.diagnostics {

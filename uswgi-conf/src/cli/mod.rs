@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod app_findings;
 mod check_app;
 mod convert;
 mod expand;

@@ -44,7 +44,7 @@ enum LaunchError {
 /// What the supervisor hears of a generation to come.
 fn configured(result: Result<Plan, ReloadError>) -> Event {
     match result {
-        Ok(plan) => Event::Configured(plan),
+        Ok(plan) => Event::Configured(Box::new(plan)),
         Err(e) => Event::ConfigFailed { message: e.to_string() },
     }
 }

@@ -183,7 +183,7 @@ pub enum Event {
     /// TSTP.
     Pause,
     /// The configuration was read again (answer to [`super::Action::ReadConfig`]), its sockets are bound.
-    Configured(Plan),
+    Configured(Box<Plan>),
     /// It cannot be read, or not come into force (the second answer).
     ConfigFailed {
         /// Why.

@@ -159,7 +159,7 @@ impl Supervisor {
             Event::Hurry => self.hurry_replaced(),
             Event::StopAtOnce => self.stop_at_once(),
             Event::Pause => self.pause(),
-            Event::Configured(plan) => self.configured(plan),
+            Event::Configured(plan) => self.configured(*plan),
             Event::ConfigFailed { message } => self.not_configured(Outcome::BadConfig, message),
             Event::StepsFailed { message } => self.not_configured(Outcome::StepFailed, message),
         }

@@ -85,7 +85,7 @@ fn no_reload_begins_and_one_under_way_goes_on() {
     sim.feed(Event::Reload);
     sim.feed(Event::Term);
     assert_eq!(sim.s.state(), InstanceState::Leaving);
-    sim.feed(Event::Configured(delayed(2)));
+    sim.feed(Event::Configured(Box::new(delayed(2))));
     assert_eq!(sim.outcomes(), [(Outcome::Ok, String::new())]);
     sim.feed(Event::Reload);
     assert_eq!(sim.count(|a| *a == Action::ReloadStarted), 1, "neither the one after it nor a new one");

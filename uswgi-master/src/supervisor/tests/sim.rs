@@ -180,7 +180,7 @@ impl Sim {
             Action::ReadConfig { .. } | Action::KeepConfig { .. } | Action::BringBack { .. } => {
                 if let Some(answer) = self.config.clone() {
                     queue.push_front(match answer {
-                        Ok(plan) => Event::Configured(plan),
+                        Ok(plan) => Event::Configured(Box::new(plan)),
                         Err(message) => Event::ConfigFailed { message },
                     });
                 }
