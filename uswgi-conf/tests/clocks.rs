@@ -8,7 +8,7 @@ use uswgi_conf::options;
 const CONSTANTS: &[(&str, &[(&str, &str)])] = &[
     ("steps of a reload", &[("uswgi-master/src/reading.rs", "STEPS")]),
     ("load", &[("uswgi-master/src/reload.rs", "LOAD_TIMEOUT")]),
-    ("fork", &[("uswgi-master/src/supervisor/replace.rs", "FORK_TIMEOUT")]),
+    ("fork", &[("uswgi-master/src/supervisor/child.rs", "FORK_TIMEOUT")]),
     ("second signal", &[("uswgi-master/src/supervisor/stop.rs", "SECOND_SIGNAL")]),
     ("never served", &[("uswgi-master/src/supervisor/stop.rs", "NEVER_SERVED")]),
     ("template's end", &[("uswgi-master/src/supervisor/generation.rs", "TEMPLATE_MERCY")]),

@@ -369,7 +369,6 @@ pub(super) static MEANING: &[Meaning] = &[
     m("wsgi-accept-buffer wsgi-accept-buffers", Noticed("a piece of an answer that is a memoryview or bytearray is an error here, as PEP 3333 says: answer with bytes(piece)"), "", "Accepts objects with the buffer protocol as parts of an answer."),
     m("pymodule-alias post-pymodule-alias", Refused("put a module of that name on pythonpath, which imports the other one"), "", "NAME=MODULE or NAME=FILE: a second name to import something by."),
     m("shared-import shared-pyimport shared-py-import shared-python-import", Refused("use import: every process that runs the app has it"), "", "Imports a module in every process."),
-    m("spooler-import spooler-pyimport spooler-py-import spooler-python-import", Refused("import it in the program that runs the tasks"), "", "Imports a module in the spooler."),
     m("test", Refused("uswgi-conf lint --check-app FILE loads the application and says what is wrong"), "", "Tries whether a module can be imported."),
     m("py-programname py-program-name", Refused("`home` names the interpreter; procname-prefix marks the processes"), "", "Name of its program that Python is told."),
     m("py-executable py-sys-executable", Refused("sys.executable is the interpreter of `home`, which runs the app: set it in the app where it has to be another"), "", "Value of sys.executable."),
