@@ -83,6 +83,17 @@ async def application(scope, receive, send):
         note(query + ".over", "%s after %s" % (kinds, "a moment" if time.monotonic() - begun < 20 else "long"))
         await send({"type": "http.response.body", "body": b"to nobody"})
         return
+    elif path == "/leaves":
+        note(query + ".begun", "yes")
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        note(query + ".over", "yes")
+        return
+    elif path == "/made":
+        headers = iter([[b"x-a", b"1"], (b"x-b", b"2")])
+        await send({"type": "http.response.start", "status": int(query), "headers": headers})
+        await send({"type": "http.response.body"})
+        return
     elif path == "/wrong":
         said = []
         async def wrong(message):
@@ -268,6 +279,31 @@ fn who_receives_hears_at_once_that_the_client_has_left() {
         assert_eq!(over, "['http.request', 'http.disconnect'] after a moment");
     }
     server.get("/pid").expect(200);
+}
+
+/// It was told that nobody waits, and does as it should.
+#[test]
+fn who_leaves_without_an_answer_to_a_client_that_has_left_is_no_error() {
+    let server = site().start();
+    for (n, door) in server.doors().iter().enumerate() {
+        let stream = door.sent(&Request::get(&format!("/leaves?l{n}")));
+        wait_file(&server.dir.join("hold").join(format!("l{n}.begun")));
+        drop(stream);
+        wait_file(&server.dir.join("hold").join(format!("l{n}.over")));
+    }
+    until("both requests in the log", || (server.log().matches("GET /leaves").count() == 2).then_some(()));
+    let log = server.log();
+    assert!(!log.contains("returned without"), "{log}");
+}
+
+#[test]
+fn headers_are_any_iterable_of_pairs_and_a_status_has_its_phrase() {
+    let server = site().start();
+    for (status, line) in [(204, "204 No Content"), (307, "307 Temporary Redirect"), (299, "299 ")] {
+        let reply = server.get(&format!("/made?{status}"));
+        assert_eq!((reply.header("x-a"), reply.header("x-b")), (Some("1"), Some("2")));
+        assert_eq!(format!("{} {}", reply.status, reply.reason), line);
+    }
 }
 
 #[test]

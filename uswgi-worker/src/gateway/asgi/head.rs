@@ -22,7 +22,12 @@ pub(super) fn read(message: &Bound<'_, PyDict>) -> PyResult<AppHead> {
     let mut head = AppHead { status, status_text, ..AppHead::default() };
     let Some(headers) = message.get_item(intern!(py, "headers"))? else { return Ok(head) };
     for pair in headers.try_iter()? {
-        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+        // Any iterable of two, as the specification has it.
+        let mut pair = pair?.try_iter()?;
+        let (Some(name), Some(value), None) = (pair.next(), pair.next(), pair.next()) else {
+            return Err(PyTypeError::new_err("a header is a name and a value (ASGI)"));
+        };
+        let (name, value) = (name?, value?);
         let bytes = |value: &Bound<'_, PyAny>| -> PyResult<Vec<u8>> {
             match value.cast::<PyBytes>() {
                 Ok(bytes) => Ok(bytes.as_bytes().to_vec()),

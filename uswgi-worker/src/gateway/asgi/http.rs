@@ -268,6 +268,11 @@ impl Http {
         if late { self.later(py, On::WriteLate) } else { Ok(()) }
     }
 
+    /// The client has left.
+    pub(super) fn is_departed(&self) -> bool {
+        lock(&self.state).departed
+    }
+
     /// The request is over: nobody watches its descriptor any more, and whoever waits is told. Gives back the body.
     pub(super) fn end(&self, py: Python<'_>) -> PyResult<Option<Box<BodyState>>> {
         let mut state = lock(&self.state);

@@ -272,6 +272,8 @@ impl TaskPool {
                 }
             }
             None if response.failed.is_some() || response.is_ended() => {}
+            // As it should: it was told that nobody waits.
+            None if http.is_departed() && refusal.is_none() => response.abort(),
             None => {
                 say!(
                     "{uri}: the application returned without {}",
