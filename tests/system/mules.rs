@@ -172,3 +172,46 @@ fn a_message_that_takes_too_long_ends_its_mule() {
     wait_line(&server, "message mule1 next");
     assert!(stays(Duration::from_millis(500), || lines(&server, "slept").is_empty()));
 }
+
+/// What the decorators do, by our file and by that of uWSGI's own package, unmodified.
+#[test]
+fn the_decorators_work_and_so_do_those_of_the_original() {
+    let original = paths::uwsgi().parent().unwrap().parent().unwrap().join("lib");
+    let find = |dir: std::path::PathBuf| {
+        let entries = fs::read_dir(dir).unwrap().flatten().map(|e| e.path().join("site-packages/uwsgidecorators.py"));
+        entries.into_iter().find(|p| p.exists())
+    };
+    let original = find(original).expect("uwsgidecorators.py of the original");
+    for (file, brains) in [(None, true), (None, false), (Some(&original), true), (Some(&original), false)] {
+        let site = Site::new().file("background").app("decorated").home(&paths::pythons()[0].1).http();
+        let folder = site.ini().with_file_name("tasks");
+        let site = site.option("spooler", folder.display()).option("spooler-frequency", 1);
+        let site = match file {
+            Some(path) => site.option("env", format!("ORIGINAL={}", path.display())),
+            None => site,
+        };
+        let server = match brains {
+            true => site.option("mules", 4).option("farm", "f:4").option("env", "BRAINS=1").start(),
+            false => site.option("mules", 1).start(),
+        };
+        assert_eq!(ask(&server, "everything(1)"), "'locked'");
+        let mules: &[&str] = match brains {
+            true => &["brain mule2", "brain got b'for two'", "told mule3 b'for three'", "farmed mule4 b'for f'"],
+            false => &["mulefunc mule1 (1,) {'x': 2}"],
+        };
+        let others = [
+            "plain a B",
+            "plain b None",
+            "pickled (1, 'two') {'three': [3]}",
+            "first mule1 7",
+            "threaded",
+            "forked worker1",
+            "forked spooler",
+        ];
+        others.iter().chain(mules).for_each(|line| drop(wait_line(&server, line)));
+        for again in ["raw r", "forever f"] {
+            until(again, || (lines(&server, again).len() >= 2).then_some(()));
+        }
+        assert_eq!((lines(&server, "plain").len(), lines(&server, "pickled").len()), (2, 1));
+    }
+}

@@ -357,3 +357,36 @@ fn an_accepted_task_runs_at_least_once_whatever_is_killed() {
     println!("{} tasks accepted, {kills} kills, {again} reruns", accepted.len());
     assert!(again <= kills * 2, "{again} reruns of {} tasks with {kills} kills", accepted.len());
 }
+
+/// The master is killed too, with everything else; the next start works the folder off.
+#[test]
+fn an_accepted_task_outlives_its_master() {
+    let site = Site::new().app("background").home(&paths::pythons()[0].1).http().option("workers", 2);
+    let keep = uswgi_tests::temp::TempDir::new();
+    let folder = keep.join("tasks");
+    let with = |site: Site| {
+        let site = site.option("spooler", folder.display()).option("spooler-frequency", 1);
+        site.option("env", format!("HOLD_DIR={}", keep.path().display()))
+    };
+    let mut accepted = Vec::new();
+    let mut server = with(site).start();
+    for round in 0..3 {
+        let family = server.family();
+        for n in 0..40 {
+            let name = format!("r{round}-{n}");
+            let sleep = if n % 10 == 0 { ", b'sleep': b'0.05'" } else { "" };
+            let said = ask(&server, &format!("uwsgi.spool({{b'name': b'{name}'{sleep}}})"));
+            assert!(said.starts_with("b'/"), "{said}");
+            accepted.push(name);
+        }
+        family.into_iter().for_each(|pid| send(pid, Signal::SIGKILL));
+        server.wait_gone();
+        let site = Site::new().app("background").home(&paths::pythons()[0].1).http().option("workers", 2);
+        server = with(site).start();
+    }
+    until_within(Duration::from_secs(60), "an empty folder", || task_files(&folder).is_empty().then_some(()));
+    let text = fs::read_to_string(keep.join("ran")).unwrap();
+    let lost: Vec<&String> =
+        accepted.iter().filter(|name| !text.lines().any(|l| l.starts_with(&format!("task {name} ")))).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}

@@ -1,15 +1,35 @@
 """Decorators over the module uwsgi, by the names that applications know.
 
-Only what works is here: spool, timer, cron, signal, filemon, mule, farm and rpc are absent, so that importing them
-fails at once and says so.
+Only what works is here: timer, rbtimer, cron, signal, filemon and rpc are absent, so that importing them fails at once
+and says so. Tasks and messages have the keys of uWSGI's decorators: those that it has left behind are run.
 """
 
 import functools
+import pickle
 import threading
 
 import uwsgi
 
-__all__ = ["harakiri", "lock", "postfork", "postfork_chain", "postfork_chain_hook", "thread"]
+__all__ = [
+    "farm",
+    "harakiri",
+    "lock",
+    "manage_spool_request",
+    "mule",
+    "mule_functions",
+    "mule_msg_dispatcher",
+    "mulefunc",
+    "muleloop",
+    "mulemsg",
+    "postfork",
+    "postfork_chain",
+    "postfork_chain_hook",
+    "spool",
+    "spooler_functions",
+    "spoolforever",
+    "spoolraw",
+    "thread",
+]
 
 #: Functions that every new worker calls, in the order in which they were decorated.
 postfork_chain = []
@@ -49,10 +69,12 @@ def postfork(target):
 
 
 def lock(function):
-    """Let one thread of all workers at a time be inside the function (lock 0)."""
+    """Let one thread of all workers at a time be inside the function (lock 0); a spooler does not call it, as on uWSGI."""
 
     @functools.wraps(function)
     def alone(*args, **kwargs):
+        if uwsgi.i_am_the_spooler():
+            return None
         uwsgi.lock()
         try:
             return function(*args, **kwargs)
@@ -87,5 +109,165 @@ def harakiri(seconds):
                 uwsgi.set_user_harakiri(0)
 
         return limited
+
+    return decorate
+
+
+#: Functions of tasks, by their names.
+spooler_functions = {}
+#: Functions of mules, by their names.
+mule_functions = {}
+
+# What belongs to a task itself where its arguments are pickled.
+_OF_TASKS = ("message_dict", "spooler", "priority", "at", "body")
+
+
+def _as_bytes(value):
+    return value.encode() if isinstance(value, str) else value
+
+
+def _as_text(value):
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def manage_spool_request(task):
+    """Run the function that a task names."""
+    task = {_as_text(key): value for key, value in task.items()}
+    pickled = "args" in task
+    args, kwargs = (pickle.loads(task.pop("args")), pickle.loads(task.pop("kwargs"))) if pickled else ((), {})
+    task = {key: _as_text(value) for key, value in task.items()}
+    function = spooler_functions[task["ud_spool_func"]]
+    result = function(*args, **kwargs) if pickled else function(task)
+    return int(task.get("ud_spool_ret", result))
+
+
+uwsgi.spooler = manage_spool_request
+
+
+class _Spooled:
+    """A function whose calls are tasks."""
+
+    def __init__(self, function, pass_arguments, result):
+        if not hasattr(uwsgi, "spool"):
+            raise Exception("there is no spooler: add the option spooler")
+        functools.update_wrapper(self, function)
+        spooler_functions[function.__name__] = function
+        function.spool = self
+        self.spool = self
+        self.f = function
+        self._pass_arguments = pass_arguments
+        self._base = {"ud_spool_func": function.__name__}
+        if result is not None:
+            self._base["ud_spool_ret"] = str(result)
+
+    def __call__(self, *args, **kwargs):
+        task = dict(self._base)
+        if self._pass_arguments:
+            task.update({key: kwargs.pop(key) for key in _OF_TASKS if key in kwargs})
+            task.update(args=pickle.dumps(args), kwargs=pickle.dumps(kwargs))
+        else:
+            task.update(args[0] if args else {})
+            task.update(kwargs)
+        return uwsgi.spool({_as_bytes(key): _as_bytes(value) for key, value in task.items()})
+
+
+def _spooled(function, pass_arguments, result):
+    if function is None:
+        return lambda f: _Spooled(f, pass_arguments, result)
+    return _Spooled(function, pass_arguments, result)
+
+
+def spoolraw(f=None, pass_arguments=False):
+    """Make each call a task; the function says what becomes of it (uwsgi.SPOOL_OK, SPOOL_RETRY)."""
+    return _spooled(f, pass_arguments, None)
+
+
+def spool(f=None, pass_arguments=False):
+    """Make each call a task, which is done when the function returns."""
+    return _spooled(f, pass_arguments, -2)
+
+
+def spoolforever(f=None, pass_arguments=False):
+    """Make each call a task that runs again and again."""
+    return _spooled(f, pass_arguments, -1)
+
+
+def mule_msg_dispatcher(message):
+    """Run the function that a message names."""
+    message = pickle.loads(message)
+    if message["service"] == "uwsgi_mulefunc":
+        return mule_functions[message["func"]](*message["args"], **message["kwargs"])
+    return None
+
+
+uwsgi.mule_msg_hook = mule_msg_dispatcher
+
+
+def mulefunc(target):
+    """Let a mule run each call; with @mulefunc(NUMBER or FARM), that mule, or one of that farm."""
+
+    def decorate(function, who):
+        mule_functions[function.__name__] = function
+
+        @functools.wraps(function)
+        def send(*args, **kwargs):
+            message = {"service": "uwsgi_mulefunc", "func": function.__name__, "args": args, "kwargs": kwargs}
+            uwsgi.mule_msg(pickle.dumps(message), _as_bytes(who))
+
+        return send
+
+    return decorate(target, 0) if callable(target) else lambda function: decorate(function, target)
+
+
+def _in_mule(number, work):
+    def decorate(function):
+        def run():
+            if uwsgi.mule_id() == number:
+                work(function)
+
+        postfork_chain.append(run)
+
+    return decorate
+
+
+def _forever(function):
+    while True:
+        function()
+
+
+def _messages(receive):
+    def work(function):
+        while True:
+            message = receive()
+            if message:
+                function(message)
+
+    return work
+
+
+def mule(num):
+    """Run the function in a mule once."""
+    return _in_mule(num, lambda function: function())
+
+
+def muleloop(num):
+    """Run the function in a mule again and again."""
+    return _in_mule(num, _forever)
+
+
+def mulemsg(num):
+    """Run the function in a mule with each message."""
+    return _in_mule(num, _messages(uwsgi.mule_get_msg))
+
+
+def farm(name=None, **kwargs):
+    """Run the function with each message for a farm, in its mules."""
+
+    def decorate(function):
+        def run():
+            if uwsgi.mule_id() and uwsgi.in_farm(name):
+                _messages(uwsgi.farm_get_msg)(function)
+
+        postfork_chain.append(run)
 
     return decorate
