@@ -178,7 +178,8 @@ fn a_message_that_takes_too_long_ends_its_mule() {
 fn the_decorators_work_and_so_do_those_of_the_original() {
     let original = paths::uwsgi().parent().unwrap().parent().unwrap().join("lib");
     let find = |dir: std::path::PathBuf| {
-        let entries = fs::read_dir(dir).unwrap().flatten().map(|e| e.path().join("site-packages/uwsgidecorators.py"));
+        let entries =
+            fs::read_dir(dir).unwrap().flatten().map(|e| e.path().join("site-packages/uwsgidecorators.py"));
         entries.into_iter().find(|p| p.exists())
     };
     let original = find(original).expect("uwsgidecorators.py of the original");
@@ -196,7 +197,9 @@ fn the_decorators_work_and_so_do_those_of_the_original() {
         };
         assert_eq!(ask(&server, "everything(1)"), "'locked'");
         let mules: &[&str] = match brains {
-            true => &["brain mule2", "brain got b'for two'", "told mule3 b'for three'", "farmed mule4 b'for f'"],
+            true => {
+                &["brain mule2", "brain got b'for two'", "told mule3 b'for three'", "farmed mule4 b'for f'"]
+            }
             false => &["mulefunc mule1 (1,) {'x': 2}"],
         };
         let others = [

@@ -386,7 +386,51 @@ fn an_accepted_task_outlives_its_master() {
     }
     until_within(Duration::from_secs(60), "an empty folder", || task_files(&folder).is_empty().then_some(()));
     let text = fs::read_to_string(keep.join("ran")).unwrap();
-    let lost: Vec<&String> =
-        accepted.iter().filter(|name| !text.lines().any(|l| l.starts_with(&format!("task {name} ")))).collect();
+    let lost: Vec<&String> = accepted
+        .iter()
+        .filter(|name| !text.lines().any(|l| l.starts_with(&format!("task {name} "))))
+        .collect();
     assert!(lost.is_empty(), "{lost:?}");
+}
+
+/// The keys of uWSGI 2.0.31 for spoolers are dir, pid, tasks, respawns, running; it has none for mules.
+#[test]
+fn monitoring_sees_spoolers_and_mules() {
+    let site = site();
+    let socket = site.ini().with_file_name("stats.sock");
+    let server = site.option("mules", 2).option("stats", socket.display()).start();
+    let ask = |question: &str| ask(&server, question);
+    let pid = spooler_pid(&server);
+    for n in 0..3 {
+        ask(&format!("uwsgi.spool({{b'name': b'n{n}'}})"));
+    }
+    ask("uwsgi.spool({b'name': b'raises', b'raise': b'', b'at': b'1'})");
+    ask("uwsgi.mule_msg('hello', 2)");
+    ask("uwsgi.spool({b'name': b'long', b'sleep': b'3'})");
+    let json = |words: &[&str]| -> serde_json::Value {
+        serde_json::from_slice(&server.ctl(words).stdout).expect("JSON of uswgi-ctl")
+    };
+    let status = until("the long task", || {
+        let status = json(&["status", "--json"]);
+        let task =
+            status["spoolers"][0]["task"].as_str().is_some_and(|t| t.starts_with("uwsgi_spoolfile_on_"));
+        (task && status["spoolers"][0]["tasks"] == 3 && status["mules"][1]["messages"] == 1).then_some(status)
+    });
+    let spooler = &status["spoolers"][0];
+    assert_eq!((&spooler["pid"], &spooler["state"]), (&pid.into(), &"ready".into()), "{spooler}");
+    assert!(spooler["exceptions"].as_u64() >= Some(1) && spooler["retried"].as_u64() >= Some(1), "{spooler}");
+    assert!(spooler["busy_us"].as_u64() > Some(0), "{spooler}");
+    assert_eq!(status["mules"].as_array().map(Vec::len), Some(2));
+    let mut text = String::new();
+    let mut stats = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    std::io::Read::read_to_string(&mut stats, &mut text).unwrap();
+    let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let folder = tasks(&server).canonicalize().unwrap();
+    let expected = serde_json::json!([
+        {"dir": folder.to_str(), "pid": pid, "tasks": 3, "respawns": 0, "running": 1},
+    ]);
+    assert_eq!(stats["spoolers"], expected);
+    let metrics = String::from_utf8(server.ctl(&["metrics"]).stdout).unwrap();
+    assert!(metrics.contains("uswgi_aide_done_total{aide=\"spooler 1\"} 3\n"), "{metrics}");
+    assert!(metrics.contains("uswgi_aide_done_total{aide=\"mule 2\"} 1\n"), "{metrics}");
 }

@@ -102,6 +102,9 @@ fn facts(master: &Master<'_>) -> Facts {
         facts.no_cores = i.stats_no_cores;
         facts.daemons = master.tasks.daemons().collect();
         facts.crons = master.tasks.jobs().collect();
+        let background = &setup.instance.background;
+        let folder = |n| background.folder(n).map(|f| f.path.display().to_string());
+        facts.spoolers = (1..).map_while(folder).collect();
     }
     facts
 }

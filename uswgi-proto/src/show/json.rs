@@ -1,6 +1,7 @@
 //! A snapshot as JSON: what `uswgi-ctl status --json` prints, and our part of the stats server's answer.
 #![forbid(unsafe_code)]
 
+use super::aides;
 use super::latency::quantile;
 use super::names::{outcome_name, state_name, worker_state_name};
 use super::snapshot::{Snapshot, Thread, Worker};
@@ -48,6 +49,8 @@ pub fn json(s: &Snapshot) -> Value {
             "full": x.full,
         })).collect::<Vec<_>>(),
         "workers": s.workers.iter().map(worker_json).collect::<Vec<_>>(),
+        "spoolers": aides::spoolers_json(&s.aides),
+        "mules": aides::mules_json(&s.aides),
     })
 }
 

@@ -17,6 +17,7 @@ pub fn openmetrics(s: &Snapshot, facts: &Facts) -> String {
     let mut out = String::with_capacity(16 * 1024);
     exporter(&mut out, s, facts);
     ours(&mut out, s);
+    super::aides::openmetrics(&mut out, &s.aides);
     out.push_str("# EOF\n");
     out
 }

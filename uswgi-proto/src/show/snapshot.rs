@@ -3,6 +3,7 @@
 //! Fields are read one by one while others write, so two of them may be some microseconds apart;
 //! what must not be torn (request lines, the outcome of a reload) is read in the right order.
 
+use super::aides::AideSeen;
 use super::usage::{self, Usage};
 use crate::instance::{RunningInstance, stands_still};
 use crate::scoreboard::layout::{BUCKETS, RESTARTS, SOCKETS, Totals};
@@ -68,6 +69,8 @@ pub struct Snapshot {
     pub sockets: Vec<SocketSnapshot>,
     /// Slots in use.
     pub workers: Vec<Worker>,
+    /// Spoolers and mules.
+    pub aides: Vec<AideSeen>,
     /// Sums over all workers that ever were.
     pub total: Totals,
     /// Requests by duration of the workers that have gone.
@@ -274,6 +277,7 @@ impl Snapshot {
             previous: super::previous::read(h),
             sockets: (0..sockets).filter_map(|i| socket(board, i)).collect(),
             workers,
+            aides: super::aides::seen(board),
             total,
             gone_histogram: std::array::from_fn(|i| h.gone_histogram[i].load(Relaxed)),
             restarts: std::array::from_fn(|i| h.restarts[i].load(Relaxed)),

@@ -29,6 +29,8 @@ pub struct Facts {
     pub daemons: Vec<(String, i32)>,
     /// Jobs of the clock.
     pub crons: Vec<Cron>,
+    /// Folder of each spooler, in the order of their numbers.
+    pub spoolers: Vec<String>,
 }
 
 /// A job of the clock.
@@ -164,6 +166,8 @@ pub fn document(s: &Snapshot, facts: &Facts) -> Value {
                 "unique": u8::from(c.unique), "pid": c.pid,
             })
         };
+        let folder = |n: u32| facts.spoolers.get((n as usize).wrapping_sub(1)).cloned().unwrap_or_default();
+        insert("uswgi", "spoolers", super::aides::uwsgi_spoolers(&s.aides, folder));
         insert("uswgi", "crons", facts.crons.iter().map(cron).collect());
         insert("sockets", "caches", facts.caches.iter().map(cache).collect());
     }
