@@ -63,7 +63,8 @@
 //! | shutdown_delay | TERM: not ready at once, everything served for a while, then the stop |
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
-//! | spooler | tasks as files: what is accepted runs at least once |
+//! | spooler | tasks as files: as uWSGI runs them, and better where that lost some |
+//! | spooler_kills | a task that was accepted runs at least once, whatever is killed |
 //! | stats | the scoreboard and the stats server, as monitoring reads them |
 //! | steer | what a running instance is told other than by signals: requests, the FIFO |
 //! | storm | reloads in a row and all at once |
@@ -141,6 +142,7 @@ mod same_table;
 mod share;
 mod shutdown_delay;
 mod spooler;
+mod spooler_kills;
 mod static_files;
 mod stats;
 mod steer;

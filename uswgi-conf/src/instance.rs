@@ -10,7 +10,7 @@ pub use crate::origin::Origin;
 use crate::tasks::Tasks;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use uswgi_proto::background::Background;
+use uswgi_proto::background::BesideRequests;
 use uswgi_proto::settings::{
     Application, Autoreload, Harakiri, Headers, Lanes, Protocol, Recycling, RequestLimits, RequestLog,
     StaticServing, Timeouts, Warmup,
@@ -200,7 +200,7 @@ pub struct Instance {
     /// Locks and caches of the application.
     pub shared: SharedSpec,
     /// Spoolers, mules and farms.
-    pub background: Background,
+    pub background: BesideRequests,
     /// Files whose change replaces the mules (`touch-mules-reload`).
     pub touch_mules: Vec<PathBuf>,
     /// Files whose change replaces the spoolers (`touch-spoolers-reload`).
@@ -280,7 +280,7 @@ impl Default for Instance {
             heartbeat: 0,
             emperor: Emperor::default(),
             shared: SharedSpec::default(),
-            background: Background::default(),
+            background: BesideRequests::default(),
             touch_mules: Vec::new(),
             touch_spoolers: Vec::new(),
             options: Vec::new(),

@@ -8,17 +8,17 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use uswgi_proto::background::{Background, Queue};
+use uswgi_proto::background::{BesideRequests, MessageQueue};
 
 /// The queues of an instance, by what they are for. One that a reload no longer needs keeps what it holds.
 #[derive(Debug, Default)]
 pub struct Queues {
-    all: BTreeMap<Queue, (OwnedFd, OwnedFd)>,
+    all: BTreeMap<MessageQueue, (OwnedFd, OwnedFd)>,
 }
 
 impl Queues {
     /// Make those that a configuration needs and that are not there.
-    pub fn prepare(&mut self, background: &Background) -> nix::Result<()> {
+    pub fn prepare(&mut self, background: &BesideRequests) -> nix::Result<()> {
         for queue in background.queues() {
             if let Entry::Vacant(place) = self.all.entry(queue) {
                 place.insert(socketpair(
@@ -32,8 +32,8 @@ impl Queues {
         Ok(())
     }
 
-    /// Sending and receiving end of each, in the order of `Background::queues`.
-    pub fn of(&self, background: &Background) -> Vec<BorrowedFd<'_>> {
+    /// Sending and receiving end of each, in the order of `BesideRequests::queues`.
+    pub fn of(&self, background: &BesideRequests) -> Vec<BorrowedFd<'_>> {
         let found = background.queues().into_iter().filter_map(|q| self.all.get(&q));
         found.flat_map(|(send, receive)| [send.as_fd(), receive.as_fd()]).collect()
     }
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn a_queue_stays_what_it_is_over_reloads() {
         let mut queues = Queues::default();
-        let of = |mules: usize| Background { mules: vec![None; mules], ..Background::default() };
+        let of = |mules: usize| BesideRequests { mules: vec![None; mules], ..BesideRequests::default() };
         queues.prepare(&of(1)).unwrap();
         let before: Vec<i32> = queues.of(&of(1)).iter().map(|fd| fd.as_raw_fd()).collect();
         queues.prepare(&of(2)).unwrap();

@@ -49,7 +49,7 @@ pub struct Inherited<'a> {
     pub scoreboard: BorrowedFd<'a>,
     /// Locks and caches.
     pub shared: BorrowedFd<'a>,
-    /// Sending and receiving end of each queue of messages, in the order of `Background::queues`.
+    /// Sending and receiving end of each queue of messages, in the order of `BesideRequests::queues`.
     pub queues: Vec<BorrowedFd<'a>>,
     /// Sending and receiving end of the hand-over socket.
     pub handover: [BorrowedFd<'a>; 2],

@@ -121,7 +121,7 @@ impl Default for MuleRules {
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Background {
+pub struct BesideRequests {
     /// Spool folders; the first is the one of tasks that name none.
     pub folders: Vec<SpoolFolder>,
     /// How their tasks are run.
@@ -134,7 +134,7 @@ pub struct Background {
     pub mule: MuleRules,
 }
 
-impl Background {
+impl BesideRequests {
     /// Every aide, in the order in which they start.
     pub fn aides(&self) -> Vec<Aide> {
         let own = self.folders.iter().filter(|f| !f.external).count() as u32;
@@ -156,16 +156,16 @@ impl Background {
 
     /// What the queues of messages are for, in the order in which their descriptors are inherited: each mule, all mules
     /// together, each farm. None without mules.
-    pub fn queues(&self) -> Vec<Queue> {
+    pub fn queues(&self) -> Vec<MessageQueue> {
         if self.mules.is_empty() {
             return Vec::new();
         }
-        let mules = (1..=self.mules.len() as u32).map(Queue::Mule);
-        let farms = self.farms.iter().map(|f| Queue::Farm(f.name.clone()));
-        mules.chain([Queue::Mules]).chain(farms).collect()
+        let mules = (1..=self.mules.len() as u32).map(MessageQueue::Mule);
+        let farms = self.farms.iter().map(|f| MessageQueue::Farm(f.name.clone()));
+        mules.chain([MessageQueue::Mules]).chain(farms).collect()
     }
 
-    /// The farms of a mule, as positions in [`Background::farms`].
+    /// The farms of a mule, as positions in [`BesideRequests::farms`].
     pub fn farms_of(&self, mule: u32) -> impl Iterator<Item = usize> + '_ {
         self.farms.iter().enumerate().filter(move |(_, f)| f.mules.contains(&mule)).map(|(i, _)| i)
     }
@@ -173,7 +173,7 @@ impl Background {
 
 /// Whose messages a queue holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Queue {
+pub enum MessageQueue {
     /// This mule's.
     Mule(u32),
     /// Any mule's.
@@ -194,12 +194,14 @@ mod tests {
     fn every_spooler_has_a_folder_and_external_ones_have_none() {
         let spool = SpoolRules { processes: 2, ..SpoolRules::default() };
         let folders = vec![folder("/a", false), folder("/b", true), folder("/c", false)];
-        let b = Background { folders, spool, mules: vec![None], ..Background::default() };
+        let b = BesideRequests { folders, spool, mules: vec![None], ..BesideRequests::default() };
         let names: Vec<String> = b.aides().iter().map(Aide::to_string).collect();
         assert_eq!(names, ["spooler 1", "spooler 2", "spooler 3", "spooler 4", "mule 1"]);
         let of = |n| b.folder(n).map(|f| f.path.to_str().unwrap());
         assert_eq!((of(0), of(1), of(2), of(3), of(5)), (None, Some("/a"), Some("/a"), Some("/c"), None));
-        assert_eq!(b.queues(), [Queue::Mule(1), Queue::Mules]);
-        assert!(Background::default().queues().is_empty() && Background::default().aides().is_empty());
+        assert_eq!(b.queues(), [MessageQueue::Mule(1), MessageQueue::Mules]);
+        assert!(
+            BesideRequests::default().queues().is_empty() && BesideRequests::default().aides().is_empty()
+        );
     }
 }

@@ -25,7 +25,7 @@ pub struct Inherited {
     pub board: Option<Arc<Scoreboard>>,
     /// Locks and caches.
     pub shared: Option<Shared>,
-    /// Messages for mules, in the order of `Background::queues`.
+    /// Messages for mules, in the order of `BesideRequests::queues`.
     pub queues: Queues,
     /// Sending and receiving end.
     pub handover: Option<(OwnedFd, OwnedFd)>,

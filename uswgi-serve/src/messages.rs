@@ -9,12 +9,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv, send};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
-use uswgi_proto::background::Queue;
+use uswgi_proto::background::MessageQueue;
 
 /// The queues of an instance.
 #[derive(Debug, Default)]
 pub struct Queues {
-    all: Vec<(Queue, OwnedFd, OwnedFd)>,
+    all: Vec<(MessageQueue, OwnedFd, OwnedFd)>,
 }
 
 /// What a wait for messages ended with.
@@ -32,7 +32,7 @@ pub enum Came {
 
 impl Queues {
     /// Over inherited descriptors: sending and receiving end of each.
-    pub fn new(names: Vec<Queue>, pairs: Vec<(OwnedFd, OwnedFd)>) -> Queues {
+    pub fn new(names: Vec<MessageQueue>, pairs: Vec<(OwnedFd, OwnedFd)>) -> Queues {
         Queues {
             all: names.into_iter().zip(pairs).map(|(name, (send, receive))| (name, send, receive)).collect(),
         }
@@ -43,7 +43,7 @@ impl Queues {
         self.all.is_empty()
     }
 
-    fn of(&self, queue: &Queue) -> Option<&(Queue, OwnedFd, OwnedFd)> {
+    fn of(&self, queue: &MessageQueue) -> Option<&(MessageQueue, OwnedFd, OwnedFd)> {
         self.all.iter().find(|(name, ..)| name == queue)
     }
 
@@ -51,7 +51,7 @@ impl Queues {
     ///
     /// # Errors
     /// The queue is full (EAGAIN), or the message too large for it (EMSGSIZE); it is not in the queue then.
-    pub fn send(&self, queue: &Queue, message: &[u8]) -> Option<nix::Result<()>> {
+    pub fn send(&self, queue: &MessageQueue, message: &[u8]) -> Option<nix::Result<()>> {
         let (_, to, _) = self.of(queue)?;
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
         Some(send(to.as_raw_fd(), message, flags).map(drop))
@@ -59,7 +59,13 @@ impl Queues {
 
     /// Take a message out of one of these queues; one that is larger than `most` loses its end, as on uWSGI. Waits until
     /// `until` (None: for ever), or until `also` is readable, which comes first.
-    pub fn receive(&self, from: &[Queue], most: usize, also: BorrowedFd<'_>, until: Option<Instant>) -> Came {
+    pub fn receive(
+        &self,
+        from: &[MessageQueue],
+        most: usize,
+        also: BorrowedFd<'_>,
+        until: Option<Instant>,
+    ) -> Came {
         let ends: Vec<BorrowedFd<'_>> =
             from.iter().filter_map(|q| self.of(q)).map(|(.., receive)| receive.as_fd()).collect();
         loop {
@@ -99,7 +105,7 @@ mod tests {
     use super::*;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-    fn queues(names: &[Queue]) -> Queues {
+    fn queues(names: &[MessageQueue]) -> Queues {
         let pair =
             || socketpair(AddressFamily::Unix, SockType::Datagram, None, SockFlag::SOCK_CLOEXEC).unwrap();
         Queues::new(names.to_vec(), names.iter().map(|_| pair()).collect())
@@ -111,16 +117,16 @@ mod tests {
 
     #[test]
     fn messages_come_whole_in_order_and_cut_to_the_buffer() {
-        let (one, farm) = (Queue::Mule(1), Queue::Farm("f".into()));
-        let q = queues(&[one.clone(), Queue::Mules, farm.clone()]);
+        let (one, farm) = (MessageQueue::Mule(1), MessageQueue::Farm("f".into()));
+        let q = queues(&[one.clone(), MessageQueue::Mules, farm.clone()]);
         let (also, _write) = silence();
         q.send(&one, b"first").unwrap().unwrap();
         q.send(&one, b"").unwrap().unwrap();
         q.send(&farm, b"farm").unwrap().unwrap();
-        assert!(q.send(&Queue::Mule(2), b"x").is_none());
+        assert!(q.send(&MessageQueue::Mule(2), b"x").is_none());
         let now = Some(Instant::now());
-        let take = |from: &[Queue], most| q.receive(from, most, also.as_fd(), now);
-        let one = [one, Queue::Mules];
+        let take = |from: &[MessageQueue], most| q.receive(from, most, also.as_fd(), now);
+        let one = [one, MessageQueue::Mules];
         assert_eq!(take(&one, 3), Came::Message(b"fir".to_vec()));
         assert_eq!(take(&one, 3), Came::Message(Vec::new()));
         assert_eq!(take(&one, 3), Came::Timeout);
@@ -129,19 +135,19 @@ mod tests {
 
     #[test]
     fn a_full_queue_and_a_large_message_are_refused() {
-        let q = queues(&[Queue::Mules]);
-        let refused = (0..100_000).find_map(|_| q.send(&Queue::Mules, &[7; 100]).unwrap().err());
+        let q = queues(&[MessageQueue::Mules]);
+        let refused = (0..100_000).find_map(|_| q.send(&MessageQueue::Mules, &[7; 100]).unwrap().err());
         assert_eq!(refused, Some(Errno::EAGAIN));
-        let q = queues(&[Queue::Mules]);
-        assert_eq!(q.send(&Queue::Mules, &vec![7; 16 << 20]), Some(Err(Errno::EMSGSIZE)));
+        let q = queues(&[MessageQueue::Mules]);
+        assert_eq!(q.send(&MessageQueue::Mules, &vec![7; 16 << 20]), Some(Err(Errno::EMSGSIZE)));
     }
 
     #[test]
     fn what_else_is_waited_for_comes_first() {
-        let q = queues(&[Queue::Mules]);
+        let q = queues(&[MessageQueue::Mules]);
         let (also, write) = silence();
-        q.send(&Queue::Mules, b"m").unwrap().unwrap();
+        q.send(&MessageQueue::Mules, b"m").unwrap().unwrap();
         nix::unistd::write(&write, b"x").unwrap();
-        assert_eq!(q.receive(&[Queue::Mules], 10, also.as_fd(), None), Came::Woken);
+        assert_eq!(q.receive(&[MessageQueue::Mules], 10, also.as_fd(), None), Came::Woken);
     }
 }

@@ -21,7 +21,7 @@ use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::scoreboard::layout::add;
 use uswgi_spool::attempts::Attempts;
 use uswgi_spool::queue::{Entry, is_priority};
-use uswgi_spool::{Claim, Claimed, Folder, Queue, TaskName};
+use uswgi_spool::{Claimed, Folder, Queue, TaskClaim, TaskName};
 
 /// Tasks between two looks at what is new, where no priority has to be met.
 const IN_A_ROW: u32 = 64;
@@ -31,9 +31,9 @@ const AT_A_TIME: u32 = 256;
 const SOON: u64 = 10;
 
 /// What a spooler does next.
-pub enum Next {
+pub enum NextTask {
     /// Run this task, then [`Spooler::finish`].
-    Task(Box<Claim>),
+    Task(Box<TaskClaim>),
     /// Run the handler of this signal.
     Signal(u8),
     /// The system has interrupted the wait: there may be a handler to run.
@@ -44,7 +44,7 @@ pub enum Next {
 
 /// What became of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum TaskOutcome {
     /// It is done.
     Done,
     /// It is to run again.
@@ -132,22 +132,22 @@ impl Spooler {
     }
 
     /// The next task, waiting for it. No task begins once this process is to leave.
-    pub fn next_task(&mut self) -> Next {
+    pub fn next_task(&mut self) -> NextTask {
         loop {
             if let Some(signal) = self.link.take_signal() {
-                return Next::Signal(signal);
+                return NextTask::Signal(signal);
             }
             if self.link.is_leaving() {
-                return Next::Leave;
+                return NextTask::Leave;
             }
             if self.rules.max_tasks > 0 && self.done >= self.rules.max_tasks {
                 self.link.send(&ToMaster::Replace { reason: Restart::MaxRequests });
-                return Next::Leave;
+                return NextTask::Leave;
             }
             self.look();
             match self.take() {
-                Some(claim) => return Next::Task(Box::new(claim)),
-                None if !self.queue_has_more() && self.wait() => return Next::Interrupted,
+                Some(claim) => return NextTask::Task(Box::new(claim)),
+                None if !self.queue_has_more() && self.wait() => return NextTask::Interrupted,
                 None => {}
             }
         }
@@ -234,12 +234,12 @@ impl Spooler {
     }
 
     /// The first task that is to be had.
-    fn take(&mut self) -> Option<Claim> {
+    fn take(&mut self) -> Option<TaskClaim> {
         let now = SystemTime::now();
         for _ in 0..AT_A_TIME {
             let entry = self.queue.next(seconds(now))?;
             let folder = self.folder.of(&entry);
-            match Claim::take(&folder, entry.name(), now) {
+            match TaskClaim::take(&folder, entry.name(), now) {
                 Ok(Claimed::Yes(claim)) => {
                     if let Some(claim) = self.tried_too_often(&folder, claim) {
                         self.begin(entry);
@@ -258,7 +258,7 @@ impl Spooler {
     }
 
     /// The task, unless it has ended too many processes: then it is put aside.
-    fn tried_too_often(&mut self, folder: &std::path::Path, claim: Claim) -> Option<Claim> {
+    fn tried_too_often(&mut self, folder: &std::path::Path, claim: TaskClaim) -> Option<TaskClaim> {
         let most = self.rules.max_attempts;
         // Where it died in another process, a file says so; it is there only then.
         if most == 0 {
@@ -278,7 +278,7 @@ impl Spooler {
         None
     }
 
-    fn put_aside(&mut self, claim: Claim, reason: &str) {
+    fn put_aside(&mut self, claim: TaskClaim, reason: &str) {
         self.tried.remove(claim.name());
         match self.folder.put_aside(&claim, reason) {
             Ok(to) => {
@@ -301,16 +301,16 @@ impl Spooler {
     }
 
     /// A task that [`Spooler::next_task`] gave has come to its end.
-    pub fn finish(&mut self, claim: Claim, outcome: Outcome) {
+    pub fn finish(&mut self, claim: TaskClaim, outcome: TaskOutcome) {
         self.link.end();
         self.done += 1;
         let link = self.link.clone();
         let slot = link.slot();
         if let Some(slot) = slot {
             match &outcome {
-                Outcome::Done => add(&slot.done, 1),
-                Outcome::Again => add(&slot.retried, 1),
-                Outcome::Failed(_) => {
+                TaskOutcome::Done => add(&slot.done, 1),
+                TaskOutcome::Again => add(&slot.retried, 1),
+                TaskOutcome::Failed(_) => {
                     add(&slot.failed, 1);
                     add(&slot.retried, 1);
                 }
@@ -318,7 +318,7 @@ impl Spooler {
         }
         let entry = self.current.take();
         match outcome {
-            Outcome::Done => {
+            TaskOutcome::Done => {
                 let (name, folder) = (claim.name().clone(), claim.path().parent().map(PathBuf::from));
                 if let Err(e) = claim.done() {
                     say!(
@@ -332,8 +332,8 @@ impl Spooler {
                     Attempts::forget(&folder, &name);
                 }
             }
-            Outcome::Again => self.again(claim, entry, "it asked for another try"),
-            Outcome::Failed(why) => self.again(claim, entry, &why),
+            TaskOutcome::Again => self.again(claim, entry, "it asked for another try"),
+            TaskOutcome::Failed(why) => self.again(claim, entry, &why),
         }
         if let Some(slot) = slot {
             slot.current.write(b"");
@@ -342,7 +342,7 @@ impl Spooler {
     }
 
     /// It runs again: at the next look, or after its delay.
-    fn again(&mut self, claim: Claim, entry: Option<Entry>, why: &str) {
+    fn again(&mut self, claim: TaskClaim, entry: Option<Entry>, why: &str) {
         let now = SystemTime::now();
         let mut at = seconds(now + self.frequency());
         if self.rules.retry_delay > 0

@@ -5,7 +5,7 @@
 //! process must never do that with a task which it has claimed.
 
 use crate::name::TaskName;
-use crate::task::{BadTask, Task};
+use crate::task::{BadTask, SpoolTask};
 use nix::fcntl::{FcntlArg, fcntl};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -18,20 +18,20 @@ const UNFINISHED: Duration = Duration::from_secs(10);
 
 /// A task that no other process runs meanwhile.
 #[derive(Debug)]
-pub struct Claim {
+pub struct TaskClaim {
     // Holds the lock.
     file: File,
     path: PathBuf,
     name: TaskName,
     /// What is to be done.
-    pub task: Task,
+    pub task: SpoolTask,
 }
 
 /// What became of the attempt to take a task.
 #[derive(Debug)]
 pub enum Claimed {
     /// It is ours.
-    Yes(Claim),
+    Yes(TaskClaim),
     /// Another process has it.
     Busy,
     /// It is not there any more.
@@ -41,10 +41,10 @@ pub enum Claimed {
     /// Somebody may still write it.
     Unfinished,
     /// It is ours and no task; the file can be put aside.
-    Bad(Claim, BadTask),
+    Bad(TaskClaim, BadTask),
 }
 
-impl Claim {
+impl TaskClaim {
     /// Take the task in this file.
     ///
     /// # Errors
@@ -77,10 +77,10 @@ impl Claim {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let name = name.clone();
-        match Task::decode(&bytes) {
-            Ok(task) => Ok(Claimed::Yes(Claim { file, path, name, task })),
+        match SpoolTask::decode(&bytes) {
+            Ok(task) => Ok(Claimed::Yes(TaskClaim { file, path, name, task })),
             Err(_) if found.modified()? + UNFINISHED > now => Ok(Claimed::Unfinished),
-            Err(e) => Ok(Claimed::Bad(Claim { file, path, name, task: Task::default() }, e)),
+            Err(e) => Ok(Claimed::Bad(TaskClaim { file, path, name, task: SpoolTask::default() }, e)),
         }
     }
 
@@ -137,7 +137,7 @@ mod tests {
 
     fn spooled(dir: &Path, at: Option<&str>) -> TaskName {
         let pairs = at.map(|at| (b"at".to_vec(), at.as_bytes().to_vec())).into_iter().collect();
-        let path = Writer::new(dir, false).spool(&Task { pairs, body: b"b".to_vec() }, None).unwrap();
+        let path = Writer::new(dir, false).spool(&SpoolTask { pairs, body: b"b".to_vec() }, None).unwrap();
         TaskName::of(path.file_name().unwrap().to_str().unwrap()).unwrap()
     }
 
@@ -146,10 +146,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let name = spooled(dir.path(), None);
         let now = SystemTime::now() + Duration::from_secs(1);
-        let Claimed::Yes(claim) = Claim::take(dir.path(), &name, now).unwrap() else { panic!() };
+        let Claimed::Yes(claim) = TaskClaim::take(dir.path(), &name, now).unwrap() else { panic!() };
         assert_eq!((claim.task.body.as_slice(), claim.name()), (&b"b"[..], &name));
         claim.done().unwrap();
-        assert!(matches!(Claim::take(dir.path(), &name, now).unwrap(), Claimed::Gone));
+        assert!(matches!(TaskClaim::take(dir.path(), &name, now).unwrap(), Claimed::Gone));
     }
 
     #[test]
@@ -158,10 +158,10 @@ mod tests {
         let name = spooled(dir.path(), Some("2000000000"));
         let at = UNIX_EPOCH + Duration::from_secs(2_000_000_000);
         let early = at - Duration::from_secs(1);
-        assert!(matches!(Claim::take(dir.path(), &name, early).unwrap(), Claimed::NotYet(2_000_000_000)));
-        let Claimed::Yes(claim) = Claim::take(dir.path(), &name, at).unwrap() else { panic!() };
+        assert!(matches!(TaskClaim::take(dir.path(), &name, early).unwrap(), Claimed::NotYet(2_000_000_000)));
+        let Claimed::Yes(claim) = TaskClaim::take(dir.path(), &name, at).unwrap() else { panic!() };
         claim.later(at + Duration::from_secs(60)).unwrap();
-        assert!(matches!(Claim::take(dir.path(), &name, at).unwrap(), Claimed::NotYet(2_000_000_060)));
+        assert!(matches!(TaskClaim::take(dir.path(), &name, at).unwrap(), Claimed::NotYet(2_000_000_060)));
     }
 
     #[test]
@@ -171,11 +171,14 @@ mod tests {
         let path = dir.path().join(name.as_str());
         std::fs::write(&path, b"").unwrap();
         let now = SystemTime::now();
-        assert!(matches!(Claim::take(dir.path(), &name, now).unwrap(), Claimed::Unfinished));
+        assert!(matches!(TaskClaim::take(dir.path(), &name, now).unwrap(), Claimed::Unfinished));
         let later = now + Duration::from_secs(60);
-        assert!(matches!(Claim::take(dir.path(), &name, later).unwrap(), Claimed::Bad(_, BadTask::Short)));
+        assert!(matches!(
+            TaskClaim::take(dir.path(), &name, later).unwrap(),
+            Claimed::Bad(_, BadTask::Short)
+        ));
         std::fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink("/etc/hosts", &path).unwrap();
-        assert!(Claim::take(dir.path(), &name, later).is_err(), "a link is not followed");
+        assert!(TaskClaim::take(dir.path(), &name, later).is_err(), "a link is not followed");
     }
 }

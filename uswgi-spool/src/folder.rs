@@ -1,7 +1,7 @@
 //! The names in a spool folder, and tasks that are put aside.
 
 use crate::attempts::{self, Attempts};
-use crate::claim::Claim;
+use crate::claim::TaskClaim;
 use crate::name::TaskName;
 use crate::queue::{Entry, Queue, is_priority};
 use crate::write::UNFINISHED;
@@ -68,7 +68,7 @@ impl Folder {
     ///
     /// # Errors
     /// It stays where it is.
-    pub fn put_aside(&self, claim: &Claim, reason: &str) -> io::Result<PathBuf> {
+    pub fn put_aside(&self, claim: &TaskClaim, reason: &str) -> io::Result<PathBuf> {
         let failed = self.root.join(FAILED);
         match fs::create_dir(&failed) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
@@ -120,16 +120,16 @@ fn is_abandoned(entry: &fs::DirEntry, file: &str, now: SystemTime) -> bool {
 mod tests {
     use super::*;
     use crate::claim::Claimed;
-    use crate::task::Task;
+    use crate::task::SpoolTask;
     use crate::write::Writer;
 
     #[test]
     fn a_folder_is_listed_and_cleaned() {
         let dir = tempfile::tempdir().unwrap();
         let writer = Writer::new(dir.path(), false);
-        let path = writer.spool(&Task::default(), None).unwrap();
-        writer.spool(&Task::default(), Some("3")).unwrap();
-        writer.spool(&Task::default(), Some("x")).unwrap();
+        let path = writer.spool(&SpoolTask::default(), None).unwrap();
+        writer.spool(&SpoolTask::default(), Some("3")).unwrap();
+        writer.spool(&SpoolTask::default(), Some("x")).unwrap();
         let host = crate::write::host();
         // Pid 0 is nobody's file; the pid of this process is somebody's.
         let dead = dir.path().join(format!("{UNFINISHED}{host}_2147483646_1_1"));
@@ -151,11 +151,11 @@ mod tests {
     #[test]
     fn a_task_is_put_aside_with_its_reason() {
         let dir = tempfile::tempdir().unwrap();
-        let path = Writer::new(dir.path(), false).spool(&Task::default(), None).unwrap();
+        let path = Writer::new(dir.path(), false).spool(&SpoolTask::default(), None).unwrap();
         let name = TaskName::of(path.file_name().unwrap().to_str().unwrap()).unwrap();
         Attempts { kills: 3, ..Attempts::default() }.write(dir.path(), &name).unwrap();
         let now = SystemTime::now() + Duration::from_secs(1);
-        let Claimed::Yes(claim) = Claim::take(dir.path(), &name, now).unwrap() else { panic!() };
+        let Claimed::Yes(claim) = TaskClaim::take(dir.path(), &name, now).unwrap() else { panic!() };
         let to = Folder::new(dir.path(), false).put_aside(&claim, "it ended 3 processes").unwrap();
         assert!(to.exists() && !path.exists());
         assert_eq!(

@@ -20,9 +20,9 @@ pub mod queue;
 pub mod task;
 pub mod write;
 
-pub use claim::{Claim, Claimed};
+pub use claim::{Claimed, TaskClaim};
 pub use folder::{FAILED, Folder};
 pub use name::TaskName;
 pub use queue::Queue;
-pub use task::{BadTask, Task, TaskError};
+pub use task::{BadTask, SpoolTask, TaskError};
 pub use write::{SpoolError, Writer};

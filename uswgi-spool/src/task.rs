@@ -22,7 +22,7 @@ pub const SPOOLER: &[u8] = b"spooler";
 
 /// A task.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Task {
+pub struct SpoolTask {
     /// Keys and values, in their order.
     pub pairs: Vec<(Vec<u8>, Vec<u8>)>,
     /// What stands behind them.
@@ -53,7 +53,7 @@ pub enum BadTask {
     Lengths,
 }
 
-impl Task {
+impl SpoolTask {
     /// The bytes of the file.
     pub fn encode(&self) -> Result<Vec<u8>, TaskError> {
         let mut out = vec![MODIFIER1, 0, 0, 0];
@@ -70,7 +70,7 @@ impl Task {
     }
 
     /// The task in the bytes of a file. Whatever its modifiers say, as on uWSGI.
-    pub fn decode(bytes: &[u8]) -> Result<Task, BadTask> {
+    pub fn decode(bytes: &[u8]) -> Result<SpoolTask, BadTask> {
         let head = bytes.get(..HEAD).ok_or(BadTask::Short)?;
         let length = usize::from(u16::from_le_bytes([head[1], head[2]]));
         let mut rest = bytes.get(HEAD..HEAD + length).ok_or(BadTask::Lengths)?;
@@ -88,7 +88,7 @@ impl Task {
             pairs.push((key, value));
             over = last;
         }
-        Ok(Task { pairs, body: bytes[HEAD + length..].to_vec() })
+        Ok(SpoolTask { pairs, body: bytes[HEAD + length..].to_vec() })
     }
 
     /// The value of a key; the last one where it stands twice, as in a dict.
@@ -118,35 +118,36 @@ mod tests {
     #[test]
     fn the_bytes_are_those_of_uwsgi() {
         let pairs = vec![pair("ret", "retry"), pair("at", "2000000000"), pair("z", "")];
-        let task = Task { pairs, body: b"BB".to_vec() };
+        let task = SpoolTask { pairs, body: b"BB".to_vec() };
         assert_eq!(task.encode().unwrap(), WRITTEN);
-        assert_eq!(Task::decode(WRITTEN).unwrap(), task);
+        assert_eq!(SpoolTask::decode(WRITTEN).unwrap(), task);
         assert_eq!(task.at(), Some(2_000_000_000));
-        assert_eq!(Task::default().encode().unwrap(), b"\x11\0\0\0");
+        assert_eq!(SpoolTask::default().encode().unwrap(), b"\x11\0\0\0");
     }
 
     #[test]
     fn what_does_not_fit_is_refused_and_not_cut() {
-        let long = Task { pairs: vec![pair("a", &"x".repeat(70_000))], body: Vec::new() };
+        let long = SpoolTask { pairs: vec![pair("a", &"x".repeat(70_000))], body: Vec::new() };
         assert_eq!(long.encode(), Err(TaskError::TooLong(70_000)));
-        let many = Task { pairs: vec![pair(&"a".repeat(40_000), &"b".repeat(40_000))], body: Vec::new() };
+        let many =
+            SpoolTask { pairs: vec![pair(&"a".repeat(40_000), &"b".repeat(40_000))], body: Vec::new() };
         assert_eq!(many.encode(), Err(TaskError::TooMany(80_004)));
-        let body = Task { pairs: Vec::new(), body: vec![7; 70_000] };
-        assert_eq!(Task::decode(&body.encode().unwrap()).unwrap(), body);
+        let body = SpoolTask { pairs: Vec::new(), body: vec![7; 70_000] };
+        assert_eq!(SpoolTask::decode(&body.encode().unwrap()).unwrap(), body);
     }
 
     #[test]
     fn foreign_bytes_are_no_task() {
-        assert_eq!(Task::decode(b""), Err(BadTask::Short));
-        assert_eq!(Task::decode(b"\x12\0\0\0"), Ok(Task::default()), "uWSGI 2.0.31 runs it");
-        assert_eq!(Task::decode(b"\x11\x05\0\0\xff\xff\x01\x02\x03"), Err(BadTask::Lengths));
-        assert_eq!(Task::decode(b"\x11\x02\0\0\0\0"), Err(BadTask::Lengths), "a key without a value");
-        assert_eq!(Task::decode(b"\x11\xff\0\0"), Err(BadTask::Lengths));
+        assert_eq!(SpoolTask::decode(b""), Err(BadTask::Short));
+        assert_eq!(SpoolTask::decode(b"\x12\0\0\0"), Ok(SpoolTask::default()), "uWSGI 2.0.31 runs it");
+        assert_eq!(SpoolTask::decode(b"\x11\x05\0\0\xff\xff\x01\x02\x03"), Err(BadTask::Lengths));
+        assert_eq!(SpoolTask::decode(b"\x11\x02\0\0\0\0"), Err(BadTask::Lengths), "a key without a value");
+        assert_eq!(SpoolTask::decode(b"\x11\xff\0\0"), Err(BadTask::Lengths));
     }
 
     #[test]
     fn a_time_that_is_no_number_is_none() {
-        let at = |text: &str| Task { pairs: vec![pair("at", text)], body: Vec::new() }.at();
+        let at = |text: &str| SpoolTask { pairs: vec![pair("at", text)], body: Vec::new() }.at();
         assert_eq!((at("xx"), at("-5"), at("0"), at("7")), (None, None, None, Some(7)));
     }
 
@@ -156,16 +157,16 @@ mod tests {
             pairs in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..40), prop::collection::vec(any::<u8>(), 0..200)), 0..20),
             body in prop::collection::vec(any::<u8>(), 0..300),
         ) {
-            let task = Task { pairs, body };
-            prop_assert_eq!(Task::decode(&task.encode().unwrap()).unwrap(), task);
+            let task = SpoolTask { pairs, body };
+            prop_assert_eq!(SpoolTask::decode(&task.encode().unwrap()).unwrap(), task);
         }
 
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Task::decode(&bytes);
+            let _ = SpoolTask::decode(&bytes);
             let mut headed = vec![MODIFIER1];
             headed.extend(bytes);
-            if let Ok(task) = Task::decode(&headed) {
+            if let Ok(task) = SpoolTask::decode(&headed) {
                 let again = task.encode().unwrap();
                 // modifier2 is not kept.
                 prop_assert_eq!(&again[..3], &headed[..3]);

@@ -4,7 +4,7 @@
 //! SIGKILL, a full disk or the end of the power. It must never leave anything behind when it fails.
 
 use crate::name::TaskName;
-use crate::task::{Task, TaskError};
+use crate::task::{SpoolTask, TaskError};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ pub const UNFINISHED: &str = ".uswgi-new-";
 pub enum SpoolError {
     /// It has no place in the format.
     #[error(transparent)]
-    Task(#[from] TaskError),
+    SpoolTask(#[from] TaskError),
     /// The priority is no name of a folder.
     #[error("priority {0:?} is no name of a folder: it has to be a number, or a word without `/`")]
     Priority(String),
@@ -60,7 +60,7 @@ impl Writer {
     ///
     /// # Errors
     /// The task is not there then, and nothing else is.
-    pub fn spool(&self, task: &Task, priority: Option<&str>) -> Result<PathBuf, SpoolError> {
+    pub fn spool(&self, task: &SpoolTask, priority: Option<&str>) -> Result<PathBuf, SpoolError> {
         let bytes = task.encode()?;
         let folder = match priority {
             None => self.root.clone(),
@@ -136,9 +136,9 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn task(pairs: &[(&str, &str)]) -> Task {
+    fn task(pairs: &[(&str, &str)]) -> SpoolTask {
         let pairs = pairs.iter().map(|(k, v)| (k.as_bytes().to_vec(), v.as_bytes().to_vec())).collect();
-        Task { pairs, body: b"body".to_vec() }
+        SpoolTask { pairs, body: b"body".to_vec() }
     }
 
     fn files(dir: &Path) -> Vec<String> {
@@ -155,7 +155,7 @@ mod tests {
             let file = std::fs::metadata(&path).unwrap();
             assert_eq!(file.permissions().mode() & 0o777, 0o600);
             assert_eq!(file.modified().unwrap(), UNIX_EPOCH + Duration::from_secs(2_000_000_000));
-            assert_eq!(Task::decode(&std::fs::read(&path).unwrap()).unwrap().body, b"body");
+            assert_eq!(SpoolTask::decode(&std::fs::read(&path).unwrap()).unwrap().body, b"body");
             let below = writer.spool(&task(&[]), Some("3")).unwrap();
             assert_eq!(below.parent().unwrap(), dir.path().join("3"));
             writer.spool(&task(&[]), Some("3")).unwrap();

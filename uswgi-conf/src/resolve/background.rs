@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::value::written;
 use crate::expand::{Applied, Expansion, truth};
 use std::path::PathBuf;
-use uswgi_proto::background::{Background, Farm, MOST_AIDES, MuleRules, SpoolFolder, SpoolRules};
+use uswgi_proto::background::{BesideRequests, Farm, MOST_AIDES, MuleRules, SpoolFolder, SpoolRules};
 
 /// Give an option's value to the draft. False: it is none of these.
 pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
@@ -73,7 +73,7 @@ fn farm(d: &mut Draft, a: &Applied) {
 /// What needs more than one option.
 pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
     let given = |name: &str| expansion.applied.iter().rfind(|a| a.fact.name == name);
-    let Background { folders, mules, farms, .. } = &d.instance.background;
+    let BesideRequests { folders, mules, farms, .. } = &d.instance.background;
     let (none, own) = (folders.is_empty(), folders.iter().any(|f| !f.external));
     let spooler_options = expansion.applied.iter().rfind(|a| a.fact.name.starts_with("spooler-"));
     if let Some(a) = spooler_options.filter(|_| none) {

@@ -7,7 +7,7 @@
 
 mod groups;
 
-use crate::background::{Aide, Background};
+use crate::background::{Aide, BesideRequests};
 use crate::logs::LogLines;
 use crate::step::Step;
 pub use groups::{
@@ -35,7 +35,7 @@ pub mod env {
     pub const HANDOVER_FDS: &str = "USWGI_HANDOVER_FDS";
     /// Descriptor of the memory of locks and caches; absent when a worker runs alone.
     pub const SHARED_FD: &str = "USWGI_SHARED_FD";
-    /// First descriptor of the queues of mules: for each one of `Background::queues` its sending and its receiving end.
+    /// First descriptor of the queues of mules: for each one of `BesideRequests::queues` its sending and its receiving end.
     pub const QUEUE_FDS: &str = "USWGI_QUEUE_FDS";
     /// Descriptor for log lines, as `own:N` (lines) or `records:N` (records for the log process); absent: stderr.
     pub const LOG: &str = "USWGI_LOG";
@@ -154,7 +154,7 @@ pub struct WorkerSettings {
     /// How lines are made.
     pub log_lines: LogLines,
     /// Work beside requests.
-    pub background: Background,
+    pub background: BesideRequests,
 
     /// What runs in the process that loads the application, and in each worker.
     #[serde(default)]
@@ -202,7 +202,7 @@ impl WorkerSettings {
             headers: Headers::default(),
             request_log: RequestLog::default(),
             log_lines: LogLines::default(),
-            background: Background::default(),
+            background: BesideRequests::default(),
             steps: Steps::default(),
             options: Vec::new(),
         }

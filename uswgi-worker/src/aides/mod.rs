@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 use std::sync::Arc;
-use uswgi_proto::background::{Aide, AideKind, Background};
+use uswgi_proto::background::{Aide, AideKind, BesideRequests};
 use uswgi_proto::control::ToMaster;
 use uswgi_proto::exit::Exit;
 use uswgi_serve::aide::{Link, Watch};
@@ -60,7 +60,7 @@ pub(crate) fn live(py: Python<'_>, inherited: Inherited, aide: Aide) -> Exit {
     exit
 }
 
-fn work(py: Python<'_>, link: &Arc<Link>, background: &Background) -> PyResult<()> {
+fn work(py: Python<'_>, link: &Arc<Link>, background: &BesideRequests) -> PyResult<()> {
     match link.aide.kind {
         AideKind::Spooler => spooler::run(py, link, background),
         AideKind::Mule => mule::run(py, link, background),

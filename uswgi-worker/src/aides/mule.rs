@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use uswgi_proto::background::{AideKind, Background};
+use uswgi_proto::background::{AideKind, BesideRequests};
 use uswgi_proto::scoreboard::layout::add;
 use uswgi_serve::aide::Link;
 use uswgi_serve::sync::lock;
@@ -59,7 +59,7 @@ pub(super) fn interrupt(_: &Link) {
 }
 
 /// Until told to leave, or the script ends.
-pub(super) fn run(py: Python<'_>, link: &Arc<Link>, background: &Background) -> PyResult<()> {
+pub(super) fn run(py: Python<'_>, link: &Arc<Link>, background: &BesideRequests) -> PyResult<()> {
     match background.script(link.aide.number) {
         Some(script) => run_script(py, script),
         None => listen(py, link, background),
@@ -85,7 +85,7 @@ fn run_script(py: Python<'_>, script: &str) -> PyResult<()> {
 }
 
 /// A mule without a script.
-fn listen(py: Python<'_>, link: &Arc<Link>, background: &Background) -> PyResult<()> {
+fn listen(py: Python<'_>, link: &Arc<Link>, background: &BesideRequests) -> PyResult<()> {
     let from = queues_of(link, background, true);
     let most = background.mule.message_size as usize;
     loop {

@@ -1,6 +1,6 @@
 //! A spooler: each task is given to `uswgi.spooler`, as uWSGI gives it.
 
-use crate::api::spool::{Current, environ_of, results};
+use crate::api::spool::{CurrentTask, environ_of, results};
 use crate::api::state::breathe;
 use crate::api::waiting::handle_signal;
 use crate::py as python;
@@ -9,14 +9,14 @@ use pyo3::types::PyModule;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
-use uswgi_proto::background::Background;
+use uswgi_proto::background::BesideRequests;
 use uswgi_serve::aide::Link;
 use uswgi_serve::say;
-use uswgi_serve::spooler::{Next, Outcome, Spooler};
-use uswgi_spool::Claim;
+use uswgi_serve::spooler::{NextTask, Spooler, TaskOutcome};
+use uswgi_spool::TaskClaim;
 
 /// Until told to leave.
-pub(super) fn run(py: Python<'_>, link: &Arc<Link>, background: &Background) -> PyResult<()> {
+pub(super) fn run(py: Python<'_>, link: &Arc<Link>, background: &BesideRequests) -> PyResult<()> {
     let rules = &background.spool;
     let Some(folder) = background.folder(link.aide.number) else { return Ok(()) };
     let directory = rules.chdir.as_deref().unwrap_or(&folder.path);
@@ -30,10 +30,10 @@ pub(super) fn run(py: Python<'_>, link: &Arc<Link>, background: &Background) -> 
     let mut spooler = py.detach(|| Spooler::new(link, &folder.path, rules));
     loop {
         match py.detach(|| spooler.next_task()) {
-            Next::Leave => return Ok(()),
-            Next::Interrupted => breathe(py)?,
-            Next::Signal(signal) => handle_signal(py, link, signal),
-            Next::Task(claim) => {
+            NextTask::Leave => return Ok(()),
+            NextTask::Interrupted => breathe(py)?,
+            NextTask::Signal(signal) => handle_signal(py, link, signal),
+            NextTask::Task(claim) => {
                 let began = Instant::now();
                 if !rules.quiet {
                     say!("{}: task {} begins", link.aide, claim.name());
@@ -51,17 +51,17 @@ pub(super) fn run(py: Python<'_>, link: &Arc<Link>, background: &Background) -> 
     }
 }
 
-fn tell(link: &Link, claim: &Claim, outcome: &Outcome, began: Instant) {
+fn tell(link: &Link, claim: &TaskClaim, outcome: &TaskOutcome, began: Instant) {
     let ms = began.elapsed().as_millis();
     let what = match outcome {
-        Outcome::Done => "is done",
-        Outcome::Again => "is to run again",
-        Outcome::Failed(_) => "has raised an exception, and is to run again",
+        TaskOutcome::Done => "is done",
+        TaskOutcome::Again => "is to run again",
+        TaskOutcome::Failed(_) => "has raised an exception, and is to run again",
     };
     say!("{}: task {} {what} after {ms} ms", link.aide, claim.name());
 }
 
-fn run_task(py: Python<'_>, claim: &Claim) -> Outcome {
+fn run_task(py: Python<'_>, claim: &TaskClaim) -> TaskOutcome {
     let called = || -> PyResult<Option<i64>> {
         let environ = environ_of(py, Path::new(claim.name().as_str()), &claim.task)?;
         let module = PyModule::import(py, "uwsgi")?;
@@ -72,16 +72,16 @@ fn run_task(py: Python<'_>, claim: &Claim) -> Outcome {
             );
             return Ok(Some(results::IGNORE));
         };
-        let _current = Current::set(claim.path(), &environ);
+        let _current = CurrentTask::set(claim.path(), &environ);
         // Anything but SPOOL_OK leaves the task, a value that is no number too, as on uWSGI.
         Ok(function.call1((environ,))?.extract().ok())
     };
     match called() {
-        Ok(Some(results::OK)) => Outcome::Done,
-        Ok(_) => Outcome::Again,
+        Ok(Some(results::OK)) => TaskOutcome::Done,
+        Ok(_) => TaskOutcome::Again,
         Err(e) => {
             python::print_exception(py, &e);
-            Outcome::Failed(e.to_string())
+            TaskOutcome::Failed(e.to_string())
         }
     }
 }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyInt, PyModule};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use uswgi_proto::background::{AideKind, Queue};
+use uswgi_proto::background::{AideKind, MessageQueue};
 use uswgi_serve::aide::Link;
 use uswgi_serve::say;
 
@@ -52,23 +52,23 @@ fn mule_msg(message: &Bound<'_, PyAny>, who: Option<&Bound<'_, PyAny>>) -> PyRes
     }
     let invalid = || PyValueError::new_err("invalid mule");
     let queue = match who {
-        None => Queue::Mules,
+        None => MessageQueue::Mules,
         Some(who) if who.is_instance_of::<PyInt>() && !who.is_instance_of::<PyBool>() => {
             match who.extract::<i64>().map(u32::try_from) {
-                Ok(Ok(0)) => Queue::Mules,
-                Ok(Ok(number)) => Queue::Mule(number),
+                Ok(Ok(0)) => MessageQueue::Mules,
+                Ok(Ok(number)) => MessageQueue::Mule(number),
                 _ => return Ok(false),
             }
         }
         Some(who) => match who.cast::<PyBytes>() {
-            Ok(name) => Queue::Farm(String::from_utf8_lossy(name.as_bytes()).into_owned()),
+            Ok(name) => MessageQueue::Farm(String::from_utf8_lossy(name.as_bytes()).into_owned()),
             Err(_) => return Err(invalid()),
         },
     };
     send(&queue, self::message(message)?)
 }
 
-fn send(queue: &Queue, message: &[u8]) -> PyResult<bool> {
+fn send(queue: &MessageQueue, message: &[u8]) -> PyResult<bool> {
     match queues()?.send(queue, message) {
         Some(Ok(())) => Ok(true),
         Some(Err(e)) => {
@@ -88,7 +88,7 @@ fn send(queue: &Queue, message: &[u8]) -> PyResult<bool> {
 #[pyfunction]
 #[pyo3(signature = (farm, message, /))]
 fn farm_msg(farm: &str, message: &Bound<'_, PyAny>) -> PyResult<()> {
-    send(&Queue::Farm(farm.into()), self::message(message)?).map(drop)
+    send(&MessageQueue::Farm(farm.into()), self::message(message)?).map(drop)
 }
 
 /// The next message for this mule, its farms, or any mule. None: a signal came, and its handler has run; b"": `timeout`
@@ -124,7 +124,8 @@ fn farm_get_msg(py: Python<'_>) -> PyResult<Option<Py<PyBytes>>> {
     };
     let background = &state.settings.background;
     let farms = background.farms_of(link.aide.number);
-    let from: Vec<Queue> = farms.map(|i| Queue::Farm(background.farms[i].name.clone())).collect();
+    let from: Vec<MessageQueue> =
+        farms.map(|i| MessageQueue::Farm(background.farms[i].name.clone())).collect();
     Ok(match wait(py, link, &from, background.mule.message_size as usize, None, true)? {
         Waited::Message(message) => Some(PyBytes::new(py, &message).unbind()),
         Waited::Timeout | Waited::Signal => None,

@@ -15,7 +15,7 @@ use uswgi_proto::scoreboard::aide::AIDES;
 use uswgi_proto::scoreboard::{AideSlot, WorkerState};
 use uswgi_serve::sync::lock;
 use uswgi_spool::task::{AT, BODY, PRIORITY, SPOOLER};
-use uswgi_spool::{Task, TaskName, Writer};
+use uswgi_spool::{SpoolTask, TaskName, Writer};
 
 /// What a task's function gives.
 pub(crate) mod results {
@@ -89,7 +89,7 @@ fn spool<'py>(
         (Err(_), Some(named)) => named.clone(),
         (Err(_), None) => return Err(no_dict()),
     };
-    let mut task = Task::default();
+    let mut task = SpoolTask::default();
     for (key, value) in given.iter() {
         let no_bytes = || PyValueError::new_err("spooler callable dictionary must contains only bytes");
         let (Ok(key), Ok(value)) = (key.cast::<PyBytes>(), value.cast::<PyBytes>()) else {
@@ -104,7 +104,7 @@ fn spool<'py>(
     Ok(PyBytes::new(py, path.as_os_str().as_bytes()))
 }
 
-fn write(task: &Task) -> PyResult<PathBuf> {
+fn write(task: &SpoolTask) -> PyResult<PathBuf> {
     let writers = writers()?;
     let writer = match task.get(SPOOLER) {
         None => writers.first(),
@@ -191,16 +191,16 @@ fn set_spooler_frequency(seconds: i64) -> PyResult<bool> {
 static CURRENT: Mutex<Option<(PathBuf, Py<PyDict>)>> = Mutex::new(None);
 
 /// Keeps the task that runs within reach, for as long as it lives: its file must not be opened by who holds it.
-pub(crate) struct Current;
+pub(crate) struct CurrentTask;
 
-impl Current {
-    pub(crate) fn set(path: &Path, environ: &Bound<'_, PyDict>) -> Current {
+impl CurrentTask {
+    pub(crate) fn set(path: &Path, environ: &Bound<'_, PyDict>) -> CurrentTask {
         *lock(&CURRENT) = Some((path.into(), environ.clone().unbind()));
-        Current
+        CurrentTask
     }
 }
 
-impl Drop for Current {
+impl Drop for CurrentTask {
     fn drop(&mut self) {
         *lock(&CURRENT) = None;
     }
@@ -218,7 +218,7 @@ fn spooler_get_task<'py>(py: Python<'py>, path: &Bound<'py, PyAny>) -> PyResult<
         return Ok(Some(copy));
     }
     let Ok(found) = py.detach(|| std::fs::read(&path)) else { return Ok(None) };
-    match Task::decode(&found) {
+    match SpoolTask::decode(&found) {
         Ok(task) => environ_of(py, &path, &task).map(Some),
         Err(_) => Ok(None),
     }
@@ -228,7 +228,7 @@ fn spooler_get_task<'py>(py: Python<'py>, path: &Bound<'py, PyAny>) -> PyResult<
 pub(crate) fn environ_of<'py>(
     py: Python<'py>,
     name: &Path,
-    task: &uswgi_spool::Task,
+    task: &uswgi_spool::SpoolTask,
 ) -> PyResult<Bound<'py, PyDict>> {
     let d = PyDict::new(py);
     for (key, value) in &task.pairs {

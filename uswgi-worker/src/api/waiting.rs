@@ -5,7 +5,7 @@ use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use uswgi_proto::background::{Background, Queue};
+use uswgi_proto::background::{BesideRequests, MessageQueue};
 use uswgi_proto::scoreboard::layout::add;
 use uswgi_serve::aide::Link;
 use uswgi_serve::messages::Came;
@@ -26,11 +26,13 @@ pub(crate) fn handle_signal(_: Python<'_>, link: &Link, _: u8) {
 }
 
 /// What a mule listens to.
-pub(crate) fn queues_of(link: &Link, background: &Background, farms: bool) -> Vec<Queue> {
+pub(crate) fn queues_of(link: &Link, background: &BesideRequests, farms: bool) -> Vec<MessageQueue> {
     let number = link.aide.number;
-    let own = [Queue::Mule(number), Queue::Mules];
-    let of_farms =
-        background.farms_of(number).filter(|_| farms).map(|i| Queue::Farm(background.farms[i].name.clone()));
+    let own = [MessageQueue::Mule(number), MessageQueue::Mules];
+    let of_farms = background
+        .farms_of(number)
+        .filter(|_| farms)
+        .map(|i| MessageQueue::Farm(background.farms[i].name.clone()));
     own.into_iter().chain(of_farms).collect()
 }
 
@@ -48,7 +50,7 @@ pub(crate) enum Waited {
 pub(crate) fn wait(
     py: Python<'_>,
     link: &Link,
-    from: &[Queue],
+    from: &[MessageQueue],
     most: usize,
     until: Option<Instant>,
     signals: bool,
