@@ -14,7 +14,7 @@ SERVICES = uswgi@.service uswgi-app@.service uswgi-emperor.service
 SOCKETS = uswgi@.socket uswgi-app@.socket
 BINS = uswgi-master uswgi-emperor uswgi-worker uswgi-ctl uswgi-conf
 # What is installed, without tests and generators.
-PACKAGES = $(patsubst %/Cargo.toml,-p %,$(wildcard uswgi-*/Cargo.toml))
+PACKAGES = --workspace --exclude uswgi-tests --exclude uswgi-man
 DJANGO = examples/django
 
 .PHONY: help build release ready run test quick bench check man fmt install uninstall wheel sdist deny msrv soak fuzz fresh clean

@@ -151,3 +151,40 @@ fn the_units_are_what_systemd_wants() {
     let out = process::run(verify, PATIENCE);
     assert!(String::from_utf8_lossy(&out.stderr).contains("gently"), "{out:?}");
 }
+
+/// `make run` and `make install` on a new clone: the packages of `make release` have all that is installed. The module was a
+/// package of its own that the release did not build.
+#[test]
+fn a_release_builds_all_that_is_installed() {
+    let mut make = process::command(paths::tool("make"));
+    make.arg("-n").current_dir(paths::root()).arg("release");
+    let plan = process::good(make, PATIENCE);
+    let line = plan.lines().find(|l| l.contains(" build ")).expect("a build");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let after = |flag: &str| -> Vec<&str> {
+        words.windows(2).filter(|pair| pair[0] == flag).map(|pair| pair[1]).collect()
+    };
+    let mut cargo = process::command(paths::tool("cargo"));
+    cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(paths::root());
+    let all: serde_json::Value = serde_json::from_str(&process::good(cargo, PATIENCE)).unwrap();
+    let mut built = Vec::new();
+    for package in all["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        let chosen = match words.contains(&"--workspace") {
+            true => !after("--exclude").contains(&name),
+            false => after("-p").contains(&name),
+        };
+        for target in package["targets"].as_array().unwrap().iter().filter(|_| chosen) {
+            let kind = target["kind"][0].as_str().unwrap();
+            if ["bin", "cdylib"].contains(&kind) {
+                built.push(target["name"].as_str().unwrap().to_string());
+            }
+        }
+    }
+    built.sort();
+    assert_eq!(
+        built,
+        ["uswgi-conf", "uswgi-ctl", "uswgi-emperor", "uswgi-master", "uswgi-worker", "uswgi_worker"],
+        "{line}"
+    );
+}
