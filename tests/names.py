@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Type names with two meanings in one crate's reach: prints and fails on those that are not in a list.
+"""Type names with two meanings in one crate's reach: prints them and fails.
 
-usage: names.py [--folder FOLDER] [--known FILE]
+usage: names.py [--folder FOLDER]
 
 A crate reaches its own types and the public ones of the crates of the workspace that it depends on, in however many steps. A name
 that two files define there makes a reader ask which one is meant. What stands below #[cfg(test)] does not count, nor an
 alias that gives a type of that name its parameters (`type Events = keep::Events<Woken>`), nor what a function or an impl
-has for itself. A line of the list is a crate and a name; one that is no longer needed is named.
+has for itself.
 """
 import argparse
 import collections
@@ -38,7 +38,6 @@ def types(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("."), help="the workspace")
-    parser.add_argument("--known", type=pathlib.Path, help="doubles that stay")
     options = parser.parse_args()
     uses, defines = {}, {}
     for manifest in sorted(options.folder.glob("uswgi-*/Cargo.toml")):
@@ -51,11 +50,7 @@ def main():
     def reach(crate):
         return {crate}.union(*(reach(other) for other in uses[crate] if other in uses))
 
-    known = set()
-    if options.known:
-        lines = options.known.read_text().splitlines()
-        known = {tuple(line.split()[:2]) for line in lines if line.strip() and not line.startswith("#")}
-    doubles = set()
+    doubles = 0
     for crate in sorted(defines):
         everywhere = collections.defaultdict(list)
         for other in sorted(reach(crate)):
@@ -64,12 +59,9 @@ def main():
         for name, files in sorted(everywhere.items()):
             # Where none of them is the crate's own, a crate below has it already, or nobody meets both.
             if len(files) > 1 and name in defines[crate]:
-                doubles.add((crate, name))
-                if (crate, name) not in known:
-                    print(f"names: {crate}: {name} is defined in {' and '.join(files)}; give one its matter's name")
-    for crate, name in sorted(known - doubles):
-        print(f"names: {crate} {name} is no double any more; take it out of {options.known}")
-    return bool(doubles - known)
+                doubles += 1
+                print(f"names: {crate}: {name} is defined in {' and '.join(files)}; give one its matter's name")
+    return bool(doubles)
 
 
 if __name__ == "__main__":

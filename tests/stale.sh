@@ -45,8 +45,8 @@ done < <(grep -v '^#' tests/long-files.txt)
 # larger circle stands here with its size, which only falls.
 tests/circles.py --most 6 >&2 || say "a circle of imports is too large"
 
-# A type name means one thing wherever a crate meets it; the doubles of the list are older than this rule.
-tests/names.py --known tests/double-names.txt >&2 || echo "stale: note: a type name has two meanings" >&2
+# A type name means one thing wherever a crate meets it.
+tests/names.py >&2 || say "a type name has two meanings"
 
 # Shell scripts, whatever their names.
 git ls-files | while read -r f; do

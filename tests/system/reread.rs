@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
-use uswgi_proto::steer::{self, Answer, Request};
+use uswgi_proto::steer::{self, Answer, SteerRequest};
 use uswgi_tests::wait::stays;
 use uswgi_tests::{Server, Site, paths, until};
 
@@ -73,7 +73,8 @@ fn a_configuration_that_takes_its_time_delays_nothing() {
     let mut server = site.option("ini", format!("exec://sh {}", script.display())).start();
     server.signal(Signal::SIGHUP);
     until("the reading", || server.dir.join("reading").exists().then_some(()));
-    let ask = || steer::ask(&server.instance().unwrap(), &Request::Ping, Duration::from_secs(30)).unwrap();
+    let ask =
+        || steer::ask(&server.instance().unwrap(), &SteerRequest::Ping, Duration::from_secs(30)).unwrap();
     assert!(matches!(ask(), Answer::Pong { .. }), "the master has time for others");
     server.get("/hello").expect(200);
     let before = server.worker_pids();

@@ -10,17 +10,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::scoreboard::{InstanceState, WorkerState};
-use uswgi_proto::steer::{self, Answer, Reload, Request, STEER_FD, STEER_VERSION};
+use uswgi_proto::steer::{self, Answer, Reload, STEER_FD, STEER_VERSION, SteerRequest};
 use uswgi_tests::{Need, Server, Site, lacks, process, until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn ask(server: &Server, request: Request) -> Answer {
+fn ask(server: &Server, request: SteerRequest) -> Answer {
     steer::ask(&server.instance().unwrap(), &request, PATIENCE).unwrap()
 }
 
 #[track_caller]
-fn done(server: &Server, request: Request) {
+fn done(server: &Server, request: SteerRequest) {
     let answer = ask(server, request);
     assert!(matches!(answer, Answer::Done { .. }), "{answer:?}");
 }
@@ -37,12 +37,12 @@ fn libc_nonblock() -> i32 {
 #[test]
 fn a_master_answers_by_its_descriptor_and_leaves_no_name() {
     let server = Site::probe().option("harakiri", 7).start();
-    let Answer::Pong { pid, version, generation } = ask(&server, Request::Ping) else { panic!() };
+    let Answer::Pong { pid, version, generation } = ask(&server, SteerRequest::Ping) else { panic!() };
     assert_eq!((pid, generation), (server.pid(), 1));
     assert!(!version.is_empty());
-    let Answer::Config { settings, .. } = ask(&server, Request::Config) else { panic!() };
+    let Answer::Config { settings, .. } = ask(&server, SteerRequest::Config) else { panic!() };
     assert!(settings.iter().any(|s| s.name == "harakiri" && s.value == "7"), "{settings:?}");
-    let answer = ask(&server, Request::Retire { worker: 99 });
+    let answer = ask(&server, SteerRequest::Retire { worker: 99 });
     assert!(matches!(answer, Answer::Refused { .. }), "{answer:?}");
     for directory in ["/dev/shm", "/tmp"] {
         let mark = format!(".uswgi-steer-{}-", server.pid());
@@ -65,7 +65,7 @@ fn nonsense_and_silence_do_not_stop_it() {
         let _ = client.read_to_end(&mut text);
         assert!(String::from_utf8_lossy(&text).contains("refused"), "{}", String::from_utf8_lossy(&text));
     }
-    assert!(matches!(ask(&server, Request::Ping), Answer::Pong { .. }));
+    assert!(matches!(ask(&server, SteerRequest::Ping), Answer::Pong { .. }));
     server.get("/pid").expect(200);
     drop(silent);
 }
@@ -92,7 +92,7 @@ fn another_user_is_kept_out() {
 fn a_reload_is_taken_and_counted() {
     let server = Site::probe().option("workers", 2).start();
     let before = server.worker_pids();
-    done(&server, Request::Reload { what: Reload::All, at_once: false });
+    done(&server, SteerRequest::Reload { what: Reload::All, at_once: false });
     until("the end of the reload", || (server.reloads_done() == 1).then_some(()));
     assert!(server.worker_pids().iter().all(|pid| !before.contains(pid)));
 }
@@ -111,7 +111,7 @@ fn workers_are_renewed_without_a_new_import() {
         let ini = server.dir.join("uwsgi.ini");
         let text = fs::read_to_string(&ini).unwrap();
         fs::write(&ini, format!("{text}workers = nonsense\n")).unwrap();
-        done(&server, Request::Reload { what: Reload::Workers, at_once: false });
+        done(&server, SteerRequest::Reload { what: Reload::Workers, at_once: false });
         until("a new worker", || {
             let now = server.worker_pids();
             (now.len() == 1 && now != before).then_some(())
@@ -126,7 +126,7 @@ fn at_once_does_not_wait_for_a_request() {
     let server = Site::probe().option("reload-mercy", 300).start();
     let reply = server.door().ask_later(uswgi_tests::Request::get("/hold?name=a"));
     let pid = server.held("a");
-    done(&server, Request::Reload { what: Reload::Workers, at_once: true });
+    done(&server, SteerRequest::Reload { what: Reload::Workers, at_once: true });
     until("the end of the old worker", || (!process::alive(pid)).then_some(()));
     assert!(reply.join().unwrap().is_err());
     server.get("/pid").expect(200);
@@ -226,7 +226,7 @@ fn the_dropped_user_owns_the_fifo_and_may_steer() {
     let path = folder.join("fifo");
     let server = site.option("uid", 65534).option("gid", 65534).option("master-fifo", path.display()).start();
     assert_eq!(fs::metadata(&path).unwrap().uid(), 65534);
-    assert!(matches!(ask(&server, Request::Ping), Answer::Pong { .. }));
+    assert!(matches!(ask(&server, SteerRequest::Ping), Answer::Pong { .. }));
     let script = format!(
         "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/proc/{}/fd/{STEER_FD}'); \
          s.sendall(b'{{\"version\":{STEER_VERSION},\"request\":{{\"verb\":\"ping\"}}}}'); s.shutdown(1); print(s.recv(999))",
@@ -245,7 +245,7 @@ fn workers_are_added_retired_and_killed() {
     let site = Site::probe();
     let path = site.dir.join("fifo");
     let server = site.option("master-fifo", path.display()).start();
-    done(&server, Request::Scale { to: ScaleTo::More(2) });
+    done(&server, SteerRequest::Scale { to: ScaleTo::More(2) });
     until("three workers", || (server.worker_pids().len() == 3).then_some(()));
     write(&path, "-");
     until("two workers", || (server.workers().len() == 2).then_some(()));
@@ -257,11 +257,11 @@ fn workers_are_added_retired_and_killed() {
             (there && now[n].pid != old[n].pid).then_some(now[1 - n].pid)
         })
     };
-    done(&server, Request::Retire { worker: old[0].id });
+    done(&server, SteerRequest::Retire { worker: old[0].id });
     assert_eq!(renewed(0), old[1].pid);
-    done(&server, Request::Kill { worker: old[1].id });
+    done(&server, SteerRequest::Kill { worker: old[1].id });
     renewed(1);
-    for request in [Request::Retire { worker: 9 }, Request::Kill { worker: 9 }] {
+    for request in [SteerRequest::Retire { worker: 9 }, SteerRequest::Kill { worker: 9 }] {
         let Answer::Refused { message } = ask(&server, request) else { panic!() };
         assert!(message.contains("worker 9"), "{message}");
     }
@@ -275,7 +275,7 @@ fn an_order_that_was_given_up_is_not_carried_out_later() {
     assert_eq!(out.status.code(), Some(3), "{out:?}");
     server.signal(Signal::SIGCONT);
     server.wait_log("a request is not carried out");
-    done(&server, Request::Report);
+    done(&server, SteerRequest::Report);
     assert_eq!(server.workers().len(), 1);
     let out = server.ctl(&["scale", "+1", "--wait"]);
     assert_eq!((out.status.code(), server.worker_pids().len()), (Some(0), 2), "{out:?}");

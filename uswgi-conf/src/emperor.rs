@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// An Emperor. One without monitors is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Emperor {
+pub struct EmperorSettings {
     /// Where the vassals' files are, as written: a folder, `dir://`, a pattern, `glob://`, a file.
     pub monitors: Vec<String>,
     /// The time of a link counts, and not that of the file that it leads to (`emperor-nofollow`).
@@ -57,9 +57,9 @@ pub struct Emperor {
     pub required_heartbeat: u32,
 }
 
-impl Default for Emperor {
+impl Default for EmperorSettings {
     fn default() -> Self {
-        Emperor {
+        EmperorSettings {
             monitors: Vec::new(),
             nofollow: false,
             freq: 0,
@@ -86,7 +86,7 @@ impl Default for Emperor {
     }
 }
 
-impl Emperor {
+impl EmperorSettings {
     /// Whether the configuration asks for one.
     pub fn is_wanted(&self) -> bool {
         !self.monitors.is_empty()

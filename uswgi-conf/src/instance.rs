@@ -4,7 +4,7 @@
 //! groups stay text, because they are looked up in the system that runs the instance, at start.
 
 pub use crate::dynamic::{Busyness, CheaperAlgorithm, Dynamic};
-use crate::emperor::Emperor;
+use crate::emperor::EmperorSettings;
 use crate::logs::LogRouting;
 pub use crate::origin::Origin;
 use crate::tasks::Tasks;
@@ -196,7 +196,7 @@ pub struct Instance {
     /// Seconds between two signs of life to an Emperor; 0: none.
     pub heartbeat: u32,
     /// Who runs many instances instead of one, where it has monitors.
-    pub emperor: Emperor,
+    pub emperor: EmperorSettings,
     /// Locks and caches of the application.
     pub shared: SharedSpec,
     /// Spoolers, mules and farms.
@@ -278,7 +278,7 @@ impl Default for Instance {
             chroot: None,
             files: Vec::new(),
             heartbeat: 0,
-            emperor: Emperor::default(),
+            emperor: EmperorSettings::default(),
             shared: SharedSpec::default(),
             background: BesideRequests::default(),
             touch_mules: Vec::new(),

@@ -4,13 +4,17 @@ use crate::error::CtlError;
 use std::time::Duration;
 use uswgi_proto::command::{Command, Sent};
 use uswgi_proto::instance::{RunningInstance, stands_still};
-use uswgi_proto::steer::{self, Answer, Request, SettingInForce};
+use uswgi_proto::steer::{self, Answer, SettingInForce, SteerRequest};
 
 /// How long the master may take for an answer. It answers at once, or it is stopped.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Ask the master; a refusal is an error.
-pub fn ask(instance: &RunningInstance, request: &Request, timeout: Duration) -> Result<Answer, CtlError> {
+pub fn ask(
+    instance: &RunningInstance,
+    request: &SteerRequest,
+    timeout: Duration,
+) -> Result<Answer, CtlError> {
     match steer::ask(instance, request, timeout) {
         Ok(Answer::Refused { message }) => Err(CtlError::Refused(message)),
         Ok(answer) => Ok(answer),
@@ -20,7 +24,11 @@ pub fn ask(instance: &RunningInstance, request: &Request, timeout: Duration) -> 
 }
 
 /// Ask for something to be done; the master's sentence about it.
-pub fn done(instance: &RunningInstance, request: &Request, timeout: Duration) -> Result<String, CtlError> {
+pub fn done(
+    instance: &RunningInstance,
+    request: &SteerRequest,
+    timeout: Duration,
+) -> Result<String, CtlError> {
     match ask(instance, request, timeout)? {
         Answer::Done { message } => Ok(message),
         other => Err(other_answer(&other)),
@@ -44,7 +52,7 @@ pub struct Config {
 
 /// Ask for the settings in force.
 pub fn config(instance: &RunningInstance, timeout: Duration) -> Result<Config, CtlError> {
-    match ask(instance, &Request::Config, timeout)? {
+    match ask(instance, &SteerRequest::Config, timeout)? {
         Answer::Config { generation, settings, warnings } => Ok(Config { generation, settings, warnings }),
         other => Err(other_answer(&other)),
     }
@@ -52,7 +60,7 @@ pub fn config(instance: &RunningInstance, timeout: Duration) -> Result<Config, C
 
 /// Replace a worker, its requests finished.
 pub fn retire(instance: &RunningInstance, worker: u32) -> Result<String, CtlError> {
-    done(instance, &Request::Retire { worker }, PATIENCE)
+    done(instance, &SteerRequest::Retire { worker }, PATIENCE)
 }
 
 /// Say what can be said by a signal too.

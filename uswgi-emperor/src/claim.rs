@@ -17,7 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use uswgi_proto::emperor::{Owner, folders, owner};
+use uswgi_proto::emperor::{FolderOwner, folders, owner};
 
 /// Most bytes of one message.
 const LONGEST: usize = 4096;
@@ -44,7 +44,7 @@ pub enum ClaimError {
 }
 
 /// Vassals that run: pid and start time (field 22 of proc_pid_stat(5)) by file.
-pub type Record = BTreeMap<String, (i32, u64)>;
+pub type ClaimRecord = BTreeMap<String, (i32, u64)>;
 
 /// A claim; it lasts as long as this lives.
 pub struct Claim {
@@ -141,7 +141,7 @@ impl Claim {
                 break lock;
             }
         };
-        let who = Owner { pid: std::process::id() as i32, monitor: key.display().to_string() };
+        let who = FolderOwner { pid: std::process::id() as i32, monitor: key.display().to_string() };
         let text = serde_json::to_vec(&who).unwrap_or_default();
         lock.set_len(0).and_then(|()| lock.write_all(&text)).map_err(place)?;
         let _ = fs::remove_file(&address);
@@ -172,7 +172,7 @@ impl Claim {
     }
 
     /// Write down which vassals run: pid and start time by file. Nobody but the user that keeps the claims can.
-    pub fn record(&self, vassals: &Record) {
+    pub fn record(&self, vassals: &ClaimRecord) {
         let path = self.lock_path.with_extension("vassals");
         let new = self.lock_path.with_extension("new");
         let text = serde_json::to_vec(vassals).unwrap_or_default();
@@ -181,7 +181,7 @@ impl Claim {
     }
 
     /// What an Emperor before this one has written down.
-    pub fn recorded(&self) -> Record {
+    pub fn recorded(&self) -> ClaimRecord {
         let text = fs::read(self.lock_path.with_extension("vassals")).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
@@ -219,12 +219,12 @@ mod tests {
         assert_eq!(claim.hear(), None);
         // One that is killed leaves its files.
         let address = claim.address.clone();
-        let vassals = Record::from([("/v/a.ini".to_string(), (7, 99))]);
+        let vassals = ClaimRecord::from([("/v/a.ini".to_string(), (7, 99))]);
         claim.record(&vassals);
         drop(claim);
         let claim = Claim::take_in(run.path(), &monitor).unwrap();
         assert_eq!((&claim.address, claim.recorded()), (&address, vassals));
-        claim.record(&Record::new());
+        claim.record(&ClaimRecord::new());
         // One whose folder is gone as well leaves nothing for ever.
         let gone = dir.path().join("gone");
         fs::create_dir(&gone).unwrap();

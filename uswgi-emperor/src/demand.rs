@@ -13,7 +13,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use uswgi_conf::emperor::Emperor;
+use uswgi_conf::emperor::EmperorSettings;
 
 /// Longest address in bytes.
 const LONGEST: u64 = 4096;
@@ -26,7 +26,7 @@ pub struct Held {
 }
 
 /// The address at which a vassal is waited for; None: it starts at once.
-pub fn address(found: &Found, settings: &Emperor) -> Option<String> {
+pub fn address(found: &Found, settings: &EmperorSettings) -> Option<String> {
     if let Some(extension) = &settings.on_demand_extension {
         let mut name = found.path.clone().into_os_string();
         name.push(extension);
@@ -90,13 +90,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut file = found("a.ini", 1, 1);
         file.path = dir.path().join("a.ini");
-        let by_file = Emperor { on_demand_extension: Some(".socket".into()), ..Emperor::default() };
+        let by_file =
+            EmperorSettings { on_demand_extension: Some(".socket".into()), ..EmperorSettings::default() };
         assert_eq!(address(&file, &by_file), None, "it starts at once");
         fs::write(dir.path().join("a.ini.socket"), " /run/a.sock \nmore\n").unwrap();
         assert_eq!(address(&file, &by_file).as_deref(), Some("/run/a.sock"));
-        let by_name = Emperor { on_demand_directory: Some("/run/od".into()), ..Emperor::default() };
+        let by_name =
+            EmperorSettings { on_demand_directory: Some("/run/od".into()), ..EmperorSettings::default() };
         assert_eq!(address(&file, &by_name).as_deref(), Some("/run/od/a.socket"));
-        assert_eq!(address(&file, &Emperor::default()), None);
+        assert_eq!(address(&file, &EmperorSettings::default()), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use uswgi_conf::emperor::Emperor;
+use uswgi_conf::emperor::EmperorSettings;
 use uswgi_keep::log;
 use uswgi_keep::sys::exec;
 
@@ -81,7 +81,7 @@ pub struct Household {
 }
 
 /// The arguments of a vassal's instance (observed on uWSGI 2.0.31: in this order).
-fn arguments(found: &Found, settings: &Emperor) -> Vec<OsString> {
+fn arguments(found: &Found, settings: &EmperorSettings) -> Vec<OsString> {
     let mut all: Vec<OsString> = Vec::new();
     let mut add = |option: &str, values: &[String]| {
         for value in values {
@@ -124,7 +124,7 @@ fn environment(found: &Found, key: &Path, address: &Path, plan: &str) -> Result<
 /// Start a vassal; the pid is that of its instance's master. `descriptors` are its sockets, from 3 on.
 pub fn launch(
     found: &Found,
-    settings: &Emperor,
+    settings: &EmperorSettings,
     house: &Household,
     claim: (&Path, &Path),
     descriptors: &[BorrowedFd<'_>],
@@ -252,13 +252,13 @@ mod tests {
     #[test]
     fn arguments_stand_in_uwsgis_order() {
         let one = |text: &str| vec![text.to_string()];
-        let settings = Emperor {
+        let settings = EmperorSettings {
             include: one("inc.ini"),
             include_before: one("/x/incb.ini"),
             inherit: one("inh.ini"),
             inherit_before: one("/x/inhb.ini"),
             set: vec!["x=y".into(), "processes=2".into()],
-            ..Emperor::default()
+            ..EmperorSettings::default()
         };
         let said: Vec<String> =
             arguments(&found("a.ini", 1, 1), &settings).iter().map(|a| a.display().to_string()).collect();

@@ -29,7 +29,7 @@ pub mod tyrant;
 use scan::Monitor;
 use std::ffi::OsString;
 use std::io::Write;
-use uswgi_conf::emperor::Emperor as Settings;
+use uswgi_conf::emperor::EmperorSettings as Settings;
 use uswgi_conf::instance::Instance;
 use uswgi_conf::{Invocation, load};
 use uswgi_keep::detach::{self, Detached};

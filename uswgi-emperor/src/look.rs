@@ -1,7 +1,7 @@
 //! What an instance shows of itself on its scoreboard, and which vassals run although their Emperor is gone.
 #![forbid(unsafe_code)]
 
-use crate::claim::Record;
+use crate::claim::ClaimRecord;
 use crate::court::Seen;
 use crate::launch::{EMPEROR_VARIABLE, VASSAL_VARIABLE};
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ fn variable<'a>(environ: &'a [u8], name: &str) -> Option<&'a [u8]> {
 ///
 /// Anybody can write such variables into the environment of a master of his own, so that his would pass for somebody's site. One of
 /// root, or of the user of this process, is believed; of another user only one that the Emperor before this has written down.
-pub fn running(key: &Path, recorded: &Record) -> BTreeMap<PathBuf, i32> {
+pub fn running(key: &Path, recorded: &ClaimRecord) -> BTreeMap<PathBuf, i32> {
     let me = nix::unistd::geteuid().as_raw();
     let mut all = BTreeMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -83,6 +83,6 @@ mod tests {
     #[test]
     fn a_stranger_shows_nothing() {
         assert_eq!(seen(std::process::id() as i32), None);
-        assert!(running(Path::new("/no/such/monitor"), &Record::new()).is_empty());
+        assert!(running(Path::new("/no/such/monitor"), &ClaimRecord::new()).is_empty());
     }
 }

@@ -16,7 +16,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use uswgi_conf::emperor::Emperor;
+use uswgi_conf::emperor::EmperorSettings;
 use uswgi_conf::glob::glob;
 
 /// What is looked at.
@@ -26,11 +26,11 @@ pub struct Monitor {
     pub name: String,
     /// Absolute.
     path: PathBuf,
-    kind: Kind,
+    kind: SourceKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum SourceKind {
     Folder,
     Pattern,
     /// What is there decides, and a folder stays one.
@@ -56,14 +56,14 @@ impl Monitor {
     /// From the value of `emperor`.
     pub fn new(name: &str) -> Monitor {
         let (kind, path) = match name.split_once("://") {
-            Some(("dir", path)) => (Kind::Folder, path),
-            Some(("glob", path)) => (Kind::Pattern, path),
-            _ if name.contains(['*', '?', '[']) => (Kind::Pattern, name),
-            _ => (Kind::Either { was_folder: false }, name),
+            Some(("dir", path)) => (SourceKind::Folder, path),
+            Some(("glob", path)) => (SourceKind::Pattern, path),
+            _ if name.contains(['*', '?', '[']) => (SourceKind::Pattern, name),
+            _ => (SourceKind::Either { was_folder: false }, name),
         };
         let path = match kind {
             // Matches are shown as they were asked for.
-            Kind::Pattern => path.into(),
+            SourceKind::Pattern => path.into(),
             _ => std::path::absolute(path).unwrap_or_else(|_| path.into()),
         };
         Monitor { name: name.into(), path, kind }
@@ -77,9 +77,9 @@ impl Monitor {
 
     fn is_folder(&mut self) -> bool {
         match &mut self.kind {
-            Kind::Folder => true,
-            Kind::Pattern => false,
-            Kind::Either { was_folder } => {
+            SourceKind::Folder => true,
+            SourceKind::Pattern => false,
+            SourceKind::Either { was_folder } => {
                 let is_file = || self.path.exists() || option_of(self.path.as_os_str(), &[]).is_some();
                 *was_folder |= self.path.is_dir() || !is_file();
                 *was_folder
@@ -89,7 +89,7 @@ impl Monitor {
 }
 
 /// Look at all monitors.
-pub fn look(monitors: &mut [Monitor], settings: &Emperor) -> Sight {
+pub fn look(monitors: &mut [Monitor], settings: &EmperorSettings) -> Sight {
     let mut sight = Sight::default();
     let mut ids = BTreeSet::new();
     for (number, monitor) in monitors.iter_mut().enumerate() {
@@ -112,7 +112,7 @@ pub fn look(monitors: &mut [Monitor], settings: &Emperor) -> Sight {
     sight
 }
 
-fn folder(monitor: &Monitor, number: usize, settings: &Emperor, sight: &mut Sight) {
+fn folder(monitor: &Monitor, number: usize, settings: &EmperorSettings, sight: &mut Sight) {
     let dir = &monitor.path;
     sight.places.insert(dir.clone());
     sight.places.extend(dir.parent().map(Path::to_path_buf));
@@ -136,7 +136,7 @@ fn folder(monitor: &Monitor, number: usize, settings: &Emperor, sight: &mut Sigh
     }
 }
 
-fn pattern(monitor: &Monitor, number: usize, settings: &Emperor, sight: &mut Sight) {
+fn pattern(monitor: &Monitor, number: usize, settings: &EmperorSettings, sight: &mut Sight) {
     let text = monitor.path.as_os_str().as_bytes();
     // Notices come from the last directory without a star; what is below it is found by looking.
     let fixed: PathBuf = monitor
@@ -164,7 +164,7 @@ struct Candidate<'a> {
     number: usize,
 }
 
-fn add(c: Candidate<'_>, settings: &Emperor, sight: &mut Sight) {
+fn add(c: Candidate<'_>, settings: &EmperorSettings, sight: &mut Sight) {
     let file_name = c.path.file_name().unwrap_or_default();
     let Some(option) = option_of(file_name, &settings.extra_extensions) else { return };
     let own = match fs::symlink_metadata(&c.path) {
@@ -253,7 +253,7 @@ mod tests {
         symlink("loop.ini", at("loop.ini")).unwrap();
         nix::unistd::mkfifo(&at("fifo.ini"), nix::sys::stat::Mode::S_IRUSR).unwrap();
         let mut monitors = [Monitor::new(&dir.path().display().to_string())];
-        let sight = look(&mut monitors, &Emperor::default());
+        let sight = look(&mut monitors, &EmperorSettings::default());
         assert_eq!(ids(&sight), [".a.ini", "b.ini", "link.ini", "x.xml"]);
         assert_eq!(sight.found[1].directory.as_deref(), Some(dir.path()));
         assert_eq!((sight.found[3].option, sight.found[1].path.as_path()), ("--xml", at("b.ini").as_path()));
@@ -277,17 +277,20 @@ mod tests {
         touch(&at("w/b.ini"));
         let shown_path = |name: &str| at(name).display().to_string();
         let mut glob = [Monitor::new(&format!("glob://{}", shown_path("*/a.ini")))];
-        let sight = look(&mut glob, &Emperor::default());
+        let sight = look(&mut glob, &EmperorSettings::default());
         assert_eq!(ids(&sight), [shown_path("v/a.ini"), shown_path("w/a.ini")]);
         assert_eq!(sight.found[0].directory, None);
         let mut both = [Monitor::new(&shown_path("v")), Monitor::new(&format!("dir://{}", shown_path("w")))];
         assert_eq!(
-            ids(&look(&mut both, &Emperor::default())),
+            ids(&look(&mut both, &EmperorSettings::default())),
             ["a.ini".to_string(), shown_path("w/a.ini"), "b.ini".into()]
         );
         // A file alone, and one that two monitors have.
         let mut file = [Monitor::new(&shown_path("w/b.ini")), Monitor::new(&shown_path("w"))];
-        assert_eq!(ids(&look(&mut file, &Emperor::default())), [shown_path("w/b.ini"), "a.ini".into()]);
+        assert_eq!(
+            ids(&look(&mut file, &EmperorSettings::default())),
+            [shown_path("w/b.ini"), "a.ini".into()]
+        );
     }
 
     #[test]
@@ -295,7 +298,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let gone = dir.path().join("gone");
         for name in [format!("dir://{}", gone.display()), gone.display().to_string()] {
-            let sight = look(&mut [Monitor::new(&name)], &Emperor::default());
+            let sight = look(&mut [Monitor::new(&name)], &EmperorSettings::default());
             assert!(sight.unread.contains(&0) && sight.odd.len() == 1 && sight.found.is_empty(), "{name}");
             assert!(sight.places.contains(dir.path()));
         }
@@ -306,11 +309,11 @@ mod tests {
         ];
         fs::create_dir(&gone).unwrap();
         touch(&dir.path().join("a.ini"));
-        let sight = look(&mut monitors, &Emperor::default());
+        let sight = look(&mut monitors, &EmperorSettings::default());
         assert!(sight.unread.is_empty() && sight.found.len() == 1);
         fs::remove_dir(&gone).unwrap();
         fs::remove_file(dir.path().join("a.ini")).unwrap();
-        let sight = look(&mut monitors, &Emperor::default());
+        let sight = look(&mut monitors, &EmperorSettings::default());
         assert_eq!((sight.unread.into_iter().collect::<Vec<_>>(), sight.found.len()), (vec![0], 0));
     }
 }

@@ -7,7 +7,7 @@ use crate::emperor::door::LONGEST;
 use crate::events::{Events, Woken};
 use crate::launch::Household;
 use crate::scan::Monitor;
-use crate::stats::Server;
+use crate::stats::StatsServer;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Uid;
 use std::path::Path;
@@ -64,7 +64,7 @@ pub struct Started {
     /// The socket for questions.
     pub door: oneshot::Server<Woken>,
     /// The stats server.
-    pub stats: Server,
+    pub stats: StatsServer,
     /// Mode of the sockets of vassals that sleep.
     pub chmod_socket: Option<u32>,
     /// The launching command, which waits.
@@ -152,7 +152,7 @@ pub fn start(
     } else {
         target.become_it()?;
     }
-    let stats = Server::new(bound?);
+    let stats = StatsServer::new(bound?);
     if let Some(path) = i.logto2.as_ref().filter(|_| detached.is_none()) {
         log_file(path)?;
     }

@@ -32,16 +32,16 @@ struct Client {
 
 /// Listeners and clients.
 #[derive(Default)]
-pub struct Server {
+pub struct StatsServer {
     listeners: Vec<Held>,
     clients: BTreeMap<u64, Client>,
     last: u64,
 }
 
-impl Server {
+impl StatsServer {
     /// Over these listeners.
-    pub fn new(listeners: Vec<Held>) -> Server {
-        Server { listeners, ..Server::default() }
+    pub fn new(listeners: Vec<Held>) -> StatsServer {
+        StatsServer { listeners, ..StatsServer::default() }
     }
 
     /// Wake up for clients.
@@ -103,14 +103,14 @@ impl Server {
 }
 
 /// What the text needs beside the vassals.
-pub struct About<'a> {
+pub struct StatsHead<'a> {
     /// The monitors, as they were written.
     pub monitors: Vec<&'a str>,
     /// `emperor-tyrant`.
     pub tyrant: bool,
 }
 
-fn vassal(id: &OsStr, v: &Vassal, about: &About<'_>, now: Instant) -> Value {
+fn vassal(id: &OsStr, v: &Vassal, about: &StatsHead<'_>, now: Instant) -> Value {
     let loyal = v.is_loyal(now);
     let cursed = matches!(v.stage, Stage::Stopping { .. });
     json!({
@@ -141,7 +141,7 @@ fn vassal(id: &OsStr, v: &Vassal, about: &About<'_>, now: Instant) -> Value {
 }
 
 /// The text, with uWSGI's names, and two more for each vassal.
-pub fn json(court: &Court, about: &About<'_>, now: Instant) -> Value {
+pub fn json(court: &Court, about: &StatsHead<'_>, now: Instant) -> Value {
     let waits = |v: &&Vassal| matches!(v.stage, Stage::Waiting(_));
     let bad = court.vassals().iter().filter(|(_, v)| waits(v)).map(|(id, v)| {
         json!({

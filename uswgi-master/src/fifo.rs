@@ -16,7 +16,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use uswgi_keep::log;
 use uswgi_proto::scale::ScaleTo;
-use uswgi_proto::steer::{Reload, Request};
+use uswgi_proto::steer::{Reload, SteerRequest};
 
 /// A FIFO that cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub enum FifoCommand {
     /// Read the FIFO with this number instead.
     Slot(usize),
     /// Carry this out.
-    Order(Request),
+    Order(SteerRequest),
     /// No workers until somebody connects.
     SendAway,
     /// There is no such thing here; why, and what to do.
@@ -55,21 +55,21 @@ pub enum FifoCommand {
 /// The letters of uWSGI 2.0.31. None: no letter, passed over.
 pub fn command(letter: u8) -> Option<FifoCommand> {
     use FifoCommand::{Order, Refused, Slot};
-    let reload = |what, at_once| Order(Request::Reload { what, at_once });
+    let reload = |what, at_once| Order(SteerRequest::Reload { what, at_once });
     Some(match letter {
         b'0'..=b'9' => Slot(usize::from(letter - b'0')),
-        b'+' => Order(Request::Scale { to: ScaleTo::More(1) }),
-        b'-' => Order(Request::Scale { to: ScaleTo::Fewer(1) }),
+        b'+' => Order(SteerRequest::Scale { to: ScaleTo::More(1) }),
+        b'-' => Order(SteerRequest::Scale { to: ScaleTo::Fewer(1) }),
         b'c' => reload(Reload::Workers, false),
-        b'l' => Order(Request::ReopenLogs),
-        b'L' => Order(Request::RotateLogs),
-        b'p' => Order(Request::Pause { on: None }),
-        b'P' => Order(Request::Pidfiles),
-        b'q' => Order(Request::Stop { at_once: false }),
-        b'Q' => Order(Request::Stop { at_once: true }),
+        b'l' => Order(SteerRequest::ReopenLogs),
+        b'L' => Order(SteerRequest::RotateLogs),
+        b'p' => Order(SteerRequest::Pause { on: None }),
+        b'P' => Order(SteerRequest::Pidfiles),
+        b'q' => Order(SteerRequest::Stop { at_once: false }),
+        b'Q' => Order(SteerRequest::Stop { at_once: true }),
         b'r' => reload(Reload::All, false),
         b'R' => reload(Reload::All, true),
-        b's' => Order(Request::Report),
+        b's' => Order(SteerRequest::Report),
         b'w' => reload(Reload::Workers, false),
         b'W' => reload(Reload::Workers, true),
         b'C' => FifoCommand::SendAway,
@@ -235,9 +235,9 @@ mod tests {
         assert_eq!(known, "+-0123456789BCELPQRSWcflpqrsw");
         assert_eq!(
             command(b'r'),
-            Some(FifoCommand::Order(Request::Reload { what: Reload::All, at_once: false }))
+            Some(FifoCommand::Order(SteerRequest::Reload { what: Reload::All, at_once: false }))
         );
-        assert_eq!(command(b'Q'), Some(FifoCommand::Order(Request::Stop { at_once: true })));
+        assert_eq!(command(b'Q'), Some(FifoCommand::Order(SteerRequest::Stop { at_once: true })));
         assert_eq!(command(b'C'), Some(FifoCommand::SendAway));
         assert_eq!(command(b'\n'), None);
     }

@@ -3,7 +3,7 @@
 
 use crate::instance::{RunningInstance, stands_still};
 use crate::scoreboard::InstanceState;
-use crate::steer::{self, Answer, Reload, Request};
+use crate::steer::{self, Answer, Reload, SteerRequest};
 use nix::libc::{SIGHUP, SIGINT, SIGTSTP};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -50,12 +50,12 @@ pub enum CommandError {
 }
 
 impl Command {
-    fn request(self) -> Request {
+    fn request(self) -> SteerRequest {
         match self {
-            Command::Reload => Request::Reload { what: Reload::All, at_once: false },
-            Command::Stop { at_once } => Request::Stop { at_once },
-            Command::Pause => Request::Pause { on: Some(true) },
-            Command::Resume => Request::Pause { on: Some(false) },
+            Command::Reload => SteerRequest::Reload { what: Reload::All, at_once: false },
+            Command::Stop { at_once } => SteerRequest::Stop { at_once },
+            Command::Pause => SteerRequest::Pause { on: Some(true) },
+            Command::Resume => SteerRequest::Pause { on: Some(false) },
         }
     }
 

@@ -20,7 +20,7 @@ const LONGEST: u64 = 4096;
 
 /// What stands in the file of a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
+pub struct FolderOwner {
     /// Pid of the Emperor.
     pub pid: i32,
     /// Its monitor, absolute.
@@ -30,8 +30,8 @@ pub struct Owner {
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "verb")]
-pub enum Question {
-    /// All vassals: [`Answer::Vassals`].
+pub enum EmperorQuestion {
+    /// All vassals: [`EmperorAnswer::Vassals`].
     List,
     /// As a touch of its file.
     Reload {
@@ -47,16 +47,16 @@ pub enum Question {
 
 /// A question with the version that it is asked in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Envelope {
+pub struct EmperorEnvelope {
     /// [`EMPEROR_VERSION`].
     pub version: u32,
     /// What is asked for.
-    pub question: Question,
+    pub question: EmperorQuestion,
 }
 
 /// A vassal, for people and programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vassal {
+pub struct VassalRow {
     /// Its name, printable.
     pub id: String,
     /// Its file.
@@ -74,11 +74,11 @@ pub struct Vassal {
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "answer")]
-pub enum Answer {
+pub enum EmperorAnswer {
     /// All vassals.
     Vassals {
         /// By name.
-        vassals: Vec<Vassal>,
+        vassals: Vec<VassalRow>,
     },
     /// It is under way.
     Done {
@@ -104,7 +104,7 @@ pub fn folders() -> Vec<PathBuf> {
 }
 
 /// Who has written his name into the file of a claim.
-pub fn owner(path: &Path) -> Option<Owner> {
+pub fn owner(path: &Path) -> Option<FolderOwner> {
     let mut text = String::new();
     File::open(path).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
@@ -131,8 +131,8 @@ pub fn running() -> Vec<i32> {
 }
 
 /// Ask the Emperor with this pid.
-pub fn ask(pid: i32, question: &Question, timeout: Duration) -> Result<Answer, SteerError> {
-    let envelope = Envelope { version: EMPEROR_VERSION, question: question.clone() };
+pub fn ask(pid: i32, question: &EmperorQuestion, timeout: Duration) -> Result<EmperorAnswer, SteerError> {
+    let envelope = EmperorEnvelope { version: EMPEROR_VERSION, question: question.clone() };
     let text = serde_json::to_vec(&envelope).unwrap_or_default();
     let bytes = steer::send(pid, &text, timeout)?;
     serde_json::from_slice(&bytes).map_err(|e| SteerError::Nonsense { pid, what: e.to_string() })
@@ -144,10 +144,13 @@ mod tests {
 
     #[test]
     fn the_words_on_the_wire_stay_what_they_are() {
-        let words = |q: &Question| serde_json::to_string(q).unwrap();
-        assert_eq!(words(&Question::List), r#"{"verb":"list"}"#);
-        assert_eq!(words(&Question::Stop { vassal: "a.ini".into() }), r#"{"verb":"stop","vassal":"a.ini"}"#);
-        let answer = Answer::Done { message: "x".into() };
+        let words = |q: &EmperorQuestion| serde_json::to_string(q).unwrap();
+        assert_eq!(words(&EmperorQuestion::List), r#"{"verb":"list"}"#);
+        assert_eq!(
+            words(&EmperorQuestion::Stop { vassal: "a.ini".into() }),
+            r#"{"verb":"stop","vassal":"a.ini"}"#
+        );
+        let answer = EmperorAnswer::Done { message: "x".into() };
         assert_eq!(serde_json::to_string(&answer).unwrap(), r#"{"answer":"done","message":"x"}"#);
     }
 

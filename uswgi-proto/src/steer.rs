@@ -48,7 +48,7 @@ pub enum Reload {
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "verb")]
-pub enum Request {
+pub enum SteerRequest {
     /// Answered with [`Answer::Pong`].
     Ping,
     /// Change the number of workers.
@@ -104,7 +104,7 @@ pub struct Envelope {
     /// Must equal [`STEER_VERSION`].
     pub version: u32,
     /// The request.
-    pub request: Request,
+    pub request: SteerRequest,
 }
 
 /// One setting in force.
@@ -120,7 +120,7 @@ pub struct SettingInForce {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "answer")]
 pub enum Answer {
-    /// To [`Request::Ping`].
+    /// To [`SteerRequest::Ping`].
     Pong {
         /// Pid of the master, in its own pid namespace.
         pid: i32,
@@ -139,7 +139,7 @@ pub enum Answer {
         /// Why, and what to do.
         message: String,
     },
-    /// To [`Request::Config`].
+    /// To [`SteerRequest::Config`].
     Config {
         /// Generation that has these settings.
         generation: u64,
@@ -189,12 +189,16 @@ pub fn other_answer(answer: &Answer) -> String {
 }
 
 /// Ask the master of an instance. Returns within `timeout`.
-pub fn ask(instance: &RunningInstance, request: &Request, timeout: Duration) -> Result<Answer, SteerError> {
+pub fn ask(
+    instance: &RunningInstance,
+    request: &SteerRequest,
+    timeout: Duration,
+) -> Result<Answer, SteerError> {
     ask_pid(instance.pid, request, timeout)
 }
 
 /// Ask the master with this pid; the caller knows that it is one.
-pub fn ask_pid(pid: i32, request: &Request, timeout: Duration) -> Result<Answer, SteerError> {
+pub fn ask_pid(pid: i32, request: &SteerRequest, timeout: Duration) -> Result<Answer, SteerError> {
     let envelope = Envelope { version: STEER_VERSION, request: request.clone() };
     let bytes = send(pid, &serde_json::to_vec(&envelope).unwrap_or_default(), timeout)?;
     match serde_json::from_slice(&bytes) {
@@ -293,7 +297,7 @@ mod tests {
         ours
     }
 
-    fn said(request: &Request) -> Vec<u8> {
+    fn said(request: &SteerRequest) -> Vec<u8> {
         serde_json::to_vec(&Envelope { version: STEER_VERSION, request: request.clone() }).unwrap()
     }
 
@@ -306,11 +310,11 @@ mod tests {
         let mut s = pair(|said, back| {
             let envelope: Envelope = serde_json::from_slice(&said).unwrap();
             assert_eq!(envelope.version, STEER_VERSION);
-            assert_eq!(envelope.request, Request::Scale { to: ScaleTo::Fewer(1) });
+            assert_eq!(envelope.request, SteerRequest::Scale { to: ScaleTo::Fewer(1) });
             let answer = Answer::Done { message: "x".repeat(1 << 20) };
             back.write_all(&serde_json::to_vec(&answer).unwrap()).unwrap();
         });
-        let bytes = exchange(&mut s, &said(&Request::Scale { to: ScaleTo::Fewer(1) }), soon()).unwrap();
+        let bytes = exchange(&mut s, &said(&SteerRequest::Scale { to: ScaleTo::Fewer(1) }), soon()).unwrap();
         let Answer::Done { message } = serde_json::from_slice(&bytes).unwrap() else { panic!() };
         assert_eq!(message.len(), 1 << 20);
     }
@@ -322,7 +326,7 @@ mod tests {
             let _ = wait.recv();
         });
         let until = Instant::now() + Duration::from_millis(50);
-        let error = exchange(&mut s, &said(&Request::Ping), until).unwrap_err();
+        let error = exchange(&mut s, &said(&SteerRequest::Ping), until).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(hold);
     }
@@ -330,32 +334,32 @@ mod tests {
     #[test]
     fn an_endless_answer_is_cut() {
         let mut s = pair(|_, back| while back.write_all(&[b' '; 65536]).is_ok() {});
-        let error = exchange(&mut s, &said(&Request::Config), soon()).unwrap_err();
+        let error = exchange(&mut s, &said(&SteerRequest::Config), soon()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]
     fn the_words_on_the_wire_stay_what_they_are() {
-        let words = |r: &Request| serde_json::to_string(r).unwrap();
-        assert_eq!(words(&Request::Ping), r#"{"verb":"ping"}"#);
+        let words = |r: &SteerRequest| serde_json::to_string(r).unwrap();
+        assert_eq!(words(&SteerRequest::Ping), r#"{"verb":"ping"}"#);
         assert_eq!(
-            words(&Request::Scale { to: ScaleTo::Workers(3) }),
+            words(&SteerRequest::Scale { to: ScaleTo::Workers(3) }),
             r#"{"verb":"scale","to":{"workers":3}}"#
         );
-        let reload = Request::Reload { what: Reload::All, at_once: false };
+        let reload = SteerRequest::Reload { what: Reload::All, at_once: false };
         assert_eq!(words(&reload), r#"{"verb":"reload","what":"all","at_once":false}"#);
-        assert_eq!(words(&Request::Pause { on: Some(true) }), r#"{"verb":"pause","on":true}"#);
-        let of_before: Request = serde_json::from_str(r#"{"verb":"pause"}"#).unwrap();
-        assert_eq!(of_before, Request::Pause { on: None });
+        assert_eq!(words(&SteerRequest::Pause { on: Some(true) }), r#"{"verb":"pause","on":true}"#);
+        let of_before: SteerRequest = serde_json::from_str(r#"{"verb":"pause"}"#).unwrap();
+        assert_eq!(of_before, SteerRequest::Pause { on: None });
         // And a master of before passes over what it does not know of a verb.
-        let ping: Request = serde_json::from_str(r#"{"verb":"ping","on":true}"#).unwrap();
-        assert_eq!(ping, Request::Ping);
+        let ping: SteerRequest = serde_json::from_str(r#"{"verb":"ping","on":true}"#).unwrap();
+        assert_eq!(ping, SteerRequest::Ping);
     }
 
     #[test]
     fn a_process_without_the_socket_is_named() {
         let me = std::process::id() as i32;
-        let error = ask_pid(me, &Request::Ping, Duration::from_secs(1)).unwrap_err().to_string();
+        let error = ask_pid(me, &SteerRequest::Ping, Duration::from_secs(1)).unwrap_err().to_string();
         assert!(error.contains(&me.to_string()), "{error}");
     }
 }

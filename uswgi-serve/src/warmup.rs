@@ -69,12 +69,12 @@ pub fn run<G: Gateway, I: Interpreter<Held = G::Held>>(
 }
 
 /// What came back.
-struct Answer {
+struct WarmupAnswer {
     status: u16,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl WarmupAnswer {
     /// A status that is not expected, and what is known of it.
     fn unexpected(&self, path: &str, warmup: &Warmup, traceback: &str) -> String {
         let expected = warmup.expected();
@@ -97,7 +97,7 @@ fn ask<G: Gateway, I: Interpreter<Held = G::Held>>(
     gateway: &mut G,
     interpreter: &I,
     path: &str,
-) -> Result<Answer, String> {
+) -> Result<WarmupAnswer, String> {
     let engine = &outbox.engine;
     let listener = engine.listeners.iter().position(|l| l.protocol == Protocol::Http).unwrap_or(0);
     let heard = engine.listeners.get(listener).map(|l| (l.protocol, &l.server));
@@ -136,7 +136,7 @@ fn ask<G: Gateway, I: Interpreter<Held = G::Held>>(
     let body =
         heard.map_err(|_| "its reader has failed")?.map_err(|e| format!("its answer breaks off: {e}"))?;
     match status {
-        Some(status) => Ok(Answer { status, body }),
+        Some(status) => Ok(WarmupAnswer { status, body }),
         None => Err("it has no answer".into()),
     }
 }

@@ -10,7 +10,7 @@ use crate::wait::Deadline;
 use clap::ArgMatches;
 use serde_json::json;
 use std::time::Duration;
-use uswgi_proto::emperor::{self, Answer, Question, Vassal};
+use uswgi_proto::emperor::{self, EmperorAnswer, EmperorQuestion, VassalRow};
 use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::show::Snapshot;
 
@@ -29,16 +29,16 @@ fn emperors(options: &ArgMatches) -> Result<Vec<i32>, CtlError> {
     }
 }
 
-fn ask(pid: i32, question: &Question) -> Result<Answer, CtlError> {
+fn ask(pid: i32, question: &EmperorQuestion) -> Result<EmperorAnswer, CtlError> {
     match emperor::ask(pid, question, PATIENCE)? {
-        Answer::Refused { message } => Err(CtlError::Refused(message)),
+        EmperorAnswer::Refused { message } => Err(CtlError::Refused(message)),
         answer => Ok(answer),
     }
 }
 
-fn vassals(pid: i32) -> Result<Vec<Vassal>, CtlError> {
-    match ask(pid, &Question::List)? {
-        Answer::Vassals { vassals } => Ok(vassals),
+fn vassals(pid: i32) -> Result<Vec<VassalRow>, CtlError> {
+    match ask(pid, &EmperorQuestion::List)? {
+        EmperorAnswer::Vassals { vassals } => Ok(vassals),
         other => {
             Err(CtlError::Refused(format!("the emperor gave another answer than was asked for: {other:?}")))
         }
@@ -46,7 +46,7 @@ fn vassals(pid: i32) -> Result<Vec<Vassal>, CtlError> {
 }
 
 /// The vassal of this name, and its Emperor.
-fn find(options: &ArgMatches) -> Result<(i32, Vassal), CtlError> {
+fn find(options: &ArgMatches) -> Result<(i32, VassalRow), CtlError> {
     let Some(name) = options.get_one::<String>("vassal") else {
         return Err(CtlError::Usage("which vassal? `uswgi-ctl emperor list` shows all".into()));
     };
@@ -75,7 +75,7 @@ pub(super) fn run(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     }
 }
 
-fn line(v: &Vassal) -> String {
+fn line(v: &VassalRow) -> String {
     let pid = if v.pid > 0 { format!("pid {}", v.pid) } else { "no process".into() };
     let problem = if v.problem.is_empty() { String::new() } else { format!(": {}", v.problem) };
     format!("{}: {}, {pid}, {} respawns{problem}", v.id, v.stage, v.respawns)
@@ -109,9 +109,9 @@ fn metrics(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     Ok(seen(options, || text, || json!(rows.iter().map(|(_, v)| v).collect::<Vec<_>>())))
 }
 
-fn openmetrics(rows: &[(i32, Vassal)], requests: impl Fn(i32) -> Option<u64>) -> String {
+fn openmetrics(rows: &[(i32, VassalRow)], requests: impl Fn(i32) -> Option<u64>) -> String {
     let label = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let family = |name: &str, kind: &str, help: &str, value: &dyn Fn(&Vassal) -> Option<u64>| {
+    let family = |name: &str, kind: &str, help: &str, value: &dyn Fn(&VassalRow) -> Option<u64>| {
         let suffix = if kind == "counter" { "_total" } else { "" };
         let lines = rows.iter().filter_map(|(pid, v)| {
             let value = value(v)?;
@@ -119,8 +119,8 @@ fn openmetrics(rows: &[(i32, Vassal)], requests: impl Fn(i32) -> Option<u64>) ->
         });
         format!("# TYPE {name} {kind}\n# HELP {name} {help}\n{}", lines.collect::<String>())
     };
-    let serves = |v: &Vassal| Some(u64::from(matches!(v.stage.as_str(), "serving" | "reloading")));
-    let problem = |v: &Vassal| Some(u64::from(!v.problem.is_empty()));
+    let serves = |v: &VassalRow| Some(u64::from(matches!(v.stage.as_str(), "serving" | "reloading")));
+    let problem = |v: &VassalRow| Some(u64::from(!v.problem.is_empty()));
     [
         family("uswgi_vassal_serves", "gauge", "1 while it accepts.", &serves),
         family("uswgi_vassal_problem", "gauge", "1 while it does not serve what its file says.", &problem),
@@ -149,24 +149,24 @@ fn reload(options: &ArgMatches) -> Result<VerbResult, CtlError> {
         // Its own reload, with all that it has to say.
         return lifecycle::reload(&instance, options);
     }
-    order(pid, &v, Question::Reload { vassal: v.id.clone() }, options, |now| now.stage == "serving")
+    order(pid, &v, EmperorQuestion::Reload { vassal: v.id.clone() }, options, |now| now.stage == "serving")
 }
 
 fn stop(options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let (pid, v) = find(options)?;
-    order(pid, &v, Question::Stop { vassal: v.id.clone() }, options, |now| now.stage == "stopped")
+    order(pid, &v, EmperorQuestion::Stop { vassal: v.id.clone() }, options, |now| now.stage == "stopped")
 }
 
 /// Tell the Emperor, and with `--wait` look until it is so, or cannot be any more.
 fn order(
     pid: i32,
-    v: &Vassal,
-    question: Question,
+    v: &VassalRow,
+    question: EmperorQuestion,
     options: &ArgMatches,
-    is: impl Fn(&Vassal) -> bool,
+    is: impl Fn(&VassalRow) -> bool,
 ) -> Result<VerbResult, CtlError> {
     let message = match ask(pid, &question)? {
-        Answer::Done { message } => message,
+        EmperorAnswer::Done { message } => message,
         other => format!("{other:?}"),
     };
     if !options.get_flag("wait") {
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn each_vassal_has_its_label_in_every_family() {
-        let of = |id: &str, pid, stage: &str| Vassal {
+        let of = |id: &str, pid, stage: &str| VassalRow {
             id: id.into(),
             path: String::new(),
             pid,

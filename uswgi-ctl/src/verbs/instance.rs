@@ -8,12 +8,12 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 use uswgi_proto::exit::Exit;
 use uswgi_proto::instance::RunningInstance;
-use uswgi_proto::steer::Request;
+use uswgi_proto::steer::SteerRequest;
 
 /// `logs`.
 pub(super) fn logs(instance: &RunningInstance, options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let rotate = options.get_one::<String>("what").is_some_and(|w| w == "rotate");
-    let request = if rotate { Request::RotateLogs } else { Request::ReopenLogs };
+    let request = if rotate { SteerRequest::RotateLogs } else { SteerRequest::ReopenLogs };
     Ok(VerbResult::done(steer::done(instance, &request, steer::PATIENCE)?, identity(instance)))
 }
 

@@ -17,7 +17,7 @@ use uswgi_proto::instance::RunningInstance;
 use uswgi_proto::scoreboard::InstanceState;
 use uswgi_proto::show::Snapshot;
 use uswgi_proto::show::names::state_name;
-use uswgi_proto::steer::Request;
+use uswgi_proto::steer::SteerRequest;
 
 /// A second stop signal counts only when it comes a second or more after the first.
 const SECOND_STOP_AFTER: Duration = Duration::from_millis(1200);
@@ -46,7 +46,7 @@ pub(super) fn reload(instance: &RunningInstance, options: &ArgMatches) -> Result
 pub(super) fn rollback(instance: &RunningInstance, options: &ArgMatches) -> Result<VerbResult, CtlError> {
     let before = Snapshot::take(instance);
     let deadline = deadline(options);
-    let message = steer::done(instance, &Request::Rollback, steer::PATIENCE.min(deadline.left()))?;
+    let message = steer::done(instance, &SteerRequest::Rollback, steer::PATIENCE.min(deadline.left()))?;
     if !options.get_flag("wait") {
         return Ok(VerbResult::done(format!("{message}; {NOT_BROUGHT_BACK}"), facts(instance)));
     }

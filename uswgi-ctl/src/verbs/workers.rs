@@ -15,7 +15,7 @@ use uswgi_proto::instance::{RunningInstance, pidfd_open, pidfd_signal, start_tim
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::scoreboard::{InstanceState, WorkerState};
 use uswgi_proto::show::Snapshot;
-use uswgi_proto::steer::Request;
+use uswgi_proto::steer::SteerRequest;
 
 /// Look until it is so; what was waited for, for the message.
 fn wait_until(
@@ -40,10 +40,10 @@ pub(super) fn scale(
 ) -> Result<VerbResult, CtlError> {
     let to = options.get_one::<ScaleTo>("workers").copied().unwrap_or(ScaleTo::More(0));
     let before = Snapshot::take(instance);
-    let message = steer::done(instance, &Request::Scale { to }, steer::PATIENCE.min(deadline.left()))?;
+    let message = steer::done(instance, &SteerRequest::Scale { to }, steer::PATIENCE.min(deadline.left()))?;
     // The order was heard before its answer and is carried out before the next one is heard: then the
     // scoreboard has the target.
-    steer::ask(instance, &Request::Ping, steer::PATIENCE.min(deadline.left()))?;
+    steer::ask(instance, &SteerRequest::Ping, steer::PATIENCE.min(deadline.left()))?;
     let mut facts = identity(instance);
     facts["workers_before"] = json!(before.workers_target);
     if options.get_flag("wait") {
@@ -72,7 +72,7 @@ pub(super) fn retire(
     };
     let before = pids(&Snapshot::take(instance));
     let message =
-        steer::done(instance, &Request::Retire { worker: id }, steer::PATIENCE.min(deadline.left()))?;
+        steer::done(instance, &SteerRequest::Retire { worker: id }, steer::PATIENCE.min(deadline.left()))?;
     if options.get_flag("wait") {
         wait_until(instance, deadline, "the replacement of the worker", |s| {
             let now = pids(s);

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed, Ordering::Release};
 use uswgi_proto::scoreboard::{InstanceState, Outcome, SCOREBOARD_FD, Scoreboard, WorkerState};
-use uswgi_proto::steer::{Answer, Envelope, Request, STEER_FD};
+use uswgi_proto::steer::{Answer, Envelope, STEER_FD, SteerRequest};
 
 static SIGNALS: AtomicI32 = AtomicI32::new(-1);
 
@@ -138,10 +138,10 @@ fn steering_socket(board: &'static Scoreboard) {
             stream.read_to_end(&mut said).unwrap();
             let envelope: Envelope = serde_json::from_slice(&said).unwrap();
             let message = serde_json::to_string(&envelope.request).unwrap();
-            let stops = envelope.request == Request::Stop { at_once: true };
+            let stops = envelope.request == SteerRequest::Stop { at_once: true };
             let answer = match envelope.request {
-                Request::Reload { .. } => Answer::Refused { message },
-                Request::Pause { on: Some(on) } => {
+                SteerRequest::Reload { .. } => Answer::Refused { message },
+                SteerRequest::Pause { on: Some(on) } => {
                     let state = if on { InstanceState::Paused } else { InstanceState::Running };
                     h.state.store(state as u32, Relaxed);
                     Answer::Done { message }

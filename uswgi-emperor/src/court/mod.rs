@@ -29,7 +29,7 @@ const START_HOLD: Duration = Duration::from_secs(30);
 
 /// What the configuration says about all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
+pub struct CourtRules {
     /// Vassals that start at a time, at least 1.
     pub concurrency: usize,
     /// Wait after the first failure.
@@ -117,7 +117,7 @@ pub enum Action {
 /// All vassals.
 #[derive(Debug)]
 pub struct Court {
-    rules: Rules,
+    rules: CourtRules,
     all: BTreeMap<OsString, Vassal>,
     /// Who waits for a place, first come first.
     queue: Vec<OsString>,
@@ -126,12 +126,12 @@ pub struct Court {
 
 impl Court {
     /// Without vassals.
-    pub fn new(rules: Rules) -> Court {
+    pub fn new(rules: CourtRules) -> Court {
         Court { rules, all: BTreeMap::new(), queue: Vec::new(), stopping: false }
     }
 
     /// Others hold from now on.
-    pub fn set_rules(&mut self, rules: Rules) {
+    pub fn set_rules(&mut self, rules: CourtRules) {
         self.rules = rules;
     }
 

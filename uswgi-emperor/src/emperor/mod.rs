@@ -14,7 +14,7 @@ pub(crate) mod door;
 mod doors;
 mod look;
 
-use crate::court::{Court, Event, Now, Rules};
+use crate::court::{Court, CourtRules, Event, Now};
 use crate::events::Woken;
 use crate::files::Files;
 use crate::look as instances;
@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use uswgi_conf::emperor::Emperor as Settings;
+use uswgi_conf::emperor::EmperorSettings as Settings;
 use uswgi_keep::directories::Directories;
 use uswgi_keep::guard::Guard;
 use uswgi_keep::reap::Ended;
@@ -72,14 +72,14 @@ pub struct Emperor<'a> {
 }
 
 /// What the configuration says about all vassals.
-fn rules(settings: &Settings) -> Rules {
+fn rules(settings: &Settings) -> CourtRules {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let concurrency = match settings.start_concurrency {
         0 => cpus * 2,
         n => n as usize,
     };
     let millis = |n: u32| Duration::from_millis(n.into());
-    Rules {
+    CourtRules {
         concurrency,
         throttle: millis(settings.throttle),
         max_throttle: millis(settings.max_throttle),
@@ -336,7 +336,7 @@ impl<'a> Emperor<'a> {
 
     fn serve_stats(&mut self, number: u64) {
         let monitors = self.monitors.iter().map(|m| m.name.as_str()).collect();
-        let about = stats::About { monitors, tyrant: self.settings.tyrant };
+        let about = stats::StatsHead { monitors, tyrant: self.settings.tyrant };
         let court = &self.court;
         let text = || format!("{:#}\n", stats::json(court, &about, Instant::now())).into_bytes();
         self.started.stats.serve(number, text, &self.started.events);

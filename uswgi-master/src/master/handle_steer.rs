@@ -8,7 +8,7 @@ use crate::supervisor::{Event, Goal, Phase, Stage};
 use uswgi_keep::log;
 use uswgi_keep::pidfile::{Pidfile, PidfileError};
 use uswgi_proto::scoreboard::Restart;
-use uswgi_proto::steer::{Answer, Reload, Request, SettingInForce};
+use uswgi_proto::steer::{Answer, Reload, SettingInForce, SteerRequest};
 
 fn done(message: impl Into<String>) -> Answer {
     Answer::Done { message: message.into() }
@@ -47,39 +47,41 @@ impl Master<'_> {
     }
 
     /// Carry it out.
-    pub(crate) fn order(&mut self, request: Request) -> Answer {
+    pub(crate) fn order(&mut self, request: SteerRequest) -> Answer {
         let stopping = matches!(self.supervisor.phase(), Phase::Stopping { .. } | Phase::Over);
-        let reads =
-            matches!(request, Request::Ping | Request::Config | Request::Stop { .. } | Request::Report);
+        let reads = matches!(
+            request,
+            SteerRequest::Ping | SteerRequest::Config | SteerRequest::Stop { .. } | SteerRequest::Report
+        );
         if stopping && !reads {
             return refused("the instance is stopping");
         }
-        if self.supervisor.is_leaving() && matches!(request, Request::Reload { .. }) {
+        if self.supervisor.is_leaving() && matches!(request, SteerRequest::Reload { .. }) {
             return refused("no reload begins: the instance stops in a moment");
         }
         match request {
-            Request::Ping => Answer::Pong {
+            SteerRequest::Ping => Answer::Pong {
                 pid: std::process::id() as i32,
                 version: env!("CARGO_PKG_VERSION").into(),
                 generation: self.supervisor.serving_generation(),
             },
-            Request::Config => self.config_in_force(),
-            Request::Reload { what, at_once } => self.order_reload(what, at_once),
-            Request::Rollback => match self.supervisor.kept() {
+            SteerRequest::Config => self.config_in_force(),
+            SteerRequest::Reload { what, at_once } => self.order_reload(what, at_once),
+            SteerRequest::Rollback => match self.supervisor.kept() {
                 Ok(kept) => {
                     self.queue.push_back(Event::Rollback);
                     done(format!("the rollback to generation {} begins", kept.generation))
                 }
                 Err(why) => refused(format!("no rollback: {why}")),
             },
-            Request::Stop { at_once } => {
+            SteerRequest::Stop { at_once } => {
                 self.queue.push_back(if at_once { Event::StopAtOnce } else { Event::Stop });
                 done(if at_once { "stopping at once" } else { "stopping: workers finish what they have" })
             }
-            Request::Pause { .. } if self.supervisor.phase() == Phase::Starting => {
+            SteerRequest::Pause { .. } if self.supervisor.phase() == Phase::Starting => {
                 refused("the instance is still starting")
             }
-            Request::Pause { on } => {
+            SteerRequest::Pause { on } => {
                 let paused = self.supervisor.paused();
                 let on = on.unwrap_or(!paused);
                 // The event toggles.
@@ -88,14 +90,14 @@ impl Master<'_> {
                 }
                 done(if on { "workers do not accept" } else { "accepting again" })
             }
-            Request::Report => {
+            SteerRequest::Report => {
                 self.report();
                 done("written to the log")
             }
-            Request::Pidfiles => either(self.write_pidfiles()),
-            Request::ReopenLogs => either(self.reopen_logs()),
-            Request::RotateLogs => either(self.rotate_logs()),
-            Request::Scale { to } => {
+            SteerRequest::Pidfiles => either(self.write_pidfiles()),
+            SteerRequest::ReopenLogs => either(self.reopen_logs()),
+            SteerRequest::RotateLogs => either(self.rotate_logs()),
+            SteerRequest::Scale { to } => {
                 let Goal { before, asked, least, most, automatic } = self.supervisor.goal(to);
                 if !(least..=most).contains(&asked) {
                     return refused(format!("{asked} workers are not possible here, {least} to {most} are"));
@@ -109,17 +111,17 @@ impl Master<'_> {
                 }
                 done(message)
             }
-            Request::Retire { worker } if !self.has(worker, |s| s == Stage::Ready) => {
+            SteerRequest::Retire { worker } if !self.has(worker, |s| s == Stage::Ready) => {
                 refused(format!("there is no worker {worker} that serves"))
             }
-            Request::Retire { worker } => {
+            SteerRequest::Retire { worker } => {
                 self.operate(Event::Retire { worker_id: worker });
                 done(format!("worker {worker} is replaced"))
             }
-            Request::Kill { worker } if !self.has(worker, |s| s != Stage::Killed) => {
+            SteerRequest::Kill { worker } if !self.has(worker, |s| s != Stage::Killed) => {
                 refused(format!("there is no worker {worker}"))
             }
-            Request::Kill { worker } => {
+            SteerRequest::Kill { worker } => {
                 self.operate(Event::Kill { worker_id: worker });
                 done(format!("worker {worker} is killed"))
             }
@@ -167,7 +169,7 @@ impl Master<'_> {
     }
 
     /// Carry out what somebody without an ear for the answer asked for; the log has it.
-    pub(crate) fn order_unheard(&mut self, from: &str, request: Request) {
+    pub(crate) fn order_unheard(&mut self, from: &str, request: SteerRequest) {
         match self.order(request) {
             Answer::Done { message } => log::line(format_args!("{from}: {message}")),
             Answer::Refused { message } => log::line(format_args!("{from} refused: {message}")),

@@ -9,7 +9,7 @@ use super::event::Event;
 use super::generation::{Changeover, Generation};
 use super::leave::Leave;
 use super::plan::Plan;
-use super::rollback::Previous;
+use super::rollback::KeptGeneration;
 use super::seat::{AideRecords, SeatRecord};
 use super::wish::Wish;
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub struct Supervisor {
     pub(super) current: Generation,
     pub(super) reload: Option<Changeover>,
     /// What there is to go back to.
-    pub(super) previous: Option<Previous>,
+    pub(super) previous: Option<KeptGeneration>,
     /// HUPs that came during the start or a reload; any number of them is one more reload.
     pub(super) reload_again: bool,
     pub(super) last_generation: u64,

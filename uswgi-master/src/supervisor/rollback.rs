@@ -14,7 +14,7 @@ use uswgi_proto::scoreboard::Outcome;
 
 /// A generation that sleeps.
 #[derive(Debug, Clone)]
-pub(super) struct Previous {
+pub(super) struct KeptGeneration {
     pub(super) generation: Generation,
     /// When it goes.
     pub(super) until: Instant,
@@ -45,7 +45,7 @@ impl Supervisor {
             old.number,
             time.as_secs()
         ));
-        self.previous = Some(Previous { generation: old, until: self.now + time });
+        self.previous = Some(KeptGeneration { generation: old, until: self.now + time });
     }
 
     /// Nothing is kept any more.
@@ -80,7 +80,7 @@ impl Supervisor {
             (_, Phase::Starting) => "the instance is still starting",
             _ if self.reload.is_some() => "a reload is under way; ask again after it",
             _ if self.is_leaving() => "the instance stops in a moment",
-            (Some(Previous { generation, until }), Phase::Running) => match generation.template {
+            (Some(KeptGeneration { generation, until }), Phase::Running) => match generation.template {
                 Some(template) => return Ok(Kept { generation: generation.number, template, until: *until }),
                 None => "its template has ended",
             },
@@ -95,7 +95,7 @@ impl Supervisor {
 
     /// The generation that sleeps, whatever else happens.
     pub fn sleeper(&self) -> Option<Kept> {
-        let Previous { generation, until } = self.previous.as_ref()?;
+        let KeptGeneration { generation, until } = self.previous.as_ref()?;
         Some(Kept { generation: generation.number, template: generation.template?, until: *until })
     }
 

@@ -34,15 +34,15 @@ type FastCall = unsafe extern "C" fn(
     ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject;
 
-struct Definition(ffi::PyMethodDef);
+struct FunctionDefinition(ffi::PyMethodDef);
 
 // SAFETY: constant data; CPython only reads it.
-unsafe impl Sync for Definition {}
+unsafe impl Sync for FunctionDefinition {}
 
 struct Table<F>(std::marker::PhantomData<F>);
 
 impl<F: Function> Table<F> {
-    const DEFINITION: &'static Definition = &Definition(ffi::PyMethodDef {
+    const DEFINITION: &'static FunctionDefinition = &FunctionDefinition(ffi::PyMethodDef {
         ml_name: F::NAME.as_ptr(),
         ml_meth: ffi::PyMethodDefPointer {
             // SAFETY: FLAGS tell CPython how it is to be called; the pointers are of one size.

@@ -15,7 +15,7 @@ struct World {
 impl World {
     fn new(concurrency: usize) -> World {
         let throttle = Duration::from_secs(1);
-        let rules = Rules {
+        let rules = CourtRules {
             concurrency,
             throttle,
             max_throttle: Duration::from_secs(180),

@@ -48,7 +48,7 @@ interpreter; 24 the master went away.
 ";
 
 #[derive(Default)]
-struct Arguments {
+struct LauncherArguments {
     home: Option<OsString>,
     print: bool,
     user: Option<User>,
@@ -56,13 +56,13 @@ struct Arguments {
 }
 
 enum Parsed {
-    Run(Arguments),
+    Run(LauncherArguments),
     Say(String),
     Wrong(String),
 }
 
 fn parse(args: Vec<OsString>) -> Parsed {
-    let mut out = Arguments::default();
+    let mut out = LauncherArguments::default();
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
         let Some(text) = arg.to_str() else {
