@@ -7,7 +7,7 @@
 mod clock;
 mod drain;
 mod linger;
-mod orders;
+mod master_messages;
 
 use crate::connection::{Conn, Received};
 use crate::engine::{Engine, Job, Leaving};

@@ -12,12 +12,12 @@
 mod act;
 pub(crate) mod door;
 mod doors;
-mod look;
+mod files_seen;
 
 use crate::court::{Court, CourtRules, Event, Now};
 use crate::events::Woken;
 use crate::files::Files;
-use crate::look as instances;
+use crate::instances;
 use crate::scan::Monitor;
 use crate::start::Started;
 use crate::stats;

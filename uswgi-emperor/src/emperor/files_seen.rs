@@ -5,7 +5,7 @@ use super::Emperor;
 use crate::court::Event;
 use crate::files::{Change, Found, Stamp};
 use crate::name::shown;
-use crate::{look as instances, scan};
+use crate::{instances, scan};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
