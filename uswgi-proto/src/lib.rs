@@ -35,6 +35,7 @@ pub mod http;
 pub mod instance;
 pub mod logs;
 pub mod packet;
+pub mod reason;
 pub mod scale;
 pub mod scoreboard;
 pub mod settings;

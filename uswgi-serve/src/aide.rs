@@ -96,12 +96,7 @@ impl Link {
 
     /// Why it is to leave; [`Leaving::No`] while it is not.
     pub fn leaving(&self) -> Leaving {
-        match self.leaving.load(Ordering::SeqCst) {
-            0 => Leaving::No,
-            1 => Leaving::HandOver,
-            2 => Leaving::Stop,
-            _ => Leaving::Orphaned,
-        }
+        Leaving::of(self.leaving.load(Ordering::SeqCst))
     }
 
     /// Whether it is to leave.

@@ -43,6 +43,14 @@ pub enum Leaving {
     Orphaned = 3,
 }
 
+impl Leaving {
+    /// Of its number.
+    pub(crate) fn of(number: u8) -> Leaving {
+        let before = [Leaving::No, Leaving::HandOver, Leaving::Stop];
+        before.get(usize::from(number)).copied().unwrap_or(Leaving::Orphaned)
+    }
+}
+
 /// Work for the native thread.
 pub(crate) enum Job {
     /// Read until the request is whole.
@@ -336,12 +344,7 @@ impl Engine {
 
     /// Why the worker leaves.
     pub fn leaving(&self) -> Leaving {
-        match self.leaving.load(Ordering::SeqCst) {
-            0 => Leaving::No,
-            1 => Leaving::HandOver,
-            2 => Leaving::Stop,
-            _ => Leaving::Orphaned,
-        }
+        Leaving::of(self.leaving.load(Ordering::SeqCst))
     }
 
     /// Begin to leave; false when it was already leaving for as strong a reason.

@@ -63,20 +63,9 @@ pub(crate) fn asked(bytes: &[u8]) -> PageRequest {
     PageRequest::Page { page, head_only }
 }
 
-fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        400 => "Bad Request",
-        405 => "Method Not Allowed",
-        431 => "Request Header Fields Too Large",
-        503 => "Service Unavailable",
-        _ => "Error",
-    }
-}
-
 /// Head and body of an answer.
 pub(crate) fn answer(status: u16, kind: &str, body: &str, head_only: bool) -> Vec<u8> {
-    let (reason, length) = (reason(status), body.len());
+    let (reason, length) = (uswgi_proto::reason::reason(status), body.len());
     let mut text = format!(
         "HTTP/1.0 {status} {reason}\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
     );
@@ -88,7 +77,7 @@ pub(crate) fn answer(status: u16, kind: &str, body: &str, head_only: bool) -> Ve
 
 /// The answer to a request that is none.
 pub(crate) fn refusal(status: u16) -> Vec<u8> {
-    answer(status, TEXT, &format!("{}\n", reason(status)), false)
+    answer(status, TEXT, &format!("{}\n", uswgi_proto::reason::reason(status)), false)
 }
 
 #[cfg(test)]

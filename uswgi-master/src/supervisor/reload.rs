@@ -28,8 +28,8 @@ impl Supervisor {
         }
     }
 
-    /// `read`: the configuration is read again; otherwise the one in force stays.
-    pub(super) fn begin_reload(&mut self, read: bool) {
+    /// One begins, to a new generation or back to a kept one. Gives the number of its generation.
+    pub(super) fn begin_changeover(&mut self, back: Option<Generation>) -> u64 {
         self.last_generation += 1;
         let number = self.last_generation;
         self.reload = Some(Changeover {
@@ -40,9 +40,15 @@ impl Supervisor {
             wish: 0,
             failures: 0,
             watch: Watch::default(),
-            back: None,
+            back,
         });
         self.out.push(Action::ReloadStarted);
+        number
+    }
+
+    /// `read`: the configuration is read again; otherwise the one in force stays.
+    pub(super) fn begin_reload(&mut self, read: bool) {
+        let number = self.begin_changeover(None);
         if read {
             self.log(format!("reload: reading the configuration for generation {number}"));
             self.out.push(Action::ReadConfig { generation: number });

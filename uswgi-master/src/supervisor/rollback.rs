@@ -5,10 +5,9 @@
 
 use super::action::Action;
 use super::child::{Child, ChildId, Stage};
-use super::generation::{Changeover, Generation};
+use super::generation::Generation;
 use super::machine::{Phase, Supervisor};
 use super::plan::Plan;
-use super::watch::Watch;
 use std::time::Instant;
 use uswgi_proto::scoreboard::Outcome;
 
@@ -105,19 +104,8 @@ impl Supervisor {
             return self.log(format!("no rollback: {why}"));
         }
         let Some(previous) = self.previous.take() else { return };
-        self.last_generation += 1;
-        let (number, from) = (self.last_generation, previous.generation.number);
-        self.reload = Some(Changeover {
-            started: self.now,
-            number,
-            next: None,
-            replacing: false,
-            wish: 0,
-            failures: 0,
-            watch: Watch::default(),
-            back: Some(previous.generation),
-        });
-        self.out.push(Action::ReloadStarted);
+        let from = previous.generation.number;
+        let number = self.begin_changeover(Some(previous.generation));
         self.log(format!("rollback: generation {number} is generation {from} again"));
         self.out.push(Action::BringBack { from, generation: number });
     }

@@ -129,9 +129,6 @@ pub fn uwsgi_spoolers(all: &[AideSeen], folder: impl Fn(u32) -> String) -> Vec<V
 
 /// Their families of OpenMetrics.
 pub fn openmetrics(out: &mut String, all: &[AideSeen]) {
-    let family = |out: &mut String, name: &str, kind: &str, help: &str| {
-        let _ = writeln!(out, "# TYPE uswgi_{name} {kind}\n# HELP uswgi_{name} {help}.");
-    };
     type OfAide = fn(&AideSeen) -> u64;
     let families: [(&str, &str, &str, OfAide); 6] = [
         ("aide_deaths", "counter", "Exits that nobody asked for", |a| a.deaths.into()),
@@ -142,13 +139,13 @@ pub fn openmetrics(out: &mut String, all: &[AideSeen]) {
         ("aide_waiting", "gauge", "Tasks that a spooler knew of when it looked last", |a| a.waiting),
     ];
     for (name, kind, help, get) in families {
-        family(out, name, kind, help);
+        super::metrics::family(out, name, kind, help);
         let end = if kind == "counter" { "_total" } else { "" };
         for a in all {
             let _ = writeln!(out, "uswgi_{name}{end}{{aide=\"{}\"}} {}", a.aide, get(a));
         }
     }
-    family(
+    super::metrics::family(
         out,
         "aide_oldest_task_seconds",
         "gauge",

@@ -224,7 +224,7 @@ fn ours(out: &mut String, s: &Snapshot) {
     workers(out, s);
 }
 
-fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+pub(super) fn family(out: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(out, "# TYPE uswgi_{name} {kind}\n# HELP uswgi_{name} {help}.");
 }
 
