@@ -305,10 +305,15 @@ fn monitoring_sees_spoolers_and_mules() {
     }
     ask("uwsgi.spool({b'name': b'raises', b'raise': b'', b'at': b'1'})");
     ask("uwsgi.mule_msg('hello', 2)");
-    ask("uwsgi.spool({b'name': b'long', b'sleep': b'3'})");
     let json = |words: &[&str]| -> serde_json::Value {
         serde_json::from_slice(&server.ctl(words).stdout).expect("JSON of uswgi-ctl")
     };
+    // Files of one second have no order: the long one comes when the others are over.
+    until("the tasks before it", || {
+        let spooler = &json(&["status", "--json"])["spoolers"][0];
+        (spooler["tasks"] == 3 && spooler["retried"].as_u64() >= Some(1)).then_some(())
+    });
+    ask("uwsgi.spool({b'name': b'long', b'sleep': b'3'})");
     let status = until("the long task", || {
         let status = json(&["status", "--json"]);
         let task =
