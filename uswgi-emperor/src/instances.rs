@@ -4,6 +4,8 @@
 use crate::claim::ClaimRecord;
 use crate::court::Seen;
 use crate::launch::{EMPEROR_VARIABLE, VASSAL_VARIABLE};
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{SysconfVar, sysconf};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -27,12 +29,31 @@ pub fn seen(pid: i32) -> Option<Seen> {
     Some(Seen { serves, reloads: state == InstanceState::Reloading, done, well, reason })
 }
 
-/// When the instance read its file last, in seconds since the epoch.
-pub fn read_at(pid: i32) -> Option<i64> {
+/// Since when the instance may have read its file last, seconds and nanoseconds since the epoch: what was written later is unread, or
+/// may be.
+pub fn read_at(pid: i32) -> Option<(i64, i64)> {
     let instance = RunningInstance::from_pid(pid).ok()?;
     let h = instance.board.header();
-    let last = h.started_at.load(Relaxed).max(h.last_reload_at.load(Relaxed));
-    i64::try_from(last).ok()
+    match h.last_reload_at.load(Relaxed) {
+        0 => started_at(pid),
+        end => Some(reload_began(end, h.last_reload_us.load(Relaxed))),
+    }
+}
+
+/// The earliest at which a reload can have begun of whose end only the second is known.
+fn reload_began(end: u64, took_us: u64) -> (i64, i64) {
+    let us = end.saturating_mul(1_000_000).saturating_sub(took_us);
+    ((us / 1_000_000) as i64, (us % 1_000_000) as i64 * 1000)
+}
+
+/// When the process started, by the wall clock; known to a clock tick, a hundredth of a second. A file has rested before it starts one.
+fn started_at(pid: i32) -> Option<(i64, i64)> {
+    let ns = |clock| clock_gettime(clock).ok().map(|t| t.tv_sec() * 1_000_000_000 + t.tv_nsec());
+    let ticks = i64::try_from(start_time(pid)?).ok()?;
+    let hertz = sysconf(SysconfVar::CLK_TCK).ok()??;
+    let since_boot = ticks * (1_000_000_000 / hertz);
+    let wall = ns(ClockId::CLOCK_REALTIME)? - (ns(ClockId::CLOCK_BOOTTIME)? - since_boot);
+    Some((wall / 1_000_000_000, wall % 1_000_000_000))
 }
 
 fn variable<'a>(environ: &'a [u8], name: &str) -> Option<&'a [u8]> {
@@ -78,6 +99,25 @@ mod tests {
         let environ = b"AUSWGI_VASSAL=x\0USWGI_VASSAL_PLAN=y\0USWGI_VASSAL=/v/a b.ini\0";
         assert_eq!(variable(environ, VASSAL_VARIABLE), Some(&b"/v/a b.ini"[..]));
         assert_eq!(variable(environ, EMPEROR_VARIABLE), None);
+    }
+
+    #[test]
+    fn what_was_written_while_a_reload_ran_is_unread() {
+        // It ended between 100.0 and 101.0 s, after 2.5 s: a file of 97.6 s was perhaps read, one of 99.0 s perhaps not.
+        assert_eq!(reload_began(100, 2_500_000), (97, 500_000_000));
+        assert!((99, 0) >= reload_began(100, 2_500_000) && (97, 0) < reload_began(100, 2_500_000));
+    }
+
+    #[test]
+    fn a_process_started_when_it_did() {
+        let before = clock_gettime(ClockId::CLOCK_REALTIME).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let (seconds, ns) = started_at(child.id() as i32).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let late = (seconds - before.tv_sec()) * 1_000_000_000 + ns - before.tv_nsec();
+        // Ticks are counted whole, and a loaded machine starts nobody at once.
+        assert!((-20_000_000..30_000_000_000).contains(&late), "{late} ns");
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Emperor<'_> {
         self.on(Event::Added(found.clone(), pid));
         let Some(pid) = pid else { return };
         self.look_at(pid);
-        if instances::read_at(pid).is_some_and(|read| found.stamp.modified.0 > read) {
+        if instances::read_at(pid).is_some_and(|read| found.stamp.modified >= read) {
             self.on(Event::Touched(found));
         }
     }
