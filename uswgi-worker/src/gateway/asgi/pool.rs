@@ -6,6 +6,7 @@ use super::http::{Http, Receive, Send};
 use super::scope;
 use crate::api::current;
 use crate::app::Apps;
+use crate::gateway::shown_first;
 use crate::gateway::wsgi::input::state_for;
 use crate::gateway::wsgi::plain_error;
 use crate::gateway::wsgi::start_response::AnswerCell;
@@ -338,26 +339,20 @@ impl TaskPool {
     }
 }
 
-/// Stacks that are shown at most.
-const MOST_STACKS: usize = 32;
-
 /// Where the tasks of requests stand, those beyond their deadline first.
 fn stacks(py: Python<'_>) -> PyResult<String> {
     let Some(pool) = POOL.get() else { return Ok(String::new()) };
-    let mut all: Vec<(bool, usize, Py<PyAny>)> = lock(&pool.places)
-        .all
-        .iter()
-        .enumerate()
-        .filter_map(|(number, place)| {
-            let task = place.running.as_ref()?.task.clone_ref(py);
-            Some((!pool.engine.lanes[number].is_overdue(), number, task))
-        })
-        .collect();
-    all.sort_by_key(|(in_time, number, _)| (*in_time, *number));
-    let left_out = all.len().saturating_sub(MOST_STACKS);
+    let (all, left_out) = {
+        let places = lock(&pool.places);
+        let running = places.all.iter().enumerate();
+        shown_first(
+            &pool.engine,
+            running.filter_map(|(n, place)| Some((n, place.running.as_ref()?.task.clone_ref(py)))),
+        )
+    };
     let io = PyModule::import(py, "io")?;
     let mut text = String::new();
-    for (_, number, task) in all.into_iter().take(MOST_STACKS) {
+    for (number, task) in all {
         let file = io.getattr("StringIO")?.call0()?;
         let options = PyDict::new(py);
         options.set_item("file", &file)?;

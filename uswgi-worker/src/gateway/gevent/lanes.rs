@@ -3,8 +3,8 @@
 
 use crate::api::current;
 use crate::app::Apps;
-use crate::gateway::cooperate;
 use crate::gateway::wsgi::WsgiLane;
+use crate::gateway::{cooperate, shown_first};
 use crate::interpreter;
 use crate::py as python;
 use crate::pybytes::HeldBytes;
@@ -237,27 +237,21 @@ impl GreenletPool {
 /// The pool of this process, once it serves.
 static POOL: OnceLock<Arc<GreenletPool>> = OnceLock::new();
 
-/// Stacks that are shown at most.
-const MOST_STACKS: usize = 32;
-
 /// Where the greenlets stand that have a request and wait, those beyond their deadline first. Who runs now is in the
 /// thread's own stack.
 fn stacks(py: Python<'_>) -> PyResult<String> {
     let Some(pool) = POOL.get() else { return Ok(String::new()) };
-    let mut all: Vec<(bool, usize, Py<PyAny>)> = lock(&pool.places)
-        .all
-        .iter()
-        .enumerate()
-        .filter_map(|(number, place)| {
-            let greenlet = place.greenlet.as_ref()?.clone_ref(py);
-            Some((!pool.engine.lanes[number].is_overdue(), number, greenlet))
-        })
-        .collect();
-    all.sort_by_key(|(in_time, number, _)| (*in_time, *number));
-    let left_out = all.len().saturating_sub(MOST_STACKS);
+    let (all, left_out) = {
+        let places = lock(&pool.places);
+        let running = places.all.iter().enumerate();
+        shown_first(
+            &pool.engine,
+            running.filter_map(|(n, place)| Some((n, place.greenlet.as_ref()?.clone_ref(py)))),
+        )
+    };
     let format = PyModule::import(py, "traceback")?.getattr("format_stack")?;
     let mut text = String::new();
-    for (_, number, greenlet) in all.into_iter().take(MOST_STACKS) {
+    for (number, greenlet) in all {
         let frame = greenlet.getattr(py, "gr_frame")?;
         if frame.is_none(py) {
             continue;
