@@ -10,9 +10,14 @@ use uswgi_tests::{Site, paths, process};
 
 /// `make` in the checkout; what is installed is what the tests run.
 fn make(words: &[&str]) -> String {
+    make_from(&paths::bin_dir(), words)
+}
+
+/// `make` in the checkout; what is installed stands in `built`.
+fn make_from(built: &Path, words: &[&str]) -> String {
     let mut make = process::command(paths::tool("make"));
     make.arg("-s").current_dir(paths::root()).args(words);
-    make.arg(format!("BUILT={}", paths::bin_dir().display()));
+    make.arg(format!("BUILT={}", built.display()));
     process::good(make, PATIENCE)
 }
 
@@ -71,24 +76,49 @@ fn everything_is_installed_serves_and_is_removed() {
         assert_eq!(after.get(name), Some(&0o644), "{name}: {after:?}");
     }
     assert!(!after.contains_key("bin/uwsgi"), "an alias that nobody asked for");
-    // Line tables are for debuggers, and most of the size.
+    serves(&dir.join("bin"));
+    make(&["uninstall", &prefix]);
+    assert_eq!(tree(dir.path()), before);
+    assert!(!dir.join("lib/uswgi").exists());
+}
+
+/// Line tables are for debuggers, and most of the size. Whether this build has any is its profile's business
+/// (`CARGO_PROFILE_DEV_DEBUG`), so some are put into copies of it.
+#[test]
+fn what_only_debuggers_read_is_left_out() {
+    let dir = TempDir::new();
+    let built = dir.join("built");
+    fs::create_dir(&built).unwrap();
+    fs::write(dir.join("table"), "a line table").unwrap();
+    let add = format!(".debug_line={}", dir.join("table").display());
     let sections = |file: &Path| {
         let mut readelf = process::command(paths::tool("readelf"));
         readelf.args(["--section-headers", "--wide"]).arg(file);
         process::good(readelf, PATIENCE)
     };
-    for name in ["bin/uswgi-master", "bin/uswgi-ctl", "lib/uswgi/uswgi_worker.abi3.so"] {
-        let text = sections(&dir.join(name));
+    let parts =
+        ["uswgi-master", "uswgi-emperor", "uswgi-worker", "uswgi-ctl", "uswgi-conf", "libuswgi_worker.so"];
+    for name in parts {
+        let mut objcopy = process::command(paths::tool("objcopy"));
+        objcopy.args(["--remove-section", ".debug_line", "--add-section", &add]);
+        process::good(
+            {
+                objcopy.arg(paths::bin_dir().join(name)).arg(built.join(name));
+                objcopy
+            },
+            PATIENCE,
+        );
+        assert!(sections(&built.join(name)).contains(".debug_line"), "{name}");
+    }
+    make_from(&built, &["install", &format!("PREFIX={}", dir.path().display())]);
+    for name in parts {
+        let file = match name {
+            "libuswgi_worker.so" => dir.join("lib/uswgi/uswgi_worker.abi3.so"),
+            command => dir.join("bin").join(command),
+        };
+        let text = sections(&file);
         assert!(text.contains(".text") && !text.contains(".debug_line"), "{name}: {text}");
     }
-    assert!(
-        sections(&paths::command("uswgi-master")).contains(".debug_line"),
-        "there is something to leave out"
-    );
-    serves(&dir.join("bin"));
-    make(&["uninstall", &prefix]);
-    assert_eq!(tree(dir.path()), before);
-    assert!(!dir.join("lib/uswgi").exists());
 }
 
 #[test]
