@@ -47,8 +47,10 @@ if [ "$for_what" = test ]; then
         needs "${pair%%:*}" "${pair##*:}"
     done
     [ -e /usr/lib/apache2/modules/mod_proxy_uwsgi.so ] || lacks apache2
-    # The original reads XML with libxml2 where it finds that, else with expat, which cuts values: the tests compare with the first.
-    needs xml2-config libxml2-dev
+    # The original reads XML with libxml2 where pkg-config finds that, else with expat, which cuts values: the tests compare
+    # with the first.
+    needs pkg-config pkgconf
+    pkg-config --exists libxml-2.0 2>/dev/null || lacks libxml2-dev
     # As root: one whose files other users may read, too.
     if am_root && has_apt && [ ! -x /usr/bin/python3 ]; then lacks python3; lacks python3-venv; fi
 fi
@@ -136,7 +138,8 @@ prepare venv $(cat tests/requirements.txt examples/django/requirements.txt)
 # Libraries that look for the module uwsgi, unmodified; and the original, to compare with.
 # shellcheck disable=SC2046
 prepare clients $(cat tests/requirements-clients.txt)
-prepare uwsgi uwsgi==2.0.31
+# Built here, not taken from pip's cache, which may have one that was built without libxml2.
+prepare uwsgi --no-cache-dir uwsgi==2.0.31
 # What other lanes than threads need, pinned.
 # shellcheck disable=SC2046
 prepare engines $(cat tests/requirements-engines.txt)
