@@ -23,7 +23,7 @@ _uswgi__emperor() {
 
     case "${cmd}" in
         uswgi__emperor)
-            opts="-h -V --glob --daemonize --umask --emperor --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-extra-extension --emperor-extra-ext --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --pidfile --pidfile2 --safe-pidfile --uid --gid --add-gid --logto --logto2 --log-date --emperor-die-with --emperor-start-concurrency --help --version"
+            opts="-h -V --glob --daemonize --umask --emperor --emperor-wrapper --emperor-wrapper-override --emperor-wrapper-fallback --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-on-demand-exec --emperor-extra-extension --emperor-extra-ext --emperor-no-blacklist --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --pidfile --pidfile2 --safe-pidfile --uid --gid --add-gid --hook-emperor-start --hook-as-vassal --hook-as-emperor --exec-as-vassal --exec-as-emperor --logto --logto2 --log-date --emperor-die-with --emperor-start-concurrency --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -42,6 +42,18 @@ _uswgi__emperor() {
                     return 0
                     ;;
                 --emperor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-wrapper)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-wrapper-override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-wrapper-fallback)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -86,6 +98,10 @@ _uswgi__emperor() {
                     return 0
                     ;;
                 --emperor-on-demand-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-on-demand-exec)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -150,6 +166,26 @@ _uswgi__emperor() {
                     return 0
                     ;;
                 --add-gid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hook-emperor-start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hook-as-vassal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hook-as-emperor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec-as-vassal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec-as-emperor)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -23,7 +23,7 @@ _uswgi__master() {
 
     case "${cmd}" in
         uswgi__master)
-            opts="--socket --uwsgi-socket --http-socket --http11-socket --protocol --socket-protocol --processes --workers --harakiri --harakiri-graceful-timeout --harakiri-graceful-signal --mule-harakiri --xmlconfig --xml --config --strict --set --set-placeholder --set-ph --get --declare-option --declare-option2 --resolve --for --for-glob --for-times --for-readline --endfor --end-for --if-opt --if-not-opt --if-env --if-not-env --ifenv --if-reload --if-not-reload --if-hostname --if-not-hostname --if-hostname-match --if-not-hostname-match --if-exists --if-not-exists --ifexists --if-plugin --if-not-plugin --ifplugin --if-file --if-not-file --if-dir --if-not-dir --ifdir --if-directory --endif --end-if --blacklist --end-blacklist --whitelist --end-whitelist --inherit --include --inject-before --inject-after --daemonize --daemonize2 --stop --reload --pause --suspend --resume --connect-and-read --extract --listen --max-vars --buffer-size --memory-report --abstract-socket --chmod-socket --chmod --chown-socket --umask --procname-prefix --procname-prefix-spaced --need-app --emperor --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-extra-extension --emperor-extra-ext --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --heartbeat --reload-mercy --worker-reload-mercy --mule-reload-mercy --die-on-term --help --usage --max-requests --max-requests-delta --min-worker-lifetime --max-worker-lifetime --max-worker-lifetime-delta --socket-timeout --locks --cache --cache-blocksize --cache-no-expire --cache2 --spooler --spooler-external --spooler-ordered --spooler-chdir --spooler-processes --spooler-quiet --spooler-max-tasks --spooler-harakiri --spooler-frequency --spooler-freq --mule --mules --farm --mule-msg-size --disable-logging --pidfile --pidfile2 --safe-pidfile --safe-pidfile2 --chroot --uid --gid --add-gid --immediate-uid --immediate-gid --hook-asap --hook-pre-jail --hook-in-jail --hook-as-root --hook-as-user --hook-as-user-atexit --hook-pre-app --hook-post-app --hook-post-fork --hook-accepting --hook-accepting1 --hook-accepting-once --hook-accepting1-once --hook-master-start --hook-touch --exec-asap --exec-pre-jail --exec-in-jail --exec-as-root --exec-as-user --exec-as-user-atexit --exec-pre-app --exec-post-app --ini --yaml --yml --json --js --no-defer-accept --so-send-timeout --socket-send-timeout --so-write-timeout --socket-write-timeout --limit-as --limit-nproc --reload-on-as --reload-on-rss --evil-reload-on-as --evil-reload-on-rss --touch-reload --touch-workers-reload --touch-mules-reload --touch-spoolers-reload --touch-chain-reload --touch-logrotate --touch-logreopen --touch-exec --limit-post --cpu-affinity --post-buffering --no-default-app --manage-script-name --stats --stats-server --stats-http --stats-minified --stats-min --stats-no-cores --master-fifo --max-fd --logto --logto2 --log-format --logformat --logformat-strftime --log-format-strftime --logfile-chown --logfile-chmod --log-syslog --log-socket --req-logger --logger-req --logger --log-encoder --log-req-encoder --log-drain --log-filter --log-route --log-req-route --log-master --log-reopen --log-truncate --log-maxsize --log-backupname --logdate --log-date --log-prefix --log-zero --log-slow --log-4xx --log-5xx --log-big --log-sendfile --log-ioerror --log-micros --log-x-forwarded-for --chdir --chdir2 --lazy --lazy-apps --cheap --cheaper --cheaper-initial --cheaper-algo --cheaper-step --cheaper-overload --cheaper-rss-limit-soft --cheaper-rss-limit-hard --idle --die-on-idle --mount --threads --add-header --check-static --static-check --static-map --static-map2 --static-skip-ext --static-index --static-safe --mimefile --mime-file --static-expires-type --static-expires-type-mtime --static-expires --static-expires-mtime --static-expires-uri --static-expires-uri-mtime --static-expires-path-info --static-expires-path-info-mtime --static-gzip --static-gzip-all --static-gzip-dir --static-gzip-prefix --static-gzip-ext --static-gzip-suffix --honour-range --mode --env --envdir --early-envdir --unenv --vacuum --cron --cron2 --unique-cron --cron-harakiri --attach-daemon --attach-control-daemon --smart-attach-daemon --smart-attach-daemon2 --daemons-honour-stdin --attach-daemon2 --print --iprint --exit --version --cheaper-busyness-max --cheaper-busyness-min --cheaper-busyness-multiplier --cheaper-busyness-penalty --cheaper-busyness-verbose --cheaper-busyness-backlog-alert --cheaper-busyness-backlog-multiplier --cheaper-busyness-backlog-step --cheaper-busyness-backlog-nonzero --gevent --gevent-monkey-patch --gevent-early-monkey-patch --gevent-wait-for-hub --http --httprouter --http-timeout --http-keepalive --wsgi-file --file --module --wsgi --callable --home --virtualenv --venv --pyhome --pythonpath --python-path --pp --import --pyimport --py-import --python-import --spooler-import --spooler-pyimport --spooler-py-import --spooler-python-import --pyargv --py-auto-reload --py-autoreload --python-auto-reload --python-autoreload --py-auto-reload-ignore --python-version --rsyslog-packet-size --allow-unsupported --asgi --asgi-tasks --asyncio-loop --django-preload --emperor-die-with --emperor-start-concurrency --forwarded-allow-ips --keep-previous --log-json --loop-lag-warn --max-surplus --no-new-privs --reload-watch --shutdown-delay --spooler-fsync --spooler-max-attempts --spooler-retry-delay --warmup --warmup-header --warmup-expect --warmup-timeout"
+            opts="--socket --uwsgi-socket --http-socket --http11-socket --protocol --socket-protocol --processes --workers --harakiri --harakiri-graceful-timeout --harakiri-graceful-signal --mule-harakiri --xmlconfig --xml --config --strict --set --set-placeholder --set-ph --get --declare-option --declare-option2 --resolve --for --for-glob --for-times --for-readline --endfor --end-for --if-opt --if-not-opt --if-env --if-not-env --ifenv --if-reload --if-not-reload --if-hostname --if-not-hostname --if-hostname-match --if-not-hostname-match --if-exists --if-not-exists --ifexists --if-plugin --if-not-plugin --ifplugin --if-file --if-not-file --if-dir --if-not-dir --ifdir --if-directory --endif --end-if --blacklist --end-blacklist --whitelist --end-whitelist --inherit --include --inject-before --inject-after --daemonize --daemonize2 --stop --reload --pause --suspend --resume --connect-and-read --extract --listen --max-vars --buffer-size --memory-report --abstract-socket --chmod-socket --chmod --chown-socket --umask --procname-prefix --procname-prefix-spaced --need-app --emperor --emperor-wrapper --emperor-wrapper-override --emperor-wrapper-fallback --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-on-demand-exec --emperor-extra-extension --emperor-extra-ext --emperor-no-blacklist --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --heartbeat --reload-mercy --worker-reload-mercy --mule-reload-mercy --die-on-term --help --usage --max-requests --max-requests-delta --min-worker-lifetime --max-worker-lifetime --max-worker-lifetime-delta --socket-timeout --locks --cache --cache-blocksize --cache-no-expire --cache2 --spooler --spooler-external --spooler-ordered --spooler-chdir --spooler-processes --spooler-quiet --spooler-max-tasks --spooler-harakiri --spooler-frequency --spooler-freq --mule --mules --farm --mule-msg-size --disable-logging --pidfile --pidfile2 --safe-pidfile --safe-pidfile2 --chroot --uid --gid --add-gid --immediate-uid --immediate-gid --hook-asap --hook-pre-jail --hook-in-jail --hook-as-root --hook-as-user --hook-as-user-atexit --hook-pre-app --hook-post-app --hook-post-fork --hook-accepting --hook-accepting1 --hook-accepting-once --hook-accepting1-once --hook-master-start --hook-touch --hook-emperor-start --hook-as-vassal --hook-as-emperor --exec-asap --exec-pre-jail --exec-in-jail --exec-as-root --exec-as-user --exec-as-user-atexit --exec-pre-app --exec-post-app --exec-as-vassal --exec-as-emperor --ini --yaml --yml --json --js --no-defer-accept --so-send-timeout --socket-send-timeout --so-write-timeout --socket-write-timeout --limit-as --limit-nproc --reload-on-as --reload-on-rss --evil-reload-on-as --evil-reload-on-rss --touch-reload --touch-workers-reload --touch-mules-reload --touch-spoolers-reload --touch-chain-reload --touch-logrotate --touch-logreopen --touch-exec --limit-post --cpu-affinity --post-buffering --no-default-app --manage-script-name --stats --stats-server --stats-http --stats-minified --stats-min --stats-no-cores --master-fifo --max-fd --logto --logto2 --log-format --logformat --logformat-strftime --log-format-strftime --logfile-chown --logfile-chmod --log-syslog --log-socket --req-logger --logger-req --logger --log-encoder --log-req-encoder --log-drain --log-filter --log-route --log-req-route --log-master --log-reopen --log-truncate --log-maxsize --log-backupname --logdate --log-date --log-prefix --log-zero --log-slow --log-4xx --log-5xx --log-big --log-sendfile --log-ioerror --log-micros --log-x-forwarded-for --chdir --chdir2 --lazy --lazy-apps --cheap --cheaper --cheaper-initial --cheaper-algo --cheaper-step --cheaper-overload --cheaper-rss-limit-soft --cheaper-rss-limit-hard --idle --die-on-idle --mount --threads --add-header --check-static --static-check --static-map --static-map2 --static-skip-ext --static-index --static-safe --mimefile --mime-file --static-expires-type --static-expires-type-mtime --static-expires --static-expires-mtime --static-expires-uri --static-expires-uri-mtime --static-expires-path-info --static-expires-path-info-mtime --static-gzip --static-gzip-all --static-gzip-dir --static-gzip-prefix --static-gzip-ext --static-gzip-suffix --honour-range --mode --env --envdir --early-envdir --unenv --vacuum --cron --cron2 --unique-cron --cron-harakiri --attach-daemon --attach-control-daemon --smart-attach-daemon --smart-attach-daemon2 --daemons-honour-stdin --attach-daemon2 --print --iprint --exit --version --cheaper-busyness-max --cheaper-busyness-min --cheaper-busyness-multiplier --cheaper-busyness-penalty --cheaper-busyness-verbose --cheaper-busyness-backlog-alert --cheaper-busyness-backlog-multiplier --cheaper-busyness-backlog-step --cheaper-busyness-backlog-nonzero --gevent --gevent-monkey-patch --gevent-early-monkey-patch --gevent-wait-for-hub --http --httprouter --http-timeout --http-keepalive --wsgi-file --file --module --wsgi --callable --home --virtualenv --venv --pyhome --pythonpath --python-path --pp --import --pyimport --py-import --python-import --spooler-import --spooler-pyimport --spooler-py-import --spooler-python-import --pyargv --py-auto-reload --py-autoreload --python-auto-reload --python-autoreload --py-auto-reload-ignore --python-version --rsyslog-packet-size --allow-unsupported --asgi --asgi-tasks --asyncio-loop --django-preload --emperor-die-with --emperor-start-concurrency --forwarded-allow-ips --keep-previous --log-json --loop-lag-warn --max-surplus --no-new-privs --reload-watch --shutdown-delay --spooler-fsync --spooler-max-attempts --spooler-retry-delay --warmup --warmup-header --warmup-expect --warmup-timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -337,6 +337,18 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --emperor-wrapper)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-wrapper-override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-wrapper-fallback)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --emperor-freq)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -378,6 +390,10 @@ _uswgi__master() {
                     return 0
                     ;;
                 --emperor-on-demand-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emperor-on-demand-exec)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -625,6 +641,18 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --hook-emperor-start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hook-as-vassal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hook-as-emperor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --exec-asap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -654,6 +682,14 @@ _uswgi__master() {
                     return 0
                     ;;
                 --exec-post-app)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec-as-vassal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec-as-emperor)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

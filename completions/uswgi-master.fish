@@ -75,6 +75,9 @@ complete -c uswgi-master -l procname-prefix -d 'Text in front of every process t
 complete -c uswgi-master -l procname-prefix-spaced -d 'Text in front of every process title.' -r -F
 complete -c uswgi-master -l need-app -d 'Fails the start when the app does not load; false: serves errors instead, until a reload brings an app that does.' -r -F
 complete -c uswgi-master -l emperor -d 'Runs one instance for each vassal\'s file: in a folder (FOLDER or dir://FOLDER), or that fits a pattern (glob://PATTERN, or a pattern or file alone). Repeatable.' -r -F
+complete -c uswgi-master -l emperor-wrapper -d 'Program in the place of uswgi-master for vassals: it is given the same arguments, and has to become one.' -r -F
+complete -c uswgi-master -l emperor-wrapper-override -d 'Program that is tried before it; the first that can be run counts. Repeatable.' -r -F
+complete -c uswgi-master -l emperor-wrapper-fallback -d 'Program that is tried where that one cannot be run. Repeatable.' -r -F
 complete -c uswgi-master -l emperor-freq -d 'Seconds between two scans at most, beside those after notices of the kernel.' -r -F
 complete -c uswgi-master -l emperor-required-heartbeat -d 'Seconds after which a vassal with `heartbeat` that is not heard is killed and started again.' -r -F
 complete -c uswgi-master -l emperor-pidfile -d 'File for the Emperor\'s pid.' -r -F
@@ -86,6 +89,7 @@ complete -c uswgi-master -l emperor-on-demand-extension -d 'Ending of the file b
 complete -c uswgi-master -l emperor-on-demand-ext -d 'Ending of the file beside a vassal\'s that holds an address: the Emperor listens there, and starts the vassal when somebody connects.' -r -F
 complete -c uswgi-master -l emperor-on-demand-directory -d 'The same for all vassals, at NAME.socket in this directory.' -r -F
 complete -c uswgi-master -l emperor-on-demand-dir -d 'The same for all vassals, at NAME.socket in this directory.' -r -F
+complete -c uswgi-master -l emperor-on-demand-exec -d 'Command whose first line of output is the address at which a vassal is waited for; the vassal\'s name is its last argument, and no output starts it at once.' -r -F
 complete -c uswgi-master -l emperor-extra-extension -d 'Ending of vassals\' names beside .ini, .xml, .yml, .yaml, .json and .js; the file is read as ini. Repeatable.' -r -F
 complete -c uswgi-master -l emperor-extra-ext -d 'Ending of vassals\' names beside .ini, .xml, .yml, .yaml, .json and .js; the file is read as ini. Repeatable.' -r -F
 complete -c uswgi-master -l vassals-inherit -d 'File that each vassal inherits after its own. Repeatable.' -r -F
@@ -147,6 +151,9 @@ complete -c uswgi-master -l hook-accepting-once -d 'As hook-accepting, in a work
 complete -c uswgi-master -l hook-accepting1-once -d 'As hook-accepting1, in each process that is the first worker; uWSGI runs it once for each start. Repeatable.' -r -F
 complete -c uswgi-master -l hook-master-start -d 'Runs before the first process starts. unix_signal:15 gracefully_kill_them_all makes TERM stop gracefully. Repeatable.' -r -F
 complete -c uswgi-master -l hook-touch -d 'FILE ACTION:ARGUMENTS: as touch-exec, with the actions of the other hooks. Repeatable.' -r -F
+complete -c uswgi-master -l hook-emperor-start -d 'Runs in the Emperor before it looks at its vassals; a failure ends its start. Repeatable.' -r -F
+complete -c uswgi-master -l hook-as-vassal -d 'Runs in a vassal\'s process before it is one, after vassals-start-hook; a failure fails the vassal. Repeatable.' -r -F
+complete -c uswgi-master -l hook-as-emperor -d 'Runs beside the Emperor when a vassal starts, with UWSGI_VASSAL_CONFIG, _PID, _UID and _GID in its environment; a failure is logged. Repeatable.' -r -F
 complete -c uswgi-master -l exec-asap -d 'Runs before anything else, and again with every reload; a failure ends the start or the reload. Repeatable.' -r -F
 complete -c uswgi-master -l exec-pre-jail -d 'Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable.' -r -F
 complete -c uswgi-master -l exec-in-jail -d 'Runs before the sockets are made and before chroot, outside of the jail; a failure ends the start. Repeatable.' -r -F
@@ -155,6 +162,8 @@ complete -c uswgi-master -l exec-as-user -d 'Runs after privileges were dropped,
 complete -c uswgi-master -l exec-as-user-atexit -d 'Runs when the instance has ended; a failure is logged. Repeatable.' -r -F
 complete -c uswgi-master -l exec-pre-app -d 'Runs in the process that loads the app, before it does; a failure ends the start or the reload. Repeatable.' -r -F
 complete -c uswgi-master -l exec-post-app -d 'Runs in the process that loads the app, after it did; a failure ends the start or the reload. Repeatable.' -r -F
+complete -c uswgi-master -l exec-as-vassal -d 'Runs in a vassal\'s process before it is one, after vassals-start-hook; a failure fails the vassal. Repeatable.' -r -F
+complete -c uswgi-master -l exec-as-emperor -d 'Runs beside the Emperor when a vassal starts, with UWSGI_VASSAL_CONFIG, _PID, _UID and _GID in its environment; a failure is logged. Repeatable.' -r -F
 complete -c uswgi-master -l ini -d 'Reads an ini file: FILE, FILE:SECTION, http://, exec:// and fd:// too, or - for standard input. Repeatable.' -r -F
 complete -c uswgi-master -l yaml -d 'Reads a YAML file. Repeatable.' -r -F
 complete -c uswgi-master -l yml -d 'Reads a YAML file. Repeatable.' -r -F
@@ -330,6 +339,7 @@ complete -c uswgi-master -l abstract-socket -d 'Puts unix sockets of `socket` in
 complete -c uswgi-master -l emperor-nofollow -d 'The time of a symbolic link counts as a touch of a vassal, and not that of the file that it leads to.'
 complete -c uswgi-master -l emperor-tyrant -d 'Each vassal becomes the user and group of its file; root\'s files, and those that anybody can write to, are refused. The Emperor stays root.'
 complete -c uswgi-master -l emperor-tyrant-nofollow -d 'The owner of a symbolic link counts, and not that of the file that it leads to.'
+complete -c uswgi-master -l emperor-no-blacklist -d 'A vassal that fails is tried again every 3 s (or emperor-freq), without longer waits, as with emperor-throttle = 0.'
 complete -c uswgi-master -l die-on-term -d 'TERM stops; false: TERM reloads, as uWSGI does without this option.'
 complete -c uswgi-master -l help -d 'Prints the options and ends.'
 complete -c uswgi-master -l usage -d 'Prints the options and ends.'

@@ -99,6 +99,7 @@ mod dynamic;
 mod edges;
 mod emperor;
 mod emperor_chaos;
+mod emperor_hooks;
 mod emperor_options;
 mod examples;
 mod fastapi;

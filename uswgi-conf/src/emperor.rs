@@ -7,6 +7,7 @@
 use crate::instance::Address;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use uswgi_proto::step::Step;
 
 /// An Emperor. One without monitors is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,20 @@ pub struct EmperorSettings {
     pub start_hook: Option<String>,
     /// Program that runs after a vassal has ended.
     pub stop_hook: Option<String>,
+    /// Programs that are tried in the place of `uswgi-master`, in this order (`emperor-wrapper-override`).
+    pub wrapper_override: Vec<String>,
+    /// The program in the place of `uswgi-master` (`emperor-wrapper`).
+    pub wrapper: Option<String>,
+    /// Programs that are tried where that one cannot be run (`emperor-wrapper-fallback`).
+    pub wrapper_fallback: Vec<String>,
+    /// Steps in the Emperor before it looks at its vassals.
+    pub at_start: Vec<Step>,
+    /// Steps in a vassal's process before it is one, after `start_hook`.
+    pub as_vassal: Vec<Step>,
+    /// Steps beside the Emperor when a vassal starts.
+    pub as_emperor: Vec<Step>,
+    /// A vassal that fails is tried again and again, without longer waits.
+    pub no_blacklist: bool,
     /// Milliseconds before a vassal that failed is tried again, at first.
     pub throttle: u32,
     /// Milliseconds before one that fails again and again is tried, at most.
@@ -45,6 +60,8 @@ pub struct EmperorSettings {
     pub on_demand_extension: Option<String>,
     /// Directory of the sockets at which vassals are waited for.
     pub on_demand_directory: Option<PathBuf>,
+    /// Command that prints the address at which a vassal is waited for, with the vassal's name as its last argument.
+    pub on_demand_exec: Option<String>,
     /// File for the Emperor's pid.
     pub pidfile: Option<PathBuf>,
     /// Addresses of its stats server.
@@ -71,12 +88,20 @@ impl Default for EmperorSettings {
             set: Vec::new(),
             start_hook: None,
             stop_hook: None,
+            wrapper_override: Vec::new(),
+            wrapper: None,
+            wrapper_fallback: Vec::new(),
+            at_start: Vec::new(),
+            as_vassal: Vec::new(),
+            as_emperor: Vec::new(),
+            no_blacklist: false,
             throttle: 1000,
             max_throttle: 180_000,
             tyrant: false,
             tyrant_nofollow: false,
             on_demand_extension: None,
             on_demand_directory: None,
+            on_demand_exec: None,
             pidfile: None,
             stats: Vec::new(),
             start_concurrency: 0,

@@ -118,6 +118,12 @@ pub struct Phases {
     pub accepting_first: Vec<Step>,
     /// When everything has ended.
     pub at_exit: Vec<Step>,
+    /// In the Emperor, before it looks at its vassals.
+    pub emperor_start: Vec<Step>,
+    /// In the process of a vassal, before it becomes one.
+    pub as_vassal: Vec<Step>,
+    /// Beside the Emperor, for each vassal that it starts.
+    pub as_emperor: Vec<Step>,
 }
 
 /// What runs when a file was touched (`touch-exec`, `hook-touch`).

@@ -85,6 +85,7 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "touch-exec" => "/run/a touch /run/b",
         "hook-touch" => "/run/a exec:touch /run/b",
         "hook-master-start" => "unix_signal:15 gracefully_kill_them_all",
+        "hook-emperor-start" => "print:hello",
         n if n.starts_with("hook-") => "exec:touch /run/b",
         n if n.starts_with("exec-") => "touch /run/b",
         "warmup" => "/healthz",

@@ -6,7 +6,7 @@ use std::path::Path;
 use uswgi_conf::options::{self, Arg, Status};
 
 /// What an Emperor shares with an instance.
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 16] = [
     "uid",
     "gid",
     "add-gid",
@@ -18,6 +18,11 @@ const SHARED: [&str; 11] = [
     "logto",
     "logto2",
     "log-date",
+    "hook-emperor-start",
+    "hook-as-vassal",
+    "exec-as-vassal",
+    "hook-as-emperor",
+    "exec-as-emperor",
 ];
 
 /// The options that count for an Emperor: name, whether it takes a value, one line.

@@ -20,6 +20,8 @@ pub enum Woken {
     Ended(i32),
     /// Somebody has connected to the sleeping vassal of this number.
     Called(u64),
+    /// The program that knows the address of a vassal has said something: the one of this number.
+    Addressed(u64),
     /// The stats server: a listener or a client.
     Stats(u64),
     /// The socket for questions: its listener or a client.
@@ -42,6 +44,7 @@ impl Wake for Woken {
             Woken::Called(number) => (3, number),
             Woken::Stats(number) => (4, number),
             Woken::Asked(number) => (5, number),
+            Woken::Addressed(number) => (6, number),
             Woken::Signals => (15, 0),
         }
     }
@@ -54,6 +57,7 @@ impl Wake for Woken {
             3 => Woken::Called(number),
             4 => Woken::Stats(number),
             5 => Woken::Asked(number),
+            6 => Woken::Addressed(number),
             _ => Woken::Signals,
         }
     }

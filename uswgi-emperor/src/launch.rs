@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::files::Found;
+use crate::hooks::Hooks;
 use crate::name::shown;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
@@ -19,9 +20,12 @@ use std::process::Command;
 use uswgi_conf::emperor::EmperorSettings;
 use uswgi_keep::log;
 use uswgi_keep::sys::exec;
+use uswgi_proto::step::{Step, StepError};
 
 /// The argument that makes this program a vassal.
 pub const AS_VASSAL: &str = "--as-vassal";
+/// The argument that makes this program run the steps beside a vassal's start, and end.
+pub const AS_EMPEROR: &str = "--as-emperor";
 /// In a vassal's environment: the monitor that it belongs to.
 pub const EMPEROR_VARIABLE: &str = "USWGI_EMPEROR";
 /// In a vassal's environment: its file, absolute.
@@ -29,7 +33,7 @@ pub const VASSAL_VARIABLE: &str = "USWGI_VASSAL";
 /// In between: the plan.
 const PLAN_VARIABLE: &str = "USWGI_VASSAL_PLAN";
 /// What concerns the Emperor alone.
-const EMPERORS_OWN: [&str; 7] = [
+pub const EMPERORS_OWN: [&str; 7] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
@@ -51,16 +55,24 @@ pub enum LaunchError {
     /// The system refused.
     #[error("cannot start it: {0}")]
     Exec(#[from] exec::ExecError),
+    /// What runs beside it does not.
+    #[error("cannot run the steps beside it: {0}")]
+    Beside(io::Error),
 }
 
 /// What happens before a vassal is one. Names are bytes: they need not be UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Plan {
     id: Vec<u8>,
-    program: Vec<u8>,
+    /// The first that can be run counts.
+    programs: Vec<Vec<u8>>,
     arguments: Vec<Vec<u8>>,
     directory: Option<Vec<u8>>,
     start_hook: Option<String>,
+    /// What runs after it.
+    steps: Vec<Step>,
+    /// What the steps of the Emperor's start have set.
+    variables: Vec<(String, String)>,
     /// User and group to become.
     identity: Option<(u32, u32)>,
     /// Sockets that it is given, from descriptor 3 on.
@@ -78,6 +90,18 @@ pub struct Household {
     pub master: PathBuf,
     /// Descriptors, soft limit at the start.
     pub descriptors: Option<u64>,
+    /// What the steps of the start have set, for whoever starts.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Household {
+    /// What becomes a vassal's instance: the first that can be run (observed on uWSGI 2.0.31: in this order).
+    fn programs(&self, settings: &EmperorSettings) -> Vec<Vec<u8>> {
+        let bytes = |s: &String| s.as_bytes().to_vec();
+        let usual = settings.wrapper.as_ref().map_or(self.master.as_os_str().as_bytes().to_vec(), bytes);
+        let before = settings.wrapper_override.iter().map(bytes);
+        before.chain([usual]).chain(settings.wrapper_fallback.iter().map(bytes)).collect()
+    }
 }
 
 /// The arguments of a vassal's instance (observed on uWSGI 2.0.31: in this order).
@@ -132,10 +156,12 @@ pub fn launch(
     let bytes = |s: &std::ffi::OsStr| s.as_bytes().to_vec();
     let plan = Plan {
         id: bytes(&found.id),
-        program: bytes(house.master.as_os_str()),
+        programs: house.programs(settings),
         arguments: arguments(found, settings).iter().map(|a| bytes(a)).collect(),
         directory: found.directory.as_ref().map(|d| bytes(d.as_os_str())),
         start_hook: settings.start_hook.clone(),
+        steps: settings.as_vassal.clone(),
+        variables: house.variables.clone(),
         identity: found.owner.map(|o| (o.uid, o.gid)),
         sockets: descriptors.len(),
         descriptors: house.descriptors,
@@ -154,6 +180,47 @@ pub fn launch(
     })?)
 }
 
+/// What runs beside the start of a vassal, with what it is told (observed on uWSGI 2.0.31: these four variables).
+#[derive(Debug, Serialize, Deserialize)]
+struct Beside {
+    steps: Vec<Step>,
+    variables: Vec<(String, String)>,
+}
+
+/// Run the steps of `exec-as-emperor` and `hook-as-emperor` in a process beside; nobody waits for it.
+pub fn run_beside(
+    found: &Found,
+    pid: i32,
+    settings: &EmperorSettings,
+    house: &Household,
+) -> Result<(), LaunchError> {
+    let (uid, gid) = found.owner.map_or((nix::unistd::geteuid(), nix::unistd::getegid()), |o| {
+        (Uid::from_raw(o.uid), Gid::from_raw(o.gid))
+    });
+    let plan = Beside { steps: settings.as_emperor.clone(), variables: house.variables.clone() };
+    let mut command = Command::new(&house.emperor);
+    command.arg(AS_EMPEROR).arg(&found.id).stdin(std::process::Stdio::null());
+    EMPERORS_OWN.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    command.env("UWSGI_VASSAL_CONFIG", &found.argument).env("UWSGI_VASSAL_PID", pid.to_string());
+    command.env("UWSGI_VASSAL_UID", uid.to_string()).env("UWSGI_VASSAL_GID", gid.to_string());
+    command.env(PLAN_VARIABLE, serde_json::to_string(&plan)?);
+    if let Some(dir) = &found.directory {
+        command.current_dir(dir);
+    }
+    // Reaped with everybody else's.
+    command.spawn().map(drop).map_err(LaunchError::Beside)
+}
+
+/// In that process: all of them.
+pub fn as_emperor() {
+    let plan = std::env::var(PLAN_VARIABLE).ok().and_then(|text| serde_json::from_str::<Beside>(&text).ok());
+    if let Some(plan) = plan {
+        Hooks::beside(plan.variables).run_all(&plan.steps);
+    }
+}
+
 /// What goes wrong on the way.
 #[derive(Debug, thiserror::Error)]
 pub enum BecomeError {
@@ -169,6 +236,14 @@ pub enum BecomeError {
         what: String,
         /// What the system said.
         source: io::Error,
+    },
+    /// A step has failed.
+    #[error("vassal {id}: {source}")]
+    Step {
+        /// Which vassal.
+        id: String,
+        /// Which step, and how.
+        source: StepError,
     },
 }
 
@@ -211,16 +286,29 @@ fn follow(plan: Plan) -> Result<std::convert::Infallible, BecomeError> {
     if let Some(hook) = &plan.start_hook {
         run_hook("vassals-start-hook", hook, &id, directory.as_deref());
     }
-    let program = path(plan.program);
-    let arguments = plan.arguments.into_iter().map(OsString::from_vec);
-    let mut command = Command::new(&program);
-    command.args(arguments).env_remove(PLAN_VARIABLE);
-    if plan.sockets > 0 {
-        command.env("LISTEN_FDS", plan.sockets.to_string());
-        command.env("LISTEN_PID", std::process::id().to_string());
+    let mut hooks = Hooks::beside(plan.variables);
+    if let Some(dir) = directory.as_ref().filter(|_| !plan.steps.is_empty()) {
+        // As a hook has it, and as on uWSGI every later program too.
+        hooks.variables.push(("UWSGI_VASSALS_DIR".into(), dir.display().to_string()));
     }
-    let error = command.exec();
-    Err(failed(format!("{}", program.display()))(error))
+    hooks.run(&plan.steps).map_err(|source| BecomeError::Step { id: shown(&id), source })?;
+    let arguments: Vec<OsString> = plan.arguments.into_iter().map(OsString::from_vec).collect();
+    let mut programs = plan.programs.into_iter().map(path).peekable();
+    while let Some(program) = programs.next() {
+        let mut command = Command::new(&program);
+        command.args(&arguments).env_remove(PLAN_VARIABLE).envs(hooks.variables.iter().cloned());
+        if plan.sockets > 0 {
+            command.env("LISTEN_FDS", plan.sockets.to_string());
+            command.env("LISTEN_PID", std::process::id().to_string());
+        }
+        let error = command.exec();
+        let error = failed(format!("{}", program.display()))(error);
+        if programs.peek().is_none() {
+            return Err(error);
+        }
+        log::line(error);
+    }
+    Err(failed("no program".into())(io::ErrorKind::NotFound.into()))
 }
 
 /// The command of a hook for a vassal (observed on uWSGI 2.0.31: a program, no shell, with the vassal's name as the only argument, and

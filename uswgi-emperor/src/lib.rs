@@ -4,7 +4,7 @@
 //! * [`name`], [`files`], [`court`]: which files are vassals, what has changed, and what follows; pure. [`report`]: what is said of it.
 //! * [`scan`]: the folders and patterns, looked at; [`look`]: instances, looked at.
 //! * [`claim`]: one Emperor a folder, and where vassals speak to it.
-//! * [`launch`]: how a vassal starts; [`demand`]: when somebody connects; [`tyrant`]: as whom.
+//! * [`launch`]: how a vassal starts, and [`hooks`] what runs then; [`demand`]: when somebody connects; [`tyrant`]: as whom.
 //! * [`stats`]: its statistics.
 //! * [`start`], [`emperor`], [`events`]: the way to the loop, and the loop.
 
@@ -17,6 +17,7 @@ pub mod demand;
 pub mod emperor;
 pub mod events;
 pub mod files;
+pub mod hooks;
 pub mod instances;
 pub mod launch;
 pub mod name;
@@ -58,6 +59,18 @@ fn read(args: &[OsString]) -> Result<Instance, Refused> {
                 let text = "an emperor serves nothing itself: move its sockets and its app into a file of their own among the vassals";
                 return Err(Refused(text.into(), Exit::Failed.into()));
             }
+            let (t, p) = (&i.tasks, &i.tasks.phases);
+            let steps = [&p.pre_app, &p.post_app, &p.post_fork, &p.accepting, &p.accepting_first];
+            let step = steps.into_iter().chain([&p.master_start]).flatten().next().map(|s| s.name.clone());
+            let daemon = t.daemons.first().map(|d| d.command.clone());
+            let other = daemon.or(t.jobs.first().map(|j| j.command.clone()));
+            let other = other.or(t.touched.first().map(|t| t.step.name.clone()));
+            if let Some(what) = step.or(other) {
+                let text = format!(
+                    "an emperor runs neither an app nor daemons and jobs: move {what:?} into a file of its own among the vassals"
+                );
+                return Err(Refused(text, Exit::Failed.into()));
+            }
             Ok(i)
         }
         Ok(Invocation::Print { text, exit }) => {
@@ -73,6 +86,10 @@ pub fn run(args: Vec<OsString>) -> ExitWith {
     if args.first().is_some_and(|a| a == launch::AS_VASSAL) {
         log::line(launch::become_vassal());
         return Exit::Failed.into();
+    }
+    if args.first().is_some_and(|a| a == launch::AS_EMPEROR) {
+        launch::as_emperor();
+        return Exit::Ok.into();
     }
     if args.is_empty() || args.iter().any(|a| a == "--help" || a == "-h") {
         print(&cli::help());
@@ -108,7 +125,11 @@ pub fn run(args: Vec<OsString>) -> ExitWith {
     let again =
         || -> Result<Settings, String> { read(&args).map(|i| i.emperor).map_err(|Refused(text, _)| text) };
     match start::start(&i, &monitors, report) {
-        Ok(started) => emperor::Emperor::new(i.emperor, monitors, started, &again).run().into(),
+        Ok(started) => {
+            let exit = emperor::Emperor::new(i.emperor, monitors, started, &again).run();
+            hooks::Hooks::in_emperor().run_all(&i.tasks.phases.at_exit);
+            exit.into()
+        }
         Err(e) => {
             log::line(&e);
             Exit::Failed.into()

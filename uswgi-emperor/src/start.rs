@@ -5,6 +5,7 @@ use crate::claim::{Claim, ClaimError};
 use crate::demand::Held;
 use crate::emperor::door::LONGEST;
 use crate::events::{Events, Woken};
+use crate::hooks::Hooks;
 use crate::launch::Household;
 use crate::scan::Monitor;
 use crate::stats::StatsServer;
@@ -20,6 +21,7 @@ use uswgi_keep::oneshot;
 use uswgi_keep::pidfile::{Pidfile, PidfileError};
 use uswgi_keep::privs::{self, PrivsError, Wanted};
 use uswgi_proto::steer::STEER_FD;
+use uswgi_proto::step::StepError;
 
 /// Why an Emperor does not start.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,9 @@ pub enum StartError {
     /// Log file.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A step of the start has failed, or a stop signal came meanwhile.
+    #[error(transparent)]
+    Step(#[from] StepError),
     /// The system refused something that it never should.
     #[error("cannot start: {0}: {1}")]
     System(&'static str, nix::Error),
@@ -135,6 +140,10 @@ pub fn start(
     if let Some(mask) = i.umask.or(detached.is_some().then_some(0)) {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
     }
+    // Signals are blocked, and looked at between steps, from here on.
+    let (phases, mut hooks) = (&i.tasks.phases, Hooks::in_emperor());
+    hooks.run(&phases.asap)?;
+    hooks.run(&phases.jail)?;
     let descriptors = raise_descriptors();
     let claims = monitors.iter().map(Claim::take).collect::<Result<Vec<_>, _>>()?;
     if let Some(path) = i.logto.as_ref().filter(|_| detached.is_none()) {
@@ -143,6 +152,9 @@ pub fn start(
     let mut pidfiles: Vec<Pidfile> = Vec::new();
     for path in early.into_iter().flatten() {
         pidfiles.push(Pidfile::write(path)?);
+    }
+    if Uid::effective().is_root() {
+        hooks.run(&phases.as_root)?;
     }
     let bound: Result<Vec<Held>, StartError> = target.for_a_moment(|| stats(i));
     if i.emperor.tyrant && target.drops() {
@@ -165,6 +177,17 @@ pub fn start(
         ));
         oneshot::Server::deaf(Woken::Asked)
     });
-    let house = Household { emperor, master, descriptors };
-    Ok(Started { events, claims, house, door, stats, chmod_socket: i.chmod_socket, detached, pidfiles })
+    let house = Household { emperor, master, descriptors, variables: Vec::new() };
+    let chmod_socket = i.chmod_socket;
+    let mut started = Started { events, claims, house, door, stats, chmod_socket, detached, pidfiles };
+    match hooks.run(&phases.as_user).and_then(|()| hooks.run(&i.emperor.at_start)) {
+        Ok(()) => {
+            started.house.variables = hooks.variables;
+            Ok(started)
+        }
+        Err(e) => {
+            started.leave();
+            Err(e.into())
+        }
+    }
 }

@@ -35,6 +35,11 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "vassals-set" | "vassal-set" => e.set.extend(said.filled(a)),
         "vassals-start-hook" => e.start_hook = said.filled(a),
         "vassals-stop-hook" => e.stop_hook = said.filled(a),
+        "emperor-wrapper" => e.wrapper = said.filled(a),
+        "emperor-wrapper-override" => e.wrapper_override.extend(said.filled(a)),
+        "emperor-wrapper-fallback" => e.wrapper_fallback.extend(said.filled(a)),
+        "emperor-on-demand-exec" => e.on_demand_exec = said.filled(a),
+        "emperor-no-blacklist" => e.no_blacklist = on,
         "emperor-throttle" => e.throttle = said.number32(a).unwrap_or(e.throttle),
         "emperor-max-throttle" => e.max_throttle = said.number32(a).unwrap_or(e.max_throttle),
         "emperor-pidfile" => e.pidfile = said.filled(a).map(PathBuf::from),
@@ -73,8 +78,13 @@ fn stats(d: &mut Draft, a: &Applied) {
     }
 }
 
-/// A tyrant stays root: capabilities for the way to its vassals' users are not needed.
+/// After the steps: those of the Emperor are its own. A tyrant stays root: capabilities for the way to its vassals' users are not
+/// needed.
 pub(super) fn finish(d: &mut Draft) {
+    let (phases, e) = (&mut d.instance.tasks.phases, &mut d.instance.emperor);
+    e.at_start = std::mem::take(&mut phases.emperor_start);
+    e.as_vassal = std::mem::take(&mut phases.as_vassal);
+    e.as_emperor = std::mem::take(&mut phases.as_emperor);
     if d.instance.emperor.is_wanted() && d.instance.emperor.tyrant {
         d.said.0.retain(|said| !(said.code == "unsupported" && said.message.starts_with("cap is")));
     }

@@ -25,6 +25,9 @@ pub(super) fn phase<'a>(p: &'a mut Phases, name: &str) -> Option<&'a mut Vec<Ste
         "accepting" | "accepting-once" => &mut p.accepting,
         "accepting1" | "accepting1-once" => &mut p.accepting_first,
         "as-user-atexit" => &mut p.at_exit,
+        "emperor-start" => &mut p.emperor_start,
+        "as-vassal" => &mut p.as_vassal,
+        "as-emperor" => &mut p.as_emperor,
         _ => return None,
     })
 }

@@ -203,6 +203,9 @@ pub(super) fn finish(d: &mut Draft) {
         "accepting",
         "accepting1",
         "as-user-atexit",
+        "emperor-start",
+        "as-vassal",
+        "as-emperor",
     ] {
         if let (Some(all), Some(more)) = (steps::phase(&mut phases, name), steps::phase(&mut commands, name))
         {

@@ -276,7 +276,7 @@ fn steps_of_phases() {
         ("--hook-touch", "/f unix_signal:15 gracefully_kill_them_all", "hook-master-start"),
         ("--touch-exec", "/f", "nothing follows"),
         ("--touch-signal", "/f 17", "not supported"),
-        ("--exec-as-vassal", "x", "not supported"),
+        ("--exec-post-jail", "x", "not supported"),
         ("--exec-post-jail", "x", "exec-as-root"),
     ] {
         let said = error(&[option, value]);

@@ -36,6 +36,11 @@ impl Emperor<'_> {
         let socket: Vec<_> = self.doors.give(&id, &self.started.events).into_iter().collect();
         match launch::launch(&v.file, &self.settings, &self.started.house, claim, &socket) {
             Ok(pid) => {
+                if !self.settings.as_emperor.is_empty()
+                    && let Err(e) = launch::run_beside(&v.file, pid, &self.settings, &self.started.house)
+                {
+                    log::line(format_args!("vassal {}: {e}", crate::name::shown(&id)));
+                }
                 self.hold(pid, true);
                 Event::Started(id, pid)
             }

@@ -54,9 +54,12 @@ impl Emperor<'_> {
         let of_monitor = |id: &OsString| self.court.get(id).is_some_and(|v| unread.contains(&v.file.monitor));
         for change in self.files.look(sight.found, &of_monitor, &age, now) {
             match change {
-                Change::Added(found) => self.add(found),
-                Change::Touched(found) => self.on(Event::Touched(found)),
-                Change::Removed(id) => self.on(Event::Removed(id)),
+                Change::Added(found) => self.added(found),
+                Change::Touched(found) => self.touched(found),
+                Change::Removed(id) => {
+                    self.addresses.forget(&id, &self.started.events);
+                    self.on(Event::Removed(id));
+                }
             }
         }
         if unread.is_empty() {
@@ -65,7 +68,7 @@ impl Emperor<'_> {
     }
 
     /// A file counts: its vassal may run already, since an Emperor before this one.
-    fn add(&mut self, found: Box<Found>) {
+    pub(super) fn add(&mut self, found: Box<Found>) {
         let pid = self.inherited.remove(&found.path).filter(|&pid| self.hold(pid, false));
         self.on(Event::Added(found.clone(), pid));
         let Some(pid) = pid else { return };

@@ -2,6 +2,7 @@
 //!
 //! * here: the loop, and what wakes it.
 //! * `act`: what the court asks for, done.
+//! * `addresses`: programs that know at which address a vassal is waited for.
 //! * `door`: questions of `uswgi-ctl`.
 //! * `doors`: sockets of vassals that sleep.
 //! * `look`: the vassals' files, looked at.
@@ -10,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod act;
+mod addresses;
 pub(crate) mod door;
 mod doors;
 mod files_seen;
@@ -59,6 +61,8 @@ pub struct Emperor<'a> {
     unwritten: bool,
     /// Sockets of vassals that start when somebody connects.
     doors: doors::Doors,
+    /// Programs that are asked for such sockets' addresses.
+    addresses: addresses::Addresses,
     /// Ends the vassals of an Emperor that is killed, where that is wanted.
     guard: Option<Guard>,
     /// Vassals that run already, and whose files have not been seen to count yet.
@@ -79,10 +83,18 @@ fn rules(settings: &Settings) -> CourtRules {
         n => n as usize,
     };
     let millis = |n: u32| Duration::from_millis(n.into());
+    let (throttle, max_throttle) = match settings.no_blacklist || settings.throttle == 0 {
+        // As often as uWSGI looks at its vassals: nobody starts one in an endless loop.
+        true => (
+            Duration::from_secs(settings.freq.max(if settings.freq == 0 { 3 } else { 1 }).into()),
+            Duration::ZERO,
+        ),
+        false => (millis(settings.throttle), millis(settings.max_throttle)),
+    };
     CourtRules {
         concurrency,
-        throttle: millis(settings.throttle),
-        max_throttle: millis(settings.max_throttle),
+        throttle,
+        max_throttle,
         heartbeat: Duration::from_secs(settings.required_heartbeat.max(1).into()),
     }
 }
@@ -113,6 +125,7 @@ impl<'a> Emperor<'a> {
             processes: BTreeMap::new(),
             unwritten: false,
             doors: doors::Doors::default(),
+            addresses: addresses::Addresses::default(),
             guard: None,
             inherited,
             odd: BTreeMap::new(),
@@ -158,7 +171,8 @@ impl<'a> Emperor<'a> {
         let changing = (!self.court.changing().is_empty()).then_some(self.next_look);
         let stats = self.started.stats.deadline();
         let door = self.started.door.deadline();
-        let deadlines = [self.court.deadline(), self.scan_deadline(), changing, stats, door];
+        let address = self.addresses.deadline();
+        let deadlines = [self.court.deadline(), self.scan_deadline(), changing, stats, door, address];
         let woken = match self.started.events.wait(deadlines.into_iter().flatten().min()) {
             Ok(woken) => woken,
             Err(e) => {
@@ -175,12 +189,14 @@ impl<'a> Emperor<'a> {
                 Woken::Files => self.directories.noticed(&self.started.events),
                 Woken::Ended(pid) => self.lost(pid),
                 Woken::Called(number) => self.called(number),
+                Woken::Addressed(number) => self.addressed(number),
                 Woken::Stats(number) => self.serve_stats(number),
                 Woken::Asked(number) => self.asked(number),
             }
         }
         self.started.stats.expire();
         self.started.door.expire(&self.started.events);
+        self.expire_addresses();
         if signalled {
             for signal in self.started.events.signals() {
                 self.signal(signal);
