@@ -58,6 +58,9 @@ _uswgi__ctl() {
             uswgi__ctl,scale)
                 cmd="uswgi__ctl__subcmd__scale"
                 ;;
+            uswgi__ctl,spool)
+                cmd="uswgi__ctl__subcmd__spool"
+                ;;
             uswgi__ctl,stack)
                 cmd="uswgi__ctl__subcmd__stack"
                 ;;
@@ -118,6 +121,9 @@ _uswgi__ctl() {
             uswgi__ctl__subcmd__help,scale)
                 cmd="uswgi__ctl__subcmd__help__subcmd__scale"
                 ;;
+            uswgi__ctl__subcmd__help,spool)
+                cmd="uswgi__ctl__subcmd__help__subcmd__spool"
+                ;;
             uswgi__ctl__subcmd__help,stack)
                 cmd="uswgi__ctl__subcmd__help__subcmd__stack"
                 ;;
@@ -143,7 +149,7 @@ _uswgi__ctl() {
 
     case "${cmd}" in
         uswgi__ctl)
-            opts="-p -q -h -V --pidfile --pid --ini --json --quiet --help --version ping status workers metrics list reload rollback stop wait pause resume top stack scale retire logs config kill emperor help"
+            opts="-p -q -h -V --pidfile --pid --ini --json --quiet --help --version ping status workers metrics list reload rollback stop wait pause resume top stack scale retire logs config kill emperor spool help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -340,7 +346,7 @@ _uswgi__ctl() {
             return 0
             ;;
         uswgi__ctl__subcmd__help)
-            opts="ping status workers metrics list reload rollback stop wait pause resume top stack scale retire logs config kill emperor help"
+            opts="ping status workers metrics list reload rollback stop wait pause resume top stack scale retire logs config kill emperor spool help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -536,6 +542,20 @@ _uswgi__ctl() {
             return 0
             ;;
         uswgi__ctl__subcmd__help__subcmd__scale)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        uswgi__ctl__subcmd__help__subcmd__spool)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1326,6 +1346,84 @@ _uswgi__ctl() {
                 return 0
             fi
             case "${prev}" in
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pidfile)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -p)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ini)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        uswgi__ctl__subcmd__spool)
+            opts="-t -p -q -h --folder --all --wait --timeout --pidfile --pid --ini --json --quiet --help list show run retry drop"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --folder)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

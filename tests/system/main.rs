@@ -64,6 +64,7 @@
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
 //! | spooler | tasks as files: as uWSGI runs them, and better where that lost some |
+//! | spool_verb | uswgi-ctl spool: tasks seen, run, retried and dropped, with the instance up and down |
 //! | spooler_kills | a task that was accepted runs at least once, whatever is killed |
 //! | stats | the scoreboard and the stats server, as monitoring reads them |
 //! | steer | what a running instance is told other than by signals: requests, the FIFO |
@@ -142,6 +143,7 @@ mod s6;
 mod same_table;
 mod share;
 mod shutdown_delay;
+mod spool_verb;
 mod spooler;
 mod spooler_kills;
 mod static_files;

@@ -127,6 +127,27 @@ fn options(verb: Verb, command: Command) -> Command {
             .arg(flag("wait", "With reload and stop: return when it is over; exit 0 only when it is as it was to be"))
             .arg(flag("drain", "With --wait: until the old workers have ended too").requires("wait"))
             .arg(timeout()),
+        Verb::Spool => command
+            .arg(
+                Arg::new("what")
+                    .value_name("list|show|run|retry|drop")
+                    .required(true)
+                    .value_parser(["list", "show", "run", "retry", "drop"])
+                    .help("list: all tasks; show: what is in one; run: one that waits is due now, whatever its time; retry: one that was put aside (failed) is due again, with all its tries; drop: remove one that does not run"),
+            )
+            .arg(Arg::new("task").value_name("TASK").num_args(0..).help("Its name, as `spool list` shows it, its file, or a part of its name that no other has"))
+            .arg(
+                Arg::new("folder")
+                    .long("folder")
+                    .value_name("DIR")
+                    .action(ArgAction::Append)
+                    .value_hint(ValueHint::DirPath)
+                    .value_parser(value_parser!(PathBuf))
+                    .help("A spool folder, also without an instance (else those of the instance, or of --ini where it does not run). Repeatable"),
+            )
+            .arg(flag("all", "Instead of names; run: all that wait; retry, drop: all that were put aside; show: all").conflicts_with("task"))
+            .arg(flag("wait", "With run: return when they are done and gone"))
+            .arg(timeout()),
         Verb::Kill => command.arg(timeout_of("10")).arg(worker()).arg(
             Arg::new("signal")
                 .long("signal")

@@ -42,11 +42,13 @@ pub enum Verb {
     Kill,
     /// The vassals of an Emperor.
     Emperor,
+    /// Tasks of spool folders.
+    Spool,
 }
 
 impl Verb {
     /// All, in the order of the help.
-    pub const ALL: [Verb; 19] = [
+    pub const ALL: [Verb; 20] = [
         Verb::Ping,
         Verb::Status,
         Verb::Workers,
@@ -66,6 +68,7 @@ impl Verb {
         Verb::Config,
         Verb::Kill,
         Verb::Emperor,
+        Verb::Spool,
     ];
 
     /// As it is typed, and what it is for in a line.
@@ -100,6 +103,7 @@ impl Verb {
             Verb::Emperor => {
                 ("emperor", "Show the vassals of a running emperor, or look at, reload or stop one of them")
             }
+            Verb::Spool => ("spool", "Show the tasks of spool folders, and run, retry or drop some of them"),
         }
     }
 
@@ -128,6 +132,6 @@ mod tests {
         assert_eq!(Verb::ALL.map(|v| Verb::from_name(v.name())), Verb::ALL.map(Some));
         assert_eq!(Verb::from_name("Ping"), None);
         // The last one of the declaration: none is left out of the list.
-        assert_eq!(Verb::Emperor as usize + 1, Verb::ALL.len());
+        assert_eq!(Verb::Spool as usize + 1, Verb::ALL.len());
     }
 }

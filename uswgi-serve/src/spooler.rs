@@ -201,7 +201,9 @@ impl Spooler {
     }
 
     fn wanted(&self) -> AddWatchFlags {
-        let files = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_ONLYDIR;
+        // The last one: somebody has given a task another time.
+        let files = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_ATTRIB;
+        let files = files | AddWatchFlags::IN_ONLYDIR;
         if self.rules.ordered { files | AddWatchFlags::IN_CREATE } else { files }
     }
 
@@ -223,7 +225,9 @@ impl Spooler {
                 } else if let Some(name) = TaskName::of(file)
                     && !event.mask.contains(AddWatchFlags::IN_CREATE)
                 {
-                    self.queue.add(Entry::new(priority.as_deref(), name));
+                    let entry = Entry::new(priority.as_deref(), name);
+                    let timed = event.mask.contains(AddWatchFlags::IN_ATTRIB);
+                    if timed { self.queue.hurry(entry) } else { self.queue.add(entry) }
                 }
             }
         }

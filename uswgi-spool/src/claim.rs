@@ -51,13 +51,17 @@ impl TaskClaim {
     /// The system refused: rights, a disk that cannot be read.
     pub fn take(folder: &Path, name: &TaskName, now: SystemTime) -> io::Result<Claimed> {
         let path = folder.join(name.as_str());
-        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-        let mut file = match OpenOptions::new().read(true).write(true).custom_flags(flags).open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Claimed::Gone),
-            Err(e) => return Err(e),
+        let open = |write: bool| {
+            let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+            match OpenOptions::new().read(true).write(write).custom_flags(flags).open(&path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+                opened => opened.map(Some),
+            }
         };
-        let found = file.metadata()?;
+        // Looked at for reading first: the end of a look that could write is news to every spooler of the folder, to this
+        // one too, which would look again for as long as another one has the task.
+        let Some(seen) = open(false)? else { return Ok(Claimed::Gone) };
+        let found = seen.metadata()?;
         if !found.is_file() {
             return Ok(Claimed::Gone);
         }
@@ -66,6 +70,13 @@ impl TaskClaim {
             Ok(at) if at > seconds => return Ok(Claimed::NotYet(at)),
             _ => {}
         }
+        if holder(&seen)?.is_some() {
+            return Ok(Claimed::Busy);
+        }
+        let Some(mut file) = open(true)? else { return Ok(Claimed::Gone) };
+        let found = file.metadata()?;
+        // The lock of this process would go with it.
+        drop(seen);
         if !lock(&file)? {
             return Ok(Claimed::Busy);
         }
@@ -114,16 +125,26 @@ impl TaskClaim {
     }
 }
 
-/// True: it is ours.
-fn lock(file: &File) -> io::Result<bool> {
-    let whole = nix::libc::flock {
+fn whole() -> nix::libc::flock {
+    nix::libc::flock {
         l_type: nix::libc::F_WRLCK as _,
         l_whence: nix::libc::SEEK_SET as _,
         l_start: 0,
         l_len: 0,
         l_pid: 0,
-    };
-    match fcntl(file, FcntlArg::F_SETLK(&whole)) {
+    }
+}
+
+/// The other process that has the lock; 0: one that has no pid here, in another pid namespace or on another machine.
+pub(crate) fn holder(file: &File) -> io::Result<Option<i32>> {
+    let mut asked = whole();
+    fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
+    Ok((asked.l_type != nix::libc::F_UNLCK as nix::libc::c_short).then_some(asked.l_pid.max(0)))
+}
+
+/// True: it is ours.
+fn lock(file: &File) -> io::Result<bool> {
+    match fcntl(file, FcntlArg::F_SETLK(&whole())) {
         Ok(_) => Ok(true),
         Err(nix::Error::EAGAIN | nix::Error::EACCES) => Ok(false),
         Err(e) => Err(e.into()),

@@ -7,6 +7,7 @@
 //! * `attempts`: how often a task has ended its process, or asked for another try.
 //! * `queue`: which task is next: names that are known, and those that wait for their time. Pure.
 //! * `folder`: the names in a folder, and tasks that are put aside.
+//! * `look`: what stands in a folder, for people.  * `orders`: what they do with single tasks.
 //!
 //! It must never run a task, and never believe a file to be whole because it is there.
 
@@ -15,7 +16,9 @@
 pub mod attempts;
 pub mod claim;
 pub mod folder;
+pub mod look;
 pub mod name;
+pub mod orders;
 pub mod queue;
 pub mod task;
 pub mod write;

@@ -66,6 +66,14 @@ impl Queue {
         self.ready.insert(entry);
     }
 
+    /// A task is to be looked at now, whatever it waits for.
+    pub fn hurry(&mut self, entry: Entry) {
+        if let Some(at) = self.times.remove(&entry) {
+            self.waiting.remove(&(at, entry.clone()));
+        }
+        self.add(entry);
+    }
+
     /// It is to be looked at again at this moment, seconds since the epoch.
     pub fn wait(&mut self, entry: Entry, at: u64) {
         if self.ready.len() + self.waiting.len() >= MOST {
@@ -164,6 +172,16 @@ mod tests {
         assert_eq!(q.next(95).unwrap(), entry(None, 5));
         assert_eq!(q.next(95).unwrap(), entry(None, 6));
         assert!(q.is_empty() && q.due().is_none());
+    }
+
+    #[test]
+    fn who_waits_can_be_hurried() {
+        let mut q = Queue::default();
+        q.wait(entry(None, 5), 100);
+        q.hurry(entry(None, 5));
+        q.hurry(entry(None, 6));
+        assert_eq!((q.len(), q.due()), (2, None));
+        assert_eq!(q.next(0).unwrap(), entry(None, 5));
     }
 
     #[test]

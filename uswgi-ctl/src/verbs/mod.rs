@@ -5,6 +5,7 @@ mod emperor;
 mod instance;
 mod lifecycle;
 mod query;
+mod spool;
 mod workers;
 
 use crate::error::CtlError;
@@ -17,6 +18,10 @@ use common::{deadline, timeout};
 
 /// Run a verb with its options.
 pub fn run(verb: Verb, options: &ArgMatches) -> Result<VerbResult, CtlError> {
+    // Tasks are there without an instance too.
+    if verb == Verb::Spool {
+        return spool::run(options);
+    }
     let target = Target::from_options(options)?;
     match verb {
         Verb::Ping => query::ping(&target.open()?),
@@ -38,5 +43,6 @@ pub fn run(verb: Verb, options: &ArgMatches) -> Result<VerbResult, CtlError> {
         Verb::Config => instance::config(&target.open()?, options),
         Verb::Kill => workers::kill(&target.open()?, options),
         Verb::Emperor => emperor::run(options),
+        Verb::Spool => spool::run(options),
     }
 }
