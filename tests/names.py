@@ -4,7 +4,8 @@
 usage: names.py [--folder FOLDER]
 
 A crate reaches its own types and the public ones of the crates of the workspace that it depends on, in however many steps. A name
-that two files define there makes a reader ask which one is meant. What stands below #[cfg(test)] does not count, nor an
+that two files define there makes a reader ask which one is meant. A crate that only src/main.rs names is the program's and not the
+library's, whose types never meet it. What stands below #[cfg(test)] does not count, nor an
 alias that gives a type of that name its parameters (`type Events = keep::Events<Woken>`), nor what a function or an impl
 has for itself.
 """
@@ -35,6 +36,13 @@ def types(folder):
     return found
 
 
+def of_the_program(folder, crate):
+    """Whether only the entry point of a program names the crate."""
+    word = re.compile(rf"\b{crate.replace('-', '_')}::")
+    naming = [file for file in folder.rglob("*.rs") if word.search(file.read_text())]
+    return naming == [folder / "main.rs"] and (folder / "lib.rs").exists()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("."), help="the workspace")
@@ -42,7 +50,8 @@ def main():
     uses, defines = {}, {}
     for manifest in sorted(options.folder.glob("uswgi-*/Cargo.toml")):
         crate = manifest.parent.name
-        uses[crate] = [name for name in tomllib.loads(manifest.read_text()).get("dependencies", {}) if name.startswith("uswgi-")]
+        all_uses = [name for name in tomllib.loads(manifest.read_text()).get("dependencies", {}) if name.startswith("uswgi-")]
+        uses[crate] = [name for name in all_uses if not of_the_program(manifest.parent / "src", name)]
         defines[crate] = types(manifest.parent / "src")
     if not defines:
         sys.exit(f"names: no crate below {options.folder}")

@@ -201,6 +201,28 @@ fn every_spelling_of_the_option_makes_one() {
     }
 }
 
+/// start-stop-daemon, as Debian's scripts of init use it, stops and reloads only what runs the file of `/usr/bin/uwsgi` and has its
+/// name; with another program behind `emperor` a stop found its vassals, killed them, and said that all was well.
+#[test]
+fn it_is_the_program_that_was_started() {
+    let mut realm = Realm::new();
+    realm.write("a", "");
+    let link = realm.dir.join("uwsgi");
+    symlink(paths::command("uswgi-master"), &link).unwrap();
+    let mut command = process::command(&link);
+    command.args(["--emperor", &realm.folder().display().to_string(), "--workers", "2"]);
+    realm.start(command);
+    realm.serves(&["a"]);
+    let pid = realm.pid();
+    assert_eq!(fs::read_to_string(format!("/proc/{pid}/comm")).unwrap(), "uwsgi\n");
+    assert_eq!(
+        fs::read_link(format!("/proc/{pid}/exe")).unwrap(),
+        fs::canonicalize(paths::command("uswgi-master")).unwrap()
+    );
+    assert!(realm.log().contains("uswgi-emperor: vassal a.ini serves"), "{}", realm.log());
+    realm.stop();
+}
+
 #[test]
 fn hup_reloads_all_and_the_configuration() {
     let mut realm = Realm::new();

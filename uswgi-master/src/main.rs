@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::exit;
 use uswgi_conf::Invocation;
-use uswgi_keep::{beside, log};
+use uswgi_keep::log;
 use uswgi_master::reading::{ConfigError, Read};
 use uswgi_proto::exit::Exit;
 
@@ -13,7 +13,13 @@ use uswgi_proto::exit::Exit;
 fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
     let count = (n > 0).then(|| ("UWSGI_RELOADS".into(), n.to_string().into()));
     match uswgi_conf::load(args, std::env::vars_os().chain(count)) {
-        Ok(Invocation::Run(loaded)) if loaded.instance.emperor.is_wanted() => Err(emperor(args, n)),
+        Ok(Invocation::Run(loaded)) if loaded.instance.emperor.is_wanted() => {
+            if n == 0 {
+                become_emperor(args);
+            }
+            let message = "an instance becomes an emperor only when it starts: stop it, and start it anew";
+            Err(ConfigError { message: message.into(), exit: Exit::Failed.into(), error: true })
+        }
         Ok(Invocation::Run(loaded)) => {
             print(&loaded.printed);
             loaded.warnings.iter().for_each(log::line);
@@ -25,22 +31,11 @@ fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
     }
 }
 
-/// The configuration asks for an Emperor: this process becomes one, with the same command line. Why it does not.
-fn emperor(args: &[OsString], n: u64) -> ConfigError {
-    use std::os::unix::process::CommandExt;
-    let refused = |message: String| ConfigError { message, exit: Exit::Failed.into(), error: true };
-    if n > 0 {
-        return refused(
-            "an instance becomes an emperor only when it starts: stop it, and start it anew".into(),
-        );
-    }
-    match beside::find("uswgi-emperor") {
-        Ok(program) => {
-            let error = std::process::Command::new(&program).args(args).exec();
-            refused(format!("{}: {error}", program.display()))
-        }
-        Err(e) => refused(e.to_string()),
-    }
+/// An Emperor, for these arguments, to its end. In this program and not in `uswgi-emperor`: scripts of init (Debian's
+/// start-stop-daemon) know a daemon by the file that it runs and by its name, and look for those of `uwsgi`.
+fn become_emperor(args: &[OsString]) -> ! {
+    log::set_name("uswgi-emperor");
+    exit(uswgi_emperor::run(args.to_vec()).code())
 }
 
 fn print(text: &str) {
@@ -51,6 +46,10 @@ fn print(text: &str) {
 fn main() {
     log::set_name("uswgi-master");
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    // What such an emperor starts a vassal by.
+    if args.first().is_some_and(|a| a == uswgi_emperor::launch::AS_VASSAL) {
+        become_emperor(&args);
+    }
     if let Some(action) = uswgi_conf::action::action(&args) {
         let ended = uswgi_master::action::run(&action).map_or_else(
             |e| {
