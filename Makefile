@@ -17,7 +17,7 @@ BINS = uswgi-master uswgi-emperor uswgi-worker uswgi-ctl uswgi-conf
 PACKAGES = --workspace --exclude uswgi-tests --exclude uswgi-man
 DJANGO = examples/django
 
-.PHONY: help build release ready run test quick bench check man fmt install uninstall wheel sdist deny msrv soak fuzz fresh clean
+.PHONY: help build release ready run test quick bench check man fmt install uninstall wheel sdist deb deb-tool deny msrv soak fuzz fresh clean
 
 help:
 	@echo "make run        build, prepare Django in .venv, serve $(DJANGO) on 127.0.0.1:PORT (8000)"
@@ -28,6 +28,7 @@ help:
 	@echo "make soak       kills, stops, reloads and scaling at random under load for SOAK_MINUTES (30); fails on a lost request or growth"
 	@echo "make install    everything to DESTDIR PREFIX (/usr/local); make uninstall removes it"
 	@echo "make wheel      one wheel for every CPython from 3.9 up, in dist/; make sdist its source"
+	@echo "make deb        a Debian package in dist/"
 	@echo "make deny       licences and origins of the dependencies; make msrv builds with the oldest Rust"
 
 build:
@@ -102,9 +103,11 @@ fuzz:
 
 # What nobody reads is left out: line tables for debuggers, four fifths of the size (67 MB, 16 without). STRIP=: keeps them.
 STRIP ?= strip --strip-debug
-# PREFIX and DESTDIR as everywhere; UNITDIR for the systemd units; UWSGI_ALIAS=1 adds a command `uwsgi`.
+# PREFIX and DESTDIR as everywhere; UNITDIR for the systemd units; UWSGI_ALIAS=1 adds a command `uwsgi`, also
+# under the names by which units of distributions call it.
 # BUILT=DIR installs what stands in DIR and builds nothing. `make release && sudo make install` needs no cargo as root.
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+ALIASES = uwsgi uwsgi_python3 uwsgi-core
 SHARE = $(DESTDIR)$(PREFIX)/share
 INTO_BIN = $(DESTDIR)$(PREFIX)/bin
 INTO_LIB = $(DESTDIR)$(PREFIX)/lib/uswgi
@@ -134,12 +137,12 @@ endif
 	install -m 644 completions/*.fish "$(FISH_DIR)/"
 	for u in $(SERVICES); do sed 's|@BINDIR@|$(PREFIX)/bin|' "systemd/$$u.in" >"$(DESTDIR)$(UNITDIR)/$$u" && chmod 644 "$(DESTDIR)$(UNITDIR)/$$u" || exit 1; done
 	for u in $(SOCKETS); do install -m 644 "systemd/$$u" "$(DESTDIR)$(UNITDIR)/" || exit 1; done
-	[ -z "$(UWSGI_ALIAS)" ] || ln -sf uswgi-master "$(INTO_BIN)/uwsgi"
+	[ -z "$(UWSGI_ALIAS)" ] || for a in $(ALIASES); do ln -sf uswgi-master "$(INTO_BIN)/$$a" || exit 1; done
 
-# What install made; `uwsgi` only where it is ours. Folders that others use too stay.
+# What install made; `uwsgi` and its other names only where they are ours. Folders that others use too stay.
 uninstall:
 	for b in $(BINS); do rm -f "$(INTO_BIN)/$$b" "$(BASH_DIR)/$$b" "$(ZSH_DIR)/_$$b" "$(FISH_DIR)/$$b.fish" || exit 1; done
-	[ "$$(readlink "$(INTO_BIN)/uwsgi")" != uswgi-master ] || rm -f "$(INTO_BIN)/uwsgi"
+	for a in $(ALIASES); do [ "$$(readlink "$(INTO_BIN)/$$a")" != uswgi-master ] || rm -f "$(INTO_BIN)/$$a" || exit 1; done
 	rm -f "$(INTO_LIB)/uswgi_worker.abi3.so"
 	for u in $(SERVICES) $(SOCKETS); do rm -f "$(DESTDIR)$(UNITDIR)/$$u" || exit 1; done
 	for p in $(PAGES); do rm -f "$(SHARE)/man/man$${p##*.}/$${p##*/}" || exit 1; done
@@ -171,6 +174,29 @@ wheel: $(WHEEL_VENV)/.zig
 
 sdist: $(WHEEL_VENV)/.zig
 	$(WHEEL_VENV)/bin/python -m build --sdist --no-isolation --outdir $(DIST)
+
+# A Debian package of the release, or of what stands in BUILT, in dist/. cargo-deb is a tool, pinned and installed below build/;
+# the package asks for the C library of the machine that built it, so the oldest Debian it is for builds it.
+CARGO_DEB ?= 3.8.0
+CARGO_DEB_BIN = build/tools/cargo-deb-$(CARGO_DEB)/bin/cargo-deb
+DEB_STAGE = build/deb/stage
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+DEB_REVISION ?= 1
+DEB_FLAGS ?=
+
+$(CARGO_DEB_BIN):
+	$(CARGO) install -q --locked --root build/tools/cargo-deb-$(CARGO_DEB) cargo-deb@$(CARGO_DEB)
+
+deb-tool: $(CARGO_DEB_BIN)
+
+deb: $(CARGO_DEB_BIN)
+	@rm -rf "$(DEB_STAGE)"
+	@$(MAKE) --no-print-directory -s install DESTDIR="$(abspath $(DEB_STAGE))" PREFIX=/usr UWSGI_ALIAS= \
+	  UNITDIR=/usr/lib/systemd/system ZSH_DIR="$(abspath $(DEB_STAGE))/usr/share/zsh/vendor-completions"
+	@printf 'uswgi (%s-%s) unstable; urgency=medium\n\n  * See CHANGELOG.md in this folder.\n\n -- the uswgi contributors <uswgi@localhost>  %s\n' \
+	  "$(VERSION)" "$(DEB_REVISION)" "$$(date -R -d @$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)})" >build/deb/changelog
+	@mkdir -p "$(DIST)"
+	@$(CARGO_DEB_BIN) -q -p uswgi-master --no-build --no-strip --deb-revision "$(DEB_REVISION)" $(DEB_FLAGS) --output "$(DIST)/"
 
 # What the dependencies may be; needs no network. Advisories: cargo deny check advisories
 deny:

