@@ -54,6 +54,7 @@
 //! | pid1 | process 1 of a container |
 //! | preload | what Django imports with its first request |
 //! | privileges | users, groups, modes, ports |
+//! | profile | where lanes stand, by route |
 //! | pythons | every CPython of the machine serves with the same build |
 //! | real_files | files as people write them, beside uWSGI: what serves there, and what it reads from them |
 //! | reload | nothing lost, nothing broken goes live |
@@ -136,6 +137,7 @@ mod pid1;
 mod pieces;
 mod preload;
 mod privileges;
+mod profile;
 mod pythons;
 mod real_files;
 mod reload;

@@ -1,10 +1,12 @@
 //! The command line. Data only: what an option means is in [`crate::verbs`] and [`crate::target`].
 
+use crate::profile::merged::GroupBy;
 use crate::top::state::Sort;
 use crate::verb::Verb;
 use clap::{Arg, ArgAction, ArgGroup, Command, ValueHint, value_parser};
 use std::path::PathBuf;
 use uswgi_proto::exit::Exit;
+use uswgi_proto::profile::RATES;
 use uswgi_proto::scale::ScaleTo;
 
 /// Seconds to wait where `--timeout` is not given.
@@ -90,6 +92,43 @@ fn options(verb: Verb, command: Command) -> Command {
             .arg(flag("all", "Of every worker").conflicts_with("worker"))
             .group(ArgGroup::new("whose").args(["worker", "all"]).required(true))
             .arg(timeout_of("5").help("Longest wait for each worker")),
+        Verb::Profile => command
+            .arg(worker().required(false).long("worker").help("Only this one, by its number"))
+            .arg(
+                Arg::new("seconds")
+                    .long("seconds")
+                    .short('s')
+                    .value_name("SECONDS")
+                    .value_parser(some_seconds)
+                    .default_value("10")
+                    .help("How long"),
+            )
+            .arg(
+                Arg::new("rate")
+                    .long("rate")
+                    .short('r')
+                    .value_name("N")
+                    .value_parser(value_parser!(u16).range(i64::from(*RATES.start())..=i64::from(*RATES.end())))
+                    .default_value("100")
+                    .help("Looks a second"),
+            )
+            .arg(
+                Arg::new("by")
+                    .long("by")
+                    .value_name("WHAT")
+                    .value_parser(GroupBy::ALL.map(|(name, _)| name))
+                    .default_value("route")
+                    .help("What a graph begins with: the route (method and path, identifiers folded), the worker, nothing"),
+            )
+            .arg(
+                Arg::new("output")
+                    .long("output")
+                    .short('o')
+                    .value_name("FILE")
+                    .value_hint(ValueHint::FilePath)
+                    .value_parser(value_parser!(PathBuf))
+                    .help("Write FILE.svg (a flame graph), FILE.collapsed or FILE.speedscope.json, too"),
+            ),
         Verb::Scale => command
             .arg(
                 Arg::new("workers")
@@ -217,6 +256,13 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(n) if (0.0..=1e9).contains(&n) => Ok(n),
         _ => Err("a number of seconds is needed".into()),
+    }
+}
+
+fn some_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if (0.1..=3600.0).contains(&n) => Ok(n),
+        _ => Err("a number of seconds from 0.1 to 3600 is needed".into()),
     }
 }
 

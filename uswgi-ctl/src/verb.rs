@@ -30,6 +30,8 @@ pub enum Verb {
     Top,
     /// Python stacks.
     Stack,
+    /// How often they stood where.
+    Profile,
     /// Another number of workers.
     Scale,
     /// Replace one worker.
@@ -48,7 +50,7 @@ pub enum Verb {
 
 impl Verb {
     /// All, in the order of the help.
-    pub const ALL: [Verb; 20] = [
+    pub const ALL: [Verb; 21] = [
         Verb::Ping,
         Verb::Status,
         Verb::Workers,
@@ -62,6 +64,7 @@ impl Verb {
         Verb::Resume,
         Verb::Top,
         Verb::Stack,
+        Verb::Profile,
         Verb::Scale,
         Verb::Retire,
         Verb::Logs,
@@ -93,6 +96,10 @@ impl Verb {
                 ("top", "Follow the instance on a screen; plain text where the output is no terminal")
             }
             Verb::Stack => ("stack", "Show where the Python threads of a worker stand, also of a stuck one"),
+            Verb::Profile => (
+                "profile",
+                "Look for some seconds where the time of requests goes, by route; draw a flame graph",
+            ),
             Verb::Scale => ("scale", "Change the number of workers: N, +N or -N"),
             Verb::Retire => {
                 ("retire", "Replace one worker: a successor accepts first, then it finishes what it has")

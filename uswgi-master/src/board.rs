@@ -121,6 +121,7 @@ impl Board {
         own.into_iter().chain(&w.by_class).for_each(|field| field.store(0, Relaxed));
         w.threads.store(0, Relaxed);
         w.stacks_pipe.store(0, Relaxed);
+        w.profile_memory.store(0, Relaxed);
         w.accepting.store(0, Relaxed);
         w.no_app.store(0, Relaxed);
         for thread in 0..self.board.threads_capacity() {

@@ -14,7 +14,7 @@
 //! * [`scale`]: how many workers an operator wants.
 //! * [`scoreboard`]: the shared memory that shows what an instance does.
 //! * [`show`]: what it says, as text and numbers for programs.  * [`sock_diag`]: queues of sockets, by the kernel.
-//! * [`stacks`]: asking a worker where its Python threads stand.
+//! * [`stacks`]: asking a worker where its Python threads stand.  * [`profile`]: how often they stood where.  * [`route`]: requests of one kind.
 //! * [`signals`], [`exit`]: what each signal and each exit code means.
 //! * [`logs`]: what log lines are made of.
 //! * [`step`]: what `exec-*` and `hook-*` options do, in whichever process runs them.
@@ -35,7 +35,9 @@ pub mod http;
 pub mod instance;
 pub mod logs;
 pub mod packet;
+pub mod profile;
 pub mod reason;
+pub mod route;
 pub mod scale;
 pub mod scoreboard;
 pub mod settings;

@@ -1,15 +1,17 @@
 //! Asking a worker where its Python threads stand, without its master.
 //!
-//! A worker's native thread, which never takes the GIL, waits at a pipe; a byte in it is the question. The answer
-//! comes into a memory file beside it. Both are descriptors of the worker, found as `/proc/PID/fd/N` by the numbers
-//! in its slot of the scoreboard: only its own user and root can open them. Questions carry nothing: any answer
-//! whose collection began after the question was put is one to it, so askers do not disturb each other.
+//! A worker's native thread, which never takes the GIL, waits at a pipe; a few bytes in it are a [`WorkerQuestion`]. The answer
+//! comes into a memory file beside it. All are descriptors of the worker, found as `/proc/PID/fd/N` by the numbers
+//! in its slot of the scoreboard: only its own user and root can open them. The question for stacks carries nothing:
+//! any answer whose collection began after it was put is one to it, so askers do not disturb each other. Of those who
+//! want a profile one has a worker at a time: it holds a lock of the memory file in which the slices come.
 //!
-//! The memory file holds a [`HEADER`]: sequence (odd while it is written), beginning, kind and length; then the text.
+//! A memory file holds a [`HEADER`]: sequence (odd while it is written), beginning, kind and length; then the text.
 #![forbid(unsafe_code)]
 
+use crate::profile::{self, Slice};
 use crate::scoreboard::monotonic_us;
-use nix::fcntl::OFlag;
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -18,8 +20,59 @@ use std::time::{Duration, Instant};
 /// Bytes before the text.
 pub const HEADER: usize = 32;
 
-/// Longest text; more is cut.
+/// Longest text of stacks; more is cut.
 pub const LONGEST: usize = 1 << 20;
+
+/// What a worker is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerQuestion {
+    /// Where its Python threads stand.
+    Stacks,
+    /// A slice of a profile.
+    Profile {
+        /// Looks each second.
+        rate: u16,
+        /// How long, milliseconds.
+        ms: u16,
+    },
+}
+
+impl WorkerQuestion {
+    /// As it goes through the pipe: in one piece, being shorter than PIPE_BUF.
+    pub fn to_bytes(self) -> Vec<u8> {
+        match self {
+            WorkerQuestion::Stacks => vec![1],
+            WorkerQuestion::Profile { rate, ms } => {
+                let ([a, b], [c, d]) = (rate.to_le_bytes(), ms.to_le_bytes());
+                vec![2, a, b, c, d]
+            }
+        }
+    }
+
+    /// Take those that are whole from the front of what came. Nonsense is left out.
+    pub fn take(came: &mut Vec<u8>) -> Vec<WorkerQuestion> {
+        let (mut questions, mut at) = (Vec::new(), 0);
+        while let Some(kind) = came.get(at) {
+            match (kind, came.get(at + 1..at + 5)) {
+                (1, _) => {
+                    questions.push(WorkerQuestion::Stacks);
+                    at += 1;
+                }
+                (2, Some(&[a, b, c, d])) => {
+                    let (rate, ms) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
+                    if profile::RATES.contains(&rate) && profile::SLICE_MS.contains(&ms) {
+                        questions.push(WorkerQuestion::Profile { rate, ms });
+                    }
+                    at += 5;
+                }
+                (2, _) => break,
+                _ => at += 1,
+            }
+        }
+        came.drain(..at);
+        questions
+    }
+}
 
 /// What a worker answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +97,21 @@ impl Mailbox {
 
     /// Write an answer whose collection began at `began_us` ([`monotonic_us`]).
     pub fn write(&mut self, began_us: u64, answer: &StacksAnswer) -> io::Result<()> {
-        let (kind, text) = match answer {
-            StacksAnswer::Stacks(text) => (0u64, text.as_str()),
-            StacksAnswer::NoGil => (1, ""),
-        };
-        let text = &text.as_bytes()[..text.len().min(LONGEST)];
+        match answer {
+            StacksAnswer::Stacks(text) => self.put(began_us, 0, &text.as_bytes()[..text.len().min(LONGEST)]),
+            StacksAnswer::NoGil => self.put(began_us, 1, b""),
+        }
+    }
+
+    /// Write a slice of a profile, or why there is none.
+    pub fn write_slice(&mut self, began_us: u64, slice: &Result<Slice, String>) -> io::Result<()> {
+        match slice {
+            Ok(slice) => self.put(began_us, 0, slice.to_text(profile::LONGEST).0.as_bytes()),
+            Err(why) => self.put(began_us, 1, why.as_bytes()),
+        }
+    }
+
+    fn put(&mut self, began_us: u64, kind: u64, text: &[u8]) -> io::Result<()> {
         let header = |sequence: u64| -> Vec<u8> {
             [sequence, began_us, kind, text.len() as u64].iter().flat_map(|n| n.to_le_bytes()).collect()
         };
@@ -59,8 +122,8 @@ impl Mailbox {
     }
 }
 
-/// What is in a memory file that began at or after `since_us`; None while there is none.
-fn read(memory: &File, since_us: u64) -> io::Result<Option<StacksAnswer>> {
+/// What is in a memory file that began at or after `since_us`, its kind and its text; None while there is none.
+fn look(memory: &File, since_us: u64, longest: usize) -> io::Result<Option<(u64, String)>> {
     let header = || -> io::Result<Option<[u64; 4]>> {
         let mut bytes = [0; HEADER];
         match memory.read_exact_at(&mut bytes, 0) {
@@ -74,7 +137,7 @@ fn read(memory: &File, since_us: u64) -> io::Result<Option<StacksAnswer>> {
         }
     };
     let Some(before @ [sequence, began, kind, length]) = header()? else { return Ok(None) };
-    if sequence & 1 == 1 || began < since_us || length > LONGEST as u64 {
+    if sequence & 1 == 1 || began < since_us || length > longest as u64 {
         return Ok(None);
     }
     let mut text = vec![0; length as usize];
@@ -85,28 +148,58 @@ fn read(memory: &File, since_us: u64) -> io::Result<Option<StacksAnswer>> {
     if header()? != Some(before) {
         return Ok(None);
     }
-    Ok(Some(if kind == 0 {
-        StacksAnswer::Stacks(String::from_utf8_lossy(&text).into_owned())
-    } else {
-        StacksAnswer::NoGil
+    Ok(Some((kind, String::from_utf8_lossy(&text).into_owned())))
+}
+
+fn read(memory: &File, since_us: u64) -> io::Result<Option<StacksAnswer>> {
+    Ok(look(memory, since_us, LONGEST)?.map(|(kind, text)| match kind {
+        0 => StacksAnswer::Stacks(text),
+        _ => StacksAnswer::NoGil,
     }))
 }
 
-/// Ask the worker with this pid, whose descriptors have these numbers. The caller knows that it is one. None
-/// when it does not answer within the timeout: even its native thread does not run.
-pub fn ask(pid: i32, pipe: u32, memory: u32, timeout: Duration) -> io::Result<Option<StacksAnswer>> {
-    let path = |fd: u32| format!("/proc/{pid}/fd/{fd}");
-    let memory = File::open(path(memory))?;
-    let mut pipe = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path(pipe))?;
-    let since = monotonic_us();
-    match pipe.write(&[1]) {
-        // A full pipe has questions enough.
-        Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(e),
-        _ => {}
+/// How a worker is asked for one slice of a profile after the other. Nobody else can, meanwhile.
+pub struct ProfileChannel {
+    memory: Flock<File>,
+    pipe: File,
+}
+
+impl ProfileChannel {
+    /// Of the worker with this pid, whose descriptors have these numbers. The caller knows that it is one. WouldBlock:
+    /// somebody else takes a profile of it.
+    pub fn open(pid: i32, pipe: u32, memory: u32) -> io::Result<ProfileChannel> {
+        let memory = File::open(format!("/proc/{pid}/fd/{memory}"))?;
+        let memory = Flock::lock(memory, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| e)?;
+        Ok(ProfileChannel { memory, pipe: questions_of(pid, pipe)? })
     }
+
+    /// The next slice. None when the worker does not answer within the timeout, which has to be longer than the slice;
+    /// or why it cannot.
+    pub fn ask(
+        &mut self,
+        rate: u16,
+        ms: u16,
+        timeout: Duration,
+    ) -> io::Result<Option<Result<Slice, String>>> {
+        let since = monotonic_us();
+        self.pipe.write_all(&WorkerQuestion::Profile { rate, ms }.to_bytes())?;
+        let text = wait(timeout, || look(&self.memory, since, profile::LONGEST))?;
+        Ok(text.map(|(kind, text)| match kind {
+            0 => Slice::from_text(&text).ok_or_else(|| "its answer cannot be read".into()),
+            _ => Err(text),
+        }))
+    }
+}
+
+fn questions_of(pid: i32, pipe: u32) -> io::Result<File> {
+    let path = format!("/proc/{pid}/fd/{pipe}");
+    OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
+}
+
+fn wait<T>(timeout: Duration, mut look: impl FnMut() -> io::Result<Option<T>>) -> io::Result<Option<T>> {
     let until = Instant::now() + timeout;
     loop {
-        if let Some(answer) = read(&memory, since)? {
+        if let Some(answer) = look()? {
             return Ok(Some(answer));
         }
         if Instant::now() >= until {
@@ -114,6 +207,20 @@ pub fn ask(pid: i32, pipe: u32, memory: u32, timeout: Duration) -> io::Result<Op
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Ask the worker with this pid, whose descriptors have these numbers. The caller knows that it is one. None
+/// when it does not answer within the timeout: even its native thread does not run.
+pub fn ask(pid: i32, pipe: u32, memory: u32, timeout: Duration) -> io::Result<Option<StacksAnswer>> {
+    let memory = File::open(format!("/proc/{pid}/fd/{memory}"))?;
+    let mut pipe = questions_of(pid, pipe)?;
+    let since = monotonic_us();
+    match pipe.write(&WorkerQuestion::Stacks.to_bytes()) {
+        // A full pipe has questions enough.
+        Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(e),
+        _ => {}
+    }
+    wait(timeout, || read(&memory, since))
 }
 
 #[cfg(test)]
@@ -177,5 +284,42 @@ mod tests {
         assert_eq!(answer, Some(StacksAnswer::Stacks("here".into())));
         drop((worker.join().unwrap(), keep));
         assert!(ask(me, u32::MAX, number, Duration::from_secs(1)).is_err());
+    }
+
+    #[test]
+    fn questions_are_taken_when_they_are_whole() {
+        let profile = WorkerQuestion::Profile { rate: 100, ms: 1000 };
+        let mut came = [WorkerQuestion::Stacks.to_bytes(), vec![9], profile.to_bytes()].concat();
+        came.extend_from_slice(&profile.to_bytes()[..3]);
+        assert_eq!(WorkerQuestion::take(&mut came), [WorkerQuestion::Stacks, profile]);
+        came.extend_from_slice(&profile.to_bytes()[3..]);
+        assert_eq!((WorkerQuestion::take(&mut came), came.len()), (vec![profile], 0));
+        let mut nonsense = WorkerQuestion::Profile { rate: 0, ms: 1 }.to_bytes();
+        assert_eq!((WorkerQuestion::take(&mut nonsense), nonsense.len()), (vec![], 0));
+    }
+
+    #[test]
+    fn a_profile_is_one_askers_and_its_slices_come_in_order() {
+        let me = std::process::id() as i32;
+        let (mut questions, keep) = std::io::pipe().unwrap();
+        let file = memory();
+        let (pipe, number) = (questions.as_raw_fd() as u32, file.as_raw_fd() as u32);
+        let mut channel = ProfileChannel::open(me, pipe, number).unwrap();
+        let other = ProfileChannel::open(me, pipe, number).map(drop).unwrap_err();
+        assert_eq!(other.kind(), io::ErrorKind::WouldBlock);
+        let mut mailbox = Mailbox::new(file.try_clone().unwrap());
+        let worker = std::thread::spawn(move || {
+            let mut bytes = [0; 5];
+            for answer in [Ok(Slice { ticks: 7, ..Slice::default() }), Err("no".to_string())] {
+                questions.read_exact(&mut bytes).unwrap();
+                mailbox.write_slice(monotonic_us(), &answer).unwrap();
+            }
+        });
+        let mut ask = || channel.ask(100, 1000, Duration::from_secs(20)).unwrap().unwrap();
+        assert_eq!(ask().map(|s| s.ticks), Ok(7));
+        assert_eq!(ask(), Err("no".into()));
+        worker.join().unwrap();
+        drop(channel);
+        assert!(ProfileChannel::open(me, keep.as_raw_fd() as u32, number).is_ok());
     }
 }

@@ -5,6 +5,8 @@
 
 use crate::engine::Engine;
 use crate::send_queue::Held;
+use std::ops::Range;
+use uswgi_proto::profile::PythonFrame;
 
 /// An interpreter, as the native thread knows it.
 pub trait Interpreter: Clone + Send + Sync + 'static {
@@ -21,4 +23,27 @@ pub trait Interpreter: Clone + Send + Sync + 'static {
 
     /// The same when no helper could be started: must not wait, and does nothing where only the lock would do.
     fn interrupt_at_once(&self, engine: &Engine);
+
+    /// What reads the stacks of lanes from the interpreter's memory, without its lock and while they run; or why there is
+    /// none. May wait for the lock; called from a helper thread.
+    fn frames(&self) -> Result<Box<dyn FrameReader>, String> {
+        Err("the stacks of this interpreter cannot be read while it runs".into())
+    }
+
+    /// The addresses between which its lock lies: who waits there waits for it.
+    fn lock_memory(&self) -> Range<usize> {
+        0..0
+    }
+}
+
+/// What reads the stacks of lanes while they run.
+pub trait FrameReader: Send {
+    /// The interpreter, for people.
+    fn name(&self) -> String;
+
+    /// Where the thread with this identifier stands: numbers of frames, from the root. False: it got on meanwhile, each time.
+    fn stack(&mut self, ident: u64, frames: &mut Vec<u32>) -> bool;
+
+    /// What a number means.
+    fn frame(&self, number: u32) -> PythonFrame;
 }

@@ -9,8 +9,26 @@ use crate::notes::Notes;
 use crate::sync::lock;
 use crate::sys::{self, ThreadId};
 use std::os::fd::RawFd;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use uswgi_proto::profile::LaneStanding;
+
+thread_local! {
+    /// What this thread waits for, where it is one that serves: the number of a [`LaneStanding`].
+    static WAITS_FOR: Arc<AtomicU8> = Arc::new(AtomicU8::new(NOTHING));
+}
+
+/// Number of no [`LaneStanding`].
+const NOTHING: u8 = u8::MAX;
+
+/// Run `wait`, in which the calling thread waits for its client: it is seen as doing so.
+pub fn waiting_for<T>(standing: LaneStanding, wait: impl FnOnce() -> T) -> T {
+    let mark = |n: u8| WAITS_FOR.with(|w| w.store(n, Ordering::Relaxed));
+    mark(standing as u8);
+    let result = wait();
+    mark(NOTHING);
+    result
+}
 
 /// State of the answer of the request in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +80,8 @@ pub struct Lane {
     /// The kernel's (gettid(2)).
     id: AtomicI32,
     native: Mutex<Option<ThreadId>>,
+    /// What its thread waits for ([`waiting_for`]).
+    waits_for: Mutex<Option<Arc<AtomicU8>>>,
     pub(crate) flight: Mutex<Flight>,
     /// What its request says about itself.
     pub notes: Notes,
@@ -73,6 +93,13 @@ impl Lane {
         self.ident.store(ident, Ordering::Relaxed);
         self.id.store(nix::unistd::gettid().as_raw(), Ordering::Relaxed);
         *lock(&self.native) = Some(sys::this_thread());
+        *lock(&self.waits_for) = Some(WAITS_FOR.with(Arc::clone));
+    }
+
+    /// What its thread has said that it waits for.
+    pub(crate) fn waits_for(&self) -> Option<LaneStanding> {
+        let number = lock(&self.waits_for).as_ref()?.load(Ordering::Relaxed);
+        LaneStanding::ALL.get(usize::from(number)).copied()
     }
 
     /// The thread in which it runs, once it does.

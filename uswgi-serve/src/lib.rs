@@ -16,6 +16,7 @@
 //!   [`background`] while an application goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`close`], [`rate`]: until when to wait.
 //! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`stall`]: which lanes get on;
 //!   `backlog`: queues of listeners; `harakiri`: deadlines; `loop_lag`: who keeps a loop from turning; `stack_requests`: who asks where the lanes stand.
+//! * `profiler`: how often they stood where; `kernel_word`: what the kernel says of a thread.
 //! * [`aide`]: what a spooler or mule has beside its work; [`spooler`]: which task is next; [`messages`]: for mules.
 //! * [`handover`]: connections to other workers.
 //! * [`log`], [`access_log`], [`dates`]: lines. [`title`]: the name in ps. [`affinity`]: CPUs. [`mounts`]: which
@@ -41,6 +42,7 @@ pub mod gateway;
 mod handover;
 mod harakiri;
 pub mod interpreter;
+mod kernel_word;
 pub mod lane;
 pub mod log;
 mod loop_lag;
@@ -50,6 +52,7 @@ pub mod native;
 pub mod notes;
 pub mod outbox;
 mod parking;
+mod profiler;
 pub mod rate;
 mod refusal;
 pub mod request;

@@ -149,7 +149,7 @@ impl<I: Interpreter> Native<I> {
                     CONTROL => {
                         self.control(now);
                     }
-                    ASKED => self.stack_requests.iter().for_each(StackRequests::take),
+                    ASKED => self.stack_requests.iter().for_each(|r| r.take(&self.engine)),
                     key => self.event(key as usize, events, now),
                 }
             }

@@ -1,9 +1,10 @@
-//! Requests of operators to know where the lanes stand (`uswgi_proto::stacks`): a byte in a pipe, an answer in a memory
-//! file. The native thread takes the question, a helper asks the interpreter; so a worker whose lanes are all stuck
-//! answers too. It must never hold the native thread up.
+//! Requests of operators to know where the lanes stand (`uswgi_proto::stacks`): a question in a pipe, an answer in a
+//! memory file. The native thread takes the question, a helper asks the interpreter; so a worker whose lanes are all stuck
+//! answers too. It must never hold the native thread up. Who asks for a profile is answered by [`crate::profiler`].
 
 use crate::engine::Engine;
 use crate::interpreter::Interpreter;
+use crate::profiler::Profiler;
 use crate::sync::lock;
 use crate::sys;
 use nix::fcntl::OFlag;
@@ -14,7 +15,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_proto::scoreboard::monotonic_us;
-use uswgi_proto::stacks::{Mailbox, StacksAnswer};
+use uswgi_proto::stacks::{Mailbox, StacksAnswer, WorkerQuestion};
 
 /// The pipe and the memory file of this worker.
 pub(crate) struct StackRequests<I> {
@@ -24,6 +25,10 @@ pub(crate) struct StackRequests<I> {
     _own: OwnedFd,
     memory: OwnedFd,
     shared: Arc<StackMailbox>,
+    /// None without a descriptor for it: there are no profiles.
+    profiler: Option<Profiler<I>>,
+    /// What came of a question that is not whole.
+    came: Mutex<Vec<u8>>,
 }
 
 struct StackMailbox {
@@ -44,13 +49,24 @@ impl<I: Interpreter> StackRequests<I> {
             running: AtomicBool::new(false),
             again: AtomicBool::new(false),
         };
-        Ok(StackRequests { interpreter, questions, _own: own, memory, shared: Arc::new(shared) })
+        let (profiler, came) = (Profiler::new(interpreter.clone()).ok(), Mutex::new(Vec::new()));
+        Ok(StackRequests {
+            interpreter,
+            questions,
+            _own: own,
+            memory,
+            shared: Arc::new(shared),
+            profiler,
+            came,
+        })
     }
 
     /// Tell where to ask.
     pub(crate) fn announce(&self, engine: &Engine) {
         if let Some(slot) = engine.slot() {
             slot.stacks_memory.store(self.memory.as_raw_fd() as u32, Ordering::Relaxed);
+            let profiles = self.profiler.as_ref().map_or(0, |p| p.raw() as u32);
+            slot.profile_memory.store(profiles, Ordering::Relaxed);
             slot.stacks_pipe.store(self.questions.as_raw_fd() as u32, Ordering::Release);
         }
     }
@@ -61,9 +77,31 @@ impl<I: Interpreter> StackRequests<I> {
     }
 
     /// Take what was asked, and have it answered.
-    pub(crate) fn take(&self) {
-        let mut sink = [0; 64];
-        while matches!(nix::unistd::read(&self.questions, &mut sink), Ok(n) if n == sink.len()) {}
+    pub(crate) fn take(&self, engine: &Arc<Engine>) {
+        let (mut came, mut bytes) = (lock(&self.came), [0; 64]);
+        while let Ok(n @ 1..) = nix::unistd::read(&self.questions, &mut bytes) {
+            came.extend_from_slice(&bytes[..n]);
+            if n < bytes.len() {
+                break;
+            }
+        }
+        let questions = WorkerQuestion::take(&mut came);
+        drop(came);
+        let mut any = false;
+        for question in questions {
+            match question {
+                WorkerQuestion::Stacks => any = true,
+                WorkerQuestion::Profile { rate, ms } => {
+                    self.profiler.iter().for_each(|p| p.slice(engine, rate, ms));
+                }
+            }
+        }
+        if any {
+            self.show();
+        }
+    }
+
+    fn show(&self) {
         self.shared.again.store(true, Ordering::SeqCst);
         if self.shared.running.swap(true, Ordering::SeqCst) {
             return;

@@ -3,16 +3,18 @@
 //! is set, which comes at the next bytecode.
 
 use crate::api::current;
+use crate::frames::{self, PythonFrames};
 use crate::gateway::cooperate;
 use crate::pybytes::HeldBytes;
 use crate::stacks;
 use pyo3::create_exception;
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
+use std::ops::Range;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_serve::engine::Engine;
-use uswgi_serve::interpreter::Interpreter;
+use uswgi_serve::interpreter::{FrameReader, Interpreter};
 use uswgi_serve::lane::Lane;
 use uswgi_serve::sync::lock;
 use uswgi_serve::sys;
@@ -104,6 +106,14 @@ impl Interpreter for CPython {
         if engine.lanes.len() == 1 || engine.shares_a_thread() {
             signal_main(engine);
         }
+    }
+
+    fn frames(&self) -> Result<Box<dyn FrameReader>, String> {
+        PythonFrames::new().map(|frames| Box::new(frames) as Box<dyn FrameReader>)
+    }
+
+    fn lock_memory(&self) -> Range<usize> {
+        frames::gil_memory()
     }
 }
 

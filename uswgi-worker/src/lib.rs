@@ -7,10 +7,10 @@
 //! * [`start`]: role, import of the app ([`app`], [`collector`]); [`template`] forks workers; [`lanes`]: the threads.
 //! * [`gateway`]: how applications are called: WSGI in threads, WSGI in greenlets, ASGI in tasks.
 //! * [`which_python`]: which one this is, for the master and the messages; [`threads`]: those that a fork has lost.
-//! * [`interpreter`], [`stacks`]: what deadlines need of CPython; [`pybytes`]: bytes objects that are sent later.
+//! * [`interpreter`], [`stacks`]: what deadlines need of CPython; [`frames`]: stacks for profiles, read from memory; [`pybytes`]: bytes objects that are sent later.
 //! * [`autoreload`]: sources that changed; [`steps`]: `exec-*` and `hook-*`.
 //! * [`api`]: the module `uwsgi` that applications import.
-//! * Unsafe code stands in [`py`], [`pybytes`], [`interpreter`] and the gateway's leaves.
+//! * Unsafe code stands in [`py`], [`pybytes`], [`interpreter`], [`frames`] and the gateway's leaves.
 
 mod aides;
 mod api;
@@ -18,6 +18,7 @@ mod app;
 mod autoreload;
 mod collector;
 mod findings;
+mod frames;
 mod gateway;
 mod interpreter;
 mod lanes;

@@ -4,6 +4,7 @@ mod common;
 mod emperor;
 mod instance;
 mod lifecycle;
+mod profile;
 mod query;
 mod spool;
 mod workers;
@@ -37,6 +38,7 @@ pub fn run(verb: Verb, options: &ArgMatches) -> Result<VerbResult, CtlError> {
         Verb::Resume => lifecycle::pause(&target.open()?, false, deadline(options)),
         Verb::Top => top::run(&target, options),
         Verb::Stack => workers::stack(&target.open()?, options, timeout(options)),
+        Verb::Profile => profile::profile(&target, options),
         Verb::Scale => workers::scale(&target.open()?, options, deadline(options)),
         Verb::Retire => workers::retire(&target.open()?, options, deadline(options)),
         Verb::Logs => instance::logs(&target.open()?, options),

@@ -303,8 +303,9 @@ pub struct WorkerSlot {
     pub write_errors: AtomicU64,
     /// 1 where it goes on without an application (`need-app = false`).
     pub no_app: AtomicU32,
-    /// Unused.
-    pub _unused: AtomicU32,
+    /// Number of its descriptor in which slices of a profile come ([`crate::profile`]); 0: there is none. Writer: the
+    /// worker, before it is ready.
+    pub profile_memory: AtomicU32,
     /// Unused.
     pub _pad: [AtomicU64; 59],
     /// Memory for later versions.

@@ -143,6 +143,8 @@ pub struct Worker {
     pub last_end: i32,
     /// Descriptors of the process for questions about its stacks: pipe and memory ([`crate::stacks`]).
     pub stacks: Option<(u32, u32)>,
+    /// The same for slices of a profile ([`crate::profile`]).
+    pub profile: Option<(u32, u32)>,
     /// What the system says of the process; None where it cannot be asked.
     pub usage: Option<Usage>,
     /// Its threads.
@@ -362,6 +364,10 @@ fn worker(board: &Reader, slot: u32) -> Option<Worker> {
         stacks: match w.stacks_pipe.load(std::sync::atomic::Ordering::Acquire) {
             0 => None,
             pipe => Some((pipe, w.stacks_memory.load(Relaxed))),
+        },
+        profile: match (w.stacks_pipe.load(Relaxed), w.profile_memory.load(Relaxed)) {
+            (0, _) | (_, 0) => None,
+            both => Some(both),
         },
         usage: None,
         threads: slots.iter().map(|t| thread(t)).collect(),

@@ -4,9 +4,10 @@ use super::Response;
 use crate::background::TOGETHER;
 use crate::rate::is_too_slow;
 use crate::send_queue::Held;
-use crate::sys;
+use crate::{lane, sys};
 use std::io;
 use uswgi_proto::chunked;
+use uswgi_proto::profile::LaneStanding;
 use uswgi_proto::scoreboard::monotonic_us;
 
 /// Bytes of output that may wait for a client before the application has to.
@@ -164,7 +165,8 @@ impl<H: Held> Response<H> {
     /// Wait until the client takes more, but not for ever.
     pub(super) fn wait(&mut self) {
         let wait = self.wait_begins();
-        let ready = sys::wait_for(self.fd, libc::POLLOUT, self.timeout_ms);
+        let wait_for = || sys::wait_for(self.fd, libc::POLLOUT, self.timeout_ms);
+        let ready = lane::waiting_for(LaneStanding::Sending, wait_for);
         self.wait_ends(wait, ready);
     }
 

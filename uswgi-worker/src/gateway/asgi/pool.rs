@@ -6,6 +6,7 @@ use super::http::{Http, Receive, Send};
 use super::scope;
 use crate::api::current;
 use crate::app::Apps;
+use crate::frames;
 use crate::gateway::shown_first;
 use crate::gateway::wsgi::input::state_for;
 use crate::gateway::wsgi::plain_error;
@@ -81,6 +82,7 @@ impl TaskPool {
         state: &Bound<'_, PyDict>,
     ) -> PyResult<TaskPool> {
         let count = outbox.engine.lanes.len();
+        frames::adopt(done.py());
         Ok(TaskPool {
             engine: outbox.engine.clone(),
             outbox: outbox.clone(),

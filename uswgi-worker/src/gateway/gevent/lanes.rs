@@ -3,6 +3,7 @@
 
 use crate::api::current;
 use crate::app::Apps;
+use crate::frames;
 use crate::gateway::wsgi::WsgiLane;
 use crate::gateway::{cooperate, shown_first};
 use crate::interpreter;
@@ -76,6 +77,7 @@ impl GreenletPool {
     ) -> PyResult<GreenletPool> {
         let engine = &outbox.engine;
         let count = engine.lanes.len();
+        frames::adopt(py);
         Ok(GreenletPool {
             engine: engine.clone(),
             outbox: outbox.clone(),

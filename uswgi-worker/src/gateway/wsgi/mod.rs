@@ -14,6 +14,7 @@ pub(crate) mod start_response;
 
 use crate::api::current;
 use crate::app::Apps;
+use crate::frames;
 use crate::gateway::cooperate;
 use crate::interpreter::{self, HarakiriTimeout};
 use crate::py as python;
@@ -276,6 +277,7 @@ impl Gateway for Wsgi<'_> {
 
     fn start(&mut self) -> PyResult<u64> {
         self.lane.adopt_thread();
+        frames::adopt(self.py);
         PyModule::import(self.py, "threading")?.call_method0("get_ident")?.extract()
     }
 

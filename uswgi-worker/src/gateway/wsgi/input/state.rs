@@ -8,10 +8,11 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use uswgi_proto::chunked::Decoder;
+use uswgi_proto::profile::LaneStanding;
 use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_serve::connection::Conn;
 use uswgi_serve::rate::is_too_slow;
-use uswgi_serve::sys;
+use uswgi_serve::{lane, sys};
 
 /// Received at a time.
 pub(super) const PIECE: usize = 64 * 1024;
@@ -72,7 +73,8 @@ impl BodyState {
             }
             let before = monotonic_us();
             // An interruption (a signal) goes up, so that its Python handler can run.
-            if !sys::wait_for(self.fd, libc::POLLIN, self.timeout_ms)? {
+            let wait_for = || sys::wait_for(self.fd, libc::POLLIN, self.timeout_ms);
+            if !lane::waiting_for(LaneStanding::Input, wait_for)? {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             if self.waited(before) {
