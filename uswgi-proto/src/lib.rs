@@ -4,6 +4,7 @@
 //!
 //! * [`packet`], [`http`], [`chunked`]: pure parsers from bytes to a typed request,
 //!   whose results are offsets ([`span`]) in the connection's buffer.
+//! * [`websocket`]: the handshake and frames of WebSockets.
 //! * [`files`]: what to answer when a file is asked for, and what the `static-*` options say.
 //! * [`background`]: what spoolers, mules and farms of an instance are.
 //! * [`trust`]: whose `X-Forwarded-*` is believed.
@@ -51,3 +52,4 @@ pub mod steer;
 pub mod step;
 mod tcp_info;
 pub mod trust;
+pub mod websocket;

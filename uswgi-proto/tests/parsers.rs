@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use uswgi_proto::chunked::{ChunkError, Decoder};
 use uswgi_proto::http::{self, Head, HttpError, Limits, Progress};
 use uswgi_proto::packet;
+use uswgi_proto::websocket::{FrameDecoder, FrameError, Incoming, Opcode, put_frame};
 
 /// Heads that come close to the rules, with a slip here and there.
 fn head_like() -> impl Strategy<Value = Vec<u8>> {
@@ -256,5 +257,77 @@ proptest! {
             let (got, out, done_too) = decode_in_pieces(body, &[n], usize::MAX);
             prop_assert_eq!((got, &out, done_too), (expected, &whole, done), "cut at {}", n);
         }
+    }
+}
+
+/// What comes out of bytes that come in pieces of this size, and how much the decoder held at most.
+fn frames(bytes: &[u8], piece: usize, limit: usize) -> (Vec<Incoming>, Option<FrameError>, usize) {
+    let (mut decoder, mut said, mut held) = (FrameDecoder::new(limit), Vec::new(), 0);
+    for mut piece in bytes.chunks(piece.max(1)) {
+        while !piece.is_empty() {
+            match decoder.feed(piece) {
+                Ok((used, incoming)) => {
+                    assert!(used > 0 && used <= piece.len());
+                    piece = &piece[used..];
+                    said.extend(incoming);
+                }
+                Err(e) => return (said, Some(e), held),
+            }
+            held = held.max(decoder.held());
+        }
+    }
+    (said, None, held)
+}
+
+/// A frame of a client.
+fn client_frame(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_frame(Opcode::Binary, payload, &mut bytes);
+    let head = bytes.len() - payload.len();
+    bytes[0] = first;
+    bytes[1] |= 0x80;
+    bytes.splice(head..head, mask);
+    bytes[head + 4..].iter_mut().enumerate().for_each(|(i, b)| *b ^= mask[i % 4]);
+    bytes
+}
+
+/// Frames that come close to the rules.
+fn frame_like() -> impl Strategy<Value = Vec<u8>> {
+    let first = prop_oneof![4 => Just(0x81u8), 4 => Just(0x82), 2 => Just(0x01), 2 => Just(0x80), 1 => Just(0x00),
+        1 => Just(0x89), 1 => Just(0x8a), 1 => Just(0x88), 1 => any::<u8>()];
+    let payload = prop_oneof![3 => "[ -~ä€]{0,20}".prop_map(String::into_bytes), 1 => prop::collection::vec(any::<u8>(), 0..200)];
+    (first, payload, any::<[u8; 4]>()).prop_map(|(first, payload, mask)| client_frame(first, &payload, mask))
+}
+
+proptest! {
+    #[test]
+    fn frames_say_the_same_however_they_are_cut(list in prop::collection::vec(frame_like(), 0..8), piece in 1usize..40) {
+        let bytes = list.concat();
+        let (said, error, _) = frames(&bytes, usize::MAX, 150);
+        let cut = frames(&bytes, piece, 150);
+        prop_assert_eq!((&said, error), (&cut.0, cut.1));
+        // At most twice what a message may have (a vector that grows), and a control frame.
+        prop_assert!(cut.2 <= 4096 + 2 * 150 + 256, "{} bytes held", cut.2);
+        for one in said {
+            match one {
+                Incoming::Text(t) => prop_assert!(t.len() <= 150),
+                Incoming::Binary(b) => prop_assert!(b.len() <= 150),
+                Incoming::Ping(b) => prop_assert!(b.len() <= 125),
+                Incoming::Pong | Incoming::Close(_) => {}
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_as_frames_end_in_messages_or_in_an_error(bytes in prop::collection::vec(any::<u8>(), 0..600), piece in 1usize..20) {
+        let whole = frames(&bytes, usize::MAX, 100);
+        let cut = frames(&bytes, piece, 100);
+        prop_assert_eq!((whole.0, whole.1), (cut.0, cut.1));
+    }
+
+    #[test]
+    fn a_message_arrives_as_it_was_sent(payload in prop::collection::vec(any::<u8>(), 0..70_000), mask in any::<[u8; 4]>()) {
+        let (said, error, _) = frames(&client_frame(0x82, &payload, mask), 4096, 70_000);
+        prop_assert_eq!((said, error), (vec![Incoming::Binary(payload)], None));
     }
 }
