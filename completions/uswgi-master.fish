@@ -227,6 +227,12 @@ complete -c uswgi-master -l cheaper-rss-limit-hard -d 'Bytes of resident memory 
 complete -c uswgi-master -l idle -d 'Seconds without a request after which all workers leave, until somebody connects.' -r -F
 complete -c uswgi-master -l mount -d 'An app below a path: /path=app.py, /path=pkg.mod or /path=pkg.mod:callable. Repeatable.' -r -F
 complete -c uswgi-master -l threads -d 'Python threads in each worker.' -r -F
+complete -c uswgi-master -l websockets-ping-freq -d 'Seconds of silence after which the client of a WebSocket is pinged; 0: never.' -r -F
+complete -c uswgi-master -l websocket-ping-freq -d 'Seconds of silence after which the client of a WebSocket is pinged; 0: never.' -r -F
+complete -c uswgi-master -l websockets-pong-tolerance -d 'Seconds that it has to answer before the WebSocket is closed.' -r -F
+complete -c uswgi-master -l websocket-pong-tolerance -d 'Seconds that it has to answer before the WebSocket is closed.' -r -F
+complete -c uswgi-master -l websockets-max-size -d 'Largest WebSocket message, in KiB.' -r -F
+complete -c uswgi-master -l websocket-max-size -d 'Largest WebSocket message, in KiB.' -r -F
 complete -c uswgi-master -l add-header -d 'Header for every answer, `Name: value`. Repeatable.' -r -F
 complete -c uswgi-master -l check-static -d 'Directory whose files are served before the app is asked. Repeatable.' -r -F
 complete -c uswgi-master -l static-check -d 'Directory whose files are served before the app is asked. Repeatable.' -r -F
@@ -308,7 +314,7 @@ complete -c uswgi-master -l python-autoreload -d 'Looks so often, in seconds, at
 complete -c uswgi-master -l py-auto-reload-ignore -d 'Module that py-autoreload does not look at. Repeatable.' -r -F
 complete -c uswgi-master -l rsyslog-packet-size -d 'Bytes of the longest datagram to an rsyslog.' -r -F
 complete -c uswgi-master -l allow-unsupported -d 'Start although the configuration holds options that are not supported here; each becomes a warning.' -r -F
-complete -c uswgi-master -l asgi -d 'Calls the app by ASGI 3 (http and lifespan), each request in a task of asyncio, in the place of WSGI in threads.' -r -F
+complete -c uswgi-master -l asgi -d 'Calls the app by ASGI 3 (http, websocket and lifespan), each request in a task of asyncio, in the place of WSGI in threads.' -r -F
 complete -c uswgi-master -l asgi-tasks -d 'With `asgi`: requests that a worker runs at the same time; others wait in the queue of the socket.' -r -F
 complete -c uswgi-master -l asyncio-loop -d 'With `asgi`: the loop: asyncio, uvloop, or auto, which is uvloop where the app\'s environment has it.' -r -F
 complete -c uswgi-master -l django-preload -d 'Loads Django\'s URLconf, the views that it names and the template engines with the app instead of with the first request: a mistake there replaces nothing.' -r -F
@@ -328,6 +334,7 @@ complete -c uswgi-master -l spooler-retry-delay -d 'Seconds before a task that a
 complete -c uswgi-master -l warmup -d 'Path that each new worker asks of the application in itself before it accepts, with environ `uswgi.warmup`; one whose answer is not expected is not ready: the start or the reload fails. Repeatable.' -r -F
 complete -c uswgi-master -l warmup-header -d 'Header field of these requests, Name: value. Repeatable.' -r -F
 complete -c uswgi-master -l warmup-expect -d 'Status codes that are good: ranges such as 200-399, with commas between.' -r -F
+complete -c uswgi-master -l websocket-reload -d 'What becomes of WebSockets when their worker leaves: close (with 1001, at once), or drain (they go on until they end or the mercy is over).' -r -F
 complete -c uswgi-master -l warmup-timeout -d 'Seconds for each of these requests.' -r -F
 complete -c uswgi-master -l strict -d 'Unknown options stop the start.'
 complete -c uswgi-master -l if-reload -d 'The lines up to endif only when the file is read for a reload; if-not-reload: only at the start.'

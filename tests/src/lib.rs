@@ -23,6 +23,7 @@ pub mod server;
 pub mod site;
 pub mod temp;
 pub mod wait;
+pub mod websocket;
 
 pub use load::Load;
 pub use need::{Need, lacks};

@@ -205,6 +205,14 @@ impl Server {
         String::from_utf8_lossy(&fs::read(self.dir.join("log")).unwrap_or_default()).into_owned()
     }
 
+    /// The port on which it speaks HTTP.
+    pub fn http_port(&self) -> u16 {
+        match self.http {
+            Some(Address::Port(port)) => port,
+            _ => panic!("no HTTP port was asked for"),
+        }
+    }
+
     /// Wait until it has written this; everything written so far.
     pub fn wait_log(&self, part: &str) -> String {
         until(&format!("{part:?} in the log"), || Some(self.log()).filter(|log| log.contains(part)))

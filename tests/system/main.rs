@@ -78,6 +78,8 @@
 //! | validator | wsgiref.validate finds nothing |
 //! | vassals | files of vassals: which count, when, and what a vassal is given |
 //! | warmup | what a worker asks itself before it accepts; a reload that watches its workers |
+//! | websocket | WebSockets of ASGI applications: messages, closes, violations, reloads, web servers in front |
+//! | websocket_clients | the same with frameworks and clients from PyPI |
 //! | wire | the uwsgi protocol and HTTP/1.1: limits, framing, variables |
 //! | wheel | sdist, wheel, pip install |
 #![forbid(unsafe_code)]
@@ -161,5 +163,7 @@ mod trust;
 mod validator;
 mod vassals;
 mod warmup;
+mod websocket;
+mod websocket_clients;
 mod wheel;
 mod wire;

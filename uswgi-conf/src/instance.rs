@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use uswgi_proto::background::BesideRequests;
 use uswgi_proto::settings::{
     Application, Autoreload, Harakiri, Headers, Lanes, Protocol, Recycling, RequestLimits, RequestLog,
-    StaticServing, Timeouts, Warmup,
+    StaticServing, Timeouts, Warmup, WebSockets,
 };
 use uswgi_proto::shared::SharedSpec;
 
@@ -100,6 +100,8 @@ pub struct Instance {
     pub threads: u32,
     /// What its lanes are.
     pub lanes: Lanes,
+    /// How WebSockets are kept.
+    pub websockets: WebSockets,
     /// Seconds a worker may finish its requests on reload or stop, at least 1: one without any needs time to leave too.
     pub mercy: u32,
     /// Surplus processes allowed during replacement; None: max(1, 25 % of workers).
@@ -232,6 +234,7 @@ impl Default for Instance {
             cpu_affinity: 0,
             threads: 1,
             lanes: Lanes::default(),
+            websockets: WebSockets::default(),
             mercy: 60,
             max_surplus: None,
             recycling: Recycling::default(),

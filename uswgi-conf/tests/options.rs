@@ -114,6 +114,7 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "gevent" => "7",
         "farm" => "f:1,2",
         "asyncio-loop" => "uvloop",
+        "websocket-reload" => "drain",
         "import" | "pyimport" | "py-import" | "python-import" => "json",
         "pyargv" => "a b",
         _ => match row.fact.kind {

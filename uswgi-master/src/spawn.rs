@@ -84,6 +84,7 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
         workers: i.workers,
         threads: i.threads,
         lanes: i.lanes.clone(),
+        websockets: i.websockets.clone(),
         listeners: i.sockets.iter().map(listener).collect(),
         cpu_affinity: i.cpu_affinity,
         limit_as: i.limit_as,

@@ -60,6 +60,11 @@ impl EventLoop {
         self.wake.set();
     }
 
+    /// Have the loop look at what has changed for all lanes: the worker leaves.
+    pub(crate) fn call(&self) {
+        self.wake.set();
+    }
+
     /// Whether it was told to do that; says so once.
     pub fn take_interrupt(&self) -> bool {
         self.interrupts.swap(false, Ordering::AcqRel)

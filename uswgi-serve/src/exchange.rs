@@ -10,6 +10,7 @@ use crate::request::Request;
 use std::sync::Arc;
 use uswgi_proto::settings::Protocol;
 use uswgi_proto::span::Span;
+use uswgi_proto::websocket::{self, HandshakeError};
 
 pub use variables::{FIXED, Variables, is_reserved};
 
@@ -89,6 +90,36 @@ impl Exchange<'_> {
             || on(known.https)
             || (is(known.forwarded_proto) || on(known.forwarded_ssl))
                 && self.engine.trust.allows(self.conn.peer.ip())
+    }
+
+    /// Whether it asks for a WebSocket (RFC 6455 section 4.2.1), over either protocol.
+    pub fn asks_websocket(&self) -> bool {
+        let upgrade = self.request.known.upgrade.of(&self.conn.buffer);
+        !upgrade.is_empty()
+            && self.protocol() != b"HTTP/1.0"
+            && websocket::is_asked(self.method(), upgrade, &self.header("connection"))
+    }
+
+    /// Whether it may have one, and what has to be answered to its key.
+    pub fn websocket_key(&self) -> Result<String, HandshakeError> {
+        // It takes what comes behind a 101 for the body of an answer, in chunks (2.4.71).
+        if self.conn.protocol == Protocol::Uwsgi
+            && self.variable(b"SERVER_SOFTWARE").is_some_and(|name| name.starts_with(b"Apache"))
+        {
+            return Err(HandshakeError::Carrier);
+        }
+        let key = self.header("sec-websocket-key");
+        websocket::check(&self.header("sec-websocket-version"), &key)?;
+        Ok(websocket::accept_key(&key))
+    }
+
+    /// Bytes that came behind its head, which has no body; they are no request.
+    pub fn take_behind(&mut self) -> Vec<u8> {
+        let head = self.request.head_length.min(self.conn.buffer.len());
+        let behind = self.conn.buffer.split_off(head);
+        // It may stay for days.
+        self.conn.buffer.shrink_to_fit();
+        behind
     }
 
     /// Protocol of the request as it was said.

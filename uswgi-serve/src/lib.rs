@@ -21,6 +21,7 @@
 //! * [`handover`]: connections to other workers.
 //! * [`log`], [`access_log`], [`dates`]: lines. [`title`]: the name in ps. [`affinity`]: CPUs. [`mounts`]: which
 //!   application a request is for. [`sources`]: which source files have changed.
+//! * [`websocket`]: the conversation on one, for whichever gateway runs it.
 //! * `token`: what an event of the ready epoll is about; [`sync`]: locking; [`sys`]: system calls, with the unsafe code.
 
 mod access_log;
@@ -72,3 +73,4 @@ pub mod title;
 mod tmpfile;
 mod token;
 pub mod warmup;
+pub mod websocket;

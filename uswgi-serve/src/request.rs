@@ -47,6 +47,7 @@ pub(crate) struct Known {
     pub(crate) https: Span,
     pub(crate) forwarded_proto: Span,
     pub(crate) forwarded_ssl: Span,
+    pub(crate) upgrade: Span,
 }
 
 /// A parsed request head. Reused from request to request: its vectors keep their memory.
@@ -185,6 +186,7 @@ fn http_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) 
     for &(name, value) in &head.headers {
         let slot = match name.len() {
             4 => (&mut known.host, "host"),
+            7 if name.of(&conn.buffer)[0] | 0x20 == b'u' => (&mut known.upgrade, "upgrade"),
             7 => (&mut known.referer, "referer"),
             10 => (&mut known.agent, "user-agent"),
             15 if name.of(&conn.buffer)[12] | 0x20 == b's' => (&mut known.forwarded_ssl, "x-forwarded-ssl"),
@@ -272,6 +274,7 @@ fn know(buffer: &[u8], request: &mut Request) -> Span {
             11 if name == b"REMOTE_USER" => known.user = value,
             12 if name == b"QUERY_STRING" => known.query = value,
             12 if name == b"HTTP_REFERER" => known.referer = value,
+            12 if name == b"HTTP_UPGRADE" => known.upgrade = value,
             12 if name == b"UWSGI_SCHEME" => known.scheme = value,
             14 if name == b"CONTENT_LENGTH" => content_length = value,
             14 if name == b"REQUEST_METHOD" => known.method = value,

@@ -51,6 +51,8 @@ pub struct Response<H> {
     pub head: Option<Arc<AppHead>>,
     /// The head is on its way: it cannot be replaced.
     pub head_sent: bool,
+    /// It was answered with 101: what comes behind the head is no body, and is sent as it is.
+    switched: bool,
     chunked: bool,
     bodiless: bool,
     /// Announced bytes that have not been given yet.
@@ -94,6 +96,7 @@ impl<H: Held> Response<H> {
             claims: false,
             head: None,
             head_sent: false,
+            switched: false,
             chunked: false,
             bodiless: false,
             left: None,
@@ -117,6 +120,7 @@ impl<H: Held> Response<H> {
     pub fn reset(&mut self) {
         self.head = None;
         self.head_sent = false;
+        self.switched = false;
         self.by_kernel = false;
         self.chunked = false;
         self.bodiless = false;
@@ -176,6 +180,33 @@ impl<H: Held> Response<H> {
                 self.lend();
             }
         }
+    }
+
+    /// Answer with `101 Switching Protocols` and these header lines: what is given as body from here on is sent as it is.
+    /// False: the answer is not ours any more.
+    pub fn switch(&mut self, lines: &[u8]) -> bool {
+        self.head = Some(Arc::new(AppHead {
+            status: 101,
+            status_text: b"101 Switching Protocols".to_vec(),
+            lines: lines.to_vec(),
+            count: lines.iter().filter(|b| **b == b'\n').count() as u32,
+            ..AppHead::default()
+        }));
+        self.switched = true;
+        self.keep_alive = false;
+        if !self.begin(None) {
+            return false;
+        }
+        let mut out = std::mem::take(&mut self.out);
+        self.put(&out, b"", None);
+        out.clear();
+        self.out = out;
+        self.failed.is_none()
+    }
+
+    /// Whether it was answered with [`Response::switch`].
+    pub fn is_switched(&self) -> bool {
+        self.switched && self.head_sent
     }
 
     /// Put a whole body of at most [`COPY_BODY`] bytes behind the head; [`Response::send_staged`] sends both, when

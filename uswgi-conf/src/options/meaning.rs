@@ -141,7 +141,7 @@ pub(super) static OWN: &[Own] = &[
     (
         own("asgi", Opt, Bool),
         set(|i| (i.lanes.kind == LaneKind::Tasks).into()),
-        "Calls the app by ASGI 3 (http and lifespan), each request in a task of asyncio, in the place of WSGI in threads.",
+        "Calls the app by ASGI 3 (http, websocket and lifespan), each request in a task of asyncio, in the place of WSGI in threads.",
         "false",
     ),
     (
@@ -257,6 +257,12 @@ pub(super) static OWN: &[Own] = &[
         set(|i| (&i.warmup.expected()).into()),
         "Status codes that are good: ranges such as 200-399, with commas between.",
         "{}",
+    ),
+    (
+        own("websocket-reload", Req, Kind::Other),
+        set(|i| i.websockets.reload.name().to_string().into()),
+        "What becomes of WebSockets when their worker leaves: close (with 1001, at once), or drain (they go on until they end or the mercy is over).",
+        "close",
     ),
     (
         own("warmup-timeout", Req, Int),
@@ -464,7 +470,9 @@ pub(super) static MEANING: &[Meaning] = &[
     m("sharedarea py-sharedarea", Refused("uwsgi.sharedarea_* functions are not there: use cache2 and uwsgi.cache_*, or multiprocessing.shared_memory"), "", "Memory that all workers share."),
     m("rpc-max", Noticed("uwsgi.rpc functions are not there: call the other service over HTTP"), "", "Most functions for RPC."),
     m("signal-timer timer signal-rbtimer rbtimer", Refused("uwsgi signals and timers are not there: use cron or a systemd timer"), "", "Raises a uwsgi signal by the clock."),
-    m("websockets-ping-freq websocket-ping-freq websockets-pong-tolerance websocket-pong-tolerance websockets-max-size websocket-max-size", Noticed("uwsgi.websocket_* functions are not there: run a websocket server (uvicorn, daphne) beside"), "", "Limits of websockets."),
+    s("websockets-ping-freq websocket-ping-freq", set(|i| i.websockets.ping_seconds.into()), "{}", "Seconds of silence after which the client of a WebSocket is pinged; 0: never."),
+    s("websockets-pong-tolerance websocket-pong-tolerance", set(|i| i.websockets.pong_seconds.into()), "{}", "Seconds that it has to answer before the WebSocket is closed."),
+    s("websockets-max-size websocket-max-size", set(|i| i.websockets.max_kib.into()), "{}", "Largest WebSocket message, in KiB."),
     s("cpu-affinity", set(|i| i.cpu_affinity.into()), "all CPUs", "CPUs that each worker is bound to: the next so many for each worker number."),
     s("cheap", set(|i| i.dynamic.cheap.into()), "{}", "Starts no worker before the first connection."),
     s("idle", set(|i| i.dynamic.idle.into()), "{}: never", "Seconds without a request after which all workers leave, until somebody connects."),
@@ -544,7 +552,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("write-errors-exception-only write-errors-tolerance", Harmless(NO_WRITE_NOISE), "", "What happens when a client left."),
     m("http-auto-chunked", Harmless("answers without a length are chunked by themselves"), "", "Chunks answers without a length."),
     m("http-chunked-input http-raw-body", Harmless("chunked bodies are always decoded"), "", "Accepts chunked bodies."),
-    m("http-websockets", Refused("run a websocket server (uvicorn, daphne) beside, and let the web server in front send it its paths"), "", "Passes websockets on."),
+    m("http-websockets", Harmless("WebSockets are always taken, on every HTTP socket and from nginx's uwsgi_pass"), "", "Passes websockets on."),
     m("http-enable-proxy-protocol", Refused("let the load balancer send X-Forwarded-For and use log-x-forwarded-for"), "", "Reads the PROXY protocol."),
     m("http-to", Refused("name the app here and listen with http-socket, or let nginx proxy"), "", "Passes HTTP on to another server."),
     m("http-processes http-workers http-events", Harmless("there is no router process: the workers speak HTTP"), "", "Processes of the HTTP router."),

@@ -21,7 +21,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("instance", "pidfile pidfile2 safe-pidfile* daemonize daemonize2 vacuum uid gid immediate-uid immediate-gid add-gid no-new-privs umask master-as-root limit-nproc max-fd \
         ksm procname* auto-procname binary-path honour-stdin"),
     ("requests", "buffer-size max-vars limit-post post-buffering* socket-timeout http-timeout http-keepalive forwarded-allow-ips so-send-timeout \
-        socket-send-timeout so-write-timeout socket-write-timeout add-header file-serve-mode fileserve-mode ignore-sigpipe \
+        socket-send-timeout so-write-timeout socket-write-timeout websocket* add-header file-serve-mode fileserve-mode ignore-sigpipe \
         ignore-write-errors write-errors-* disable-write-exception http-*"),
     ("static files", "static-map static-map2 check-static static-check static-* mime-file mimefile honour-range"),
     ("logs", "disable-logging memory-report threaded-logger log* req-logger touch-logrotate touch-logreopen"),

@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::value::written;
 use crate::diag::Diagnostic;
 use crate::expand::{Applied, Expansion, truth};
-use uswgi_proto::settings::{AsyncioLoop, LaneKind, Lanes};
+use uswgi_proto::settings::{AsyncioLoop, LaneKind, Lanes, WebSocketReload};
 
 /// `gevent = N`. uWSGI 2.0.31 takes 0 and 1, and its workers then end as soon as they are started ("requires async mode").
 pub(super) fn gevent(d: &mut Draft, a: &Applied) {
@@ -40,6 +40,24 @@ pub(super) fn asyncio_loop(d: &mut Draft, a: &Applied) {
         Some(b"asyncio") => AsyncioLoop::Asyncio,
         Some(b"uvloop") => AsyncioLoop::Uvloop,
         _ => return d.said.bad(a, "no loop of that name is known", "write auto, asyncio or uvloop"),
+    };
+}
+
+/// `websockets-max-size = KIB`.
+pub(super) fn max_size(d: &mut Draft, a: &Applied) {
+    match d.said.number(a) {
+        Some(0) => d.said.bad(a, "no message would fit", "write a number of KiB, as in uWSGI: 1024 is a MiB"),
+        Some(kib) => d.instance.websockets.max_kib = kib,
+        None => {}
+    }
+}
+
+/// `websocket-reload = close|drain`.
+pub(super) fn websocket_reload(d: &mut Draft, a: &Applied) {
+    d.instance.websockets.reload = match a.value.as_deref() {
+        Some(b"close") => WebSocketReload::Close,
+        Some(b"drain") => WebSocketReload::Drain,
+        _ => return d.said.bad(a, "that is no way to end WebSockets", "write close or drain"),
     };
 }
 

@@ -15,7 +15,7 @@ use crate::action::is_action;
 use crate::expand::{Applied, truth};
 use crate::instance::Instance;
 use std::path::PathBuf;
-use uswgi_proto::settings::{Application, Harakiri, Lanes, Protocol, Recycling, RequestLimits};
+use uswgi_proto::settings::{Application, Harakiri, Lanes, Protocol, Recycling, RequestLimits, WebSockets};
 
 /// Give an option's value to the draft. False: no arm knows it.
 pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
@@ -74,6 +74,14 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "loop-lag-warn" => {
             i.lanes.lag_warn_ms = said.number32(a).unwrap_or_else(|| Lanes::default().lag_warn_ms)
         }
+        "websockets-ping-freq" | "websocket-ping-freq" => {
+            i.websockets.ping_seconds = said.number32(a).unwrap_or_else(|| WebSockets::default().ping_seconds)
+        }
+        "websockets-pong-tolerance" | "websocket-pong-tolerance" => {
+            i.websockets.pong_seconds = said.number32(a).unwrap_or_else(|| WebSockets::default().pong_seconds)
+        }
+        "websockets-max-size" | "websocket-max-size" => super::engines::max_size(d, a),
+        "websocket-reload" => super::engines::websocket_reload(d, a),
         "cpu-affinity" => i.cpu_affinity = said.number32(a).unwrap_or(0),
         "reload-mercy" => d.reload_mercy = said.number32(a),
         "worker-reload-mercy" => d.worker_mercy = said.number32(a),

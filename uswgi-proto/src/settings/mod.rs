@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod groups;
+mod websockets;
 
 use crate::background::{Aide, BesideRequests};
 use crate::logs::LogLines;
@@ -15,9 +16,10 @@ pub use groups::{
     Recycling, RequestLimits, RequestLog, StaticMap, StaticServing, Timeouts, Warmup,
 };
 use serde::{Deserialize, Serialize};
+pub use websockets::{WebSocketReload, WebSockets};
 
 /// Version of this document. Changes with every incompatible change of the structs below.
-pub const SETTINGS_VERSION: u32 = 7;
+pub const SETTINGS_VERSION: u32 = 8;
 
 /// What a [`Role::Check`] ends with when the application loads. Only the launcher sees it: 0 is also how an application
 /// ends that leaves while it is imported.
@@ -120,6 +122,9 @@ pub struct WorkerSettings {
     /// What its lanes are.
     #[serde(default)]
     pub lanes: Lanes,
+    /// How WebSockets are kept.
+    #[serde(default)]
+    pub websockets: WebSockets,
     /// Sockets, in descriptor order.
     pub listeners: Vec<ListenerSettings>,
 
@@ -187,6 +192,7 @@ impl WorkerSettings {
             workers: 1,
             threads: 1,
             lanes: Lanes::default(),
+            websockets: WebSockets::default(),
             listeners: Vec::new(),
             cpu_affinity: 0,
             limit_as: 0,

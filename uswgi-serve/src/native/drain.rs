@@ -27,6 +27,10 @@ impl<I: Interpreter> Native<I> {
             }
         }
         self.engine.accept_off();
+        // Who waits on a WebSocket hears of it.
+        if let Some(event_loop) = &self.engine.event_loop {
+            event_loop.call();
+        }
         if why == Leaving::HandOver {
             self.pass_on_woken(now);
         }

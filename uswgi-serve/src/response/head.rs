@@ -22,6 +22,13 @@ impl<H: Held> Response<H> {
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&head.lines);
         out.extend_from_slice(&self.extra);
+        if self.switched {
+            // Its fields are all said; what comes behind is no body.
+            (self.bodiless, self.left) = (false, None);
+            out.extend_from_slice(b"\r\n");
+            self.head_bytes = out.len() as u64;
+            return;
+        }
         let no_length = matches!(head.status, 204 | 304) || head.status < 200;
         self.bodiless = self.head_only || no_length;
         self.left = head.content_length;

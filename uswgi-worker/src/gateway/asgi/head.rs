@@ -20,7 +20,31 @@ pub(super) fn read(message: &Bound<'_, PyDict>) -> PyResult<AppHead> {
     }
     let status_text = format!("{status} {}", answer::reason(status)).into_bytes();
     let mut head = AppHead { status, status_text, ..AppHead::default() };
-    let Some(headers) = message.get_item(intern!(py, "headers"))? else { return Ok(head) };
+    if let Some(headers) = message.get_item(intern!(py, "headers"))? {
+        fields(&headers, |name, value| field(&mut head, name, value))?;
+    }
+    Ok(head)
+}
+
+/// The lines of `websocket.accept`; those of the handshake itself are the server's.
+pub(super) fn of_handshake(headers: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let mut head = AppHead::default();
+    fields(headers, |name, value| match name.to_ascii_lowercase().as_slice() {
+        b"sec-websocket-protocol" => Err(PyValueError::new_err(
+            "sec-websocket-protocol is the subprotocol of websocket.accept, no header",
+        )),
+        b"upgrade"
+        | b"connection"
+        | b"sec-websocket-accept"
+        | b"sec-websocket-extensions"
+        | b"transfer-encoding"
+        | b"content-length" => Ok(()),
+        _ => field(&mut head, name, value),
+    })?;
+    Ok(head.lines)
+}
+
+fn fields(headers: &Bound<'_, PyAny>, mut each: impl FnMut(&[u8], &[u8]) -> PyResult<()>) -> PyResult<()> {
     for pair in headers.try_iter()? {
         // Any iterable of two, as the specification has it.
         let mut pair = pair?.try_iter()?;
@@ -34,9 +58,9 @@ pub(super) fn read(message: &Bound<'_, PyDict>) -> PyResult<AppHead> {
                 Err(_) => Err(PyTypeError::new_err("names and values of headers must be bytes (ASGI)")),
             }
         };
-        field(&mut head, &bytes(&name)?, &bytes(&value)?)?;
+        each(&bytes(&name)?, &bytes(&value)?)?;
     }
-    Ok(head)
+    Ok(())
 }
 
 fn field(head: &mut AppHead, name: &[u8], value: &[u8]) -> PyResult<()> {

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_serve::response::Wait;
 use uswgi_serve::sync::lock;
@@ -52,8 +52,9 @@ pub(super) struct Http {
     timeout_ms: i32,
     answer: AnswerCell,
     state: Mutex<State>,
-    /// What the loop calls when the descriptor is readable or writable, and when a wait has lasted too long.
-    hooks: OnceLock<[Py<Hook>; 4]>,
+    /// What the loop calls when the descriptor is readable or writable, and when a wait has lasted too long; while the
+    /// request is in hand.
+    hooks: Mutex<Option<[Py<Hook>; 4]>>,
 }
 
 /// Kinds of hooks.
@@ -82,16 +83,16 @@ impl Http {
     ) -> Arc<Http> {
         let state = State { body: body.map(Box::new), ..State::default() };
         let state = Mutex::new(state);
-        Arc::new(Http { event_loop, fd, timeout_ms, answer, state, hooks: OnceLock::new() })
+        Arc::new(Http { event_loop, fd, timeout_ms, answer, state, hooks: Mutex::new(None) })
     }
 
     fn hook(self: &Arc<Http>, py: Python<'_>, on: On) -> PyResult<Py<Hook>> {
-        if self.hooks.get().is_none() {
+        let mut hooks = lock(&self.hooks);
+        if hooks.is_none() {
             let of = |on| Py::new(py, Hook { http: self.clone(), on });
-            let all = [of(On::Readable)?, of(On::Writable)?, of(On::ReadLate)?, of(On::WriteLate)?];
-            let _ = self.hooks.set(all);
+            *hooks = Some([of(On::Readable)?, of(On::Writable)?, of(On::ReadLate)?, of(On::WriteLate)?]);
         }
-        match self.hooks.get() {
+        match &*hooks {
             Some(all) => Ok(all[on as usize].clone_ref(py)),
             None => Err(PyRuntimeError::new_err("no hooks")),
         }
@@ -280,6 +281,9 @@ impl Http {
         self.unwatch(py, &mut state)?;
         let (reader, writer, body) = (state.reader.take(), state.writer.take(), state.body.take());
         drop(state);
+        // They keep this object.
+        let hooks = lock(&self.hooks).take();
+        drop(hooks);
         if let Some((_, future)) = writer {
             self.event_loop.call_method1(py, intern!(py, "remove_writer"), (self.fd,))?;
             resolve(py, &future, py.None())?;

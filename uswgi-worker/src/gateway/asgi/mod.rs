@@ -2,16 +2,21 @@
 //!
 //! The loop is asyncio's or uvloop's, made in the worker after the fork. It watches the ready epoll; when something is
 //! there it asks a free lane what it is, and makes a task for a request. `receive` and `send` never wait: what has to be
-//! waited for is a future of the loop. Scopes: http and lifespan; a WebSocket handshake arrives as the plain GET that it is.
+//! waited for is a future of the loop. Scopes: http, websocket and lifespan.
 
 mod answer;
+mod conclude;
 mod head;
 mod hooks;
 mod http;
 mod kind;
+mod pings;
 mod pool;
 mod ready;
 mod scope;
+mod stacks;
+mod talk;
+mod websocket;
 
 pub(crate) use kind::check;
 

@@ -2,37 +2,38 @@
 //! around its task. Everything here runs in the main thread; no lock is held while the application is called.
 
 use super::hooks::{Done, LoopTurn};
-use super::http::{Http, Receive, Send};
+use super::http::Http;
 use super::scope;
+use super::talk::Talk;
+use super::websocket::{Asked, Socket};
 use crate::api::current;
 use crate::app::Apps;
 use crate::frames;
 use crate::gateway::shown_first;
 use crate::gateway::wsgi::input::state_for;
-use crate::gateway::wsgi::plain_error;
 use crate::gateway::wsgi::start_response::AnswerCell;
-use crate::interpreter::HarakiriTimeout;
+use crate::gateway::wsgi::{handshake_error, plain_error};
 use crate::py as python;
-use crate::pybytes::{HeldBytes, Response, drop_buried};
+use crate::pybytes::{HeldBytes, drop_buried};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
 use std::sync::{Arc, Mutex, OnceLock};
-use uswgi_proto::scoreboard::layout::add;
 use uswgi_proto::scoreboard::monotonic_us;
+use uswgi_proto::settings::WebSocketReload;
 use uswgi_serve::connection::Conn;
 use uswgi_serve::engine::Engine;
-use uswgi_serve::gateway::{Polled, Ran, SharedLane};
+use uswgi_serve::gateway::{Polled, SharedLane};
 use uswgi_serve::log::{Fault, shown};
 use uswgi_serve::outbox::Outbox;
 use uswgi_serve::request::Body;
 use uswgi_serve::sync::lock;
-use uswgi_serve::{limited_say, say, sys};
+use uswgi_serve::{limited_say, sys};
 
 /// A request in a lane.
 struct Running {
     conn: Conn,
-    http: Arc<Http>,
+    talk: Talk,
     answer: AnswerCell,
     task: Py<PyAny>,
     app: usize,
@@ -56,11 +57,11 @@ struct TaskPlaces {
 
 /// Every lane of the worker.
 pub(super) struct TaskPool {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     outbox: Arc<Outbox<HeldBytes>>,
     apps: Arc<Apps>,
     ident: u64,
-    event_loop: Py<PyAny>,
+    pub(super) event_loop: Py<PyAny>,
     /// A future: the worker leaves.
     done: Py<PyAny>,
     /// What the lifespan has put into its state.
@@ -70,7 +71,7 @@ pub(super) struct TaskPool {
 }
 
 /// The pool of this process, once it serves.
-static POOL: OnceLock<Arc<TaskPool>> = OnceLock::new();
+pub(super) static POOL: OnceLock<Arc<TaskPool>> = OnceLock::new();
 
 impl TaskPool {
     /// For the loop of this thread. `done` is resolved when the worker leaves.
@@ -104,7 +105,7 @@ impl TaskPool {
     pub(super) fn adopt(self: &Arc<TaskPool>, ready: Py<LoopTurn>, again: Py<LoopTurn>) {
         let _ = self.turns.set((ready, again));
         let _ = POOL.set(self.clone());
-        crate::stacks::show_too(stacks);
+        crate::stacks::show_too(super::stacks::of_tasks);
     }
 
     /// Have the loop watch the ready epoll.
@@ -133,7 +134,7 @@ impl TaskPool {
         Ok(Some(there.unwrap_or_else(|| Box::new(SharedLane::new(&self.outbox, number, self.ident)))))
     }
 
-    fn give_back(&self, py: Python<'_>, lane: Box<SharedLane<HeldBytes>>) -> PyResult<()> {
+    pub(super) fn give_back(&self, py: Python<'_>, lane: Box<SharedLane<HeldBytes>>) -> PyResult<()> {
         let starved = {
             let mut places = lock(&self.places);
             let number = lane.number();
@@ -173,18 +174,44 @@ impl TaskPool {
         mut conn: Conn,
     ) -> PyResult<()> {
         drop_buried(py);
-        let (exchange, mut response) = lane.begin(&mut conn);
+        let number = lane.number();
+        let (mut exchange, mut response) = lane.begin(&mut conn);
         let Some(chosen) = self.apps.mounts.choose(exchange.path(), exchange.script()) else {
             let uri = shown(exchange.uri(), 256);
             limited_say!(Fault::Client, self.engine, "{uri}: no application is loaded for this path");
             plain_error(py, &mut response, 500);
             return self.end(py, lane, conn, response, None, true, Default::default());
         };
-        let scope = scope::of(py, &exchange, chosen.mounted, self.state.bind(py));
-        let (body, head_length) = (exchange.request.body.unwrap_or(Body::None), exchange.request.head_length);
-        let input = state_for(exchange.conn, head_length, body, response.timeout_ms);
-        let (scope, input) = match (scope, input) {
-            (Ok(scope), Ok(input)) => (scope, input),
+        let answer: AnswerCell = Arc::default();
+        let (fd, timeout_ms) = (response.fd, response.timeout_ms);
+        let (scope, talk) = if exchange.asks_websocket() {
+            let accept = match exchange.websocket_key() {
+                Ok(accept) => accept,
+                Err(e) => {
+                    let uri = shown(exchange.uri(), 256);
+                    limited_say!(Fault::Client, self.engine, "{uri}: refused with {}: {e}", e.status());
+                    handshake_error(py, &mut response, e);
+                    return self.end(py, lane, conn, response, Some(chosen.app), true, Default::default());
+                }
+            };
+            let scope = scope::of_websocket(py, &exchange, chosen.mounted, self.state.bind(py));
+            let uri = shown(exchange.uri(), 256);
+            let (engine, behind) = (self.engine.clone(), exchange.take_behind());
+            let asked =
+                Asked { engine, lane: number, answer: answer.clone(), accept, uri, behind, fd, timeout_ms };
+            (scope, Ok(Talk::Socket(Socket::new(self.event_loop.clone_ref(py), asked))))
+        } else {
+            let scope = scope::of(py, &exchange, chosen.mounted, self.state.bind(py));
+            let body = exchange.request.body.unwrap_or(Body::None);
+            let input = state_for(exchange.conn, exchange.request.head_length, body, timeout_ms);
+            let talk = input.map(|input| {
+                response.unread = input.as_ref().and_then(|state| state.unread.clone());
+                Talk::Http(Http::new(self.event_loop.clone_ref(py), answer.clone(), input, fd, timeout_ms))
+            });
+            (scope, talk)
+        };
+        let (scope, talk) = match (scope, talk) {
+            (Ok(scope), Ok(talk)) => (scope, talk),
             (scope, _) => {
                 if let Err(e) = scope {
                     python::print_exception(py, &e);
@@ -193,16 +220,10 @@ impl TaskPool {
                 return self.end(py, lane, conn, response, Some(chosen.app), false, Default::default());
             }
         };
-        response.unread = input.as_ref().and_then(|state| state.unread.clone());
-        let (fd, timeout_ms) = (response.fd, response.timeout_ms);
-        let answer: AnswerCell = Arc::default();
         *lock(&answer) = Some(response);
-        let number = lane.number();
         current::set(&self.engine, number, &answer);
-        let http = Http::new(self.event_loop.clone_ref(py), answer.clone(), input, fd, timeout_ms);
         let made = || -> PyResult<Py<PyAny>> {
-            let receive = Py::new(py, Receive(http.clone()))?;
-            let send = Py::new(py, Send(http.clone()))?;
+            let (receive, send) = talk.pair(py)?;
             let coroutine = self.apps.callables[chosen.app].call1(py, (scope, receive, send))?;
             let task = self.event_loop.call_method1(py, intern!(py, "create_task"), (coroutine,))?;
             let done = Py::new(py, Done::new(self, number))?;
@@ -214,10 +235,10 @@ impl TaskPool {
                 current::runs_in(number, task.as_ptr() as usize);
                 let mut places = lock(&self.places);
                 places.all[number].lane = Some(lane);
-                places.all[number].running = Some(Running { conn, http, answer, task, app: chosen.app });
+                places.all[number].running = Some(Running { conn, talk, answer, task, app: chosen.app });
                 Ok(())
             }
-            Err(e) => self.conclude(py, lane, conn, &http, &answer, chosen.app, Some(e)),
+            Err(e) => self.conclude(py, lane, conn, &talk, &answer, chosen.app, Some(e)),
         }
     }
 
@@ -229,103 +250,41 @@ impl TaskPool {
         };
         let (Some(lane), Some(running)) = (lane, running) else { return Ok(()) };
         current::runs_in(number, 0);
-        let Running { conn, http, answer, task, app } = running;
+        let Running { conn, talk, answer, task, app } = running;
         let error = if task.call_method0(py, intern!(py, "cancelled"))?.is_truthy(py)? {
             Some(PyErr::from_value(PyModule::import(py, "asyncio")?.getattr("CancelledError")?.call0()?))
         } else {
             let exception = task.call_method0(py, intern!(py, "exception"))?;
             (!exception.is_none(py)).then(|| PyErr::from_value(exception.into_bound(py)))
         };
-        self.conclude(py, lane, conn, &http, &answer, app, error)
+        self.conclude(py, lane, conn, &talk, &answer, app, error)
     }
 
-    /// Make sure that there is one answer, and finish it.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one request, each owned")]
-    fn conclude(
-        &self,
-        py: Python<'_>,
-        mut lane: Box<SharedLane<HeldBytes>>,
-        mut conn: Conn,
-        http: &Http,
-        answer: &AnswerCell,
-        app: usize,
-        error: Option<PyErr>,
-    ) -> PyResult<()> {
-        let body = http.end(py)?;
-        let Some(mut response) = lock(answer).take() else { return Ok(()) };
-        let number = lane.number();
-        let overdue = self.engine.lanes[number].is_overdue();
-        let uri = shown(lane.exchange(&mut conn).uri(), 256);
-        let refusal = body.as_ref().and_then(|body| body.failed);
-        match error {
-            Some(e) => {
-                let out = e.is_instance_of::<HarakiriTimeout>(py) || overdue;
-                if out {
-                    say!("{uri}: the request came out of its harakiri");
-                } else if response.failed.is_none() && refusal.is_none() {
-                    python::print_exception(py, &e);
-                    if let Some(slot) = self.engine.lane_slot(number) {
-                        add(&slot.exceptions, 1);
-                    }
-                }
-                if response.head_sent {
-                    response.abort();
-                } else {
-                    plain_error(py, &mut response, refusal.unwrap_or(500));
-                }
-            }
-            None if response.failed.is_some() || response.is_ended() => {}
-            // As it should: it was told that nobody waits.
-            None if http.is_departed() && refusal.is_none() => response.abort(),
-            None => {
-                say!(
-                    "{uri}: the application returned without {}",
-                    match response.head {
-                        Some(_) => "ending its answer (http.response.body with more_body false)",
-                        None => "an answer (http.response.start)",
-                    }
-                );
-                if response.head_sent {
-                    response.abort();
-                } else {
-                    plain_error(py, &mut response, refusal.unwrap_or(500));
-                }
-            }
-        }
-        if response.excess {
-            limited_say!(
-                Fault::Ours,
-                self.engine,
-                "{uri}: the application gave more than its Content-Length; the rest was dropped"
-            );
-        }
-        let whole = body.as_ref().is_none_or(|body| body.is_whole());
-        let rest = body.map(|body| body.leave()).unwrap_or_default();
-        self.end(py, lane, conn, response, Some(app), whole, rest)
+    /// The WebSockets in hand.
+    pub(super) fn sockets(&self) -> Vec<Arc<Socket>> {
+        let places = lock(&self.places);
+        places.all.iter().filter_map(|place| place.running.as_ref()?.talk.socket().cloned()).collect()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one request, each owned")]
-    fn end(
-        &self,
-        py: Python<'_>,
-        mut lane: Box<SharedLane<HeldBytes>>,
-        conn: Conn,
-        response: Box<Response>,
-        app: Option<usize>,
-        whole: bool,
-        rest: (Vec<u8>, Vec<u8>),
-    ) -> PyResult<()> {
-        let number = lane.number();
-        self.engine.lanes[number].end();
-        let (leftover, spare) = rest;
-        lane.end(conn, Ran { response, app, whole, leftover, spare, switches: 1 });
-        self.give_back(py, lane)
+    /// The tasks in hand by the number of their lane, those beyond their deadline first, and how many are left out.
+    pub(super) fn tasks(&self, py: Python<'_>) -> (Vec<(usize, Py<PyAny>)>, usize) {
+        let places = lock(&self.places);
+        let running = places.all.iter().enumerate();
+        shown_first(
+            &self.engine,
+            running.filter_map(|(n, place)| Some((n, place.running.as_ref()?.task.clone_ref(py)))),
+        )
     }
 
     /// The loop was wanted: it turns, and cancels the tasks whose deadline has passed.
     pub(super) fn obey(&self, py: Python<'_>) -> PyResult<()> {
         let Some(event_loop) = &self.engine.event_loop else { return Ok(()) };
         event_loop.turned(monotonic_us());
+        if self.engine.is_leaving() && self.engine.settings.websockets.reload == WebSocketReload::Close {
+            for socket in self.sockets() {
+                socket.go_away(py)?;
+            }
+        }
         if !event_loop.take_interrupt() {
             return Ok(());
         }
@@ -339,33 +298,4 @@ impl TaskPool {
         }
         Ok(())
     }
-}
-
-/// Where the tasks of requests stand, those beyond their deadline first.
-fn stacks(py: Python<'_>) -> PyResult<String> {
-    let Some(pool) = POOL.get() else { return Ok(String::new()) };
-    let (all, left_out) = {
-        let places = lock(&pool.places);
-        let running = places.all.iter().enumerate();
-        shown_first(
-            &pool.engine,
-            running.filter_map(|(n, place)| Some((n, place.running.as_ref()?.task.clone_ref(py)))),
-        )
-    };
-    let io = PyModule::import(py, "io")?;
-    let mut text = String::new();
-    for (number, task) in all {
-        let file = io.getattr("StringIO")?.call0()?;
-        let options = PyDict::new(py);
-        options.set_item("file", &file)?;
-        task.call_method(py, "print_stack", (), Some(&options))?;
-        text.push_str(&format!(
-            "Task of lane {number}:\n{}",
-            file.call_method0("getvalue")?.extract::<String>()?
-        ));
-    }
-    if left_out > 0 {
-        text.push_str(&format!("({left_out} tasks more)\n"));
-    }
-    Ok(text)
 }

@@ -1,10 +1,34 @@
-//! The scope of an HTTP request (ASGI HTTP specification 2.3), from either protocol.
+//! The scope of an HTTP request (ASGI HTTP specification 2.3) or a WebSocket, from either protocol.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use uswgi_proto::settings::Protocol;
 use uswgi_serve::exchange::Exchange;
 use uswgi_serve::request::loads_code;
+
+/// Of a WebSocket (WebSocket specification 2.4), the same but for what a handshake has not.
+pub(super) fn of_websocket<'py>(
+    py: Python<'py>,
+    exchange: &Exchange<'_>,
+    mounted: usize,
+    state: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let scope = of(py, exchange, mounted, state)?;
+    scope.set_item("type", "websocket")?;
+    let asgi = PyDict::new(py);
+    asgi.set_item("version", "3.0")?;
+    asgi.set_item("spec_version", "2.4")?;
+    scope.set_item("asgi", asgi)?;
+    scope.del_item("method")?;
+    scope.set_item("scheme", if exchange.is_https() { "wss" } else { "ws" })?;
+    let offered = latin1(&exchange.header("sec-websocket-protocol"));
+    let offered: Vec<&str> = offered.split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
+    scope.set_item("subprotocols", offered)?;
+    let extensions = PyDict::new(py);
+    extensions.set_item("websocket.http.response", PyDict::new(py))?;
+    scope.set_item("extensions", extensions)?;
+    Ok(scope)
+}
 
 /// `mounted`: bytes at the front of the path that are where the application is mounted.
 pub(super) fn of<'py>(

@@ -31,6 +31,7 @@ use start_response::{AnswerCell, Pair};
 use std::sync::Arc;
 use uswgi_proto::packet::behind_script;
 use uswgi_proto::scoreboard::layout::add;
+use uswgi_proto::websocket::HandshakeError;
 use uswgi_serve::engine::Engine;
 use uswgi_serve::exchange::Exchange;
 use uswgi_serve::gateway::{Gateway, Ran};
@@ -313,13 +314,23 @@ fn leave_forked_child(py: Python<'_>, error: Option<PyErr>) -> ! {
     sys::exit_now(code)
 }
 
+/// Answer a handshake of a WebSocket that cannot be accepted.
+pub(in crate::gateway) fn handshake_error(py: Python<'_>, response: &mut Response, e: HandshakeError) {
+    // 426 names what is spoken (RFC 6455 section 4.4), others may as well.
+    plain_answer(py, response, e.status(), b"Sec-WebSocket-Version: 13\r\n");
+}
+
 pub(in crate::gateway) fn plain_error(py: Python<'_>, response: &mut Response, status: u16) {
+    plain_answer(py, response, status, b"");
+}
+
+fn plain_answer(py: Python<'_>, response: &mut Response, status: u16, more: &[u8]) {
     let text = format!("{status} {}", answer::reason(status));
     response.head = Some(Arc::new(AppHead {
         status,
         status_text: text.clone().into_bytes(),
-        lines: b"Content-Type: text/plain\r\n".to_vec(),
-        count: 1,
+        lines: [b"Content-Type: text/plain\r\n", more].concat(),
+        count: 1 + u32::from(!more.is_empty()),
         ..AppHead::default()
     }));
     response.keep_alive = false;

@@ -1,0 +1,395 @@
+//! The conversation on one WebSocket: what came and nobody has read yet, what is due to be sent, whether the client is
+//! there, and how it ends. Knows no answer and no interpreter; whoever has the connection gives it bytes and the time.
+//!
+//! Bounded: messages that wait have [`WAITING`] bytes together and what one receive brought, beside them stands one message
+//! that is not whole; of pings the last one is answered, as section 5.5.3 allows, and only while the client takes output.
+
+#![forbid(unsafe_code)]
+
+use crate::sys;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::RawFd;
+use uswgi_proto::settings::WebSockets;
+use uswgi_proto::websocket::{FrameDecoder, FrameError, Incoming, Opcode, code, put_close, put_frame};
+
+/// Bytes of messages that may wait for the application, each with [`EACH`] more.
+const WAITING: usize = 64 * 1024;
+/// What a message costs beside its bytes.
+const EACH: usize = 64;
+/// Bytes received at a time: what a caller's scratch should hold.
+pub const AT_A_TIME: usize = 64 * 1024;
+
+/// A message of the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// UTF-8.
+    Text(String),
+    /// Any bytes.
+    Binary(Vec<u8>),
+}
+
+impl Message {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Message::Text(text) => text.as_bytes(),
+            Message::Binary(bytes) => bytes,
+        }
+    }
+}
+
+/// What came of one receive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Bytes; there may be more.
+    Bytes,
+    /// Nothing now.
+    Nothing,
+    /// The connection has ended.
+    End,
+}
+
+/// One WebSocket whose handshake is done.
+#[derive(Debug)]
+pub struct Conversation {
+    decoder: FrameDecoder,
+    ping_us: u64,
+    pong_us: u64,
+    queue: VecDeque<Message>,
+    queued: usize,
+    /// Received and not decoded, because too much waits.
+    raw: Vec<u8>,
+    /// The last ping that has no answer.
+    pong: Option<Vec<u8>>,
+    /// A ping of our own is due.
+    ping: bool,
+    /// The close frame that is due.
+    close: Option<(u16, String)>,
+    /// It was said: nothing comes behind it.
+    closed: bool,
+    /// How it ended, for the application.
+    ended: Option<(u16, String)>,
+    fault: Option<FrameError>,
+    /// When the client was heard last, and when it was pinged since; 0: it was not.
+    heard_us: u64,
+    pinged_us: u64,
+}
+
+impl Conversation {
+    /// From now on.
+    pub fn new(settings: &WebSockets, now_us: u64) -> Conversation {
+        let limit = usize::try_from(settings.max_kib.saturating_mul(1024)).unwrap_or(usize::MAX);
+        Conversation {
+            decoder: FrameDecoder::new(limit),
+            ping_us: u64::from(settings.ping_seconds) * 1_000_000,
+            pong_us: u64::from(settings.pong_seconds) * 1_000_000,
+            queue: VecDeque::new(),
+            queued: 0,
+            raw: Vec::new(),
+            pong: None,
+            ping: false,
+            close: None,
+            closed: false,
+            ended: None,
+            fault: None,
+            heard_us: now_us,
+            pinged_us: 0,
+        }
+    }
+
+    /// Whether more is to be received: not while enough waits, nor when nobody would read it.
+    pub fn wants_input(&self) -> bool {
+        self.ended.is_none() && self.close.is_none() && !self.closed && self.raw.is_empty() && !self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.queued >= WAITING
+    }
+
+    /// Receive once, without a wait. `scratch` is empty before and after.
+    pub fn receive(&mut self, fd: RawFd, scratch: &mut Vec<u8>, now_us: u64) -> Heard {
+        if scratch.capacity() < AT_A_TIME && scratch.try_reserve(AT_A_TIME).is_err() {
+            self.end(code::ABNORMAL, "no memory");
+            return Heard::End;
+        }
+        let came = match sys::recv_into(fd, scratch) {
+            Ok(0) => Heard::End,
+            Ok(_) => Heard::Bytes,
+            Err(e) if sys::would_block(&e) || e.kind() == io::ErrorKind::Interrupted => Heard::Nothing,
+            Err(_) => Heard::End,
+        };
+        match came {
+            Heard::Bytes => self.take_in(scratch, now_us),
+            Heard::End => self.end(code::ABNORMAL, ""),
+            Heard::Nothing => {}
+        }
+        scratch.clear();
+        came
+    }
+
+    /// Take in what was received.
+    pub fn take_in(&mut self, bytes: &[u8], now_us: u64) {
+        if bytes.is_empty() {
+            return;
+        }
+        (self.heard_us, self.pinged_us) = (now_us, 0);
+        if self.raw.is_empty() {
+            let used = self.decode(bytes);
+            self.raw.extend_from_slice(&bytes[used..]);
+        } else {
+            self.raw.extend_from_slice(bytes);
+        }
+    }
+
+    /// Decode until too much waits; the bytes that were used.
+    fn decode(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        while at < bytes.len() && !self.is_full() && self.ended.is_none() {
+            match self.decoder.feed(&bytes[at..]) {
+                Ok((used, incoming)) => {
+                    at += used;
+                    if let Some(incoming) = incoming {
+                        self.hear(incoming);
+                    }
+                }
+                Err(e) => {
+                    self.fault = Some(e);
+                    self.say_close(e.code(), &e.to_string());
+                    self.end(e.code(), &e.to_string());
+                }
+            }
+        }
+        if self.ended.is_some() { bytes.len() } else { at }
+    }
+
+    fn hear(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Text(text) => self.wait_for_reader(Message::Text(text)),
+            Incoming::Binary(bytes) => self.wait_for_reader(Message::Binary(bytes)),
+            Incoming::Ping(bytes) => self.pong = Some(bytes),
+            Incoming::Pong => {}
+            Incoming::Close(said) => {
+                let (code, reason) = said.unwrap_or((code::NONE, String::new()));
+                self.say_close(code, "");
+                self.end(code, &reason);
+            }
+        }
+    }
+
+    fn wait_for_reader(&mut self, message: Message) {
+        self.queued += message.bytes().len() + EACH;
+        self.queue.push_back(message);
+    }
+
+    /// The next message.
+    pub fn next_message(&mut self) -> Option<Message> {
+        let message = self.queue.pop_front();
+        if let Some(message) = &message {
+            self.queued -= message.bytes().len() + EACH;
+        }
+        if self.queue.is_empty() {
+            if self.queue.capacity() > 16 {
+                self.queue = VecDeque::new();
+            }
+            let raw = std::mem::take(&mut self.raw);
+            let used = self.decode(&raw);
+            self.raw = raw[used..].to_vec();
+        }
+        message.or_else(|| if self.queue.is_empty() { None } else { self.next_message() })
+    }
+
+    /// How it has ended, when every message before that was read.
+    pub fn ending(&self) -> Option<(u16, &str)> {
+        let (code, reason) = self.ended.as_ref()?;
+        self.queue.is_empty().then_some((*code, reason.as_str()))
+    }
+
+    /// Whether it has ended, whatever still waits.
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Whether a close frame is due or was sent: nothing may be said any more.
+    pub fn is_closing(&self) -> bool {
+        self.closed || self.close.is_some()
+    }
+
+    fn end(&mut self, code: u16, reason: &str) {
+        if self.ended.is_none() {
+            self.ended = Some((code, reason.to_string()));
+            self.raw = Vec::new();
+        }
+    }
+
+    fn say_close(&mut self, code: u16, reason: &str) {
+        if !self.is_closing() {
+            self.close = Some((code, reason.to_string()));
+        }
+    }
+
+    /// The application closes it.
+    pub fn close(&mut self, code: u16, reason: &str) {
+        self.say_close(code, reason);
+        self.end(code, reason);
+    }
+
+    /// The worker leaves.
+    pub fn go_away(&mut self) {
+        self.close(code::GOING_AWAY, "");
+    }
+
+    /// The client is not there any more: nothing can be sent, nothing comes.
+    pub fn lose(&mut self) {
+        self.end(code::ABNORMAL, "");
+        self.closed = true;
+    }
+
+    /// How the client broke the protocol, for the log; says so once.
+    pub fn take_fault(&mut self) -> Option<FrameError> {
+        self.fault.take()
+    }
+
+    /// Frames that are due, in their order. Without `room` no pong: the client does not take what it was sent.
+    pub fn frames(&mut self, room: bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self.closed {
+            return out;
+        }
+        if room && let Some(bytes) = self.pong.take() {
+            put_frame(Opcode::Pong, &bytes, &mut out);
+        }
+        if std::mem::take(&mut self.ping) {
+            put_frame(Opcode::Ping, b"", &mut out);
+        }
+        if let Some((code, reason)) = self.close.take() {
+            put_close(code, &reason, &mut out);
+            self.closed = true;
+        }
+        out
+    }
+
+    /// When to look again whether the client is there, `monotonic_us`; None: never.
+    pub fn due_us(&self) -> Option<u64> {
+        if self.ping_us == 0 || self.ended.is_some() {
+            return None;
+        }
+        Some(if self.pinged_us > 0 { self.pinged_us + self.pong_us } else { self.heard_us + self.ping_us })
+    }
+
+    /// Look whether it is. It is pinged after a time of silence, and given up when nothing is heard after that.
+    pub fn look(&mut self, now_us: u64) {
+        if self.due_us().is_none_or(|due| now_us < due) {
+            return;
+        }
+        if self.pinged_us == 0 {
+            (self.pinged_us, self.ping) = (now_us.max(1), true);
+        } else {
+            self.say_close(code::FAILED, "no pong in time");
+            self.end(code::ABNORMAL, "no pong in time");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame as a client sends it, masked with zeros.
+    fn client(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        put_frame(Opcode::Text, payload, &mut bytes);
+        let head = bytes.len() - payload.len();
+        (bytes[0], bytes[1]) = (first, bytes[1] | 0x80);
+        bytes.splice(head..head, [0; 4]);
+        bytes
+    }
+
+    fn conversation() -> Conversation {
+        Conversation::new(
+            &WebSockets { ping_seconds: 30, pong_seconds: 3, max_kib: 1, ..WebSockets::default() },
+            0,
+        )
+    }
+
+    #[test]
+    fn messages_come_before_the_end_and_a_close_is_answered_with_its_code() {
+        let mut c = conversation();
+        c.take_in(&[client(0x81, b"a"), client(0x82, b"b"), client(0x88, b"\x0f\xa0why")].concat(), 1);
+        assert!(c.is_over() && c.ending().is_none() && !c.wants_input());
+        assert_eq!(c.next_message(), Some(Message::Text("a".into())));
+        assert_eq!(c.next_message(), Some(Message::Binary(b"b".to_vec())));
+        assert_eq!((c.next_message(), c.ending()), (None, Some((4000, "why"))));
+        assert_eq!(c.frames(true), b"\x88\x02\x0f\xa0");
+        c.close(1000, "too late");
+        assert!(c.frames(true).is_empty(), "one close frame");
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_nothing_is_lost() {
+        let mut c = conversation();
+        let (mut read, mut most) = (0, 0);
+        for piece in client(0x82, &[7; 1000]).repeat(200).chunks(AT_A_TIME) {
+            while !c.wants_input() {
+                assert_eq!(c.next_message(), Some(Message::Binary(vec![7; 1000])));
+                read += 1;
+            }
+            c.take_in(piece, 1);
+            most = most.max(c.queued + c.raw.len());
+        }
+        read += std::iter::from_fn(|| c.next_message()).count();
+        assert_eq!((read, c.queued, c.raw.len()), (200, 0, 0));
+        assert!(c.wants_input() && most < WAITING + 1064 + AT_A_TIME, "{most}");
+    }
+
+    #[test]
+    fn a_flood_of_pings_is_one_pong_and_none_without_room() {
+        let mut c = conversation();
+        c.take_in(&[client(0x89, b"first").repeat(1000), client(0x89, b"last")].concat(), 1);
+        assert!(c.frames(false).is_empty());
+        assert_eq!((c.frames(true), c.frames(true)), (b"\x8a\x04last".to_vec(), vec![]));
+    }
+
+    #[test]
+    fn a_violation_closes_with_its_code_once() {
+        let mut c = conversation();
+        c.take_in(&[client(0x81, b"fine"), client(0x82, &[0; 1025]), vec![0; 100]].concat(), 1);
+        assert_eq!(c.next_message(), Some(Message::Text("fine".into())));
+        assert_eq!(c.ending().map(|e| e.0), Some(1009));
+        assert_eq!(c.take_fault(), Some(FrameError::TooBig { limit: 1024 }));
+        let frames = c.frames(true);
+        assert_eq!((frames[0], &frames[2..4]), (0x88, &1009u16.to_be_bytes()[..]));
+        assert!(c.take_fault().is_none() && c.frames(true).is_empty());
+    }
+
+    #[test]
+    fn a_silent_client_is_pinged_and_then_given_up() {
+        let mut c = conversation();
+        assert_eq!(c.due_us(), Some(30_000_000));
+        c.look(29_000_000);
+        assert!(c.frames(true).is_empty());
+        c.look(30_000_000);
+        assert_eq!((c.frames(true), c.due_us()), (b"\x89\x00".to_vec(), Some(33_000_000)));
+        c.take_in(&client(0x8a, b""), 31_000_000);
+        assert_eq!(c.due_us(), Some(61_000_000));
+        c.look(61_000_000);
+        c.look(64_000_000);
+        assert_eq!(c.ending(), Some((1006, "no pong in time")));
+        assert_eq!(&c.frames(true)[2..6], b"\x88\x11\x03\xf3");
+        assert_eq!(c.due_us(), None);
+        let mut never = Conversation::new(&WebSockets { ping_seconds: 0, ..WebSockets::default() }, 0);
+        never.look(u64::MAX);
+        assert!(never.due_us().is_none() && never.frames(true).is_empty());
+    }
+
+    #[test]
+    fn a_worker_that_leaves_says_1001_and_one_that_lost_its_client_nothing() {
+        let mut c = conversation();
+        c.go_away();
+        assert_eq!((c.ending().map(|e| e.0), c.frames(true)), (Some(1001), b"\x88\x02\x03\xe9".to_vec()));
+        let mut c = conversation();
+        c.lose();
+        c.close(1000, "");
+        assert_eq!((c.ending().map(|e| e.0), c.frames(true)), (Some(1006), vec![]));
+    }
+}
