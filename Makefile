@@ -94,6 +94,7 @@ soak: release
 	tests/setup.sh
 	PROPTEST_CASES=5000 $(CARGO) test -q --workspace --exclude uswgi-tests
 	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_MINUTES=$(SOAK_MINUTES) \
+	  USWGI_SOAK=1000 USWGI_SEED=$$(date +%s%N) \
 	  $(CARGO) test -q -p uswgi-tests --test system chaos -- --nocapture
 	PROPTEST_CASES=200 tests/valgrind.sh
 	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_ROUNDS=25000 $(CARGO) test -q -p uswgi-tests --test system memory_is_flat

@@ -281,12 +281,20 @@ _uswgi__ctl() {
             return 0
             ;;
         uswgi__ctl__subcmd__emperor)
-            opts="-t -p -q -h --wait --drain --timeout --pidfile --pid --ini --json --quiet --help list status metrics reload stop"
+            opts="-n -t -p -q -h --wait --drain --lines --past --timeout --pidfile --pid --ini --json --quiet --help list status metrics reload stop tail"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --lines)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

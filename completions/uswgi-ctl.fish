@@ -50,7 +50,7 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "retire" -d 'Rep
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "logs" -d 'Open log files again, or rotate them'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "config" -d 'Show the settings that are in force'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "kill" -d 'Kill one worker process; the master starts another'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "emperor" -d 'Show the vassals of a running emperor, or look at, reload or stop one of them'
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "emperor" -d 'Show the vassals of a running emperor, or look at, reload, stop or follow one of them'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "spool" -d 'Show the tasks of spool folders, and run, retry or drop some of them'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand ping" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
@@ -206,12 +206,14 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -l ini -d 'Con
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand kill" -s h -l help -d 'Print help'
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -s n -l lines -d 'With tail: lines of the past that are shown first' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -s t -l timeout -d 'Longest wait; 0: no limit' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -l wait -d 'With reload and stop: return when it is over; exit 0 only when it is as it was to be'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -l drain -d 'With --wait: until the old workers have ended too'
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -l past -d 'With tail: those alone; nothing is followed'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand emperor" -s h -l help -d 'Print help'
@@ -244,6 +246,6 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help" -f -a "logs" -d 'Open log files again, or rotate them'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help" -f -a "config" -d 'Show the settings that are in force'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help" -f -a "kill" -d 'Kill one worker process; the master starts another'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help" -f -a "emperor" -d 'Show the vassals of a running emperor, or look at, reload or stop one of them'
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help" -f -a "emperor" -d 'Show the vassals of a running emperor, or look at, reload, stop or follow one of them'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help" -f -a "spool" -d 'Show the tasks of spool folders, and run, retry or drop some of them'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

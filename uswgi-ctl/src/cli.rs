@@ -157,14 +157,24 @@ fn options(verb: Verb, command: Command) -> Command {
         Verb::Emperor => command
             .arg(
                 Arg::new("what")
-                    .value_name("list|status|metrics|reload|stop")
+                    .value_name("list|status|metrics|reload|stop|tail")
                     .required(true)
-                    .value_parser(["list", "status", "metrics", "reload", "stop"])
-                    .help("list: all vassals; status: what one does; metrics: all of them, as numbers for a program; reload: as a touch of its file; stop: until its file is touched"),
+                    .value_parser(["list", "status", "metrics", "reload", "stop", "tail"])
+                    .help("list: all vassals; status: what one does; metrics: all of them, as numbers for a program; reload: as a touch of its file; stop: until its file is touched; tail: follow what it logs, until it is gone"),
             )
             .arg(Arg::new("vassal").value_name("VASSAL").help("Its name, as `emperor list` shows it"))
             .arg(flag("wait", "With reload and stop: return when it is over; exit 0 only when it is as it was to be"))
             .arg(flag("drain", "With --wait: until the old workers have ended too").requires("wait"))
+            .arg(
+                Arg::new("lines")
+                    .long("lines")
+                    .short('n')
+                    .value_name("N")
+                    .value_parser(value_parser!(u64))
+                    .default_value("10")
+                    .help("With tail: lines of the past that are shown first"),
+            )
+            .arg(flag("past", "With tail: those alone; nothing is followed"))
             .arg(timeout()),
         Verb::Spool => command
             .arg(

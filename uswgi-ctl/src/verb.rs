@@ -107,9 +107,10 @@ impl Verb {
             Verb::Logs => ("logs", "Open log files again, or rotate them"),
             Verb::Config => ("config", "Show the settings that are in force"),
             Verb::Kill => ("kill", "Kill one worker process; the master starts another"),
-            Verb::Emperor => {
-                ("emperor", "Show the vassals of a running emperor, or look at, reload or stop one of them")
-            }
+            Verb::Emperor => (
+                "emperor",
+                "Show the vassals of a running emperor, or look at, reload, stop or follow one of them",
+            ),
             Verb::Spool => ("spool", "Show the tasks of spool folders, and run, retry or drop some of them"),
         }
     }

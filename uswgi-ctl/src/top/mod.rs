@@ -2,6 +2,7 @@
 //!
 //! * [`state`]: what is known; [`rows`]: the table of it; [`keys`]: what keys do; [`action`]: what they may do to the
 //!   instance. All pure.  * [`view`]: the picture.
+//! * `vassals`: the same of an Emperor, with a line for each vassal.
 //! * [`leave`]: what an end from outside leaves behind.
 //! * here: the terminal, the clock, and the actions, which run beside so that the picture never stands still.
 //!
@@ -13,6 +14,7 @@ pub mod keys;
 mod leave;
 pub mod rows;
 pub mod state;
+mod vassals;
 pub mod view;
 
 use crate::error::CtlError;
@@ -42,13 +44,20 @@ enum Came {
 
 /// Follow the instance.
 pub fn run(target: &Target, options: &ArgMatches) -> Result<VerbResult, CtlError> {
-    let instance = target.open()?;
     let interval = Duration::from_secs_f64(options.get_one("interval").copied().unwrap_or(1.0f64).max(0.1));
     let sort = options.get_one::<String>("sort").and_then(|name| Sort::from_name(name)).unwrap_or(Sort::Id);
     let filter = options.get_one::<String>("filter").cloned().unwrap_or_default();
     let count = options.get_one::<u64>("count").copied();
     let as_text = options.get_flag("json") || options.get_flag("quiet") || count.is_some();
-    if as_text || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+    let terminal = !as_text && std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    let instance = match target.open() {
+        Ok(instance) => instance,
+        Err(e) => match vassals::emperor_of(target) {
+            Some(pid) => return vassals::run(pid, options, interval, sort, filter, terminal),
+            None => return Err(e),
+        },
+    };
+    if !terminal {
         return plain(&instance, options, interval, count.unwrap_or(1), sort, filter);
     }
     let colour = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());

@@ -1,6 +1,7 @@
 //! `emperor`: the vassals of the Emperors of this machine. What one does is asked of its own instance.
 
 use super::common::{deadline, seen};
+use super::tail::Tail;
 use super::{lifecycle, query};
 use crate::error::CtlError;
 use crate::report::VerbResult;
@@ -71,8 +72,21 @@ pub(super) fn run(options: &ArgMatches) -> Result<VerbResult, CtlError> {
         Some("status") => status(options),
         Some("reload") => reload(options),
         Some("stop") => stop(options),
+        Some("tail") => tail(options),
         _ => list(options),
     }
+}
+
+fn tail(options: &ArgMatches) -> Result<VerbResult, CtlError> {
+    let (emperor, v) = find(options)?;
+    let tail = Tail {
+        emperor,
+        lines: options.get_one::<u64>("lines").map_or(10, |&n| usize::try_from(n).unwrap_or(usize::MAX)),
+        past_only: options.get_flag("past"),
+        json: options.get_flag("json"),
+        quiet: options.get_flag("quiet"),
+    };
+    tail.run(&v, || vassals(emperor).ok()?.into_iter().find(|now| now.id == v.id))
 }
 
 fn line(v: &VassalRow) -> String {

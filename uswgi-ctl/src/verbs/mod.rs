@@ -7,6 +7,7 @@ mod lifecycle;
 mod profile;
 mod query;
 mod spool;
+mod tail;
 mod workers;
 
 use crate::error::CtlError;
