@@ -16,6 +16,9 @@ _uswgi__ctl() {
             ",$1")
                 cmd="uswgi__ctl"
                 ;;
+            uswgi__ctl,canary)
+                cmd="uswgi__ctl__subcmd__canary"
+                ;;
             uswgi__ctl,config)
                 cmd="uswgi__ctl__subcmd__config"
                 ;;
@@ -81,6 +84,9 @@ _uswgi__ctl() {
                 ;;
             uswgi__ctl,workers)
                 cmd="uswgi__ctl__subcmd__workers"
+                ;;
+            uswgi__ctl__subcmd__help,canary)
+                cmd="uswgi__ctl__subcmd__help__subcmd__canary"
                 ;;
             uswgi__ctl__subcmd__help,config)
                 cmd="uswgi__ctl__subcmd__help__subcmd__config"
@@ -155,12 +161,83 @@ _uswgi__ctl() {
 
     case "${cmd}" in
         uswgi__ctl)
-            opts="-p -q -h -V --pidfile --pid --ini --json --quiet --help --version ping status workers metrics list reload rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help"
+            opts="-p -q -h -V --pidfile --pid --ini --json --quiet --help --version ping status workers metrics list reload canary rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --pidfile)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -p)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ini)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        uswgi__ctl__subcmd__canary)
+            opts="-t -p -q -h --wait --timeout --pidfile --pid --ini --json --quiet --help show promote abort"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --pidfile)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -360,8 +437,22 @@ _uswgi__ctl() {
             return 0
             ;;
         uswgi__ctl__subcmd__help)
-            opts="ping status workers metrics list reload rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help"
+            opts="ping status workers metrics list reload canary rollback stop wait pause resume top stack profile scale retire logs config kill emperor spool help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        uswgi__ctl__subcmd__help__subcmd__canary)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1201,12 +1292,32 @@ _uswgi__ctl() {
             return 0
             ;;
         uswgi__ctl__subcmd__reload)
-            opts="-t -p -q -h --wait --drain --timeout --pidfile --pid --ini --json --quiet --help"
+            opts="-t -p -q -h --wait --drain --canary --no-wait --share --for --max-5xx --max-slower --min-requests --timeout --pidfile --pid --ini --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --share)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-5xx)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-slower)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-requests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -319,6 +319,11 @@ complete -c uswgi-master -l asgi-tasks -d 'With `asgi`: requests that a worker r
 complete -c uswgi-master -l asyncio-loop -d 'With `asgi`: the loop: asyncio, uvloop, or auto, which is uvloop where the app\'s environment has it.' -r -F
 complete -c uswgi-master -l django-preload -d 'Loads Django\'s URLconf, the views that it names and the template engines with the app instead of with the first request: a mistake there replaces nothing.' -r -F
 complete -c uswgi-master -l emperor-die-with -d 'What becomes of the vassals of an Emperor that is killed: stop, or nothing.' -r -F
+complete -c uswgi-master -l canary-for -d 'Seconds for which `uswgi-ctl reload --canary` compares both generations: 60, 60s, 5m.' -r -F
+complete -c uswgi-master -l canary-max-5xx -d 'Percentage points of failed requests that the new generation of a canary may have above the old one: 1, +0.5%.' -r -F
+complete -c uswgi-master -l canary-max-slower -d 'How many times as long the requests of the new generation of a canary may take: 1.5, 2x.' -r -F
+complete -c uswgi-master -l canary-min-requests -d 'Requests that the new generation of a canary answers before it is judged.' -r -F
+complete -c uswgi-master -l canary-share -d 'Share of the workers that are of the new generation during a canary, in percent: above 0, at most 50.' -r -F
 complete -c uswgi-master -l emperor-start-concurrency -d 'Vassals that an Emperor starts at a time.' -r -F
 complete -c uswgi-master -l forwarded-allow-ips -d 'Peers whose X-Forwarded-Proto, -SSL and -For are believed: addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l keep-previous -d 'Seconds for which the template of the generation before sleeps after a reload, for `uswgi-ctl rollback`.' -r -F

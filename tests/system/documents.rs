@@ -21,6 +21,7 @@ const NOT_RUN: &[&str] = &[
     "make wheel",
     "make run",
     "make test",
+    "uswgi-ctl --ini uwsgi.ini reload --canary --for 60s --max-5xx +0.5% && echo deployed",
     "make deb",
     "make wheel",
     "systemctl enable --now uswgi@mysite",

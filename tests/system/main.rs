@@ -8,6 +8,7 @@
 //! | autoreload | what an editor writes is served, or the reason is in the log |
 //! | bad_input | every mistake in a configuration is one clear message; every mistake on a socket costs nothing |
 //! | bodies | request bodies of every size and way to read them |
+//! | canary | a new version beside the old one: worse ones are taken back, equal ones go on to all |
 //! | chaos | kills, stops, reloads and scaling at random; the books balance |
 //! | clients | libraries that look for the module uwsgi, as pip installs them |
 //! | commands | --reload PIDFILE, --connect-and-read and so on, beside the original |
@@ -92,6 +93,7 @@ mod asgi;
 mod autoreload;
 mod bad_input;
 mod bodies;
+mod canary;
 mod chaos;
 mod clients;
 mod commands;

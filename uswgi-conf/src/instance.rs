@@ -137,6 +137,8 @@ pub struct Instance {
     pub reload_watch: u32,
     /// Seconds for which the template of the generation before sleeps after a reload; 0: not.
     pub keep_previous: u32,
+    /// The terms of a canary.
+    pub canary: uswgi_proto::canary::Terms,
     /// What is served without Python.
     pub static_files: StaticServing,
     /// What is believed of a request, and added to an answer.
@@ -252,6 +254,7 @@ impl Default for Instance {
             warmup: Warmup::default(),
             reload_watch: 0,
             keep_previous: 0,
+            canary: uswgi_proto::canary::Terms::default(),
             static_files: StaticServing::default(),
             headers: Headers::default(),
             pidfile: None,

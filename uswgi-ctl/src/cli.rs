@@ -5,6 +5,7 @@ use crate::top::state::Sort;
 use crate::verb::Verb;
 use clap::{Arg, ArgAction, ArgGroup, Command, ValueHint, value_parser};
 use std::path::PathBuf;
+use uswgi_proto::canary;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::profile::RATES;
 use uswgi_proto::scale::ScaleTo;
@@ -31,6 +32,17 @@ fn options(verb: Verb, command: Command) -> Command {
         Verb::Reload => command
             .arg(flag("wait", "Return when the reload is over; exit 0 only when every worker is new"))
             .arg(flag("drain", "With --wait: until the old workers have ended too").requires("wait"))
+            .args(canary_terms())
+            .arg(timeout()),
+        Verb::Canary => command
+            .arg(
+                Arg::new("what")
+                    .value_name("show|promote|abort")
+                    .required(true)
+                    .value_parser(["show", "promote", "abort"])
+                    .help("show: both generations side by side, also of the last canary; promote: it goes on to all workers now; abort: it is taken back"),
+            )
+            .arg(flag("wait", "With promote and abort: return when the reload is over, and every worker is as it was to be"))
             .arg(timeout()),
         Verb::Rollback => command
             .arg(flag(
@@ -233,6 +245,55 @@ fn common() -> [Arg; 5] {
             .help("Configuration file whose pidfile names the instance"),
         flag("json", "Print JSON"),
         flag("quiet", "Print nothing but errors").short('q'),
+    ]
+}
+
+/// `--canary` and its terms.
+fn canary_terms() -> [Arg; 7] {
+    let term = |name: &'static str,
+                value: &'static str,
+                read: fn(&str) -> Result<u32, String>,
+                help: &'static str| {
+        Arg::new(name).long(name).value_name(value).value_parser(read).requires("canary").help(help)
+    };
+    [
+        flag(
+            "canary",
+            "Let some of the workers be new first, and go on only where they are not worse; waits as with --wait",
+        ),
+        flag("no-wait", "With --canary: return at once")
+            .requires("canary")
+            .conflicts_with_all(["wait", "drain"]),
+        term(
+            "share",
+            "PERCENT",
+            canary::share,
+            "With --canary: share of the workers that are new, such as 10% (else canary-share)",
+        ),
+        term(
+            "for",
+            "TIME",
+            canary::seconds,
+            "With --canary: how long both are compared, such as 60s or 5m (else canary-for)",
+        ),
+        term(
+            "max-5xx",
+            "PERCENT",
+            canary::max_5xx,
+            "With --canary: percentage points of failed requests that it may have more, such as +1% (else canary-max-5xx)",
+        ),
+        term(
+            "max-slower",
+            "FACTOR",
+            canary::max_slower,
+            "With --canary: how many times as long its requests may take, such as 1.5x (else canary-max-slower)",
+        ),
+        term(
+            "min-requests",
+            "N",
+            canary::min_requests,
+            "With --canary: requests that it answers before it is judged (else canary-min-requests)",
+        ),
     ]
 }
 

@@ -39,6 +39,9 @@ pub fn progress(s: &Snapshot, old: u64) -> String {
     let (accept, start) = (of(true, &[WorkerState::Ready]), of(true, &[WorkerState::Starting]));
     let (serve, finish) =
         (of(false, &[WorkerState::Ready]), of(false, &[WorkerState::Retiring, WorkerState::Killed]));
+    if let Some(canary) = s.canary.as_ref().filter(|c| c.state.under_way() && accept + start > 0) {
+        return canary.line();
+    }
     if accept + start == 0 {
         return format!(
             "reloading: reading the configuration and loading the application; {serve} old workers serve"
@@ -94,6 +97,7 @@ pub fn reload(s: &Snapshot, started: u64, drain: bool) -> ReloadProgress {
             failed("reload refused, the old generation serves on: the warm-up has failed")
         }
         Outcome::TakenBack => failed("reload taken back, the old generation serves again"),
+        Outcome::Aborted => failed("canary ended, the old generation serves"),
         Outcome::Mixed => failed("reload stopped midway, old and new workers serve"),
         Outcome::Stopped => failed("reload ended early: the instance is stopping"),
     }

@@ -61,6 +61,9 @@ pub fn page(s: &Snapshot, now: u64) -> String {
         let (ago, took) = (duration(now.saturating_sub(s.last_reload_at)), milliseconds(s.last_reload_us));
         row("last reload", format!("{}, {ago} ago, took {took} ms", outcome_name(s.outcome)));
     }
+    if let Some(c) = &s.canary {
+        row("canary", c.line().trim_start_matches("canary ").to_string());
+    }
     if let Some(p) = &s.previous {
         let left = duration(p.until.saturating_sub(now));
         let memory = match p.usage {
@@ -122,6 +125,9 @@ pub fn page(s: &Snapshot, now: u64) -> String {
         let queue =
             format!("queue {} of {}, highest {}{full}", socket.queue, socket.max_queue, socket.highest);
         row("socket", format!("{} ({}), {queue}", socket.name, socket.protocol));
+    }
+    if let Some(c) = s.canary.as_ref().filter(|c| c.state.under_way()) {
+        let _ = writeln!(out, "\n{}end it: uswgi-ctl canary promote, or uswgi-ctl canary abort", c.screen());
     }
     if !s.no_app.is_empty() {
         let _ = writeln!(out, "\nno application:\n{}", s.no_app.trim_end());

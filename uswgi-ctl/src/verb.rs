@@ -16,6 +16,8 @@ pub enum Verb {
     List,
     /// New workers.
     Reload,
+    /// The new generation beside the old one.
+    Canary,
     /// The generation before.
     Rollback,
     /// The end.
@@ -50,13 +52,14 @@ pub enum Verb {
 
 impl Verb {
     /// All, in the order of the help.
-    pub const ALL: [Verb; 21] = [
+    pub const ALL: [Verb; 22] = [
         Verb::Ping,
         Verb::Status,
         Verb::Workers,
         Verb::Metrics,
         Verb::List,
         Verb::Reload,
+        Verb::Canary,
         Verb::Rollback,
         Verb::Stop,
         Verb::Wait,
@@ -84,6 +87,9 @@ impl Verb {
             Verb::List => ("list", "List the running instances that may be looked at"),
             Verb::Reload => {
                 ("reload", "Replace the workers one by one with ones of the new configuration and code")
+            }
+            Verb::Canary => {
+                ("canary", "End the canary that is under way, or show it beside the old generation")
             }
             Verb::Rollback => {
                 ("rollback", "Go back to the generation before the last reload (keep-previous)")

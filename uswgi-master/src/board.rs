@@ -5,10 +5,11 @@
 #![forbid(unsafe_code)]
 
 mod aides;
+mod canary;
 
 use crate::sockets::Listener;
 use crate::supervisor::{ProcessKind, Seat, Stage, Supervisor};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -16,6 +17,7 @@ use std::time::Duration;
 use uswgi_conf::instance::Instance;
 use uswgi_keep::sys;
 use uswgi_proto::instance::start_time;
+use uswgi_proto::scoreboard::canary::Tally;
 use uswgi_proto::scoreboard::layout::{RESTARTS, SOCKETS, ThreadSlot, Totals, add};
 use uswgi_proto::scoreboard::text::Text;
 use uswgi_proto::scoreboard::{
@@ -34,6 +36,10 @@ pub struct Board {
     restarts: HashMap<u32, [u64; RESTARTS]>,
     /// As it stands there: it is written only where it changes.
     no_app: String,
+    /// What workers that have gone had answered, by generation, of those whose settings are held.
+    tallies: BTreeMap<u64, Tally>,
+    /// Which change of the canary stands there.
+    canary: u64,
 }
 
 /// Worker slots that an instance gets: room for a reload that doubles the workers.
@@ -62,7 +68,15 @@ impl Board {
     }
 
     fn of(board: Scoreboard, fd: OwnedFd) -> Board {
-        Board { board, fd, carried: HashMap::new(), restarts: HashMap::new(), no_app: String::new() }
+        Board {
+            board,
+            fd,
+            carried: HashMap::new(),
+            restarts: HashMap::new(),
+            no_app: String::new(),
+            tallies: BTreeMap::new(),
+            canary: 0,
+        }
     }
 
     /// The memory.
@@ -149,6 +163,8 @@ impl Board {
     pub fn vacate(&mut self, slot: u32, worker_id: u32) {
         let Some(w) = self.board.worker(slot) else { return };
         let gone = self.board.totals(slot);
+        let (generation, tally) = (w.generation.load(Relaxed), self.tally(slot));
+        *self.tallies.entry(generation).or_default() += tally;
         let h = self.board.header();
         (Totals::load(&h.gone) + gone).store(&h.gone);
         for t in (0..self.board.threads_capacity()).filter_map(|t| self.board.thread(slot, t)) {
@@ -169,6 +185,7 @@ impl Board {
 
     /// Show what the supervisor knows.
     pub fn sync(&mut self, supervisor: &Supervisor) {
+        self.show_canary(supervisor);
         let h = self.board.header();
         let no_app = supervisor.no_app().unwrap_or_default();
         if self.no_app != no_app {

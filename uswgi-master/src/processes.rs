@@ -177,6 +177,7 @@ impl Processes {
             ToMaster::WarmupFailed { message } => Event::WarmupFailed { child, message },
             ToMaster::StepFailed { message } => Event::StepFailed { child, message },
             ToMaster::SourceChanged { path, modified_us } => Event::Source { child, path, modified_us },
+            ToMaster::Traceback { text, count } => Event::Traceback { child, text, count },
             ToMaster::Replace { reason } => Event::Replace { child, reason },
             ToMaster::Reload => {
                 uswgi_keep::log::line(format_args!(

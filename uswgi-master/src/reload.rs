@@ -108,6 +108,7 @@ pub fn plan(i: &Instance) -> Plan {
         shutdown_delay: seconds(i.shutdown_delay),
         keep_previous: seconds(i.keep_previous),
         reload_watch: seconds(i.reload_watch),
+        canary: i.canary,
         load_timeout: LOAD_TIMEOUT,
         cheaper: cheaper(&i.dynamic, i.workers.max(1)),
         sleep: Sleep {

@@ -221,7 +221,15 @@ mod tests {
     #[test]
     fn a_worker_alone_has_the_defaults_of_one_below_a_master() {
         let kind = ProcessKind::Worker(Seat { slot: 0, worker_id: 1 });
-        let birth = Birth { child: 1, kind, generation: 1, max_requests: 0, need_app: true, paused: false };
+        let birth = Birth {
+            child: 1,
+            kind,
+            generation: 1,
+            max_requests: 0,
+            need_app: true,
+            paused: false,
+            watched: false,
+        };
         let below = settings_for(&instance(), &birth);
         let alone = WorkerSettings::alone(Role::Worker);
         let app = settings::Application { apps: below.app.apps.clone(), ..alone.app.clone() };

@@ -10,7 +10,7 @@ use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; the hello carries it.
-pub const CONTROL_VERSION: u32 = 7;
+pub const CONTROL_VERSION: u32 = 8;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
@@ -70,6 +70,14 @@ pub enum ToMaster {
     Reload,
     /// The application wants the instance to be stopped (`uwsgi.stop()`).
     Stop,
+    /// Of a worker that was forked to be watched: the application let this traceback out, or its framework caught it, for the
+    /// first, second, fourth, eighth... time.
+    Traceback {
+        /// Its end.
+        text: String,
+        /// How often by now.
+        count: u64,
+    },
     /// The source of a loaded module has changed (`py-autoreload`).
     SourceChanged {
         /// Which file.
@@ -105,6 +113,8 @@ pub enum ToWorker {
         max_requests: u64,
         /// It accepts nothing until it is told to ([`ToWorker::Accept`]).
         paused: bool,
+        /// It tells of tracebacks ([`ToMaster::Traceback`]): it is of a canary.
+        watched: bool,
     },
     /// Stop accepting, finish what is there, end. The master kills after its mercy.
     Retire {
@@ -158,7 +168,14 @@ mod tests {
 
     #[test]
     fn messages_survive_the_wire() {
-        let m = ToWorker::Fork { slot: 3, worker_id: 4, aide: None, max_requests: 100, paused: true };
+        let m = ToWorker::Fork {
+            slot: 3,
+            worker_id: 4,
+            aide: None,
+            max_requests: 100,
+            paused: true,
+            watched: false,
+        };
         assert_eq!(decode::<ToWorker>(&encode(&m)).unwrap(), m);
         let m = ToMaster::LoadFailed { message: "Traceback\n \u{e9}".into() };
         assert_eq!(decode::<ToMaster>(&encode(&m)).unwrap(), m);

@@ -26,6 +26,7 @@
 //! obeys and writes the scoreboard, `uswgi-ctl` reads it.
 
 pub mod background;
+pub mod canary;
 pub mod chunked;
 pub mod command;
 pub mod control;

@@ -12,6 +12,7 @@
 //! reads the JSON of one [`Answer`] up to the end of file. This room opens no other socket and never
 //! waits longer than its caller said.
 
+use crate::canary::CanaryRequest;
 use crate::instance::RunningInstance;
 use crate::scale::ScaleTo;
 use nix::sys::socket::{self as so, AddressFamily, SockFlag, SockType, UnixAddr};
@@ -23,7 +24,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// Version of the messages.
-pub const STEER_VERSION: u32 = 3;
+pub const STEER_VERSION: u32 = 4;
 
 /// Descriptor number at which every master keeps the way to its socket.
 pub const STEER_FD: i32 = crate::scoreboard::SCOREBOARD_FD + 1;
@@ -72,6 +73,16 @@ pub enum SteerRequest {
         what: Reload,
         /// Workers that are replaced get no time to finish their requests.
         at_once: bool,
+    },
+    /// A reload whose generation serves beside the one in force first, and is compared with it. Answered and counted as a reload.
+    Canary {
+        /// What is wanted otherwise than configured.
+        terms: CanaryRequest,
+    },
+    /// End the canary that is under way.
+    EndCanary {
+        /// It goes on to all workers; otherwise it is taken back.
+        promote: bool,
     },
     /// Back to the generation before, whose template sleeps. Answered and counted as a reload.
     Rollback,

@@ -29,6 +29,7 @@ mod start;
 mod steps;
 mod template;
 mod threads;
+mod tracebacks;
 mod warmup;
 mod which_python;
 

@@ -206,6 +206,7 @@ pub(crate) fn remembered_exceptions() -> Vec<String> {
 pub(crate) fn print_exception(py: Python<'_>, error: &PyErr) {
     let text = traceback(py, error);
     remember_exception(&text);
+    crate::tracebacks::note(&text);
     let written = PyModule::import(py, "sys")
         .and_then(|sys| sys.getattr("stderr"))
         .and_then(|s| s.call_method1("write", (&text,)).and_then(|_| s.call_method0("flush")));

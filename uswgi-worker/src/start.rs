@@ -5,7 +5,7 @@ use crate::app::{Apps, LoadError};
 use crate::gateway::{asgi, gevent};
 use crate::template::{self, Left};
 use crate::threads::warn_of_missing;
-use crate::{aides, api, collector, findings, lanes, py as python, steps, which_python};
+use crate::{aides, api, collector, findings, lanes, py as python, steps, tracebacks, which_python};
 use pyo3::prelude::*;
 use std::time::Instant;
 use uswgi_proto::control::{ToMaster, fitting};
@@ -175,6 +175,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     }
     let startup_ms = before.elapsed().as_millis() as u64;
     let mut threads = Vec::new();
+    let mut watched = false;
     if role == Role::Template {
         let Some(control) = inherited.control.take() else {
             say!("a template needs a control socket");
@@ -194,6 +195,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
                 inherited.settings.worker_id = who.worker_id;
                 inherited.settings.recycling.max_requests = who.max_requests;
                 inherited.settings.paused = who.paused;
+                watched = who.watched;
                 threads = who.threads;
                 inherited.control = Some(who.control);
                 log::set_worker(who.worker_id);
@@ -219,6 +221,9 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     match Engine::new(inherited, startup_ms) {
         Ok(engine) => {
             api::state::serve(&engine);
+            if watched {
+                tracebacks::watch(py, &engine);
+            }
             let exit = lanes::serve(py, engine, apps);
             api::hooks::at_exit(py);
             exit

@@ -24,6 +24,8 @@ pub(crate) struct Identity {
     pub(crate) aide: Option<Aide>,
     pub(crate) max_requests: u64,
     pub(crate) paused: bool,
+    /// It tells the master of tracebacks.
+    pub(crate) watched: bool,
     pub(crate) control: Control,
     /// Of the first one: the threads that ran here.
     pub(crate) threads: Vec<String>,
@@ -47,7 +49,7 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
     loop {
         match py.detach(|| control.receive(true)) {
             Ok(FromMaster::Message(
-                ToWorker::Fork { slot, worker_id, aide, max_requests, paused },
+                ToWorker::Fork { slot, worker_id, aide, max_requests, paused, watched },
                 descriptors,
             )) => {
                 let Some((socket, output)) = given(descriptors) else { continue };
@@ -60,6 +62,7 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
                         aide,
                         max_requests,
                         paused,
+                        watched,
                         control: own,
                         threads,
                     });

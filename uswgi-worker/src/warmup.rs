@@ -6,17 +6,13 @@ use crate::gateway::wsgi::{Wsgi, WsgiLane};
 use crate::interpreter::CPython;
 use crate::py as python;
 use crate::pybytes::HeldBytes;
+use crate::tracebacks;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 use std::sync::{Arc, Condvar, Mutex};
 use uswgi_serve::gateway::Gateway;
 use uswgi_serve::outbox::Outbox;
 use uswgi_serve::sync::lock;
 use uswgi_serve::warmup;
-
-/// Signals of frameworks that catch what a view lets out: module, attribute.
-const CAUGHT: [(&str, &str); 2] =
-    [("django.core.signals", "got_request_exception"), ("flask.signals", "got_request_exception")];
 
 /// Where the lanes of a worker meet.
 pub(crate) struct Gate {
@@ -61,7 +57,7 @@ impl Gate {
         engine.lanes[number].adopt(gateway.start()?);
         python::remember_exceptions(true);
         if number == 0 {
-            listen(py, "connect");
+            tracebacks::listen(py, true);
         }
         let tracebacks = || python::remembered_exceptions().join("\n");
         let result = warmup::run(&self.outbox, number, &mut gateway, &CPython, tracebacks);
@@ -77,7 +73,7 @@ impl Gate {
     /// Until every lane is done.
     pub(crate) fn all(&self, py: Python<'_>) {
         self.wait(py, self.threads);
-        listen(py, "disconnect");
+        tracebacks::listen(py, false);
         python::remember_exceptions(false);
     }
 
@@ -86,36 +82,5 @@ impl Gate {
             let done = lock(&self.done);
             drop(self.changed.wait_while(done, |done| *done < threads));
         });
-    }
-}
-
-/// A framework has caught what a view has let out.
-#[pyfunction]
-#[pyo3(signature = (*_args, **_named))]
-fn caught(py: Python<'_>, _args: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) {
-    let current = py.import("sys").and_then(|sys| sys.call_method0("exc_info")?.get_item(1));
-    if let Ok(error) = current
-        && !error.is_none()
-    {
-        python::remember_exception(&python::traceback(py, &PyErr::from_value(error)));
-    }
-}
-
-/// Hear of it, or no more. Frameworks that are not loaded are left alone.
-fn listen(py: Python<'_>, how: &str) {
-    static RECEIVER: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
-    let mut receiver = lock(&RECEIVER);
-    if receiver.is_none() {
-        *receiver = wrap_pyfunction!(caught, py).ok().map(|f| f.into_any().unbind());
-    }
-    let Some(receiver) = receiver.as_ref() else { return };
-    let Ok(modules) = py.import("sys").and_then(|sys| sys.getattr("modules")) else { return };
-    for (module, name) in CAUGHT {
-        let Ok(module) = modules.get_item(module) else { continue };
-        let options = PyDict::new(py);
-        if how == "connect" && options.set_item("weak", false).is_err() {
-            continue;
-        }
-        let _ = module.getattr(name).and_then(|signal| signal.call_method(how, (receiver,), Some(&options)));
     }
 }

@@ -11,6 +11,7 @@ use crate::instance::{CheaperAlgorithm, Instance, OnTerm, Socket};
 use crate::logs::{EncoderSpec, Route};
 use crate::written::{self, mib};
 use uswgi_proto::background::SpoolFolder;
+use uswgi_proto::canary::decimal;
 use uswgi_proto::settings::{LaneKind, Protocol, StaticMap};
 
 /// One row: names (aliases that mean the same here) separated by spaces.
@@ -166,6 +167,36 @@ pub(super) static OWN: &[Own] = &[
         own("emperor-die-with", Req, Kind::Str),
         set(|i| (if i.emperor.die_with { "stop" } else { "nothing" }).into()),
         "What becomes of the vassals of an Emperor that is killed: stop, or nothing.",
+        "{}",
+    ),
+    (
+        own("canary-for", Req, Kind::Str),
+        set(|i| i.canary.seconds.into()),
+        "Seconds for which `uswgi-ctl reload --canary` compares both generations: 60, 60s, 5m.",
+        "{}",
+    ),
+    (
+        own("canary-max-5xx", Req, Kind::Str),
+        set(|i| (&decimal(i.canary.max_5xx)).into()),
+        "Percentage points of failed requests that the new generation of a canary may have above the old one: 1, +0.5%.",
+        "{}",
+    ),
+    (
+        own("canary-max-slower", Req, Kind::Str),
+        set(|i| (&decimal(i.canary.max_slower)).into()),
+        "How many times as long the requests of the new generation of a canary may take: 1.5, 2x.",
+        "{}",
+    ),
+    (
+        own("canary-min-requests", Req, Int),
+        set(|i| i.canary.min_requests.into()),
+        "Requests that the new generation of a canary answers before it is judged.",
+        "{}",
+    ),
+    (
+        own("canary-share", Req, Kind::Str),
+        set(|i| (&decimal(i.canary.share)).into()),
+        "Share of the workers that are of the new generation during a canary, in percent: above 0, at most 50.",
         "{}",
     ),
     (

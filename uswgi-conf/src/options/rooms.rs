@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("workers", "master processes workers threads asgi asgi-tasks asyncio-loop gevent* loop-lag-warn cheap cheaper* idle thunder-lock lock-engine cpu-affinity offload-thread* reaper \
         close-on-exec* no-orphans forkbomb-delay harakiri* no-harakiri-* reload-mercy worker-reload-mercy max-requests* \
         min-worker-lifetime max-worker-lifetime* reload-on-* limit-as max-surplus"),
-    ("reload and stop", "warmup warmup-header warmup-expect warmup-timeout reload-watch keep-previous die-on-term shutdown-delay exit-on-reload touch-reload touch-workers-reload touch-chain-reload py-autoreload \
+    ("reload and stop", "warmup warmup-header warmup-expect warmup-timeout reload-watch keep-previous canary-share canary-for canary-max-5xx canary-max-slower canary-min-requests die-on-term shutdown-delay exit-on-reload touch-reload touch-workers-reload touch-chain-reload py-autoreload \
         python-autoreload py-auto-reload python-auto-reload py-auto-reload-ignore master-fifo"),
     ("beside requests", "spooler spooler-* mule mules mule-* farm touch-mules-reload touch-spoolers-reload"),
     ("instance", "pidfile pidfile2 safe-pidfile* daemonize daemonize2 vacuum uid gid immediate-uid immediate-gid add-gid no-new-privs umask master-as-root limit-nproc max-fd \

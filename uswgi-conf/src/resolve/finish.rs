@@ -28,6 +28,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
     mercy(&mut d, expansion);
     super::dynamic::finish(&mut d, expansion);
     super::warmup::finish(&mut d, expansion);
+    super::canary::finish(&mut d, expansion);
     super::background::finish(&mut d, expansion);
     sockets(&mut d);
     super::logs::finish(&mut d);

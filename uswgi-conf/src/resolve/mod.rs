@@ -20,6 +20,7 @@
 pub mod address;
 mod background;
 mod caches;
+mod canary;
 mod draft;
 mod dynamic;
 mod emperor;

@@ -197,6 +197,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "allow-unsupported" => {}
         _ => {
             return super::warmup::set(d, a)
+                || super::canary::set(d, a)
                 || static_files::set(d, a)
                 || super::logs::set(d, a)
                 || dynamic::set(d, a)

@@ -77,6 +77,9 @@ fn header(top: &Top, now: u64) -> Vec<Line<'static>> {
             bytes(memory),
         )),
     ];
+    if let Some(c) = s.canary.as_ref().filter(|c| c.state.under_way()) {
+        lines.push(Line::from(c.line()));
+    }
     for x in s.sockets.iter().take(4) {
         let full = x.max_queue > 0 && u64::from(x.queue) * 5 >= u64::from(x.max_queue) * 4;
         let text = format!(

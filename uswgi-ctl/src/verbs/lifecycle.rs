@@ -1,5 +1,6 @@
 //! The verbs that change what an instance does, and wait for it: `reload`, `stop`, `wait`, `pause`, `resume`.
 
+use super::canary;
 use super::common::{deadline, facts};
 use crate::condition::{self, ReloadProgress};
 use crate::error::CtlError;
@@ -31,6 +32,9 @@ pub(super) fn reload(instance: &RunningInstance, options: &ArgMatches) -> Result
     if matches!(before.state, InstanceState::Stopping | InstanceState::Leaving) {
         return Err(CtlError::Refused("the instance is stopping; it does not reload any more".into()));
     }
+    if options.get_flag("canary") {
+        return canary::reload(instance, options, &before);
+    }
     let deadline = deadline(options);
     steer::say(instance, Command::Reload, steer::PATIENCE.min(deadline.left()))?;
     if !options.get_flag("wait") {
@@ -57,13 +61,13 @@ pub(super) fn rollback(instance: &RunningInstance, options: &ArgMatches) -> Resu
 }
 
 /// Until the reload that began after this snapshot is over.
-fn await_reload(
+pub(super) fn await_reload(
     instance: &RunningInstance,
     options: &ArgMatches,
     before: &Snapshot,
     deadline: Deadline,
 ) -> Result<VerbResult, CtlError> {
-    let drain = options.get_flag("drain");
+    let drain = matches!(options.try_get_one("drain"), Ok(Some(true)));
     let tells = !options.get_flag("quiet") && !options.get_flag("json");
     let mut told = String::new();
     let waited = wait::until(instance, deadline, || {

@@ -1,5 +1,6 @@
 //! What each verb does. Every order goes to a proven instance, over its socket or through its pidfd; every wait ends.
 
+mod canary;
 mod common;
 mod emperor;
 mod instance;
@@ -32,6 +33,7 @@ pub fn run(verb: Verb, options: &ArgMatches) -> Result<VerbResult, CtlError> {
         Verb::Metrics => query::metrics(&target, options),
         Verb::List => Ok(query::list(options)),
         Verb::Reload => lifecycle::reload(&target.open()?, options),
+        Verb::Canary => canary::run(&target.open()?, options),
         Verb::Rollback => lifecycle::rollback(&target.open()?, options),
         Verb::Stop => lifecycle::stop(&target.open()?, options),
         Verb::Wait => lifecycle::wait_for(&target, options),

@@ -18,7 +18,7 @@ use uswgi_proto::show::Snapshot;
 use uswgi_proto::steer::SteerRequest;
 
 /// Look until it is so; what was waited for, for the message.
-fn wait_until(
+pub(super) fn wait_until(
     instance: &RunningInstance,
     deadline: Deadline,
     what: &'static str,

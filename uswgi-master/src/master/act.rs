@@ -163,8 +163,8 @@ impl Master<'_> {
         let theirs = self.register(birth)?;
         let output = self.logs.of(birth.generation).output_for(birth.child, worker_id)?;
         let fds: Vec<_> = [&theirs].into_iter().chain(&output).map(|fd| fd.as_fd()).collect();
-        let (max_requests, paused) = (birth.max_requests, birth.paused);
-        let message = ToWorker::Fork { slot, worker_id, aide, max_requests, paused };
+        let (max_requests, paused, watched) = (birth.max_requests, birth.paused, birth.watched);
+        let message = ToWorker::Fork { slot, worker_id, aide, max_requests, paused, watched };
         self.processes.send(template, &message, &fds).map_err(LaunchError::Ask)
     }
 
@@ -314,6 +314,8 @@ impl Master<'_> {
                 || self.processes.any_of(*n)
         };
         let unused: Vec<u64> = self.generations.keys().copied().filter(|n| !needed(n)).collect();
+        let held: Vec<u64> = self.generations.keys().copied().filter(needed).collect();
+        self.board.keep_tallies(|n| held.contains(&n));
         let gone: Vec<Setup> = unused.into_iter().filter_map(|n| self.generations.remove(&n)).collect();
         let left = || self.generations.values().flat_map(|s| &s.listeners);
         self.callers.keep(|l| left().any(|other| Rc::ptr_eq(other, l)), &self.events);

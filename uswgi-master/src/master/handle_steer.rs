@@ -67,6 +67,23 @@ impl Master<'_> {
             },
             SteerRequest::Config => self.config_in_force(),
             SteerRequest::Reload { what, at_once } => self.order_reload(what, at_once),
+            SteerRequest::Canary { terms } => match self.supervisor.no_canary() {
+                None => {
+                    self.queue.push_back(Event::Canary(terms));
+                    done("the reload begins, with a canary")
+                }
+                Some(why) => refused(format!("no canary: {why}")),
+            },
+            SteerRequest::EndCanary { .. } if !self.supervisor.has_canary() => {
+                refused("no canary is under way")
+            }
+            SteerRequest::EndCanary { promote } => {
+                self.queue.push_back(Event::EndCanary { promote });
+                done(if promote { "the canary goes on to all workers" } else { "the canary is taken back" })
+            }
+            SteerRequest::Scale { .. } if self.supervisor.has_canary() => refused(
+                "a canary is under way, and the number of workers stays until it is over (`uswgi-ctl canary promote` or `abort`)",
+            ),
             SteerRequest::Rollback => match self.supervisor.kept() {
                 Ok(kept) => {
                     self.queue.push_back(Event::Rollback);

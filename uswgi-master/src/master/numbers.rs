@@ -42,6 +42,7 @@ impl Master<'_> {
             running: timed.iter().map(|&(id, slot)| (id, self.board.running_us(slot))).collect(),
             waiting: self.waiting(),
             requests: self.board.requests(),
+            tallies: if self.supervisor.wants_tallies() { self.board.tallies() } else { BTreeMap::new() },
             memory: if self.supervisor.wants_memory() { self.memory() } else { BTreeMap::new() },
         }
     }

@@ -90,6 +90,8 @@ pub struct Birth {
     pub need_app: bool,
     /// It is not to accept before [`super::Action::Accept`].
     pub paused: bool,
+    /// It is of a canary, and tells of tracebacks.
+    pub watched: bool,
 }
 
 /// Where a process stands in its life.

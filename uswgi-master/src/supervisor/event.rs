@@ -5,8 +5,10 @@ use super::plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use uswgi_keep::reap::Ended;
 use uswgi_proto::background::{Aide, AideKind};
+use uswgi_proto::canary::CanaryRequest;
 use uswgi_proto::scale::ScaleTo;
 use uswgi_proto::scoreboard::Restart;
+use uswgi_proto::scoreboard::canary::Tally;
 
 /// What a look at the workers showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Numbers {
     /// Microseconds in requests of each ready worker so far, those under way too, where
     /// [`super::Supervisor::wants_running`].
     pub running: BTreeMap<ChildId, u64>,
+    /// What each generation has answered so far, where [`super::Supervisor::wants_tallies`].
+    pub tallies: BTreeMap<u64, Tally>,
     /// Footprint of workers, where [`super::Supervisor::wants_memory`].
     pub memory: BTreeMap<ChildId, Footprint>,
 }
@@ -160,6 +164,22 @@ pub enum Event {
     Term,
     /// HUP, or a touched file.
     Reload,
+    /// An operator wants a reload whose generation proves itself first ([`super::Supervisor::no_canary`]).
+    Canary(CanaryRequest),
+    /// An operator ends the canary that is under way.
+    EndCanary {
+        /// It goes on to all workers.
+        promote: bool,
+    },
+    /// A worker of a canary has told of a traceback.
+    Traceback {
+        /// Which.
+        child: ChildId,
+        /// Its end.
+        text: String,
+        /// How often by now.
+        count: u64,
+    },
     /// An operator wants the generation before ([`super::Supervisor::kept`]).
     Rollback,
     /// A worker has seen that the source of a loaded module has changed.

@@ -1,5 +1,6 @@
 //! A generation: one configuration with its template; and the change from one to the next.
 
+use super::canary_run::CanaryRun;
 use super::child::ChildId;
 use super::plan::Plan;
 use super::watch::Watch;
@@ -46,6 +47,8 @@ pub(super) struct Changeover {
     pub(super) failures: u32,
     /// What is seen of its workers once they accept.
     pub(super) watch: Watch,
+    /// It serves on some seats first.
+    pub(super) canary: Option<CanaryRun>,
     /// It comes back: its template sleeps already.
     pub(super) back: Option<Generation>,
 }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use uswgi_keep::reap::Ended;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::{InstanceState, Outcome, Restart};
+use uswgi_proto::show::canary::Canary;
 
 /// What the instance is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,9 @@ pub struct Supervisor {
     pub(super) leaves: Option<Leave>,
     pub(super) current: Generation,
     pub(super) reload: Option<Changeover>,
+    /// The canary that is under way, or was the last one, and how often that changed.
+    pub(super) canary_seen: Option<Canary>,
+    pub(super) canary_changes: u64,
     /// What there is to go back to.
     pub(super) previous: Option<KeptGeneration>,
     /// HUPs that came during the start or a reload; any number of them is one more reload.
@@ -83,6 +87,8 @@ impl Supervisor {
             no_app: String::new(),
             current: Generation::new(1, plan),
             reload: None,
+            canary_seen: None,
+            canary_changes: 0,
             previous: None,
             reload_again: false,
             last_generation: 1,
@@ -153,6 +159,9 @@ impl Supervisor {
             Event::Term if self.newest_plan().term_reloads => self.ask_reload(),
             Event::Term => self.term(),
             Event::Reload => self.ask_reload(),
+            Event::Canary(request) => self.ask_canary(request),
+            Event::EndCanary { promote } => self.end_canary(promote),
+            Event::Traceback { child, text, count } => self.note_traceback(child, text, count),
             Event::Rollback => self.roll_back(),
             Event::Source { child, path, modified_us } => self.source_changed(child, path, modified_us),
             Event::Renew(why) => self.renew(why),
@@ -247,7 +256,8 @@ impl Supervisor {
     ) -> Birth {
         let child = self.new_child(kind, generation, respawns);
         let (need_app, paused) = (self.needs_app(generation), self.paused);
-        Birth { child, kind, generation, max_requests, need_app, paused }
+        let watched = self.has_canary() && self.coming_generation() == Some(generation);
+        Birth { child, kind, generation, max_requests, need_app, paused, watched }
     }
 
     fn new_child(&mut self, kind: ProcessKind, generation: u64, respawns: u32) -> ChildId {
@@ -289,18 +299,6 @@ impl Supervisor {
             Some(n) => self.random % n,
             None => self.random,
         }
-    }
-
-    fn pause(&mut self) {
-        if self.phase != Phase::Running {
-            return;
-        }
-        self.paused = !self.paused;
-        let on = !self.paused;
-        self.log(if on { "accepting again" } else { "paused: workers do not accept" });
-        // Who starts was told what held when it was asked for; it hears this before it accepts.
-        let told: Vec<ChildId> = self.workers(Stage::Starting).chain(self.workers(Stage::Ready)).collect();
-        self.out.extend(told.into_iter().map(|child| Action::Accept { child, on }));
     }
 
     /// Workers in this stage.

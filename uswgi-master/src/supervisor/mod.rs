@@ -13,6 +13,7 @@
 //! * `cheaper`, `idle`: when that number changes by itself.
 //! * `aides`: spoolers and mules, one process for each name.
 //! * `reload`: a new generation, from HUP to its outcome. `watch`: whether it lives, and how it is taken back. `rollback`: the one before.
+//! * `canary`, `canary_run`: a new generation beside the one in force first. `judge`: whether it is worse.
 //! * `application`: who may go on without one (`need-app = false`).
 //! * `operator`: what an operator asks for beyond signals.
 //! * `stop`: leaving, and a start that fails. `leave`: what TERM puts off.
@@ -34,6 +35,8 @@ mod action;
 mod activity;
 mod aides;
 mod application;
+mod canary;
+mod canary_run;
 mod cheaper;
 mod child;
 pub mod cron;
@@ -44,6 +47,7 @@ mod event;
 mod generation;
 mod idle;
 mod interpreter;
+mod judge;
 mod leave;
 mod machine;
 mod operator;

@@ -1,6 +1,7 @@
 //! What an operator, or a developer's editor, asks for beyond signals: workers replaced without a new configuration, replaced
 //! without mercy, one of them replaced or killed. It must never replace a worker in another way than `replace` and `reload` do.
 
+use super::action::Action;
 use super::child::{ChildId, NO_MERCY, Stage};
 use super::machine::{Phase, Supervisor};
 use uswgi_proto::scoreboard::Restart;
@@ -82,5 +83,18 @@ impl Supervisor {
             }
             None => self.log(format!("there is no worker {worker_id}; nothing to kill")),
         }
+    }
+
+    /// TSTP, or an operator: workers accept, or not.
+    pub(super) fn pause(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.paused = !self.paused;
+        let on = !self.paused;
+        self.log(if on { "accepting again" } else { "paused: workers do not accept" });
+        // Who starts was told what held when it was asked for; it hears this before it accepts.
+        let told: Vec<ChildId> = self.workers(Stage::Starting).chain(self.workers(Stage::Ready)).collect();
+        self.out.extend(told.into_iter().map(|child| Action::Accept { child, on }));
     }
 }

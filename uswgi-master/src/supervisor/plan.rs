@@ -3,6 +3,7 @@
 use super::cheaper::Cheaper;
 use std::time::Duration;
 use uswgi_proto::background::Aide;
+use uswgi_proto::canary::Terms;
 
 /// What the supervisor has to know about one configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Plan {
     pub shutdown_delay: Duration,
     /// How long a reload watches its workers once all of them accept; zero: not.
     pub reload_watch: Duration,
+    /// The terms of a canary, where who asks for one wants no others.
+    pub canary: Terms,
     /// How long a process may take from its start until it is ready.
     pub load_timeout: Duration,
     /// Fewer workers while there is little to do.

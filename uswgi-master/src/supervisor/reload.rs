@@ -40,6 +40,7 @@ impl Supervisor {
             wish: 0,
             failures: 0,
             watch: Watch::default(),
+            canary: None,
             back,
         });
         self.out.push(Action::ReloadStarted);
@@ -124,6 +125,7 @@ impl Supervisor {
         let given_up: Vec<ChildId> =
             self.children.iter().filter(|(_, c)| unanswered(c)).map(|(&id, _)| id).collect();
         given_up.into_iter().for_each(|child| self.retire(child, true));
+        self.begin_canary();
     }
 
     pub(super) fn template_ready(&mut self, child: ChildId) {
@@ -237,6 +239,7 @@ impl Supervisor {
             self.keep_previous(back);
         }
         self.wished.probe = false;
+        self.canary_over(reload.canary.take(), outcome, &reason);
         let mut outcome = outcome;
         if let Some(next) = &reload.next {
             let lazy = next.plan.lazy || self.current.plan.lazy;
@@ -287,7 +290,9 @@ impl Supervisor {
 
     /// When every seat has a ready worker of the new generation, the reload has succeeded.
     pub(super) fn finish_reload(&mut self) {
-        let Some(Changeover { replacing: true, next: Some(next), .. }) = &self.reload else { return };
+        let Some(Changeover { replacing: true, next: Some(next), canary: None, .. }) = &self.reload else {
+            return;
+        };
         let (number, wanted, wish) = (next.number, self.wanted(), self.wish());
         let renewed = |id| self.at(id).any(|(_, c)| c.stage == Stage::Ready && c.generation == number);
         if wanted.len() < wish as usize || !wanted.iter().copied().all(renewed) || !self.watched_enough() {

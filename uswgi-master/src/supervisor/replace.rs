@@ -93,7 +93,8 @@ impl Supervisor {
             if has(worker_id, Stage::Starting) {
                 return;
             }
-            let old = |c: &Child| c.replace.is_some() || (renewing && c.generation != number);
+            let renewed = renewing && self.is_renewed(worker_id);
+            let old = |c: &Child| c.replace.is_some() || (renewed && c.generation != number);
             if next.is_none() && self.at(worker_id).any(|(_, c)| old(c)) && self.may_start(worker_id) {
                 next = Some(worker_id);
             }
@@ -104,13 +105,13 @@ impl Supervisor {
     }
 
     fn start_worker(&mut self, worker_id: u32) {
-        let target = self.target();
+        let target = self.source_of(worker_id);
         let (generation, lazy) = (target.number, target.plan.lazy);
         let (max_requests, delta) = (target.plan.max_requests, target.plan.max_requests_delta);
         let template = target.template;
         if !lazy {
             match template {
-                None => return self.start_template(),
+                None => return self.start_template_of(generation),
                 Some(t) if self.children.get(&t).is_none_or(|t| t.stage != Stage::Ready) => return,
                 Some(_) if self.unanswered() >= FORKS_AT_A_TIME => return,
                 Some(_) => {}
@@ -153,14 +154,19 @@ impl Supervisor {
 
     /// Start the template of the generation that workers come from now.
     pub(super) fn start_template(&mut self) {
+        self.start_template_of(self.target().number);
+    }
+
+    /// Start the template of this one: that one, or the one in force.
+    fn start_template_of(&mut self, generation: u64) {
         let now = self.now;
-        let target = self.target();
-        let (generation, over) = (target.number, target.template_backoff.over(now));
-        if !over {
+        let of = if self.target().number == generation { self.target_mut() } else { &mut self.current };
+        if !of.template_backoff.over(now) {
             return;
         }
         let birth = self.bear(ProcessKind::Template, generation, 0, 0);
-        self.target_mut().template = Some(birth.child);
+        let of = if self.target().number == generation { self.target_mut() } else { &mut self.current };
+        of.template = Some(birth.child);
         self.out.push(Action::Launch(birth));
     }
 
@@ -271,6 +277,7 @@ impl Supervisor {
         let next = if wait == 0 { "a new one starts".into() } else { format!("next try in {wait} s") };
         self.log(format!("{} {what}; {next}", gone.name()));
         if let Some(served) = served {
+            self.canary_death(gone.generation, &format!("{} {what}", gone.name()));
             // Whoever looks next is to see why, while it is young: later it is one of many requests, and the log has it.
             if served < PROVEN {
                 let served = served.as_secs_f64();

@@ -129,6 +129,7 @@ impl Supervisor {
         matches!(self.phase, Phase::Starting | Phase::Running)
             && (self.on().len() > self.most_wished()
                 || self.wants_memory()
+                || self.wants_tallies()
                 || awake && (plan.cheaper.is_some() || plan.sleep.idle.is_some()))
     }
 
@@ -156,6 +157,7 @@ impl Supervisor {
             return;
         }
         self.kill_evil(seen);
+        self.compare(seen);
         self.watch_activity(seen);
         self.run_algorithm(seen);
         self.shrink(seen);
@@ -164,7 +166,7 @@ impl Supervisor {
     /// One cycle of `cheaper`.
     fn run_algorithm(&mut self, seen: &Numbers) {
         let early = self.now < self.wished.last_cycle + CYCLE;
-        if self.phase != Phase::Running || self.paused || self.asleep() || early {
+        if self.phase != Phase::Running || self.paused || self.asleep() || early || self.has_canary() {
             return;
         }
         let passed = self.now - std::mem::replace(&mut self.wished.last_cycle, self.now);

@@ -57,9 +57,10 @@ impl Supervisor {
         self.out.push(Action::Stopping);
         self.leaves = None;
         self.previous = None;
-        if let Some(reload) = self.reload.take() {
+        if let Some(mut reload) = self.reload.take() {
             self.out.push(Action::Abandon { generation: reload.number });
             let reason = "the instance was told to stop".to_string();
+            self.canary_over(reload.canary.take(), Outcome::Stopped, &reason);
             self.out.push(Action::ReloadEnded { outcome: Outcome::Stopped, reason });
         }
         self.reload_again = false;

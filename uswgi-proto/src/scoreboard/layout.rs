@@ -3,12 +3,14 @@
 //! Memory: one [`Header`], then [`SOCKETS`] socket slots, then [`super::aide::AIDES`] slots of aides, then for each worker slot one
 //! [`WorkerSlot`] followed by `threads_capacity` [`ThreadSlot`]s.
 
+pub use super::bucket::{bucket_limit, bucket_of};
+use super::canary::CanarySlot;
 use super::text::{RequestText, Text};
 pub use super::totals::Totals;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 /// Bytes of the header.
-pub const HEADER_SIZE: usize = 8192;
+pub const HEADER_SIZE: usize = 12288;
 /// Socket slots after the header.
 pub const SOCKETS: usize = 64;
 /// Bytes of a socket slot.
@@ -64,6 +66,8 @@ pub enum Outcome {
     WarmupFailed = 7,
     /// Workers of the new generation died soon after they accepted (`reload-watch`); the old one serves again.
     TakenBack = 8,
+    /// An operator has ended its canary; the old generation serves.
+    Aborted = 9,
 }
 
 /// What a worker is doing. Stored as its number.
@@ -109,7 +113,7 @@ macro_rules! from_number {
 }
 from_number! {
     InstanceState { Starting, Running, Reloading, Stopping, Paused, Leaving } else Starting
-    Outcome { None, Ok, BadConfig, AppFailed, Mixed, Stopped, StepFailed, WarmupFailed, TakenBack } else None
+    Outcome { None, Ok, BadConfig, AppFailed, Mixed, Stopped, StepFailed, WarmupFailed, TakenBack, Aborted } else None
     WorkerState { Free, Starting, Ready, Retiring, Killed } else Free
     ThreadState { None, Idle, Busy } else None
 }
@@ -189,6 +193,8 @@ pub struct Header {
     pub previous_pid: AtomicI32,
     /// Unused.
     pub _unused: AtomicU32,
+    /// The canary that is under way, or was the last one.
+    pub canary: CanarySlot,
 }
 
 /// A listening socket. Writer: the master; the fields about its queue are of whoever looked last, the
@@ -371,29 +377,6 @@ impl WorkerSlot {
 /// Add to a counter that only the calling thread writes (no locked instruction).
 pub fn add(counter: &AtomicU64, n: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
-}
-
-/// Histogram bucket of a duration: four buckets for each doubling from 16 us on; the last one takes
-/// everything from 201 s on.
-pub fn bucket_of(us: u64) -> usize {
-    if us < 16 {
-        return 0;
-    }
-    let log = 63 - us.leading_zeros() as usize;
-    let quarter = (us >> (log - 2)) as usize & 3;
-    (1 + (log - 4) * 4 + quarter).min(BUCKETS - 1)
-}
-
-/// Upper bound (exclusive) in microseconds of a bucket; the last has none.
-pub fn bucket_limit(bucket: usize) -> Option<u64> {
-    match bucket {
-        0 => Some(16),
-        b if b >= BUCKETS - 1 => None,
-        b => {
-            let (log, quarter) = (4 + (b - 1) / 4, (b - 1) % 4);
-            Some((5 + quarter as u64) << (log - 2))
-        }
-    }
 }
 
 #[cfg(test)]

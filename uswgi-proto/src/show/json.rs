@@ -25,6 +25,7 @@ pub fn json(s: &Snapshot) -> Value {
         "threads": s.threads,
         "template_pid": s.template_pid,
         "previous": s.previous.as_ref().map(super::previous::Previous::json),
+        "canary": s.canary.as_ref().map(super::canary::Canary::json),
         "reloads": {
             "started": s.reloads_started,
             "done": s.reloads_done,

@@ -36,6 +36,7 @@ pub fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::StepFailed => "step-failed",
         Outcome::WarmupFailed => "warmup-failed",
         Outcome::TakenBack => "taken-back",
+        Outcome::Aborted => "aborted",
         Outcome::Mixed => "mixed",
         Outcome::Stopped => "stopped",
     }

@@ -65,6 +65,8 @@ pub struct Snapshot {
     pub template_pid: i32,
     /// The generation before, whose template sleeps.
     pub previous: Option<super::previous::Previous>,
+    /// The canary that is under way, or was the last one.
+    pub canary: Option<super::canary::Canary>,
     /// Listening sockets.
     pub sockets: Vec<SocketSnapshot>,
     /// Slots in use.
@@ -277,6 +279,7 @@ impl Snapshot {
             orphans_reaped: h.orphans_reaped.load(Relaxed),
             template_pid: h.template_pid.load(Relaxed),
             previous: super::previous::read(h),
+            canary: super::canary::read(&h.canary),
             sockets: (0..sockets).filter_map(|i| socket(board, i)).collect(),
             workers,
             aides: super::aides::seen(board),

@@ -2,17 +2,19 @@
 //!
 //! * `aides`: spoolers and mules.
 //! * `sim`: that world; it panics when an action names a process that was reaped.
-//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `leave`, `watch`, `rollback`, `stop`: one rule a test.
+//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `leave`, `watch`, `canary`, `judge`, `rollback`, `stop`: one rule a test.
 //! * `daemons` (`daemon_world`: the system below them), `cron`, `touch_exec`: programs beside the instance.
 //! * `properties`: what stays true whatever happens.
 
 mod aides;
 mod application;
 mod busyness;
+mod canary;
 mod cron;
 mod daemon_world;
 mod daemons;
 mod dynamic;
+mod judge;
 mod leave;
 mod operator;
 mod poll;

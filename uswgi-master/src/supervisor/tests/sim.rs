@@ -62,6 +62,7 @@ pub(super) fn plan(workers: u32) -> Plan {
         shutdown_delay: Duration::ZERO,
         keep_previous: Duration::ZERO,
         reload_watch: Duration::ZERO,
+        canary: uswgi_proto::canary::Terms::default(),
         load_timeout: Duration::from_secs(300),
         cheaper: None,
         sleep: Sleep::default(),
