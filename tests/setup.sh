@@ -152,6 +152,21 @@ prepare peers $(cat tests/peers.txt)
 # The schema of Kubernetes, for the manifest of examples/.
 prepare kubernetes kubernetes-validate==1.37.0
 
+# Packages of Debian whose scripts of init and units the tests run: nothing of them is installed here, and nothing is committed.
+package() {  # NAME FILE SHA256
+    local into="$out/layouts/$1"
+    [ "$(sha256sum "$into" 2>/dev/null | cut -d' ' -f1)" != "$3" ] || return 0
+    mkdir -p "$out/layouts"
+    "$python" -c 'import sys, urllib.request as u; open(sys.argv[2], "wb").write(u.urlopen(sys.argv[1], timeout=60).read())' \
+        "${mirror:-http://deb.debian.org/debian}/pool/main/u/uwsgi/$2" "$into" || die "$2 of Debian cannot be fetched"
+    [ "$(sha256sum "$into" | cut -d' ' -f1)" = "$3" ] || die "$into is not the package that is known here"
+}
+mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -1 | tr -d ' ' || true)
+mirror=${mirror%/}
+package uwsgi-12.deb uwsgi_2.0.21-5.1_amd64.deb 979aab6d40d92f75b04b9785df69cfd5b418d6b888bd792ac7d2b257eac63ba5
+package uwsgi-emperor-12.deb uwsgi-emperor_2.0.21-5.1_amd64.deb 1cc49bbd74cf645bac0cb4a32c508d2f219177f99746b64ca0419c61700a6de2
+package uwsgi-core-13.deb uwsgi-core_2.0.28-9_amd64.deb d35a5ac26562f8b0915eda965e490b0fc480a9a9ae5c6e59697d5dec1c0568d1
+
 # A bare virtualenv of every other CPython from 3.9 up that this machine has. USWGI_TEST_PYTHONS adds interpreters.
 list="$out/pythons"
 find_pythons() {

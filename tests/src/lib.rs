@@ -21,6 +21,7 @@ pub mod realm;
 pub mod request;
 pub mod server;
 pub mod site;
+pub mod stage;
 pub mod temp;
 pub mod wait;
 pub mod websocket;

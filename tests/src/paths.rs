@@ -108,6 +108,11 @@ pub fn peers() -> PathBuf {
     prepared("peers")
 }
 
+/// A package of Debian, whose scripts and units are tried.
+pub fn layout(name: &str) -> PathBuf {
+    prepared("layouts").join(name)
+}
+
 /// The checker of manifests of Kubernetes.
 pub fn kubernetes_validate() -> PathBuf {
     prepared("kubernetes/bin/kubernetes-validate")

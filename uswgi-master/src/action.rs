@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::launcher::{self, NoLauncher};
+use nix::sys::signal::Signal;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::linux::net::SocketAddrExt;
@@ -15,8 +16,9 @@ use uswgi_conf::action::CliAction;
 use uswgi_conf::expand::Allow;
 use uswgi_conf::read::source::{self, SourceError};
 use uswgi_proto::command::{Command, CommandError};
+use uswgi_proto::emperor::{self, EmperorQuestion};
 use uswgi_proto::exit::Exit;
-use uswgi_proto::instance::{RunningInstance, TargetError};
+use uswgi_proto::instance::{self, RunningInstance, TargetError};
 
 /// How long a master may take to answer. It answers at once, or it is stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -95,8 +97,26 @@ pub fn run(action: &CliAction) -> Result<(), ActionError> {
 }
 
 fn say(pidfile: &Path, command: Command) -> Result<(), ActionError> {
-    command.send(&RunningInstance::from_pidfile(pidfile)?, PATIENCE)?;
-    Ok(())
+    match RunningInstance::from_pidfile(pidfile) {
+        Ok(instance) => Ok(command.send(&instance, PATIENCE).map(drop)?),
+        Err(error) => say_to_emperor(pidfile, command).unwrap_or(Err(error.into())),
+    }
+}
+
+/// An Emperor's pidfile, which scripts of init have. It has no scoreboard, and proves itself by an answer. None: it is none, or
+/// the command is nothing that one does.
+fn say_to_emperor(pidfile: &Path, command: Command) -> Option<Result<(), ActionError>> {
+    // As on uWSGI: HUP, which reloads all vassals, and INT.
+    let signal = match command {
+        Command::Reload => Signal::SIGHUP,
+        Command::Stop { .. } => Signal::SIGINT,
+        _ => return None,
+    };
+    let pid = instance::read_pidfile(pidfile).ok()?;
+    let pidfd = instance::pidfd_open(pid).ok()?;
+    emperor::ask(pid, &EmperorQuestion::List, PATIENCE).ok()?;
+    let sent = instance::pidfd_signal(&pidfd, signal as i32);
+    Some(sent.map_err(|source| ActionError::Io { what: "the signal to the emperor", source }))
 }
 
 fn print(bytes: &[u8]) -> Result<(), ActionError> {
