@@ -17,18 +17,19 @@ BINS = uswgi-master uswgi-emperor uswgi-worker uswgi-ctl uswgi-conf
 PACKAGES = --workspace --exclude uswgi-tests --exclude uswgi-man
 DJANGO = examples/django
 
-.PHONY: help build release ready run test quick bench check man fmt install uninstall wheel sdist deb deb-tool deny msrv soak fuzz fresh clean
+.PHONY: help build release ready run test quick bench check man fmt install uninstall wheel sdist deb deb-tool deb-test pythons deny msrv soak fuzz fresh clean
 
 help:
 	@echo "make run        build, prepare Django in .venv, serve $(DJANGO) on 127.0.0.1:PORT (8000)"
 	@echo "make test       prepare what the tests need, build, run every test"
 	@echo "make check      formatting, lints, files made by generators"
 	@echo "make fresh      make run and make test on a new Debian 12 and 13 (root; debootstrap); STEPS=run for the first alone"
+	@echo "make pythons    tests on CPython 3.13 to 3.15 of Debian unstable (root; debootstrap)"
 	@echo "make bench      compare with other servers"
 	@echo "make soak       kills, stops, reloads and scaling at random under load for SOAK_MINUTES (30); fails on a lost request or growth"
 	@echo "make install    everything to DESTDIR PREFIX (/usr/local); make uninstall removes it"
 	@echo "make wheel      one wheel for every CPython from 3.9 up, in dist/; make sdist its source"
-	@echo "make deb        a Debian package in dist/"
+	@echo "make deb        a Debian package in dist/; make deb-test tries it under systemd on a new Debian 12 and 13 (root; debootstrap)"
 	@echo "make deny       licences and origins of the dependencies; make msrv builds with the oldest Rust"
 
 build:
@@ -200,6 +201,15 @@ deb: $(CARGO_DEB_BIN)
 	  "$(VERSION)" "$(DEB_REVISION)" "$$(date -R -d @$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)})" >build/deb/changelog
 	@mkdir -p "$(DIST)"
 	@$(CARGO_DEB_BIN) -q -p uswgi-master --no-build --no-strip --deb-revision "$(DEB_REVISION)" $(DEB_FLAGS) --output "$(DIST)/"
+
+# Outside of CI: installed, serving under systemd, upgraded under load and purged, on new machines.
+deb-test:
+	tests/deb.sh $(SUITES)
+
+# Outside of CI: the CPythons that are younger than those of this machine, from Debian unstable.
+pythons:
+	$(CARGO) build --workspace
+	tests/pythons.sh $(VERSIONS)
 
 # What the dependencies may be; needs no network. Advisories: cargo deny check advisories
 deny:

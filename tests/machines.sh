@@ -38,20 +38,22 @@ bare_machine() {
 }
 
 # What runs there, as its root, in FOLDER: NAME FOLDER SCRIPT. Namespaces of its own, so that nothing of it stays, and as the root
-# directory of its mount namespace, because a chroot allows no user namespaces. `rust`: this machine's, seen in /opt/rust.
+# directory of its mount namespace, because a chroot allows no user namespaces. `rust`: this machine's, seen in /opt/rust; `shown`: a list
+# of folders that are seen at their own places.
 inside_of() {
     local root="$base/$1"
     env -i "${passed[@]}" HOME=/root LANG=C.UTF-8 TERM=dumb PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         unshare --mount --pid --fork --kill-child --propagation private bash -euc '
-        root=$1 folder=$2 what=$3 rust=$4
+        root=$1 folder=$2 what=$3 rust=$4; shift 4
         mount --bind "$root" "$root"
         mount --rbind /dev "$root/dev"
         mount --rbind /sys "$root/sys"
         mount -t proc proc "$root/proc"
         mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+        for seen; do mkdir -p "$root$seen"; mount --bind "$seen" "$root$seen"; done
         [ -z "$rust" ] || mount --bind -o ro "$rust" "$root/opt/rust"
         cd "$root"; mkdir -p .old; pivot_root . .old; umount -l /.old
-        cd "$folder"; exec bash -euc "$what"' bash "$root" "$2" "$3" "${rust:-}"
+        cd "$folder"; exec bash -euc "$what"' bash "$root" "$2" "$3" "${rust:-}" ${shown[@]+"${shown[@]}"}
 }
 
 # Starts systemd there as process 1, in a control group of its own: NAME. Waits until it takes orders. `on` runs commands in it,
