@@ -333,6 +333,7 @@ complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while
 complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F
 complete -c uswgi-master -l reload-watch -d 'Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back.' -r -F
 complete -c uswgi-master -l shutdown-delay -d 'Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.' -r -F
+complete -c uswgi-master -l spooler-allow-ips -d 'Peers that may spool a task over a uwsgi socket (modifier1 17): addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l spooler-fsync -d 'A task is on disk before uwsgi.spool() returns; false: it is in the file system, and a power cut may lose it.' -r -F
 complete -c uswgi-master -l spooler-max-attempts -d 'Spooler processes that a task may end (by a crash, a kill or its harakiri) before it is moved to DIR/failed; 0: any number.' -r -F
 complete -c uswgi-master -l spooler-retry-delay -d 'Seconds before a task that asked for another try runs again, doubled with each try up to an hour; 0: at the next look at the folder.' -r -F

@@ -69,6 +69,7 @@
 //! | static_files | files without Python: what is served, and nothing else |
 //! | spooler | tasks as files: as uWSGI runs them, and better where that lost some |
 //! | spool_verb | uswgi-ctl spool: tasks seen, run, retried and dropped, with the instance up and down |
+//! | spooler_door | tasks from the network: the answers and files of uWSGI, and who may |
 //! | spooler_kills | a task that was accepted runs at least once, whatever is killed |
 //! | stats | the scoreboard and the stats server, as monitoring reads them |
 //! | steer | what a running instance is told other than by signals: requests, the FIFO |
@@ -157,6 +158,7 @@ mod share;
 mod shutdown_delay;
 mod spool_verb;
 mod spooler;
+mod spooler_door;
 mod spooler_kills;
 mod static_files;
 mod stats;

@@ -107,7 +107,7 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         n if n.starts_with("static-expires-type") => "text/css=60",
         n if n.starts_with("static-expires") => r"\.css$ 60",
         "add-header" => "X-A: b",
-        "forwarded-allow-ips" => "10.0.0.0/8",
+        "forwarded-allow-ips" | "spooler-allow-ips" => "10.0.0.0/8",
         "logger" | "req-logger" | "logger-req" => "one rsyslog:192.0.2.1:514,tag,local3",
         "log-socket" => "127.0.0.1:5140,app",
         "log-syslog" => "a,b",

@@ -73,6 +73,9 @@ pub struct SpoolRules {
     /// Seconds before a task runs again that asked for it, doubled with each time; 0: at the next look
     /// (`spooler-retry-delay`).
     pub retry_delay: u32,
+    /// Peers whose tasks are taken from the network (modifier1 17), as [`crate::trust::Trust::parse`] reads them, with
+    /// commas between (`spooler-allow-ips`).
+    pub allow: String,
 }
 
 impl Default for SpoolRules {
@@ -89,6 +92,7 @@ impl Default for SpoolRules {
             fsync: true,
             max_attempts: 3,
             retry_delay: 0,
+            allow: "unix,loopback".into(),
         }
     }
 }

@@ -14,10 +14,10 @@ use crate::control::Control;
 use crate::event_loop::EventLoop;
 use crate::lane::Lane;
 use crate::parking::Parking;
-use crate::static_files::StaticFiles;
 use crate::sync::lock;
 use crate::sys::{Epoll, Event, WakeEvent};
 use crate::token::Token;
+use crate::{spool_door::SpoolDoor, static_files::StaticFiles};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -66,6 +66,7 @@ pub struct Engine {
     pub(crate) log_format: Option<LogFormat>,
     /// Whose `X-Forwarded-*` is believed.
     pub trust: Trust,
+    pub(crate) spool_door: Option<SpoolDoor>,
     /// None: no file is served without the application.
     pub files: Option<StaticFiles>,
     /// Sockets that are listened on.
@@ -113,15 +114,15 @@ impl Engine {
     /// For what was inherited; `startup_ms` is how long the application took to load.
     pub fn new(inherited: Inherited, startup_ms: u64) -> io::Result<Arc<Engine>> {
         let Inherited { settings, listeners, control, board, handover, .. } = inherited;
-        let listeners = ListenSocket::all(listeners, &settings);
         let ready = Arc::new(Epoll::new()?);
         let shared = settings.lanes.kind.share_a_thread();
         let engine = Engine {
             lanes: (0..settings.threads.max(1)).map(|_| Lane::default()).collect(),
             log_format: settings.request_log.format.as_deref().map(LogFormat::compile),
+            spool_door: SpoolDoor::new(&settings.background),
             trust: Trust::parse(&settings.headers.trusted).unwrap_or_default(),
             files: StaticFiles::new(&settings),
-            listeners,
+            listeners: ListenSocket::all(listeners, &settings),
             control,
             board,
             ready: ready.clone(),

@@ -61,6 +61,7 @@ pub mod response;
 pub mod send_queue;
 pub mod sources;
 mod spool;
+mod spool_door;
 pub mod spooler;
 mod stack_requests;
 mod stall;

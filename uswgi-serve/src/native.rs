@@ -318,6 +318,8 @@ impl<I: Interpreter> Native<I> {
             let received = if std::mem::take(&mut first) { Ok(Received::Bytes) } else { conn.receive() };
             match received {
                 Ok(Received::Bytes) => match examine(&mut conn, &mut self.request, &self.engine.settings) {
+                    // It goes to disk, for which this thread does not wait.
+                    Need::Spool => return self.engine.deliver(conn),
                     Need::Run => {
                         conn.keep_head(&mut self.request);
                         return self.engine.deliver(conn);

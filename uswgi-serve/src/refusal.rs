@@ -1,4 +1,4 @@
-//! Requests that this server answers by itself: refusals and pings. Sends what `answer` makes, and writes the books.
+//! Requests that this server answers by itself: refusals, pings and tasks. Sends what `answer` makes, and writes the books.
 
 use crate::connection::Conn;
 use crate::engine::{Engine, Job};
@@ -18,6 +18,7 @@ pub(crate) fn answer(engine: &Engine, conn: Conn, step: Need) {
         Need::Ping => {
             let _ = sys::send2(conn.raw(), &answer::PONG, b"");
         }
+        Need::Spool => spool(engine, &conn),
         Need::Refuse(Refusal { status, why }) => {
             let listener = engine.settings.listeners.get(usize::from(conn.listener));
             let name = listener.map_or("?", |l| l.name.as_str());
@@ -38,4 +39,18 @@ pub(crate) fn answer(engine: &Engine, conn: Conn, step: Need) {
         }
         Need::More | Need::Run => {}
     }
+}
+
+/// Answer a whole packet with a task.
+fn spool(engine: &Engine, conn: &Conn) {
+    let peer = conn.peer.ip();
+    let taken = match &engine.spool_door {
+        Some(door) => door.accept(peer, &conn.buffer),
+        None => Err("there is no spool folder".into()),
+    };
+    if let Err(why) = &taken {
+        let peer = peer.map_or("a unix socket".into(), |ip| ip.to_string());
+        limited_say!(Fault::Client, engine, "a task from {peer} was not taken: {why}");
+    }
+    let _ = sys::send2(conn.raw(), &[255, 0, 0, u8::from(taken.is_ok())], b"");
 }

@@ -10,6 +10,7 @@ use uswgi_proto::http::{self, Head, Limits, Progress};
 use uswgi_proto::packet;
 use uswgi_proto::settings::{Protocol, WorkerSettings};
 use uswgi_proto::span::Span;
+use uswgi_spool::task::MODIFIER1 as TASK;
 
 /// How the body of a request comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +96,8 @@ pub enum Need {
     Refuse(Refusal),
     /// Answer a uwsgi ping and close.
     Ping,
+    /// A whole packet with a task: put it into its spool folder, answer and close.
+    Spool,
 }
 
 pub(crate) fn refuse(status: u16, why: impl Into<String>) -> Need {
@@ -221,6 +224,7 @@ fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings
     match header.modifier1 {
         0 | 30 => {}
         100 => return Err(Need::Ping),
+        TASK if !settings.background.folders.is_empty() => {}
         other => {
             return Err(refuse(
                 501,
@@ -239,6 +243,9 @@ fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings
     if conn.buffer.len() < end {
         conn.needed = end;
         return Err(Need::More);
+    }
+    if header.modifier1 == TASK {
+        return Err(Need::Spool);
     }
     let block = &conn.buffer[packet::HEADER_LEN..end];
     if size == 0 {
@@ -289,34 +296,6 @@ fn know(buffer: &[u8], request: &mut Request) -> Span {
     }
     request.known = known;
     content_length
-}
-
-/// Variables that make uWSGI load code or change its world (spec: observed on 2.0.31). Never obeyed here.
-pub fn loads_code(name: &[u8]) -> bool {
-    name.starts_with(b"UWSGI_")
-        && matches!(
-            &name[6..],
-            b"SCRIPT"
-                | b"MODULE"
-                | b"CALLABLE"
-                | b"FILE"
-                | b"PYHOME"
-                | b"HOME"
-                | b"CHDIR"
-                | b"APPID"
-                | b"SETENV"
-                | b"POSTFILE"
-                | b"TOUCH_RELOAD"
-                | b"CACHE_GET"
-        )
-}
-
-/// Leading decimal digits, as uWSGI reads a length; no digits are 0.
-fn leading_digits(text: &[u8]) -> u64 {
-    text.iter()
-        .take_while(|b| b.is_ascii_digit())
-        .try_fold(0u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b - b'0')))
-        .unwrap_or(u64::MAX)
 }
 
 fn counted_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Need {
@@ -392,6 +371,11 @@ fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
         Need::Run
     }
 }
+
+mod texts;
+
+use texts::leading_digits;
+pub use texts::loads_code;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! * `task`: what a task is made of, from bytes and to bytes. Pure.
 //! * `name`: names of task files, and their order. Pure.
 //! * `write`: a task becomes a file, which is whole or not there.
+//! * `writers`: the folders of an instance, to write into.
 //! * `claim`: one task in the hands of one process: the lock dies with its holder.
 //! * `attempts`: how often a task has ended its process, or asked for another try.
 //! * `queue`: which task is next: names that are known, and those that wait for their time. Pure.
@@ -22,6 +23,7 @@ pub mod orders;
 pub mod queue;
 pub mod task;
 pub mod write;
+pub mod writers;
 
 pub use claim::{Claimed, TaskClaim};
 pub use folder::{FAILED, Folder};
@@ -29,3 +31,4 @@ pub use name::TaskName;
 pub use queue::Queue;
 pub use task::{BadTask, SpoolTask, TaskError};
 pub use write::{SpoolError, Writer};
+pub use writers::{NotSpooled, Writers};

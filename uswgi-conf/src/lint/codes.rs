@@ -36,6 +36,7 @@ pub static CODES: &[Code] = &[
     c("clamped", "buffer-size has 16 bits: larger numbers count as 65535."),
     c("closed-path", "The user that the instance becomes cannot read what it needs (chdir, wsgi-file, static-map), often because a directory above has mode 700. root can, so that a look as root shows nothing."),
     c("closed-socket", "nginx and Apache run as users of their own, and need the right to write to the socket. A socket belongs to uid and gid (to root without them) unless chown-socket says otherwise, and without chmod-socket its mode follows the umask."),
+    c("closed-spooler", "The user that the instance becomes cannot write to its spool folder, or cannot make it: the start is refused. Tasks are files of that user, in a folder of its own."),
     c("command", "The option is a command of uWSGI's command line (--reload PIDFILE and the like), which ends at once. In a file uWSGI runs it at every start, which nobody means."),
     c("command-line", "The command line makes no sense: an unknown or ambiguous option, a missing value, or a word that is no configuration file."),
     c("constant-date", "log-date is true or a format of strftime; a word without % stands in front of every line, `false` too."),

@@ -125,6 +125,18 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
             );
         }
     }
+    for (number, script) in i.background.mules.iter().enumerate() {
+        // A name of a module may come from anywhere.
+        let Some(script) = script.as_deref().filter(|s| s.ends_with(".py") || s.contains('/')) else {
+            continue;
+        };
+        let path = below(Path::new(script));
+        if base_is_there && missing(&path) {
+            let a = c.all(&["mule"]).find(|a| a.value.as_deref() == Some(script.as_bytes()));
+            let message = format!("mule {}: there is no {}", number + 1, path.display());
+            say(Severity::Warning, "path", a, message, "relative names start from chdir");
+        }
+    }
     super::users::check(c, &mut say);
 }
 

@@ -281,12 +281,17 @@ fn what_is_closed_to_the_user_is_named() {
         ("wsgi-file = DIR/open/site/app.py\n", &[]),
         ("module = app\nstatic-map = /s=DIR/closed/site/static\n", &[("closed-path", 7)]),
         ("module = app\nstatic-map = /s=DIR/none\n", &[("path", 7)]),
+        ("module = app\nspooler = DIR/closed/tasks\n", &[("closed-spooler", 7)]),
+        ("module = app\nspooler = DIR/log\n", &[("closed-spooler", 7)]),
+        ("module = app\nspooler = DIR/none/tasks\n", &[("path", 7)]),
+        ("module = app\nmule = DIR/none.py\nmule = pkg.module:main\n", &[("path", 7)]),
         ("module = app\nlogto = DIR/log/a.log\n", &[]),
         ("module = app\nlogto = DIR/log/a.log\nlog-maxsize = 5000\n", &[("rotation-denied", 7)]),
     ] {
         assert_eq!(found(rest), expected, "{rest}");
     }
     mode("log", 0o777);
+    assert_eq!(found("module = app\nspooler = DIR/log\nspooler-external = DIR/log/tasks\n"), []);
     assert_eq!(found("module = app\nlogto = DIR/log/a.log\nlog-maxsize = 5000\n"), []);
     mode("open/site/app.py", 0o600);
     let owner = std::os::unix::fs::MetadataExt::uid(&root.metadata().unwrap());

@@ -19,6 +19,7 @@ pub(super) fn check(c: &Context<'_>, say: &mut Say<'_>) {
     if let Some(user) = user {
         closed(c, &user, say);
         stays(c, &user, say);
+        tasks(c, &user, say);
     }
 }
 
@@ -93,6 +94,39 @@ fn closed(c: &Context<'_>, user: &Becomes, say: &mut Say<'_>) {
         if beside(&path) {
             let a = c.all(&["static-map", "static-map2", "check-static", "static-check"]).find(ends);
             closed("static-map", a, &path, if path.is_dir() { 1 } else { 4 });
+        }
+    }
+}
+
+/// Spool folders: tasks are written, claimed and removed as the user.
+fn tasks(c: &Context<'_>, user: &Becomes, say: &mut Say<'_>) {
+    for folder in &c.instance.background.folders {
+        let path = folder.path.as_path();
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let a = c
+            .all(&["spooler", "spooler-external"])
+            .find(|a| a.value.as_deref() == Some(path.as_os_str().as_encoded_bytes()));
+        if !known(path) {
+            continue;
+        }
+        let (bad, help) = match (path.exists(), parent.exists()) {
+            (true, _) => (path, "chown it to that user, with mode 750"),
+            (false, true) => (parent, "make the spool folder (mkdir -m 750) and give it to that user"),
+            (false, false) => {
+                let message = format!("spooler: there is no directory {}", parent.display());
+                say(
+                    Severity::Warning,
+                    "path",
+                    a,
+                    message,
+                    "create it; the spool folder alone is made at the start",
+                );
+                continue;
+            }
+        };
+        if !user.may(bad, 7) {
+            let message = format!("spooler: user {} cannot write to {}", user.name, bad.display());
+            say(Severity::Warning, "closed-spooler", a, message, help);
         }
     }
 }

@@ -254,6 +254,12 @@ pub(super) static OWN: &[Own] = &[
         "{}",
     ),
     (
+        own("spooler-allow-ips", Req, Kind::List),
+        set(|i| (&i.background.spool.allow).into()),
+        "Peers that may spool a task over a uwsgi socket (modifier1 17): addresses, networks, unix, loopback, private, none, *. Repeatable.",
+        "{}",
+    ),
+    (
         own("spooler-fsync", Opt, Bool),
         set(|i| i.background.spool.fsync.into()),
         "A task is on disk before uwsgi.spool() returns; false: it is in the file system, and a power cut may lose it.",

@@ -33,6 +33,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "spooler-fsync" => spool.fsync = on,
         "spooler-max-attempts" => spool.max_attempts = said.number32(a).unwrap_or(0),
         "spooler-retry-delay" => spool.retry_delay = said.number32(a).unwrap_or(0),
+        "spooler-allow-ips" => allow(d, a),
         "mule" => {
             let text = said.text(a).unwrap_or_default();
             to.mules.push(Some(text).filter(|t| !matches!(t.as_str(), "" | "true" | "1")));
@@ -53,6 +54,14 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         _ => return false,
     }
     true
+}
+
+/// `spooler-allow-ips = LIST`: the first one takes the place of the default.
+fn allow(d: &mut Draft, a: &Applied) {
+    let Some(text) = super::forms::peers(d, a) else { return };
+    let first = SpoolRules::default().allow;
+    let to = &mut d.instance.background.spool.allow;
+    *to = if *to == first { text } else { format!("{to},{text}") };
 }
 
 /// `farm = NAME:MULE[,MULE...]`.

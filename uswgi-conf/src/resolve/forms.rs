@@ -216,12 +216,19 @@ pub(super) fn max_fd(d: &mut Draft, a: &Applied) {
 }
 
 pub(super) fn forwarded_allow(d: &mut Draft, a: &Applied) {
-    let Some(text) = d.said.filled(a) else { return };
+    let peers = peers(d, a);
+    d.forwarded_allow.extend(peers);
+}
+
+/// A list of peers, as it is written; None: it is none, and that was said.
+pub(super) fn peers(d: &mut Draft, a: &Applied) -> Option<String> {
+    let text = d.said.filled(a)?;
     match uswgi_proto::trust::Trust::parse(&text) {
-        Ok(_) => d.forwarded_allow.push(text),
+        Ok(_) => Some(text),
         Err(why) => {
             let help = "write addresses, networks as 10.0.0.0/8, unix, loopback, private, none or *, with commas between";
             d.said.error(a, "bad-value", format!("{}: {why}", written(a))).help = Some(help.into());
+            None
         }
     }
 }

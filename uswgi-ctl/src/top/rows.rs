@@ -2,7 +2,10 @@
 
 use super::state::{Sort, Top};
 use crate::report::printable;
+use crate::status::aides::at_work;
 use crate::status::{bytes, duration, last_restart, milliseconds};
+use uswgi_proto::background::AideKind;
+use uswgi_proto::show::aides::AideSeen;
 use uswgi_proto::show::latency::quantile;
 use uswgi_proto::show::names::worker_state_name;
 use uswgi_proto::show::snapshot::{Thread, Worker};
@@ -52,6 +55,27 @@ fn request(t: &Thread) -> String {
     format!("{} ms {}", milliseconds(t.busy_us), printable(&line))
 }
 
+/// A spooler or mule, below the workers; nothing can be done to it here.
+fn aide(a: &AideSeen, now: u64) -> ScreenRow {
+    let kind = match a.aide.kind {
+        AideKind::Spooler => 'S',
+        AideKind::Mule => 'M',
+    };
+    let mut cells = vec![String::new(); COLUMNS.len()];
+    cells[0] = format!("{kind}{}", a.aide.number);
+    cells[1] = a.pid.to_string();
+    cells[2] = worker_state_name(a.state).into();
+    cells[3] = a.generation.to_string();
+    cells[4] = a.done.to_string();
+    cells[7] = if a.rss > 0 { bytes(a.rss) } else { "-".into() };
+    cells[8] = format!("{}/1", u8::from(a.busy_us > 0));
+    cells[10] = duration(now.saturating_sub(a.last_spawn));
+    let waiting = if a.waiting > 0 { format!("({} waiting)", a.waiting) } else { String::new() };
+    let last = if a.busy_us > 0 { printable(&at_work(a)) } else { waiting };
+    cells[COLUMNS.len() - 1] = format!("{}: {last}", a.aide).trim_end_matches(": ").into();
+    ScreenRow { worker: 0, is_worker: false, busy: a.busy_us > 0, cells }
+}
+
 impl Top {
     /// The chosen worker: the one that was chosen as long as it is shown, else the first.
     pub fn chosen(&self, rows: &[ScreenRow]) -> Option<u32> {
@@ -76,7 +100,14 @@ impl Top {
         if self.reverse {
             workers.reverse();
         }
-        workers.into_iter().flat_map(|w| self.rows_of(w, now)).collect()
+        let mut rows: Vec<ScreenRow> = workers.into_iter().flat_map(|w| self.rows_of(w, now)).collect();
+        rows.extend(self.seen.aides.iter().map(|a| aide(a, now)).filter(|r| self.wants(r)));
+        rows
+    }
+
+    fn wants(&self, r: &ScreenRow) -> bool {
+        let filter = self.filter.to_lowercase();
+        filter.is_empty() || r.cells.iter().any(|c| c.to_lowercase().contains(&filter))
     }
 
     fn rows_of(&self, w: &Worker, now: u64) -> Vec<ScreenRow> {
@@ -120,10 +151,7 @@ impl Top {
                 ScreenRow { worker: w.id, is_worker: false, busy: true, cells }
             }));
         }
-        let wanted = |r: &ScreenRow| {
-            self.filter.is_empty()
-                || r.cells.iter().any(|c| c.to_lowercase().contains(&self.filter.to_lowercase()))
-        };
+        let wanted = |r: &ScreenRow| self.wants(r);
         // A thread that fits brings its worker.
         if rows.iter().skip(1).any(wanted) {
             let mut shown = vec![rows[0].clone()];
@@ -169,6 +197,20 @@ mod tests {
         let rows = top.rows(0);
         assert_eq!(rows.len(), 3);
         assert!(rows[1].cells[11].contains("/slow"));
+    }
+
+    #[test]
+    fn spoolers_and_mules_stand_below_the_workers_and_are_never_chosen() {
+        let mut top = three();
+        let spooler = crate::status::aides::tests::seen(AideKind::Spooler, 2);
+        top.seen.aides = vec![spooler];
+        let rows = top.rows(1060);
+        let last = rows.last().unwrap();
+        assert_eq!((last.cells[0].as_str(), last.cells[11].as_str()), ("S2", "spooler 2"));
+        assert_eq!(top.chosen(&rows), Some(1));
+        press(&mut top, "/spooler\n");
+        let rows = top.rows(1060);
+        assert_eq!((rows.len(), top.chosen(&rows)), (1, None));
     }
 
     #[test]

@@ -130,12 +130,13 @@ pub fn uwsgi_spoolers(all: &[AideSeen], folder: impl Fn(u32) -> String) -> Vec<V
 /// Their families of OpenMetrics.
 pub fn openmetrics(out: &mut String, all: &[AideSeen]) {
     type OfAide = fn(&AideSeen) -> u64;
-    let families: [(&str, &str, &str, OfAide); 6] = [
+    let families: [(&str, &str, &str, OfAide); 7] = [
         ("aide_deaths", "counter", "Exits that nobody asked for", |a| a.deaths.into()),
         ("aide_done", "counter", "Tasks or messages that came to their end", |a| a.done),
         ("aide_failed", "counter", "Exceptions that got out of a task or message", |a| a.failed),
         ("aide_retried", "counter", "Tasks that are to run again", |a| a.retried),
         ("aide_put_aside", "counter", "Tasks that were moved to failed/", |a| a.put_aside),
+        ("aide_running", "gauge", "1 while it is at a task or message", |a| u64::from(a.busy_us > 0)),
         ("aide_waiting", "gauge", "Tasks that a spooler knew of when it looked last", |a| a.waiting),
     ];
     for (name, kind, help, get) in families {

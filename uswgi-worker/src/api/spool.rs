@@ -14,8 +14,8 @@ use uswgi_proto::background::AideKind;
 use uswgi_proto::scoreboard::aide::AIDES;
 use uswgi_proto::scoreboard::{AideSlot, WorkerState};
 use uswgi_serve::sync::lock;
-use uswgi_spool::task::{AT, BODY, PRIORITY, SPOOLER};
-use uswgi_spool::{SpoolTask, TaskName, Writer};
+use uswgi_spool::task::BODY;
+use uswgi_spool::{NotSpooled, SpoolTask, TaskName, Writers};
 
 /// What a task's function gives.
 pub(crate) mod results {
@@ -62,12 +62,11 @@ fn i_am_the_spooler(py: Python<'_>) -> PyResult<Py<PyAny>> {
     Ok(if is { true.into_pyobject(py)?.to_owned().into_any().unbind() } else { py.None() })
 }
 
-/// One for each folder, in the order of the configuration.
-fn writers() -> PyResult<&'static [Writer]> {
-    static WRITERS: OnceLock<Vec<Writer>> = OnceLock::new();
+fn writers() -> PyResult<&'static Writers> {
+    static WRITERS: OnceLock<Writers> = OnceLock::new();
     let background = &state()?.settings.background;
-    let all = || background.folders.iter().map(|f| Writer::new(&f.path, background.spool.fsync)).collect();
-    Ok(WRITERS.get_or_init(all))
+    let folders = background.folders.iter().map(|f| f.path.as_path());
+    Ok(WRITERS.get_or_init(|| Writers::new(folders, background.spool.fsync)))
 }
 
 fn unable(why: impl std::fmt::Display) -> PyErr {
@@ -105,24 +104,10 @@ fn spool<'py>(
 }
 
 fn write(task: &SpoolTask) -> PyResult<PathBuf> {
-    let writers = writers()?;
-    let writer = match task.get(SPOOLER) {
-        None => writers.first(),
-        Some(folder) => {
-            let path = Path::new(OsStr::from_bytes(folder));
-            writers.iter().find(|w| w.root() == path)
-        }
-    };
-    let Some(writer) = writer else {
-        let folder = String::from_utf8_lossy(task.get(SPOOLER).unwrap_or_default()).into_owned();
-        return Err(unable(format!("{folder} is none of uwsgi.spoolers")));
-    };
-    let priority = match task.get(PRIORITY) {
-        None => None,
-        Some(name) => Some(std::str::from_utf8(name).map_err(|_| unable("its priority is no text"))?),
-    };
-    debug_assert!(task.get(AT).is_none() || task.at().is_none_or(|at| at > 0));
-    writer.spool(task, priority).map_err(unable)
+    writers()?.spool(task).map_err(|e| match e {
+        NotSpooled::NoFolder(folder) => unable(format!("{folder} is none of uwsgi.spoolers")),
+        e => unable(e),
+    })
 }
 
 /// The old name of `spool`.
@@ -140,7 +125,7 @@ fn send_to_spooler<'py>(
 #[pyfunction]
 #[pyo3(signature = (*_ignored))]
 fn spooler_jobs<'py>(py: Python<'py>, _ignored: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyList>> {
-    let folders: Vec<PathBuf> = writers()?.iter().map(|w| w.root().to_path_buf()).collect();
+    let folders: Vec<PathBuf> = state()?.settings.background.folders.iter().map(|f| f.path.clone()).collect();
     let found = py.detach(|| -> std::io::Result<Vec<PathBuf>> {
         let mut all = Vec::new();
         for folder in folders {

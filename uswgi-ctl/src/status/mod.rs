@@ -1,5 +1,7 @@
 //! A snapshot as text for people. Pure: no clock but the one it is given.
 
+pub(crate) mod aides;
+
 use std::fmt::Write;
 use uswgi_proto::scoreboard::{Outcome, Restart, WorkerState};
 use uswgi_proto::show::json::ended;
@@ -119,6 +121,9 @@ pub fn page(s: &Snapshot, now: u64) -> String {
     if cpu > 0 {
         row("processor", format!("{:.1} s in the workers that run", cpu as f64 / 1e6));
     }
+    for (name, value) in aides::rows(&s.aides, now) {
+        row(name, value);
+    }
     for socket in &s.sockets {
         let full =
             if socket.full > 0 { format!(", found full {} times", socket.full) } else { String::new() };
@@ -197,6 +202,7 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
             let _ = writeln!(out, "         thread {i}: {age} ms{limit} {line}, {moved}");
         }
     }
+    aides::table(&mut out, &s.aides, now);
     out
 }
 
