@@ -328,6 +328,7 @@ complete -c uswgi-master -l emperor-start-concurrency -d 'Vassals that an Empero
 complete -c uswgi-master -l forwarded-allow-ips -d 'Peers whose X-Forwarded-Proto, -SSL and -For are believed: addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l keep-previous -d 'Seconds for which the template of the generation before sleeps after a reload, for `uswgi-ctl rollback`.' -r -F
 complete -c uswgi-master -l log-json -d 'Writes one JSON object a line: requests, messages, and what the application prints.' -r -F
+complete -c uswgi-master -l slow-request -d 'Milliseconds from which on a request is written down with where its time went, for `uswgi-ctl slow`; 0: none.' -r -F
 complete -c uswgi-master -l loop-lag-warn -d 'Milliseconds for which one greenlet may keep the others from running before the log says where it stands; 0: never.' -r -F
 complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while workers are being replaced.' -r -F
 complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F

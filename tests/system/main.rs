@@ -67,6 +67,7 @@
 //! | shutdown_delay | TERM: not ready at once, everything served for a while, then the stop |
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
+//! | slow | slow requests by phase; advice |
 //! | spooler | tasks as files: as uWSGI runs them, and better where that lost some |
 //! | spool_verb | uswgi-ctl spool: tasks seen, run, retried and dropped, with the instance up and down |
 //! | spooler_door | tasks from the network: the answers and files of uWSGI, and who may |
@@ -156,6 +157,7 @@ mod s6;
 mod same_table;
 mod share;
 mod shutdown_delay;
+mod slow;
 mod spool_verb;
 mod spooler;
 mod spooler_door;

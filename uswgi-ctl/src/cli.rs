@@ -106,15 +106,7 @@ fn options(verb: Verb, command: Command) -> Command {
             .arg(timeout_of("5").help("Longest wait for each worker")),
         Verb::Profile => command
             .arg(worker().required(false).long("worker").help("Only this one, by its number"))
-            .arg(
-                Arg::new("seconds")
-                    .long("seconds")
-                    .short('s')
-                    .value_name("SECONDS")
-                    .value_parser(some_seconds)
-                    .default_value("10")
-                    .help("How long"),
-            )
+            .arg(for_seconds("10"))
             .arg(
                 Arg::new("rate")
                     .long("rate")
@@ -141,6 +133,26 @@ fn options(verb: Verb, command: Command) -> Command {
                     .value_parser(value_parser!(PathBuf))
                     .help("Write FILE.svg (a flame graph), FILE.collapsed or FILE.speedscope.json, too"),
             ),
+        Verb::Slow => command
+            .arg(flag("follow", "Print each as it ends, until the instance does").short('f'))
+            .arg(
+                Arg::new("since")
+                    .long("since")
+                    .value_name("SECONDS")
+                    .value_parser(seconds)
+                    .default_value("600")
+                    .conflicts_with("follow")
+                    .help("Those that ended in the last SECONDS"),
+            )
+            .arg(
+                Arg::new("count")
+                    .long("count")
+                    .short('n')
+                    .value_name("N")
+                    .value_parser(value_parser!(u64).range(1..))
+                    .help("So many (20); with --follow: end after so many"),
+            ),
+        Verb::Advise => command.arg(for_seconds("60")),
         Verb::Scale => command
             .arg(
                 Arg::new("workers")
@@ -328,6 +340,16 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(n) if (0.0..=1e9).contains(&n) => Ok(n),
         _ => Err("a number of seconds is needed".into()),
     }
+}
+
+fn for_seconds(default: &'static str) -> Arg {
+    Arg::new("seconds")
+        .long("seconds")
+        .short('s')
+        .value_name("SECONDS")
+        .value_parser(some_seconds)
+        .default_value(default)
+        .help("How long")
 }
 
 fn some_seconds(text: &str) -> Result<f64, String> {

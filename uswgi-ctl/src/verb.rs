@@ -34,6 +34,10 @@ pub enum Verb {
     Stack,
     /// How often they stood where.
     Profile,
+    /// The slowest requests.
+    Slow,
+    /// What to change.
+    Advise,
     /// Another number of workers.
     Scale,
     /// Replace one worker.
@@ -52,7 +56,7 @@ pub enum Verb {
 
 impl Verb {
     /// All, in the order of the help.
-    pub const ALL: [Verb; 22] = [
+    pub const ALL: [Verb; 24] = [
         Verb::Ping,
         Verb::Status,
         Verb::Workers,
@@ -68,6 +72,8 @@ impl Verb {
         Verb::Top,
         Verb::Stack,
         Verb::Profile,
+        Verb::Slow,
+        Verb::Advise,
         Verb::Scale,
         Verb::Retire,
         Verb::Logs,
@@ -105,6 +111,13 @@ impl Verb {
             Verb::Profile => (
                 "profile",
                 "Look for some seconds where the time of requests goes, by route; draw a flame graph",
+            ),
+            Verb::Slow => {
+                ("slow", "Show the slowest requests of the last minutes, and where their time went")
+            }
+            Verb::Advise => (
+                "advise",
+                "Look at the load for a minute, and say which numbers of the configuration do not fit it",
             ),
             Verb::Scale => ("scale", "Change the number of workers: N, +N or -N"),
             Verb::Retire => {

@@ -51,6 +51,6 @@ pub mod span;
 pub mod stacks;
 pub mod steer;
 pub mod step;
-mod tcp_info;
+pub mod tcp_info;
 pub mod trust;
 pub mod websocket;

@@ -56,6 +56,8 @@ pub(crate) struct Dispatcher<H> {
     response: Option<Box<Response<H>>>,
     /// When the request that runs began, `monotonic_us`.
     started: u64,
+    /// Microseconds from which on a request is slow.
+    slow_us: u64,
     /// Requests that ran here.
     requests: u64,
     /// A listener that is worth another look before the next wait, and how often still.
@@ -73,6 +75,10 @@ impl<H: Held> Dispatcher<H> {
             spare: Vec::new(),
             response: None,
             started: 0,
+            slow_us: match outbox.engine.settings.lanes.slow_ms {
+                0 => u64::MAX,
+                ms => u64::from(ms) * 1_000,
+            },
             requests: 0,
             again: None,
         }
@@ -171,7 +177,9 @@ impl<H: Held> Dispatcher<H> {
         }
     }
 
-    fn run(&self, conn: Conn) -> Next {
+    fn run(&mut self, conn: Conn) -> Next {
+        // Its wait for the interpreter's lock counts.
+        self.started = monotonic_us();
         // Odd stays odd: a new number for a new request, also when it follows without a gap.
         let sequence = &self.engine.lanes[self.lane].sequence;
         sequence.store((sequence.load(Ordering::Relaxed) | 1) + 2, Ordering::SeqCst);

@@ -5,6 +5,7 @@
 //! answer, and by the native thread while it sends the 504. So only one of them writes, and the owner cannot close the
 //! descriptor under the other's hands.
 
+use crate::lane_times::LaneTimes;
 use crate::notes::Notes;
 use crate::sync::lock;
 use crate::sys::{self, ThreadId};
@@ -85,6 +86,8 @@ pub struct Lane {
     pub(crate) flight: Mutex<Flight>,
     /// What its request says about itself.
     pub notes: Notes,
+    /// Where the time of its request goes.
+    pub(crate) times: LaneTimes,
 }
 
 impl Lane {

@@ -16,7 +16,7 @@
 //!   [`background`] while an application goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`close`], [`rate`]: until when to wait.
 //! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`stall`]: which lanes get on;
 //!   `backlog`: queues of listeners; `harakiri`: deadlines; `loop_lag`: who keeps a loop from turning; `stack_requests`: who asks where the lanes stand.
-//! * `profiler`: how often they stood where; `kernel_word`: what the kernel says of a thread.
+//! * `profiler`: how often they stood where; `kernel_word`: what the kernel says of a thread; `slow`: where the time of slow requests went.
 //! * [`aide`]: what a spooler or mule has beside its work; [`spooler`]: which task is next; [`messages`]: for mules.
 //! * [`handover`]: connections to other workers.
 //! * [`log`], [`access_log`], [`dates`]: lines. [`title`]: the name in ps. [`affinity`]: CPUs. [`mounts`]: which
@@ -45,6 +45,7 @@ mod harakiri;
 pub mod interpreter;
 mod kernel_word;
 pub mod lane;
+mod lane_times;
 pub mod log;
 mod loop_lag;
 pub mod messages;
@@ -59,6 +60,7 @@ mod refusal;
 pub mod request;
 pub mod response;
 pub mod send_queue;
+mod slow;
 pub mod sources;
 mod spool;
 mod spool_door;

@@ -19,6 +19,7 @@ use crate::outbox::{Outbox, Unsent};
 use crate::refusal;
 use crate::request::{Need, Request, examine};
 use crate::send_queue::SendQueue;
+use crate::slow::SlowLooks;
 use crate::stack_requests::StackRequests;
 use crate::stall::StallDetector;
 use crate::sys::{self, Epoll, Event};
@@ -77,6 +78,7 @@ struct Native<I: Interpreter> {
     bound: u64,
     request: Request,
     stalls: StallDetector,
+    slow: SlowLooks,
     /// The kernel's word on each Python thread's state; None until it is asked for.
     states: Vec<Option<File>>,
     /// That every lane has a request and others wait has been said.
@@ -108,6 +110,7 @@ pub fn start<I: Interpreter>(outbox: &Arc<Outbox<I::Held>>, interpreter: I) -> i
     }
     let mut native = Native {
         stack_requests,
+        slow: SlowLooks::new(interpreter.lock_memory()),
         stalls: StallDetector::new(engine.lanes.len()),
         states: engine.lanes.iter().map(|_| None).collect(),
         engine: engine.clone(),
@@ -187,6 +190,7 @@ impl<I: Interpreter> Native<I> {
         if self.engine.has_deadlines() {
             due = self.engine.lanes.iter().filter_map(|t| t.due()).fold(due, u64::min);
         }
+        due = due.min(self.slow.due_us.unwrap_or(u64::MAX));
         if self.engine.is_leaving() {
             due = due.min(now + TICK_US);
         }

@@ -224,6 +224,12 @@ pub(super) static OWN: &[Own] = &[
         "{}",
     ),
     (
+        own("slow-request", Req, Int),
+        set(|i| i.lanes.slow_ms.into()),
+        "Milliseconds from which on a request is written down with where its time went, for `uswgi-ctl slow`; 0: none.",
+        "{}",
+    ),
+    (
         own("loop-lag-warn", Req, Int),
         only(|i| i.lanes.kind.share_a_thread(), |i| i.lanes.lag_warn_ms.into()),
         "Milliseconds for which one greenlet may keep the others from running before the log says where it stands; 0: never.",

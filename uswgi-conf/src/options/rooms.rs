@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &str)] = &[
         socket-send-timeout so-write-timeout socket-write-timeout websocket* add-header file-serve-mode fileserve-mode ignore-sigpipe \
         ignore-write-errors write-errors-* disable-write-exception http-*"),
     ("static files", "static-map static-map2 check-static static-check static-* mime-file mimefile honour-range"),
-    ("logs", "disable-logging memory-report threaded-logger log* req-logger touch-logrotate touch-logreopen"),
+    ("logs", "disable-logging memory-report threaded-logger log* slow-request req-logger touch-logrotate touch-logreopen"),
     ("metrics", "stats* enable-metrics carbon-*"),
     ("emperor", "emperor* vassal* early-emperor"),
     ("configuration", "strict allow-unsupported plugin plugins plugin-dir plugins-dir need-plugin need-plugins autoload show-config get \

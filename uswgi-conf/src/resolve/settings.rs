@@ -71,6 +71,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "gevent-monkey-patch" => i.lanes.patch = on,
         "gevent-early-monkey-patch" => i.lanes.patch_early = on,
         "gevent-wait-for-hub" => i.lanes.wait_for_hub = on,
+        "slow-request" => i.lanes.slow_ms = said.number32(a).unwrap_or_else(|| Lanes::default().slow_ms),
         "loop-lag-warn" => {
             i.lanes.lag_warn_ms = said.number32(a).unwrap_or_else(|| Lanes::default().lag_warn_ms)
         }

@@ -1,5 +1,6 @@
 //! What each verb does. Every order goes to a proven instance, over its socket or through its pidfd; every wait ends.
 
+mod advise;
 mod canary;
 mod common;
 mod emperor;
@@ -7,6 +8,7 @@ mod instance;
 mod lifecycle;
 mod profile;
 mod query;
+mod slow;
 mod spool;
 mod tail;
 mod workers;
@@ -42,6 +44,8 @@ pub fn run(verb: Verb, options: &ArgMatches) -> Result<VerbResult, CtlError> {
         Verb::Top => top::run(&target, options),
         Verb::Stack => workers::stack(&target.open()?, options, timeout(options)),
         Verb::Profile => profile::profile(&target, options),
+        Verb::Slow => slow::slow(&target, options),
+        Verb::Advise => advise::run(&target, options),
         Verb::Scale => workers::scale(&target.open()?, options, deadline(options)),
         Verb::Retire => workers::retire(&target.open()?, options, deadline(options)),
         Verb::Logs => instance::logs(&target.open()?, options),

@@ -8,6 +8,7 @@ use super::layout::{
     HEADER_SIZE, Header, SOCKET_SIZE, SOCKETS, SocketSlot, THREAD_SIZE, ThreadSlot, Totals, WORKER_SIZE,
     WorkerSlot,
 };
+use super::slow::{SLOW_BOARD_SIZE, SlowBoard};
 use super::{LAYOUT_VERSION, MAGIC};
 use memmap2::{MmapOptions, MmapRaw};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -53,8 +54,10 @@ fn size_for(workers: u32, threads: u32) -> Option<usize> {
 
 /// Where the slots of aides begin.
 const AIDES_OFFSET: usize = HEADER_SIZE + SOCKETS * SOCKET_SIZE;
-/// Where those of workers do.
-const WORKERS_OFFSET: usize = AIDES_OFFSET + AIDES * AIDE_SIZE;
+/// Where slow requests do.
+const SLOW_OFFSET: usize = AIDES_OFFSET + AIDES * AIDE_SIZE;
+/// Where the slots of workers do.
+const WORKERS_OFFSET: usize = SLOW_OFFSET + SLOW_BOARD_SIZE;
 
 /// Base address and capacities of a checked mapping.
 struct View {
@@ -85,6 +88,11 @@ impl View {
         let offset = AIDES_OFFSET + slot as usize * AIDE_SIZE;
         // SAFETY: as for header; the table of AIDES slots follows the sockets within the checked size.
         Some(unsafe { &*self.map.as_mut_ptr().add(offset).cast::<AideSlot>() })
+    }
+
+    fn slow(&self) -> &SlowBoard {
+        // SAFETY: as for header; it follows the aides within the checked size, at a multiple of its alignment.
+        unsafe { &*self.map.as_mut_ptr().add(SLOW_OFFSET).cast::<SlowBoard>() }
     }
 
     fn worker_offset(&self, slot: u32) -> usize {
@@ -131,6 +139,10 @@ macro_rules! accessors {
         /// An aide's slot; None beyond the table.
         pub fn aide(&self, slot: u32) -> Option<&AideSlot> {
             self.0.aide(slot)
+        }
+        /// Slow requests.
+        pub fn slow(&self) -> &SlowBoard {
+            self.0.slow()
         }
         /// A worker slot; None beyond the capacity.
         pub fn worker(&self, slot: u32) -> Option<&WorkerSlot> {

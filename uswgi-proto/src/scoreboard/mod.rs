@@ -1,7 +1,7 @@
 //! The scoreboard: what an instance does, in shared memory (a sealed memfd of the master).
 //!
 //! * [`layout`]: the structs, their writers, the states.  * [`aide`]: the row of a spooler or mule.  * [`canary`]: two generations beside each other.  * [`restart`]: why processes are replaced.  * [`totals`]: sums of the counters.
-//! * `seqlock`, [`text`]: a request line that cannot be read torn.
+//! * [`slow`]: slow requests.  * `seqlock`, [`text`]: a request line that cannot be read torn.
 //! * [`map`]: creating, sealing, mapping and checking the memory; the only unsafe code.
 //!
 //! Rules: atomics only, every bit pattern valid, one writer for every field, or several that only add, as the field says. A reader believes
@@ -16,6 +16,7 @@ pub mod layout;
 pub mod map;
 pub mod restart;
 mod seqlock;
+pub mod slow;
 pub mod text;
 pub mod totals;
 
@@ -30,7 +31,7 @@ pub use restart::Restart;
 pub const MAGIC: u64 = u64::from_le_bytes(*b"USWGISB\n");
 
 /// Version of the layout below. Readers refuse any other.
-pub const LAYOUT_VERSION: u32 = 14;
+pub const LAYOUT_VERSION: u32 = 15;
 
 /// Descriptor number at which every master keeps its scoreboard, so that `/proc/PID/fd/N` finds it.
 pub const SCOREBOARD_FD: i32 = 100;

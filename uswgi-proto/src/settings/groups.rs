@@ -160,6 +160,9 @@ pub struct Lanes {
     /// Milliseconds for which one lane may keep the thread from the others before the log says who does; 0: never
     /// (`loop-lag-warn`).
     pub lag_warn_ms: u32,
+    /// Milliseconds from which on a request is slow, and is written down with where its time went; 0: none
+    /// (`slow-request`).
+    pub slow_ms: u32,
 }
 
 impl Lanes {
@@ -176,6 +179,7 @@ impl Default for Lanes {
             wait_for_hub: false,
             asyncio_loop: AsyncioLoop::Auto,
             lag_warn_ms: 100,
+            slow_ms: 500,
         }
     }
 }

@@ -140,13 +140,13 @@ pub fn openmetrics(out: &mut String, all: &[AideSeen]) {
         ("aide_waiting", "gauge", "Tasks that a spooler knew of when it looked last", |a| a.waiting),
     ];
     for (name, kind, help, get) in families {
-        super::metrics::family(out, name, kind, help);
+        super::families::family(out, name, kind, help);
         let end = if kind == "counter" { "_total" } else { "" };
         for a in all {
             let _ = writeln!(out, "uswgi_{name}{end}{{aide=\"{}\"}} {}", a.aide, get(a));
         }
     }
-    super::metrics::family(
+    super::families::family(
         out,
         "aide_oldest_task_seconds",
         "gauge",

@@ -42,6 +42,7 @@ pub fn json(s: &Snapshot) -> Value {
         "worker_deaths": s.worker_deaths,
         "log_lines_lost": s.log_lines_lost,
         "orphans_reaped": s.orphans_reaped,
+        "slow": s.slow.json(),
         "restarts": restarts(&s.restarts),
         "totals": totals(&s.total),
         "latency_us": latency(&s.histogram()),

@@ -5,10 +5,10 @@
 //! `slot` are of one process and start from zero with each, as a counter of a process should.
 #![forbid(unsafe_code)]
 
+use super::families::{family, histogram, seconds};
 use super::names::{outcome_name, state_name};
 use super::snapshot::{Snapshot, SocketSnapshot, Worker};
 use super::uwsgi::{Facts, WorkerRow, rows};
-use crate::scoreboard::layout::{BUCKETS, bucket_limit};
 use crate::scoreboard::{InstanceState, Outcome, Restart, WorkerState};
 use std::fmt::Write;
 
@@ -220,12 +220,9 @@ fn ours(out: &mut String, s: &Snapshot) {
     }
     family(out, "request_seconds", "histogram", "Duration of requests");
     histogram(out, "request_seconds", "", &s.histogram(), t.running_us);
+    s.slow.openmetrics(out);
     sockets(out, s);
     workers(out, s);
-}
-
-pub(super) fn family(out: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(out, "# TYPE uswgi_{name} {kind}\n# HELP uswgi_{name} {help}.");
 }
 
 fn info(out: &mut String, s: &Snapshot) {
@@ -317,26 +314,6 @@ fn workers(out: &mut String, s: &Snapshot) {
     }
 }
 
-/// Every doubling is a bucket; the finer ones of the scoreboard would be too many series.
-fn histogram(out: &mut String, name: &str, labels: &str, buckets: &[u64; BUCKETS], sum_us: u64) {
-    let comma = if labels.is_empty() { "" } else { "," };
-    let braced = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
-    let mut sum = 0u64;
-    for (i, n) in buckets.iter().enumerate() {
-        sum = sum.saturating_add(*n);
-        if let Some(limit) = bucket_limit(i).filter(|_| i % 4 == 0) {
-            let _ = writeln!(out, "uswgi_{name}_bucket{{{labels}{comma}le=\"{}\"}} {sum}", seconds(limit));
-        }
-    }
-    let _ = writeln!(out, "uswgi_{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {sum}");
-    let _ = writeln!(out, "uswgi_{name}_count{braced} {sum}");
-    let _ = writeln!(out, "uswgi_{name}_sum{braced} {}", seconds(sum_us));
-}
-
-fn seconds(us: u64) -> String {
-    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
-}
-
 fn label(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
@@ -344,6 +321,7 @@ fn label(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scoreboard::layout::BUCKETS;
     use crate::show::uwsgi::AppFacts;
     use std::collections::HashSet;
 

@@ -2,17 +2,19 @@
 //! kernel; nothing here asks the master, and nothing changes anything.
 //!
 //! * [`snapshot`]: everything that a scoreboard says, as plain data.  * [`usage`]: what proc(5) adds.
-//! * [`previous`]: the generation before.  * [`canary`]: two generations beside each other.  * [`aides`]: spoolers and mules.  * [`names`]: states in words.  * [`latency`]: quantiles.
+//! * [`previous`]: the generation before.  * [`slow`]: slow requests.  * [`canary`]: two generations beside each other.  * [`aides`]: spoolers and mules.  * [`names`]: states in words.  * [`latency`]: quantiles.
 //! * [`json`]: a snapshot as our JSON.  * [`uwsgi`]: as uWSGI's statistics.  * [`metrics`]: as OpenMetrics.
 #![forbid(unsafe_code)]
 
 pub mod aides;
 pub mod canary;
+mod families;
 pub mod json;
 pub mod latency;
 pub mod metrics;
 pub mod names;
 pub mod previous;
+pub mod slow;
 pub mod snapshot;
 pub mod usage;
 pub mod uwsgi;

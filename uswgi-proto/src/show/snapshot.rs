@@ -79,6 +79,8 @@ pub struct Snapshot {
     pub gone_histogram: [u64; BUCKETS],
     /// Replaced processes, by the number of [`Restart`].
     pub restarts: [u64; RESTARTS],
+    /// Slow requests.
+    pub slow: super::slow::SlowSums,
 }
 
 /// A listening socket.
@@ -285,6 +287,7 @@ impl Snapshot {
             aides: super::aides::seen(board),
             total,
             gone_histogram: std::array::from_fn(|i| h.gone_histogram[i].load(Relaxed)),
+            slow: super::slow::SlowSums::read(board.slow()),
             restarts: std::array::from_fn(|i| h.restarts[i].load(Relaxed)),
         }
     }

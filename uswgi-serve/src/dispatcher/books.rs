@@ -14,7 +14,9 @@ use crate::outbox::Outbox;
 use crate::request::Body;
 use crate::response::Response;
 use crate::send_queue::{Held, SendQueue};
+use crate::slow::{self, Ended};
 use crate::static_files;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use uswgi_proto::scoreboard::layout::{add, bucket_of, class_of};
@@ -70,7 +72,6 @@ pub(super) fn prepare<H: Held>(response: &mut Response<H>, exchange: &Exchange<'
 impl<H: Held> Dispatcher<H> {
     /// The request of [`Next::Run`] begins; its answer is made with what is given here.
     pub(crate) fn begin<'a>(&'a mut self, conn: &'a mut Conn) -> (Exchange<'a>, Box<Response<H>>) {
-        self.started = monotonic_us();
         conn.name_peer();
         let engine = &self.engine;
         let cell = &engine.lanes[self.lane];
@@ -139,6 +140,17 @@ impl<H: Held> Dispatcher<H> {
             if response.failed.is_some() {
                 add(&slot.write_errors, 1);
             }
+        }
+        if micros >= self.slow_us {
+            slow::write_down(&Ended {
+                engine,
+                lane: self.lane,
+                fd: conn.fd.as_fd(),
+                came_whole: !matches!(self.request.body, Some(Body::Stream(_) | Body::StreamChunks)),
+                status: if response.head_bytes > 0 { response.status() } else { 0 },
+                total_us: micros,
+                sent_us: response.waited_us(),
+            });
         }
         let notes = &engine.lanes[self.lane].notes;
         if access_log::wanted(engine, response, micros) || notes.wants_line() {

@@ -33,9 +33,14 @@ impl<I: Interpreter> Native<I> {
         if self.engine.lending.load(Ordering::Acquire) {
             self.send_lent(now);
         }
+        let mut looks = self.slow.due_us.is_some_and(|due| now >= due);
         if now >= self.last_tick_us + TICK_US && self.engine.watched.load(Ordering::Acquire) {
             self.last_tick_us = now;
             self.tick(now);
+            looks = true;
+        }
+        if looks && self.engine.settings.lanes.slow_ms > 0 {
+            self.slow.look(&self.engine, now);
         }
         if now >= self.last_second_us + SECOND_US {
             self.last_second_us = now;

@@ -170,6 +170,11 @@ impl<H: Held> Response<H> {
         self.wait_ends(wait, ready);
     }
 
+    /// How long it waited for its client.
+    pub(crate) fn waited_us(&self) -> u64 {
+        self.waited_us
+    }
+
     /// Somebody waits until the client takes more: for its socket to be writable, but no longer than `timeout_ms`.
     pub fn wait_begins(&self) -> Wait {
         Wait { before_us: monotonic_us(), unsent: sys::unsent(self.fd) }
