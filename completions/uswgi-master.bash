@@ -23,7 +23,7 @@ _uswgi__master() {
 
     case "${cmd}" in
         uswgi__master)
-            opts="--socket --uwsgi-socket --http-socket --http11-socket --protocol --socket-protocol --processes --workers --harakiri --harakiri-graceful-timeout --harakiri-graceful-signal --mule-harakiri --xmlconfig --xml --config --strict --set --set-placeholder --set-ph --get --declare-option --declare-option2 --resolve --for --for-glob --for-times --for-readline --endfor --end-for --if-opt --if-not-opt --if-env --if-not-env --ifenv --if-reload --if-not-reload --if-hostname --if-not-hostname --if-hostname-match --if-not-hostname-match --if-exists --if-not-exists --ifexists --if-plugin --if-not-plugin --ifplugin --if-file --if-not-file --if-dir --if-not-dir --ifdir --if-directory --endif --end-if --blacklist --end-blacklist --whitelist --end-whitelist --inherit --include --inject-before --inject-after --daemonize --daemonize2 --stop --reload --pause --suspend --resume --connect-and-read --extract --listen --max-vars --buffer-size --memory-report --abstract-socket --chmod-socket --chmod --chown-socket --umask --procname-prefix --procname-prefix-spaced --need-app --emperor --emperor-wrapper --emperor-wrapper-override --emperor-wrapper-fallback --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-on-demand-exec --emperor-extra-extension --emperor-extra-ext --emperor-no-blacklist --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --heartbeat --reload-mercy --worker-reload-mercy --mule-reload-mercy --die-on-term --help --usage --max-requests --max-requests-delta --min-worker-lifetime --max-worker-lifetime --max-worker-lifetime-delta --socket-timeout --locks --cache --cache-blocksize --cache-no-expire --cache2 --spooler --spooler-external --spooler-ordered --spooler-chdir --spooler-processes --spooler-quiet --spooler-max-tasks --spooler-harakiri --spooler-frequency --spooler-freq --mule --mules --farm --mule-msg-size --disable-logging --pidfile --pidfile2 --safe-pidfile --safe-pidfile2 --chroot --uid --gid --add-gid --immediate-uid --immediate-gid --hook-asap --hook-pre-jail --hook-in-jail --hook-as-root --hook-as-user --hook-as-user-atexit --hook-pre-app --hook-post-app --hook-post-fork --hook-accepting --hook-accepting1 --hook-accepting-once --hook-accepting1-once --hook-master-start --hook-touch --hook-emperor-start --hook-as-vassal --hook-as-emperor --exec-asap --exec-pre-jail --exec-in-jail --exec-as-root --exec-as-user --exec-as-user-atexit --exec-pre-app --exec-post-app --exec-as-vassal --exec-as-emperor --ini --yaml --yml --json --js --no-defer-accept --so-send-timeout --socket-send-timeout --so-write-timeout --socket-write-timeout --limit-as --limit-nproc --reload-on-as --reload-on-rss --evil-reload-on-as --evil-reload-on-rss --touch-reload --touch-workers-reload --touch-mules-reload --touch-spoolers-reload --touch-chain-reload --touch-logrotate --touch-logreopen --touch-exec --limit-post --cpu-affinity --post-buffering --no-default-app --manage-script-name --stats --stats-server --stats-http --stats-minified --stats-min --stats-no-cores --master-fifo --max-fd --logto --logto2 --log-format --logformat --logformat-strftime --log-format-strftime --logfile-chown --logfile-chmod --log-syslog --log-socket --req-logger --logger-req --logger --log-encoder --log-req-encoder --log-drain --log-filter --log-route --log-req-route --log-master --log-reopen --log-truncate --log-maxsize --log-backupname --logdate --log-date --log-prefix --log-zero --log-slow --log-4xx --log-5xx --log-big --log-sendfile --log-ioerror --log-micros --log-x-forwarded-for --chdir --chdir2 --lazy --lazy-apps --cheap --cheaper --cheaper-initial --cheaper-algo --cheaper-step --cheaper-overload --cheaper-rss-limit-soft --cheaper-rss-limit-hard --idle --die-on-idle --mount --threads --websockets-ping-freq --websocket-ping-freq --websockets-pong-tolerance --websocket-pong-tolerance --websockets-max-size --websocket-max-size --add-header --check-static --static-check --static-map --static-map2 --static-skip-ext --static-index --static-safe --mimefile --mime-file --static-expires-type --static-expires-type-mtime --static-expires --static-expires-mtime --static-expires-uri --static-expires-uri-mtime --static-expires-path-info --static-expires-path-info-mtime --static-gzip --static-gzip-all --static-gzip-dir --static-gzip-prefix --static-gzip-ext --static-gzip-suffix --honour-range --mode --env --envdir --early-envdir --unenv --vacuum --cron --cron2 --unique-cron --cron-harakiri --attach-daemon --attach-control-daemon --smart-attach-daemon --smart-attach-daemon2 --daemons-honour-stdin --attach-daemon2 --print --iprint --exit --version --cheaper-busyness-max --cheaper-busyness-min --cheaper-busyness-multiplier --cheaper-busyness-penalty --cheaper-busyness-verbose --cheaper-busyness-backlog-alert --cheaper-busyness-backlog-multiplier --cheaper-busyness-backlog-step --cheaper-busyness-backlog-nonzero --gevent --gevent-monkey-patch --gevent-early-monkey-patch --gevent-wait-for-hub --http --httprouter --http-timeout --http-keepalive --wsgi-file --file --module --wsgi --callable --home --virtualenv --venv --pyhome --pythonpath --python-path --pp --import --pyimport --py-import --python-import --spooler-import --spooler-pyimport --spooler-py-import --spooler-python-import --pyargv --py-auto-reload --py-autoreload --python-auto-reload --python-autoreload --py-auto-reload-ignore --python-version --rsyslog-packet-size --allow-unsupported --asgi --asgi-tasks --asyncio-loop --django-preload --emperor-die-with --canary-for --canary-max-5xx --canary-max-slower --canary-min-requests --canary-share --emperor-start-concurrency --forwarded-allow-ips --keep-previous --log-json --slow-request --loop-lag-warn --max-surplus --no-new-privs --reload-watch --shutdown-delay --spooler-allow-ips --spooler-fsync --spooler-max-attempts --spooler-retry-delay --warmup --warmup-header --warmup-expect --websocket-reload --warmup-timeout"
+            opts="--socket --uwsgi-socket --http-socket --http11-socket --protocol --socket-protocol --shared-socket --undeferred-shared-socket --processes --workers --harakiri --harakiri-graceful-timeout --harakiri-graceful-signal --mule-harakiri --xmlconfig --xml --config --strict --skip-atexit --skip-atexit-teardown --set --set-placeholder --set-ph --get --declare-option --declare-option2 --resolve --for --for-glob --for-times --for-readline --endfor --end-for --if-opt --if-not-opt --if-env --if-not-env --ifenv --if-reload --if-not-reload --if-hostname --if-not-hostname --if-hostname-match --if-not-hostname-match --if-exists --if-not-exists --ifexists --if-plugin --if-not-plugin --ifplugin --if-file --if-not-file --if-dir --if-not-dir --ifdir --if-directory --endif --end-if --blacklist --end-blacklist --whitelist --end-whitelist --inherit --include --inject-before --inject-after --daemonize --daemonize2 --stop --reload --pause --suspend --resume --connect-and-read --extract --listen --max-vars --buffer-size --memory-report --abstract-socket --chmod-socket --chmod --chown-socket --umask --map-socket --procname-prefix --procname-prefix-spaced --need-app --emperor --emperor-wrapper --emperor-wrapper-override --emperor-wrapper-fallback --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-on-demand-exec --emperor-extra-extension --emperor-extra-ext --emperor-no-blacklist --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --heartbeat --reload-mercy --worker-reload-mercy --mule-reload-mercy --exit-on-reload --die-on-term --help --usage --max-requests --max-requests-delta --min-worker-lifetime --max-worker-lifetime --max-worker-lifetime-delta --socket-timeout --locks --cache --cache-blocksize --cache-no-expire --cache2 --spooler --spooler-external --spooler-ordered --spooler-chdir --spooler-processes --spooler-quiet --spooler-max-tasks --spooler-harakiri --spooler-frequency --spooler-freq --mule --mules --farm --mule-msg-size --disable-logging --pidfile --pidfile2 --safe-pidfile --safe-pidfile2 --chroot --uid --gid --add-gid --immediate-uid --immediate-gid --hook-asap --hook-pre-jail --hook-in-jail --hook-as-root --hook-as-user --hook-as-user-atexit --hook-pre-app --hook-post-app --hook-post-fork --hook-accepting --hook-accepting1 --hook-accepting-once --hook-accepting1-once --hook-master-start --hook-touch --hook-emperor-start --hook-as-vassal --hook-as-emperor --exec-asap --exec-pre-jail --exec-in-jail --exec-as-root --exec-as-user --exec-as-user-atexit --exec-pre-app --exec-post-app --exec-as-vassal --exec-as-emperor --ini --yaml --yml --json --js --no-defer-accept --so-send-timeout --socket-send-timeout --so-write-timeout --socket-write-timeout --limit-as --limit-nproc --reload-on-as --reload-on-rss --evil-reload-on-as --evil-reload-on-rss --touch-reload --touch-workers-reload --touch-mules-reload --touch-spoolers-reload --touch-chain-reload --touch-logrotate --touch-logreopen --touch-exec --limit-post --cpu-affinity --post-buffering --no-default-app --manage-script-name --reload-on-exception --reload-on-exception-type --reload-on-exception-value --reload-on-exception-repr --stats --stats-server --stats-http --stats-minified --stats-min --stats-no-cores --master-fifo --max-fd --logto --logto2 --log-format --logformat --logformat-strftime --log-format-strftime --logfile-chown --logfile-chmod --log-syslog --log-socket --req-logger --logger-req --logger --log-encoder --log-req-encoder --log-drain --log-filter --log-route --log-req-route --log-master --log-reopen --log-truncate --log-maxsize --log-backupname --logdate --log-date --log-prefix --log-zero --log-slow --log-4xx --log-5xx --log-big --log-sendfile --log-ioerror --log-micros --log-x-forwarded-for --chdir --chdir2 --lazy --lazy-apps --cheap --cheaper --cheaper-initial --cheaper-algo --cheaper-step --cheaper-overload --cheaper-rss-limit-soft --cheaper-rss-limit-hard --idle --die-on-idle --mount --threads --thread-stacksize --threads-stacksize --thread-stack-size --threads-stack-size --websockets-ping-freq --websocket-ping-freq --websockets-pong-tolerance --websocket-pong-tolerance --websockets-max-size --websocket-max-size --add-header --check-static --static-check --static-map --static-map2 --static-skip-ext --static-index --static-safe --mimefile --mime-file --static-expires-type --static-expires-type-mtime --static-expires --static-expires-mtime --static-expires-uri --static-expires-uri-mtime --static-expires-path-info --static-expires-path-info-mtime --static-gzip --static-gzip-all --static-gzip-dir --static-gzip-prefix --static-gzip-ext --static-gzip-suffix --honour-range --mode --env --envdir --early-envdir --unenv --vacuum --cron --cron2 --unique-cron --cron-harakiri --attach-daemon --attach-control-daemon --smart-attach-daemon --smart-attach-daemon2 --daemons-honour-stdin --attach-daemon2 --print --iprint --exit --version --cheaper-busyness-max --cheaper-busyness-min --cheaper-busyness-multiplier --cheaper-busyness-penalty --cheaper-busyness-verbose --cheaper-busyness-backlog-alert --cheaper-busyness-backlog-multiplier --cheaper-busyness-backlog-step --cheaper-busyness-backlog-nonzero --gevent --gevent-monkey-patch --gevent-early-monkey-patch --gevent-wait-for-hub --http --httprouter --http-timeout --http-keepalive --wsgi-file --file --eval --module --wsgi --callable --home --virtualenv --venv --pyhome --pythonpath --python-path --pp --pymodule-alias --post-pymodule-alias --import --pyimport --py-import --python-import --shared-import --shared-pyimport --shared-py-import --shared-python-import --spooler-import --spooler-pyimport --spooler-py-import --spooler-python-import --pyargv --optimize --paste --paste-logger --ini-paste --ini-paste-logged --no-site --py-tracebacker --py-auto-reload --py-autoreload --python-auto-reload --python-autoreload --py-auto-reload-ignore --python-version --py-executable --py-sys-executable --rsyslog-packet-size --allow-unsupported --asgi --asgi-tasks --asyncio-loop --django-preload --emperor-die-with --canary-for --canary-max-5xx --canary-max-slower --canary-min-requests --canary-share --emperor-start-concurrency --forwarded-allow-ips --keep-previous --log-json --slow-request --loop-lag-warn --max-surplus --no-new-privs --reload-watch --shutdown-delay --spooler-allow-ips --spooler-fsync --spooler-max-attempts --spooler-retry-delay --warmup --warmup-header --warmup-expect --websocket-reload --warmup-timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -50,6 +50,14 @@ _uswgi__master() {
                     return 0
                     ;;
                 --socket-protocol)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --undeferred-shared-socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -318,6 +326,10 @@ _uswgi__master() {
                     return 0
                     ;;
                 --umask)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map-socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -781,6 +793,18 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --reload-on-exception-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reload-on-exception-value)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reload-on-exception-repr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --stats)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -942,6 +966,22 @@ _uswgi__master() {
                     return 0
                     ;;
                 --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --thread-stacksize)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads-stacksize)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --thread-stack-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads-stack-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1189,6 +1229,10 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --eval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --module)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1229,6 +1273,14 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --pymodule-alias)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --post-pymodule-alias)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --import)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1242,6 +1294,22 @@ _uswgi__master() {
                     return 0
                     ;;
                 --python-import)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-import)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-pyimport)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-py-import)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-python-import)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1265,6 +1333,26 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --optimize)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --paste)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ini-paste)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ini-paste-logged)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --py-tracebacker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --py-auto-reload)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1282,6 +1370,14 @@ _uswgi__master() {
                     return 0
                     ;;
                 --py-auto-reload-ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --py-executable)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --py-sys-executable)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

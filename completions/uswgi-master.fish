@@ -4,6 +4,8 @@ complete -c uswgi-master -l http-socket -d 'Listens for HTTP/1.1. Repeatable.' -
 complete -c uswgi-master -l http11-socket -d 'The same as http-socket: persistent connections are always on.' -r -F
 complete -c uswgi-master -l protocol -d 'What is spoken on `socket`: uwsgi or http.' -r -F
 complete -c uswgi-master -l socket-protocol -d 'What is spoken on `socket`: uwsgi or http.' -r -F
+complete -c uswgi-master -l shared-socket -d 'An address that `socket = =N` and its like mean by its number, from 0; a unix socket is made with the rights of the start. Repeatable.' -r -F
+complete -c uswgi-master -l undeferred-shared-socket -d 'An address that `socket = =N` and its like mean by its number, from 0; a unix socket is made with the rights of the start. Repeatable.' -r -F
 complete -c uswgi-master -l processes -d 'Number of workers; `auto`: as many as CPUs.' -r -F
 complete -c uswgi-master -l workers -d 'Number of workers; `auto`: as many as CPUs.' -r -F
 complete -c uswgi-master -l harakiri -d 'Seconds a request may run before it is answered with 504 and interrupted.' -r -F
@@ -71,6 +73,7 @@ complete -c uswgi-master -l chmod-socket -d 'Mode of unix sockets: three octal d
 complete -c uswgi-master -l chmod -d 'Mode of unix sockets: three octal digits; without a value 666.' -r -F
 complete -c uswgi-master -l chown-socket -d 'Owner of unix sockets: user or user:group.' -r -F
 complete -c uswgi-master -l umask -d 'umask of all processes: three or four octal digits.' -r -F
+complete -c uswgi-master -l map-socket -d 'N:WORKER[,WORKER...]: on socket N, counted from 0, these workers alone accept. Repeatable.' -r -F
 complete -c uswgi-master -l procname-prefix -d 'Text in front of every process title.' -r -F
 complete -c uswgi-master -l procname-prefix-spaced -d 'Text in front of every process title.' -r -F
 complete -c uswgi-master -l need-app -d 'Fails the start when the app does not load; false: serves errors instead, until a reload brings an app that does.' -r -F
@@ -186,6 +189,9 @@ complete -c uswgi-master -l touch-exec -d 'FILE COMMAND: runs when the file is t
 complete -c uswgi-master -l limit-post -d 'Largest request body in bytes.' -r -F
 complete -c uswgi-master -l cpu-affinity -d 'CPUs that each worker is bound to: the next so many for each worker number.' -r -F
 complete -c uswgi-master -l post-buffering -d 'Bodies above this many bytes go to disk before the app runs.' -r -F
+complete -c uswgi-master -l reload-on-exception-type -d 'Class of an exception after which a worker is replaced: KeyError or builtins.KeyError. Repeatable.' -r -F
+complete -c uswgi-master -l reload-on-exception-value -d 'Text of an exception after which a worker is replaced, whole. Repeatable.' -r -F
+complete -c uswgi-master -l reload-on-exception-repr -d 'Class and text of an exception after which a worker is replaced: KeyError: \'a\'. Repeatable.' -r -F
 complete -c uswgi-master -l stats -d 'Address of the statistics server: one JSON text a connection. Repeatable.' -r -F
 complete -c uswgi-master -l stats-server -d 'Address of the statistics server: one JSON text a connection. Repeatable.' -r -F
 complete -c uswgi-master -l master-fifo -d 'A FIFO for commands of one letter each, as uWSGI has them; of several the first is read, and the digits choose. Repeatable.' -r -F
@@ -227,6 +233,10 @@ complete -c uswgi-master -l cheaper-rss-limit-hard -d 'Bytes of resident memory 
 complete -c uswgi-master -l idle -d 'Seconds without a request after which all workers leave, until somebody connects.' -r -F
 complete -c uswgi-master -l mount -d 'An app below a path: /path=app.py, /path=pkg.mod or /path=pkg.mod:callable. Repeatable.' -r -F
 complete -c uswgi-master -l threads -d 'Python threads in each worker.' -r -F
+complete -c uswgi-master -l thread-stacksize -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
+complete -c uswgi-master -l threads-stacksize -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
+complete -c uswgi-master -l thread-stack-size -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
+complete -c uswgi-master -l threads-stack-size -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
 complete -c uswgi-master -l websockets-ping-freq -d 'Seconds of silence after which the client of a WebSocket is pinged; 0: never.' -r -F
 complete -c uswgi-master -l websocket-ping-freq -d 'Seconds of silence after which the client of a WebSocket is pinged; 0: never.' -r -F
 complete -c uswgi-master -l websockets-pong-tolerance -d 'Seconds that it has to answer before the WebSocket is closed.' -r -F
@@ -288,6 +298,7 @@ complete -c uswgi-master -l http-timeout -d 'Seconds an HTTP client may make no 
 complete -c uswgi-master -l http-keepalive -d 'Seconds an idle HTTP connection is kept; 1 stands for http-timeout (60 without it), 0 keeps none.' -r -F
 complete -c uswgi-master -l wsgi-file -d 'The app: path of a Python file. With module too, it is opened only when that does not load.' -r -F
 complete -c uswgi-master -l file -d 'The app: path of a Python file. With module too, it is opened only when that does not load.' -r -F
+complete -c uswgi-master -l eval -d 'Python code as the app: its `callable` serves.' -r -F
 complete -c uswgi-master -l module -d 'The app: pkg.mod, pkg.mod:callable or pkg.mod:factory().' -r -F
 complete -c uswgi-master -l wsgi -d 'The app: pkg.mod, pkg.mod:callable or pkg.mod:factory().' -r -F
 complete -c uswgi-master -l callable -d 'Name of the callable in the module or file.' -r -F
@@ -298,20 +309,33 @@ complete -c uswgi-master -l pyhome -d 'Virtual environment whose interpreter run
 complete -c uswgi-master -l pythonpath -d 'Directory to put in front of sys.path; patterns are expanded. Repeatable.' -r -F
 complete -c uswgi-master -l python-path -d 'Directory to put in front of sys.path; patterns are expanded. Repeatable.' -r -F
 complete -c uswgi-master -l pp -d 'Directory to put in front of sys.path; patterns are expanded. Repeatable.' -r -F
+complete -c uswgi-master -l pymodule-alias -d 'NAME=MODULE or NAME=FILE: a second name to import something by. Repeatable.' -r -F
+complete -c uswgi-master -l post-pymodule-alias -d 'As pymodule-alias, a second name made behind those. Repeatable.' -r -F
 complete -c uswgi-master -l import -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
 complete -c uswgi-master -l pyimport -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
 complete -c uswgi-master -l py-import -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
 complete -c uswgi-master -l python-import -d 'Module, or path of a Python file, to import before the app; one that fails is left out. Repeatable.' -r -F
+complete -c uswgi-master -l shared-import -d 'Module, or path of a Python file, to import in every process, before `import`. Repeatable.' -r -F
+complete -c uswgi-master -l shared-pyimport -d 'Module, or path of a Python file, to import in every process, before `import`. Repeatable.' -r -F
+complete -c uswgi-master -l shared-py-import -d 'Module, or path of a Python file, to import in every process, before `import`. Repeatable.' -r -F
+complete -c uswgi-master -l shared-python-import -d 'Module, or path of a Python file, to import in every process, before `import`. Repeatable.' -r -F
 complete -c uswgi-master -l spooler-import -d 'Module, or path of a Python file, to import in spooler processes. Repeatable.' -r -F
 complete -c uswgi-master -l spooler-pyimport -d 'Module, or path of a Python file, to import in spooler processes. Repeatable.' -r -F
 complete -c uswgi-master -l spooler-py-import -d 'Module, or path of a Python file, to import in spooler processes. Repeatable.' -r -F
 complete -c uswgi-master -l spooler-python-import -d 'Module, or path of a Python file, to import in spooler processes. Repeatable.' -r -F
 complete -c uswgi-master -l pyargv -d 'sys.argv after the program name, separated by spaces.' -r -F
+complete -c uswgi-master -l optimize -d 'Python\'s optimization level: 1 leaves assertions out, 2 documentation too.' -r -F
+complete -c uswgi-master -l paste -d 'An app of paste.deploy, from the site\'s environment: config:/path/file.ini, with #NAME behind it.' -r -F
+complete -c uswgi-master -l ini-paste -d 'Reads the options of [uwsgi] in a paste file and loads its app, as `paste = config:FILE`.' -r -F
+complete -c uswgi-master -l ini-paste-logged -d 'As ini-paste, with paste-logger.' -r -F
+complete -c uswgi-master -l py-tracebacker -d 'Start of a path: at PATH1 worker 1 listens, at PATH2 worker 2, and prints the stacks of its threads to who connects.' -r -F
 complete -c uswgi-master -l py-auto-reload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
 complete -c uswgi-master -l py-autoreload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
 complete -c uswgi-master -l python-auto-reload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
 complete -c uswgi-master -l python-autoreload -d 'Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development.' -r -F
 complete -c uswgi-master -l py-auto-reload-ignore -d 'Module that py-autoreload does not look at. Repeatable.' -r -F
+complete -c uswgi-master -l py-executable -d 'Value of sys.executable.' -r -F
+complete -c uswgi-master -l py-sys-executable -d 'Value of sys.executable.' -r -F
 complete -c uswgi-master -l rsyslog-packet-size -d 'Bytes of the longest datagram to an rsyslog.' -r -F
 complete -c uswgi-master -l allow-unsupported -d 'Start although the configuration holds options that are not supported here; each becomes a warning.' -r -F
 complete -c uswgi-master -l asgi -d 'Calls the app by ASGI 3 (http, websocket and lifespan), each request in a task of asyncio, in the place of WSGI in threads.' -r -F
@@ -344,6 +368,8 @@ complete -c uswgi-master -l warmup-expect -d 'Status codes that are good: ranges
 complete -c uswgi-master -l websocket-reload -d 'What becomes of WebSockets when their worker leaves: close (with 1001, at once), or drain (they go on until they end or the mercy is over).' -r -F
 complete -c uswgi-master -l warmup-timeout -d 'Seconds for each of these requests.' -r -F
 complete -c uswgi-master -l strict -d 'Unknown options stop the start.'
+complete -c uswgi-master -l skip-atexit -d 'Workers end without running functions of atexit and uwsgi.atexit.'
+complete -c uswgi-master -l skip-atexit-teardown -d 'Workers end without finalising Python: uwsgi.atexit runs, functions of atexit do not.'
 complete -c uswgi-master -l if-reload -d 'The lines up to endif only when the file is read for a reload; if-not-reload: only at the start.'
 complete -c uswgi-master -l if-not-reload -d 'The lines up to endif only when the file is read for a reload; if-not-reload: only at the start.'
 complete -c uswgi-master -l end-blacklist -d 'Forgets the blacklist.'
@@ -354,6 +380,7 @@ complete -c uswgi-master -l emperor-nofollow -d 'The time of a symbolic link cou
 complete -c uswgi-master -l emperor-tyrant -d 'Each vassal becomes the user and group of its file; root\'s files, and those that anybody can write to, are refused. The Emperor stays root.'
 complete -c uswgi-master -l emperor-tyrant-nofollow -d 'The owner of a symbolic link counts, and not that of the file that it leads to.'
 complete -c uswgi-master -l emperor-no-blacklist -d 'A vassal that fails is tried again every 3 s (or emperor-freq), without longer waits, as with emperor-throttle = 0.'
+complete -c uswgi-master -l exit-on-reload -d 'A reload ends the instance gracefully, with exit code 0: the service manager starts it anew.'
 complete -c uswgi-master -l die-on-term -d 'TERM stops; false: TERM reloads, as uWSGI does without this option.'
 complete -c uswgi-master -l help -d 'Prints the options and ends.'
 complete -c uswgi-master -l usage -d 'Prints the options and ends.'
@@ -368,6 +395,7 @@ complete -c uswgi-master -l so-write-timeout -d 'As socket-timeout.'
 complete -c uswgi-master -l socket-write-timeout -d 'As socket-timeout.'
 complete -c uswgi-master -l no-default-app -d 'What no application owns is answered with 500, and not by the default application.'
 complete -c uswgi-master -l manage-script-name -d 'Chooses the app by the longest mount prefix, and sets SCRIPT_NAME.'
+complete -c uswgi-master -l reload-on-exception -d 'Replaces a worker when an exception has left its app; other requests are finished.'
 complete -c uswgi-master -l stats-http -d 'The statistics server speaks HTTP: /metrics for Prometheus, /healthz, /readyz, and the JSON text everywhere else.'
 complete -c uswgi-master -l stats-minified -d 'Writes the statistics without indentation.'
 complete -c uswgi-master -l stats-min -d 'Writes the statistics without indentation.'
@@ -396,4 +424,6 @@ complete -c uswgi-master -l cheaper-busyness-verbose -d 'Logs the load of every 
 complete -c uswgi-master -l gevent-monkey-patch -d 'Patches the standard library for gevent in each worker, after the app was imported.'
 complete -c uswgi-master -l gevent-early-monkey-patch -d 'The same before the app is imported.'
 complete -c uswgi-master -l gevent-wait-for-hub -d 'A worker that ends waits for every greenlet, not only for its requests.'
+complete -c uswgi-master -l paste-logger -d 'Sets up logging from the file of `paste` before the app is loaded.'
+complete -c uswgi-master -l no-site -d 'Starts Python without the module site: no site-packages, also of a virtual environment.'
 complete -c uswgi-master -l python-version -d 'Prints the version of the Python that would run, and ends; `home` before it counts; on the command line only.'

@@ -23,7 +23,7 @@ _uswgi__worker() {
 
     case "${cmd}" in
         uswgi__worker)
-            opts="-H -h -V --home --chdir --pythonpath --protocol --threads --no-django-preload --as --check --serve --print-interpreter --help --version"
+            opts="-H -h -V --home --chdir --pythonpath --protocol --threads --no-site --optimize --no-django-preload --as --check --serve --print-interpreter --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -63,6 +63,10 @@ _uswgi__worker() {
                     ;;
                 --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --optimize)
+                    COMPREPLY=($(compgen -W "0 1 2" -- "${cur}"))
                     return 0
                     ;;
                 --as)

@@ -49,6 +49,11 @@ fn worker() -> Command {
             .value_parser(["http", "uwsgi"])
             .help("What is spoken on the inherited sockets"),
         takes("threads", "N").help("Threads that run requests"),
+        Arg::new("no-site")
+            .long("no-site")
+            .action(ArgAction::SetTrue)
+            .help("Start Python without the module site"),
+        takes("optimize", "N").value_parser(["0", "1", "2"]).help("Python's optimization level"),
         Arg::new("no-django-preload")
             .long("no-django-preload")
             .action(ArgAction::SetTrue)

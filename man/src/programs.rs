@@ -103,6 +103,8 @@ pub(crate) fn worker() -> String {
     page.item("--pythonpath", "dir", "Look for modules there too; may be repeated.");
     page.item("--protocol", "p", "What is spoken on the inherited sockets: http (the default) or uwsgi.");
     page.item("--threads", "n", "Threads that run requests; 1 by default.");
+    page.item("--no-site", "", "Start Python without the module site (-S).");
+    page.item("--optimize", "n", "Python's optimization level: 1 (-O) or 2 (-OO).");
     page.item("--no-django-preload", "", "Leave to the first request what Django imports then.");
     page.item(
         "--as",

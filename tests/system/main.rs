@@ -57,6 +57,7 @@
 //! | preload | what Django imports with its first request |
 //! | privileges | users, groups, modes, ports |
 //! | profile | where lanes stand, by route |
+//! | python_options | options about Python around the application, and about sockets of workers, beside the original |
 //! | pythons | every CPython of the machine serves with the same build |
 //! | real_files | files as people write them, beside uWSGI: what serves there, and what it reads from them |
 //! | reload | nothing lost, nothing broken goes live |
@@ -148,6 +149,7 @@ mod pieces;
 mod preload;
 mod privileges;
 mod profile;
+mod python_options;
 mod pythons;
 mod real_files;
 mod reload;

@@ -76,7 +76,14 @@ pub(crate) fn take(sockets: &mut Vec<Socket>, held: &[Held], protocol: Protocol)
             s.address = Address::Fd(h.fd);
         } else if !sockets.iter().any(|s| s.address == Address::Fd(h.fd)) {
             let (name, address) = (h.name.clone(), Address::Fd(h.fd));
-            sockets.push(Socket { name, address, protocol, origin: Origin::default() });
+            sockets.push(Socket {
+                name,
+                address,
+                protocol,
+                early: false,
+                workers: Vec::new(),
+                origin: Origin::default(),
+            });
         }
     }
 }
@@ -90,7 +97,14 @@ mod tests {
     }
 
     fn socket(address: Address) -> Socket {
-        Socket { name: "x".into(), address, protocol: Protocol::Http, origin: Origin::default() }
+        Socket {
+            name: "x".into(),
+            address,
+            protocol: Protocol::Http,
+            early: false,
+            workers: Vec::new(),
+            origin: Origin::default(),
+        }
     }
 
     #[test]

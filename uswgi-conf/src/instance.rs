@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use uswgi_proto::background::BesideRequests;
 use uswgi_proto::settings::{
-    Application, Autoreload, Harakiri, Headers, Lanes, Protocol, Recycling, RequestLimits, RequestLog,
-    StaticServing, Timeouts, Warmup, WebSockets,
+    Application, Autoreload, Harakiri, Headers, Lanes, Protocol, PythonSettings, Recycling, RequestLimits,
+    RequestLog, StaticServing, Timeouts, Warmup, WebSockets,
 };
 use uswgi_proto::shared::SharedSpec;
 
@@ -44,6 +44,12 @@ pub struct Socket {
     pub address: Address,
     /// What is spoken.
     pub protocol: Protocol,
+    /// It is bound with the rights of the start, whoever the instance becomes (`shared-socket`).
+    #[serde(default)]
+    pub early: bool,
+    /// Numbers of the workers that accept there; empty: all (`map-socket`).
+    #[serde(default)]
+    pub workers: Vec<u32>,
     /// Where it was written.
     pub origin: Origin,
 }
@@ -81,6 +87,12 @@ pub struct Instance {
 
     /// What the workers load (directories count after the sockets' and pidfile's own paths were made absolute).
     pub app: Application,
+    /// Python around it.
+    pub python: PythonSettings,
+    /// Python starts without the module site (`no-site`).
+    pub no_site: bool,
+    /// Python's level of optimization (`optimize`).
+    pub optimize: u32,
     /// When they look at its source.
     pub autoreload: Autoreload,
     /// Virtual environment or prefix whose interpreter runs the app.
@@ -162,6 +174,8 @@ pub struct Instance {
     pub logto: Option<PathBuf>,
     /// Log file opened after privileges were dropped.
     pub logto2: Option<PathBuf>,
+    /// A reload ends the instance instead (`exit-on-reload`).
+    pub exit_on_reload: bool,
     /// What TERM does.
     pub on_term: OnTerm,
     /// Seconds that everything is served yet after TERM before the stop begins (`shutdown-delay`).
@@ -227,6 +241,9 @@ impl Default for Instance {
             add_gid: Vec::new(),
             umask: None,
             app: Application::default(),
+            python: PythonSettings::default(),
+            no_site: false,
+            optimize: 0,
             autoreload: Autoreload::default(),
             home: None,
             env: Vec::new(),
@@ -266,6 +283,7 @@ impl Default for Instance {
             daemonize2: None,
             logto: None,
             logto2: None,
+            exit_on_reload: false,
             on_term: OnTerm::Stop,
             shutdown_delay: 0,
             touch_reload: Vec::new(),

@@ -39,6 +39,8 @@ pub(crate) fn app(at: usize, all: &[App]) -> (&'static str, String) {
     match (&app.source, app.mountpoint.as_str()) {
         (AppSource::Module(m), "") if at == 0 => ("module", m.clone()),
         (AppSource::File(f), "") if at == 0 || module_before => ("wsgi-file", f.clone()),
+        (AppSource::Paste(s), _) => ("paste", s.clone()),
+        (AppSource::Eval(code), _) => ("eval", code.clone()),
         (AppSource::Module(s) | AppSource::File(s), "") => ("mount", format!("/={s}")),
         (AppSource::Module(s) | AppSource::File(s), point) => ("mount", format!("{point}={s}")),
     }

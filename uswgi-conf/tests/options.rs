@@ -38,6 +38,7 @@ fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
 fn around(name: &str) -> Vec<(String, String)> {
     pairs(match name {
         "cheaper" => &[("workers", "8")],
+        "map-socket" => &[("workers", "3")],
         "loop-lag-warn" => &[("gevent", "9")],
         "asgi-tasks" | "asyncio-loop" => &[("asgi", "true")],
         "need-app" => &[("module", "a")],
@@ -75,6 +76,13 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "emperor-die-with" => "stop",
         "emperor-stats" | "emperor-stats-server" => ":81",
         "env" => "A=b=c",
+        "map-socket" => "0:2,3",
+        "pymodule-alias" | "post-pymodule-alias" => "a=b.c",
+        "thread-stacksize" | "threads-stacksize" | "thread-stack-size" | "threads-stack-size" => "512",
+        "optimize" => "2",
+        "ini-paste" | "ini-paste-logged" => "tests/paste.ini",
+        "paste" => "config:/srv/paste.ini#main",
+        "eval" => "application = f",
         "envdir" | "early-envdir" => "tests/envdir",
         "mount" => "/a=b.py",
         "cron" | "unique-cron" => "0 3 -1 -1 -1 backup",

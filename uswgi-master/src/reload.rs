@@ -104,6 +104,7 @@ pub fn plan(i: &Instance) -> Plan {
         max_lifetime: (i.max_worker_lifetime != 0).then(|| seconds(i.max_worker_lifetime)),
         max_lifetime_delta: seconds(i.max_worker_lifetime_delta),
         need_app: i.app.need_app,
+        exit_on_reload: i.exit_on_reload,
         term_reloads: i.on_term == OnTerm::Reload,
         shutdown_delay: seconds(i.shutdown_delay),
         keep_previous: seconds(i.keep_previous),

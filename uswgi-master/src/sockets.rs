@@ -82,7 +82,7 @@ impl When {
     /// Unix sockets belong to the target user, unless `chown-socket` says to whom.
     pub fn of(socket: &Socket, instance: &Instance) -> When {
         match socket.address {
-            Address::Unix(_) if instance.chown_socket.is_none() => When::AfterDrop,
+            Address::Unix(_) if instance.chown_socket.is_none() && !socket.early => When::AfterDrop,
             _ => When::BeforeDrop,
         }
     }

@@ -72,6 +72,7 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
     let listener = |s: &uswgi_conf::instance::Socket| settings::ListenerSettings {
         name: s.name.clone(),
         protocol: s.protocol,
+        workers: s.workers.clone(),
     };
     WorkerSettings {
         version: SETTINGS_VERSION,
@@ -90,6 +91,7 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
         limit_as: i.limit_as,
         procname_prefix: i.procname_prefix.clone(),
         app: settings::Application { need_app, ..i.app.clone() },
+        python: i.python.clone(),
         autoreload: i.autoreload.clone(),
         limits: i.limits.clone(),
         timeouts: i.timeouts.clone(),
@@ -186,6 +188,12 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
     if let Some(home) = &i.home {
         arguments.push(CString::new("--home")?);
         arguments.push(CString::new(home.as_os_str().as_bytes())?);
+    }
+    if i.no_site {
+        arguments.push(CString::new("--no-site")?);
+    }
+    if i.optimize > 0 {
+        arguments.push(CString::new(format!("--optimize={}", i.optimize))?);
     }
     let limits: Vec<(Resource, u64)> =
         [(Resource::RLIMIT_AS, i.limit_as), (Resource::RLIMIT_NPROC, i.limit_nproc)]

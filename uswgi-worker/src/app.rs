@@ -1,6 +1,7 @@
 //! Loading the application: directories, sys.path, modules, callables. Runs once in a template, or once
 //! in each worker with lazy-apps. Must not start threads or open sockets of its own.
 
+mod around;
 mod preload;
 
 use crate::gateway::asgi;
@@ -8,8 +9,8 @@ use crate::steps;
 use crate::which_python::explained;
 use pyo3::exceptions::{PyAttributeError, PyFileNotFoundError, PyModuleNotFoundError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyModule};
-use uswgi_proto::settings::{App, AppSource, Role, WorkerSettings};
+use pyo3::types::{PyList, PyModule};
+use uswgi_proto::settings::{App, AppSource, Application, Role, WorkerSettings};
 use uswgi_proto::step::StepError;
 use uswgi_serve::control::Control;
 use uswgi_serve::mounts::Mounts;
@@ -45,7 +46,7 @@ impl Apps {
         }
         steps::run(py, &settings.steps.pre_app, control).map_err(LoadError::Step)?;
         prepare(py, settings).map_err(|e| LoadError::App(explained(py, &e)))?;
-        for name in &settings.app.imports {
+        for name in settings.python.shared_imports.iter().chain(&settings.app.imports) {
             import(py, settings, name).map_err(|e| {
                 LoadError::App(format!("cannot import {name} (import)\n{}", explained(py, &e).trim_end()))
             })?;
@@ -58,7 +59,7 @@ impl Apps {
                 say!("{} is not opened: its mount point is taken", written(app));
                 continue;
             }
-            let loaded = load_one(py, app, &settings.app.callable).and_then(|callable| {
+            let loaded = load_one(py, app, &settings.app).and_then(|callable| {
                 asgi::check(callable.bind(py), settings.lanes.kind).map_err(PyTypeError::new_err)?;
                 Ok(callable)
             });
@@ -117,6 +118,8 @@ fn written(app: &App) -> String {
         _ if !app.mountpoint.is_empty() => format!("mount = {}={name}", app.mountpoint),
         AppSource::Module(_) => format!("module = {name}"),
         AppSource::File(_) => format!("wsgi-file = {name}"),
+        AppSource::Paste(_) => format!("paste = {name}"),
+        AppSource::Eval(_) => "eval".into(),
     }
 }
 
@@ -153,13 +156,16 @@ fn prepare(py: Python<'_>, settings: &WorkerSettings) -> PyResult<()> {
     for word in &settings.app.pyargv {
         argv.append(word)?;
     }
-    Ok(())
+    if let Some(executable) = &settings.python.executable {
+        sys.setattr("executable", executable)?;
+    }
+    around::aliases(py, &settings.python)
 }
 
 /// A module by its name, or by the path of its file.
 pub(crate) fn import_named<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyModule>> {
     match name.strip_suffix(".py").or_else(|| name.contains('/').then_some(name)) {
-        Some(path) => import_file(py, name, &path.replace(['.', '/'], "_")),
+        Some(path) => around::import_file(py, name, &path.replace(['.', '/'], "_")),
         None => py.import(name),
     }
 }
@@ -176,8 +182,11 @@ fn import(py: Python<'_>, settings: &WorkerSettings, name: &str) -> PyResult<()>
     }
 }
 
-fn load_one(py: Python<'_>, app: &App, default_callable: &str) -> PyResult<Py<PyAny>> {
+fn load_one(py: Python<'_>, app: &App, all: &Application) -> PyResult<Py<PyAny>> {
+    let default_callable = all.callable.as_str();
     match &app.source {
+        AppSource::Paste(uri) => around::paste(py, uri, all.paste_logger),
+        AppSource::Eval(code) => callable(&around::evaluated(py, code)?, default_callable, "eval"),
         AppSource::Module(spec) => {
             let (module, name) = split(spec, default_callable);
             callable(&py.import(module)?, name, spec)
@@ -191,7 +200,7 @@ fn load_one(py: Python<'_>, app: &App, default_callable: &str) -> PyResult<Py<Py
             };
             // The name is uWSGI's, because pickles and logger names of applications hold it.
             let module = format!("uwsgi_file_{}", file.replace(['.', '/'], "_"));
-            callable(&import_file(py, file, &module)?, name, spec)
+            callable(&around::import_file(py, file, &module)?, name, spec)
         }
     }
 }
@@ -202,29 +211,6 @@ fn split<'a>(spec: &'a str, default_callable: &'a str) -> (&'a str, &'a str) {
         Some((module, _)) => (module, default_callable),
         None => (spec, default_callable),
     }
-}
-
-/// A file as a module of this name.
-fn import_file<'py>(py: Python<'py>, file: &str, name: &str) -> PyResult<Bound<'py, PyModule>> {
-    if !std::path::Path::new(file).exists() {
-        let here = std::env::current_dir().unwrap_or_default();
-        let place = if file.starts_with('/') { String::new() } else { format!(" in {}", here.display()) };
-        return Err(PyFileNotFoundError::new_err(format!("there is no file {file}{place}")));
-    }
-    let machinery = PyModule::import(py, "importlib.machinery")?;
-    let util = PyModule::import(py, "importlib.util")?;
-    let loader = machinery.getattr("SourceFileLoader")?.call1((name, file))?;
-    let options = PyDict::new(py);
-    options.set_item("loader", &loader)?;
-    let spec = util.getattr("spec_from_file_location")?.call((name, file), Some(&options))?;
-    let module = util.getattr("module_from_spec")?.call1((&spec,))?.cast_into::<PyModule>()?;
-    let modules = PyModule::import(py, "sys")?.getattr("modules")?;
-    modules.set_item(name, &module)?;
-    if let Err(e) = loader.call_method1("exec_module", (&module,)) {
-        let _ = modules.del_item(name);
-        return Err(e);
-    }
-    Ok(module)
 }
 
 /// `name`, `name.attribute` or `factory()` in a module.

@@ -46,7 +46,10 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
     let outbox = Outbox::new(engine);
     let native = native::start(&outbox, CPython)?;
     let gate = Gate::new(&outbox, apps);
+    let tracebacker = std::cell::Cell::new(None);
     let ready = || -> PyResult<()> {
+        // Who sees us serve may ask where we stand.
+        tracebacker.set(crate::tracebacker::start(&engine.settings));
         engine.warmed_up()?;
         // Who sees us serve may change a file.
         autoreload::start(py, engine, apps.callables.is_empty());
@@ -91,6 +94,12 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
             .collect::<PyResult<Vec<_>>>()?;
         let threading = PyModule::import(py, "threading")?;
         let mut threads = Vec::new();
+        let kib = engine.settings.python.stack_kib;
+        let others = if kib > 0 {
+            threading.call_method1("stack_size", (u64::from(kib) * 1024,))?
+        } else {
+            py.None().into_bound(py)
+        };
         for (i, runner) in runners.into_iter().enumerate() {
             let lane = std::sync::Mutex::new(Some(runner));
             let body = Py::new(py, LaneBody { outbox: outbox.clone(), gate: gate.clone(), number: i, lane })?;
@@ -100,6 +109,10 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
             let thread = threading.getattr("Thread")?.call((), Some(&options))?;
             thread.call_method0("start")?;
             threads.push(thread);
+        }
+        if kib > 0 {
+            // The application's own threads have what they had.
+            threading.call_method1("stack_size", (others,))?;
         }
         if let Some(gate) = &gate {
             gate.all(py);

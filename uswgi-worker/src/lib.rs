@@ -8,6 +8,7 @@
 //! * [`gateway`]: how applications are called: WSGI in threads, WSGI in greenlets, ASGI in tasks.
 //! * [`which_python`]: which one this is, for the master and the messages; [`threads`]: those that a fork has lost.
 //! * [`interpreter`], [`stacks`]: what deadlines need of CPython; [`frames`]: stacks for profiles, read from memory; [`pybytes`]: bytes objects that are sent later.
+//! * [`tracebacker`]: a socket that prints stacks.
 //! * [`autoreload`]: sources that changed; [`steps`]: `exec-*` and `hook-*`.
 //! * [`api`]: the module `uwsgi` that applications import.
 //! * Unsafe code stands in [`py`], [`pybytes`], [`interpreter`], [`frames`] and the gateway's leaves.
@@ -29,6 +30,7 @@ mod start;
 mod steps;
 mod template;
 mod threads;
+mod tracebacker;
 mod tracebacks;
 mod warmup;
 mod which_python;

@@ -7,6 +7,7 @@ use crate::template::{self, Left};
 use crate::threads::warn_of_missing;
 use crate::{aides, api, collector, findings, lanes, py as python, steps, tracebacks, which_python};
 use pyo3::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use uswgi_proto::control::{ToMaster, fitting};
 use uswgi_proto::exit::Exit;
@@ -55,8 +56,14 @@ pub fn run(py: Python<'_>) -> i32 {
         }
     };
     python::flush(py);
+    if SKIPS_TEARDOWN.load(Ordering::Relaxed) {
+        sys::exit_now(code);
+    }
     code
 }
+
+/// This process is a worker or its template, and ends without Python's own end (`skip-atexit`, `skip-atexit-teardown`).
+static SKIPS_TEARDOWN: AtomicBool = AtomicBool::new(false);
 
 /// `cpu-affinity`. This thread is the only one so far; those to come inherit it.
 fn bind_to_cpus(settings: &WorkerSettings) {
@@ -140,6 +147,9 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     };
     title(&inherited.settings);
     let role = inherited.settings.role;
+    let python = &inherited.settings.python;
+    let skips = matches!(role, Role::Template | Role::Worker) && (python.skip_atexit || python.skip_teardown);
+    SKIPS_TEARDOWN.store(skips, Ordering::Relaxed);
     let which = which_python::text(py, inherited.python_by.as_deref());
     if let Some(control) = &inherited.control {
         control.hello(role, which);
@@ -208,6 +218,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
         }
     }
     if let Some(aide) = inherited.settings.aide {
+        SKIPS_TEARDOWN.store(false, Ordering::Relaxed);
         return aides::live(py, inherited, aide);
     }
     let own = &inherited.settings.steps;
@@ -224,8 +235,11 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
             if watched {
                 tracebacks::watch(py, &engine);
             }
+            let skips_hook = engine.settings.python.skip_atexit;
             let exit = lanes::serve(py, engine, apps);
-            api::hooks::at_exit(py);
+            if !skips_hook {
+                api::hooks::at_exit(py);
+            }
             exit
         }
         Err(e) => {

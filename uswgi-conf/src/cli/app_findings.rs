@@ -68,6 +68,8 @@ mod tests {
         let http = crate::instance::Socket {
             address: crate::instance::Address::Unix("s".into()),
             protocol: Protocol::Http,
+            early: false,
+            workers: Vec::new(),
             name: ":80".into(),
             origin: crate::instance::Origin::default(),
         };

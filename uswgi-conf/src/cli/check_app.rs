@@ -25,7 +25,7 @@ fn source(app: &App, callable: &str) -> String {
         AppSource::Module(text) => text.clone(),
         // A slash makes it a path, whatever its end: `site.wsgi` could be a module.
         AppSource::File(text) if !text.contains('/') => format!("./{text}"),
-        AppSource::File(text) => text.clone(),
+        AppSource::File(text) | AppSource::Paste(text) | AppSource::Eval(text) => text.clone(),
     };
     if text.contains(':') || callable == "application" { text } else { format!("{text}:{callable}") }
 }
@@ -46,6 +46,9 @@ fn command(jail: Option<&Jail>) -> Result<Command, String> {
 }
 
 fn check(instance: &Instance, app: &App) -> Result<Vec<Diagnostic>, String> {
+    if let AppSource::Paste(_) | AppSource::Eval(_) = app.source {
+        return Err("--check-app tries module, wsgi-file and mount; an application of paste or eval is tried by the start".into());
+    }
     let mut command = command(crate::lint::jail_of(instance).as_ref())?;
     // root sees what the application will not.
     let root = nix::unistd::Uid::effective().is_root();

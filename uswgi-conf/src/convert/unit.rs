@@ -146,7 +146,7 @@ fn name(instance: &Instance) -> String {
         Some(AppSource::File(f)) => {
             Path::new(f).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
         }
-        None => String::new(),
+        Some(AppSource::Paste(_) | AppSource::Eval(_)) | None => String::new(),
     };
     let text: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
     if text.is_empty() { "app".into() } else { text }

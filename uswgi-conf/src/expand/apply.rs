@@ -35,6 +35,11 @@ impl Engine {
         }
         match (fact.kind, fact.name) {
             (Kind::Config, "ini") => return self.load_option(Format::Ini, bytes, place),
+            (Kind::Config, "ini-paste" | "ini-paste-logged") => {
+                let kept = self.load_option(Format::Ini, bytes, place)?;
+                self.out.applied.push(Applied { fact, value, place: place.clone() });
+                return Ok(kept);
+            }
             (Kind::Config, "xml" | "xmlconfig") => return self.load_option(Format::Xml, bytes, place),
             (Kind::Config, "yaml" | "yml") => return self.load_option(Format::Yaml, bytes, place),
             (Kind::Config, "json" | "js") => return self.load_option(Format::Json, bytes, place),

@@ -45,7 +45,7 @@ fn each_rule_finds_its_line() {
         ("processes = abc", "bad-number"),
         ("http-socket = unix:/run/a.sock", "bad-socket"),
         ("http-socket = 8000", "socket-name"),
-        ("shared-socket = :1", "unsupported"),
+        ("shared-socket = :1", "no-effect"),
         ("fastrouter = :4040", "unsupported"),
         ("gevent = 1", "bad-number"),
         ("gevent = 10\nthreads = 2", "two-engines"),

@@ -71,6 +71,13 @@ fn socket(s: &Socket) -> (&'static str, String) {
     (name, written::address(&s.address))
 }
 
+/// Sockets that some workers have for themselves.
+fn mapped(i: &Instance) -> Vec<(usize, String)> {
+    let text = |workers: &[u32]| workers.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let all = i.sockets.iter().enumerate().filter(|(_, s)| !s.workers.is_empty());
+    all.map(|(n, s)| (n, text(&s.workers))).collect()
+}
+
 fn spool_folder(f: &SpoolFolder) -> (&'static str, String) {
     (if f.external { "spooler-external" } else { "spooler" }, f.path.display().to_string())
 }
@@ -334,7 +341,8 @@ pub(super) static MEANING: &[Meaning] = &[
     s("listen", always(|i| i.listen.into()), "{}", "Length of the queue of every socket."),
     s("chmod-socket chmod", set(|i| (&i.chmod_socket.map(written::mode)).into()), "0777 without the umask", "Mode of unix sockets: three octal digits; without a value 666."),
     s("chown-socket", set(|i| (&i.chown_socket).into()), "", "Owner of unix sockets: user or user:group."),
-    m("shared-socket undeferred-shared-socket", Refused("bind the socket with `socket` or `http-socket` directly; ports below 1024 work with uid too"), "", "A socket that others refer to as =N."),
+    s("shared-socket undeferred-shared-socket", Nothing, "", "An address that `socket = =N` and its like mean by its number, from 0; a unix socket is made with the rights of the start. Repeatable."),
+    s("map-socket", set(|i| Written::each(&mapped(i), |(n, workers)| format!("{n}:{workers}"))), "", "N:WORKER[,WORKER...]: on socket N, counted from 0, these workers alone accept. Repeatable."),
     m("reuse-port", Harmless("one socket is shared by all workers, and connections are spread evenly over them"), "", "Several sockets on one port."),
     m("so-keepalive", Harmless("connections that stall are closed after socket-timeout"), "", "TCP keep-alive probes."),
     m("tcp-nodelay", Harmless("it is always on"), "", "Sends small answers at once."),
@@ -399,8 +407,8 @@ pub(super) static MEANING: &[Meaning] = &[
     s("lazy", As("lazy-apps"), "{}", "As lazy-apps."),
     m("enable-threads", Harmless("Python threads always run"), "", "Starts Python's thread support."),
     m("single-interpreter", Harmless("there always is one interpreter a process"), "", "One interpreter for all apps."),
-    m("no-site", Refused("set `env = PYTHONNOUSERSITE=1`, or make a virtual environment"), "", "Starts Python without the site module."),
-    m("optimize", Noticed("set `env = PYTHONOPTIMIZE=1` instead: Python reads it at start"), "", "Python's optimization level."),
+    s("no-site", set(|i| i.no_site.into()), "{}", "Starts Python without the module site: no site-packages, also of a virtual environment."),
+    s("optimize", set(|i| i.optimize.into()), "{}", "Python's optimization level: 1 leaves assertions out, 2 documentation too."),
     s("py-autoreload python-autoreload py-auto-reload python-auto-reload", set(|i| i.autoreload.seconds.into()), "{}: never", "Looks so often, in seconds, at the source of loaded modules, and reloads when one has changed; what does not load changes nothing. For development."),
     s("py-auto-reload-ignore", set(|i| (&i.autoreload.ignore).into()), "", "Module that py-autoreload does not look at. Repeatable."),
     m("py-call-osafterfork py-call-uwsgi-fork-hooks", Harmless("Python's own fork hooks always run"), "", "Runs Python's hooks after fork."),
@@ -410,19 +418,24 @@ pub(super) static MEANING: &[Meaning] = &[
     m("catch-exceptions", Noticed("an exception gives a plain 500 and a traceback in the log, never a page with the traceback"), "", "Shows tracebacks to clients."),
     m("cgi-mode", Noticed("-c is cgi-mode in uWSGI, and does nothing there: name a configuration file with --ini"), "", "Answers as a CGI script would."),
     m("profiler", Noticed("uWSGI profiles nothing unless the value is pycall or pyline: use py-spy on a worker"), "", "Profiles Python calls or lines into the log."),
-    m("reload-on-exception reload-on-exception-type reload-on-exception-value reload-on-exception-repr", Noticed("a worker is not replaced after an exception: it is answered with 500 and logged"), "", "Replaces a worker after an exception of its app."),
-    m("skip-atexit", Noticed("functions of atexit run when a worker ends, within its mercy"), "", "Ends workers without running functions of atexit."),
-    m("skip-atexit-teardown", Noticed("Python is finalised when a worker ends, within its mercy"), "", "Ends workers without finalising Python."),
+    s("reload-on-exception", set(|i| i.python.reload_on.any.into()), "{}", "Replaces a worker when an exception has left its app; other requests are finished."),
+    s("reload-on-exception-type", set(|i| (&i.python.reload_on.types).into()), "", "Class of an exception after which a worker is replaced: KeyError or builtins.KeyError. Repeatable."),
+    s("reload-on-exception-value", set(|i| (&i.python.reload_on.values).into()), "", "Text of an exception after which a worker is replaced, whole. Repeatable."),
+    s("reload-on-exception-repr", set(|i| (&i.python.reload_on.reprs).into()), "", "Class and text of an exception after which a worker is replaced: KeyError: 'a'. Repeatable."),
+    s("skip-atexit", set(|i| i.python.skip_atexit.into()), "{}", "Workers end without running functions of atexit and uwsgi.atexit."),
+    s("skip-atexit-teardown", set(|i| i.python.skip_teardown.into()), "{}", "Workers end without finalising Python: uwsgi.atexit runs, functions of atexit do not."),
     m("never-swap", Noticed("memory is not locked: give the service LimitMEMLOCK=, or the machine no swap"), "", "Locks all memory, so that none is swapped out."),
     m("pcre-jit", Harmless("patterns are compiled to automata here, PCRE is not used"), "", "Compiles regular expressions to machine code."),
     m("wsgi-accept-buffer wsgi-accept-buffers", Noticed("a piece of an answer that is a memoryview or bytearray is an error here, as PEP 3333 says: answer with bytes(piece)"), "", "Accepts objects with the buffer protocol as parts of an answer."),
-    m("pymodule-alias post-pymodule-alias", Refused("put a module of that name on pythonpath, which imports the other one"), "", "NAME=MODULE or NAME=FILE: a second name to import something by."),
-    m("shared-import shared-pyimport shared-py-import shared-python-import", Refused("use import: every process that runs the app has it"), "", "Imports a module in every process."),
+    s("pymodule-alias", set(|i| Written::each(&i.python.aliases, |(n, m)| format!("{n}={m}"))), "", "NAME=MODULE or NAME=FILE: a second name to import something by. Repeatable."),
+    s("post-pymodule-alias", set(|i| Written::each(&i.python.late_aliases, |(n, m)| format!("{n}={m}"))), "", "As pymodule-alias, a second name made behind those. Repeatable."),
+    s("shared-import shared-pyimport shared-py-import shared-python-import", set(|i| (&i.python.shared_imports).into()), "", "Module, or path of a Python file, to import in every process, before `import`. Repeatable."),
     m("test", Refused("uswgi-conf lint --check-app FILE loads the application and says what is wrong"), "", "Tries whether a module can be imported."),
     m("py-programname py-program-name", Refused("`home` names the interpreter; procname-prefix marks the processes"), "", "Name of its program that Python is told."),
-    m("py-executable py-sys-executable", Refused("sys.executable is the interpreter of `home`, which runs the app: set it in the app where it has to be another"), "", "Value of sys.executable."),
+    s("py-executable py-sys-executable", set(|i| (&i.python.executable).into()), "the interpreter of `home`", "Value of sys.executable."),
     m("pecan web3 pump wsgi-lite", Refused("name a WSGI application with module or wsgi-file"), "", "Loads an app of a framework or an interface other than WSGI."),
-    m("ini-paste ini-paste-logged", Refused("give the options in a file for --ini, and write a wsgi.py with `from paste.deploy import loadapp; application = loadapp('config:/path')`"), "", "Reads the options of a paste file and loads its app."),
+    s("ini-paste", As("paste"), "", "Reads the options of [uwsgi] in a paste file and loads its app, as `paste = config:FILE`."),
+    s("ini-paste-logged", As("paste"), "", "As ini-paste, with paste-logger."),
     m("reload-os-env", Refused("the environment is that of the start: give what changes in a file or a database"), "", "Reads os.environ anew for each request."),
     m("pyshell pyshell-oneshot", Refused("start the interpreter of `home` in the app's directory"), "", "An interactive Python in the place of a worker."),
     m("python py pyrun", Refused("run the script with the interpreter of `home`, or beside the instance with attach-daemon"), "", "Runs a Python script in uWSGI's environment."),
@@ -442,12 +455,12 @@ pub(super) static MEANING: &[Meaning] = &[
     m("check-cache", Refused("call uwsgi.cache_get in the app, or let nginx keep answers"), "", "Answers with what the cache has for a path."),
     m("use-abort", Noticed("a worker that crashes ends by its signal: the system keeps a core as `ulimit -c` says"), "", "Aborts in a crash, for the sake of a core."),
     m("persistent-ipcsem ftok", Harmless("there are no semaphores of System V here"), "", "Keeps or names semaphores of System V."),
-    m("force-cwd", Refused("start in that directory: WorkingDirectory= of systemd, directory= of supervisor"), "", "Directory to be in before anything else is done."),
-    m("py-tracebacker", Noticed("no socket prints stacks: uswgi-ctl stack does, of every thread"), "", "Sockets that print the stacks of the workers' threads."),
+    m("force-cwd", Noticed("the directory of the start stays: uWSGI goes there when it starts itself anew in a reload; write `chdir`, and absolute paths"), "", "Directory in which a reload begins."),
+    s("py-tracebacker", set(|i| (&i.python.tracebacker).into()), "", "Start of a path: at PATH1 worker 1 listens, at PATH2 worker 2, and prints the stacks of its threads to who connects."),
     m("vhost", Refused("run one instance for each site, or name the apps with `mount`"), "", "Chooses the app by the Host header."),
-    m("paste", Refused("write a wsgi.py with `from paste.deploy import loadapp; application = loadapp('config:/path')` and name it with `module`"), "", "Loads an app through paste.deploy."),
-    m("paste-logger", Refused("call logging.config.fileConfig in the module that makes the app"), "", "Logging settings of a paste file."),
-    m("eval", Refused("put the code into a file and name it with wsgi-file"), "", "Python code as the app."),
+    s("paste", With("module"), "", "An app of paste.deploy, from the site's environment: config:/path/file.ini, with #NAME behind it."),
+    s("paste-logger", set(|i| i.app.paste_logger.into()), "{}", "Sets up logging from the file of `paste` before the app is loaded."),
+    s("eval", With("module"), "", "Python code as the app: its `callable` serves."),
     // Processes.
     m("master", Harmless(ALWAYS_MASTER), "always", "A process that supervises the workers; `master = false` is accepted."),
     s("processes workers", always(|i| i.workers.into()), "{}", "Number of workers; `auto`: as many as CPUs."),
@@ -494,7 +507,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("http-harakiri", Harmless("there is no router process that could hang; harakiri covers requests over HTTP too"), "", "Kills the HTTP router when it hangs."),
     m("harakiri-no-arh no-harakiri-arh no-harakiri-after-req-hook", Harmless("harakiri ends with the answer"), "", "No harakiri while hooks run after a request."),
     s("die-on-term", always(|i| (i.on_term == OnTerm::Stop).into()), "{}", "TERM stops; false: TERM reloads, as uWSGI does without this option."),
-    m("exit-on-reload", Noticed("a reload replaces the workers and the master stays; let the service manager restart the instance: systemctl restart, supervisorctl restart"), "", "Ends instead of reloading."),
+    s("exit-on-reload", set(|i| i.exit_on_reload.into()), "{}", "A reload ends the instance gracefully, with exit code 0: the service manager starts it anew."),
     m("no-orphans", Harmless("workers always end with their master"), "", "Workers end when the master is gone."),
     m("thunder-lock", Harmless(KERNEL), "", "Lets one worker at a time wait for connections."),
     m("lock-engine", Harmless("locks between workers are robust mutexes: whoever dies lets them go"), "", "Kind of lock between workers."),
@@ -543,6 +556,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("honour-stdin", Noticed("workers read /dev/null as their standard input"), "", "Keeps the standard input."),
     m("ksm", Harmless("it saves memory only where the kernel merges pages"), "", "Lets the kernel merge equal pages."),
     m("prio", Refused("set Nice= in the unit, or start through nice"), "", "Priority of the processes."),
+    s("thread-stacksize threads-stacksize thread-stack-size threads-stack-size", set(|i| i.python.stack_kib.into()), "{}: the system's", "KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system's."),
     m("forkbomb-delay", Harmless("a worker that dies at once is restarted with a growing delay"), "", "Pause between restarts of a worker that dies at once."),
     s("vacuum", always(|i| i.vacuum.into()), "{}", "Removes sockets and pidfiles at exit."),
     s("pidfile", set(|i| (&i.pidfile).into()), "", "File for the master's pid, written before privileges are dropped."),

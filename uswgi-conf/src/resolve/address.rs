@@ -27,6 +27,16 @@ fn unsupported<T>(message: impl Into<String>, help: impl Into<String>) -> Result
     Err(BadAddress { message: message.into(), help: help.into(), unsupported: true, drop: None })
 }
 
+/// `=N` without its shared socket.
+pub(super) fn no_shared_socket() -> BadAddress {
+    BadAddress {
+        message: "refers to a shared-socket that is not there".into(),
+        help: "write shared-socket = ADDRESS above it; the first one is =0".into(),
+        unsupported: false,
+        drop: None,
+    }
+}
+
 /// Read a socket's name. The second value is a warning.
 pub fn parse(name: &str) -> Result<(Address, Option<String>), BadAddress> {
     if name.is_empty() {
@@ -57,7 +67,7 @@ pub fn parse(name: &str) -> Result<(Address, Option<String>), BadAddress> {
         return Ok((Address::Abstract(name.into()), None));
     }
     if name.starts_with('=') {
-        return unsupported("refers to a shared-socket", "write the address itself");
+        return unsupported("refers to a shared-socket, which has no place here", "write the address itself");
     }
     let Some((host, port)) = name.rsplit_once(':') else {
         if name.len() > MAX_PATH {

@@ -1,8 +1,10 @@
 //! The draft of an instance: what the options have said so far. Every file that reads options writes into it, and
 //! `finish` settles what needs more than one option. It must know none of those files.
 
+use super::shared_sockets::Reference;
 use super::value::Said;
-use crate::instance::{Instance, OnTerm};
+use crate::expand::Applied;
+use crate::instance::{Address, Instance, OnTerm};
 use crate::tasks::Phases;
 use uswgi_proto::settings::{App, Protocol, StaticMap};
 
@@ -20,6 +22,13 @@ pub(super) struct Draft {
     pub(super) module: Option<String>,
     pub(super) file: Option<String>,
     pub(super) mounts: Vec<App>,
+    pub(super) paste: Option<String>,
+    pub(super) eval: Option<String>,
+    /// `shared-socket`, which `references` mean by number.
+    pub(super) shared_sockets: Vec<(Address, Applied)>,
+    pub(super) references: Vec<Reference>,
+    /// `map-socket`: which socket, for which workers.
+    pub(super) mapped: Vec<(usize, Vec<u32>, Applied)>,
     /// `gevent`: lanes that are greenlets.
     pub(super) greenlets: Option<u32>,
     /// `asgi`: lanes that are tasks, and how many of them.

@@ -30,7 +30,9 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
     super::warmup::finish(&mut d, expansion);
     super::canary::finish(&mut d, expansion);
     super::background::finish(&mut d, expansion);
+    super::shared_sockets::finish(&mut d);
     sockets(&mut d);
+    d.instance.python.tracebacker_mode = d.instance.python.tracebacker.as_ref().and(d.instance.chmod_socket);
     super::logs::finish(&mut d);
     log_files(&mut d, expansion);
     timeouts(&mut d);
@@ -140,6 +142,8 @@ fn apps(d: &mut Draft) {
     let mut apps = Vec::new();
     apps.extend(d.module.take().map(|m| default(AppSource::Module(m))));
     apps.extend(d.file.take().map(|f| default(AppSource::File(f))));
+    apps.extend(d.paste.take().map(|p| default(AppSource::Paste(p))));
+    apps.extend(d.eval.take().map(|code| default(AppSource::Eval(code))));
     apps.append(&mut d.mounts);
     let failed = d.said.0.iter().any(|m| m.code == "bad-mount" && m.severity == Severity::Error);
     if apps.is_empty() && d.instance.app.need_app && !failed && !d.instance.emperor.is_wanted() {

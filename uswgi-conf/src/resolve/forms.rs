@@ -3,6 +3,7 @@
 
 use super::address;
 use super::draft::Draft;
+use super::shared_sockets::{self, Reference};
 use super::value::written;
 use crate::diag::Fix;
 use crate::expand::Applied;
@@ -12,12 +13,22 @@ use uswgi_proto::settings::{App, AppSource, Protocol};
 
 pub(super) fn socket(d: &mut Draft, a: &Applied, protocol: Protocol) {
     let Some(name) = d.said.text(a) else { return };
-    match address::parse(&name) {
+    let parsed = match shared_sockets::reference(&name) {
+        // Its address is known when every shared socket is.
+        Some(Some(number)) if number < d.shared_sockets.len() => {
+            d.references.push(Reference { socket: d.instance.sockets.len(), number });
+            Ok((d.shared_sockets[number].0.clone(), None))
+        }
+        Some(_) => Err(address::no_shared_socket()),
+        None => address::parse(&name),
+    };
+    match parsed {
         Ok((address, warning)) => {
             if let Some(warning) = warning {
                 d.said.warning(a, "socket-name", format!("{}: {warning}", a.fact.name));
             }
-            let socket = Socket { name, address, protocol, origin: a.place.value().origin() };
+            let origin = a.place.value().origin();
+            let socket = Socket { name, address, protocol, early: false, workers: Vec::new(), origin };
             d.instance.sockets.push(socket);
             d.follows.push(a.fact.name == "socket");
         }

@@ -9,6 +9,8 @@
 //! * `caches`: the form of `cache2`.
 //! * `dynamic`: fewer workers while there is little to do. `engines`: threads or greenlets.
 //! * `emperor`: who runs many instances.
+//! * `python`: Python around the application.
+//! * `shared_sockets`: sockets that others refer to, or that some workers have.
 //! * `settings`: what each supported option sets.
 //! * `forms`: options with a form of their own.
 //! * `logs`: options about logs.
@@ -29,7 +31,9 @@ mod finish;
 mod forms;
 mod loggers;
 mod logs;
+mod python;
 mod settings;
+mod shared_sockets;
 mod static_files;
 mod steps;
 mod tasks;

@@ -7,6 +7,8 @@ use super::draft::Draft;
 use super::dynamic;
 use super::emperor;
 use super::forms::*;
+use super::python;
+use super::shared_sockets;
 use super::static_files;
 use super::steps;
 use super::tasks;
@@ -23,6 +25,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
     let on = truth(a.value.as_deref());
     let path = |said: &mut Said| said.filled(a).map(PathBuf::from);
     match a.fact.name {
+        "shared-socket" | "undeferred-shared-socket" => shared_sockets::shared(d, a),
+        "map-socket" => shared_sockets::map(d, a),
         "socket" | "uwsgi-socket" => socket(d, a, Protocol::Uwsgi),
         "http-socket" | "http11-socket" | "http" | "httprouter" => socket(d, a, Protocol::Http),
         "protocol" | "socket-protocol" => protocol(d, a),
@@ -140,6 +144,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "logto" => d.instance.logto = log_file(d, a),
         "logto2" => d.instance.logto2 = log_file(d, a),
         "shutdown-delay" => i.shutdown_delay = said.number32(a).unwrap_or(0),
+        "exit-on-reload" => i.exit_on_reload = on,
         "die-on-term" => d.die_on_term = Some(on),
         "touch-reload" => i.touch_reload.extend(path(said)),
         "touch-workers-reload" | "touch-chain-reload" => i.touch_workers.extend(path(said)),
@@ -200,6 +205,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
             return super::warmup::set(d, a)
                 || super::canary::set(d, a)
                 || static_files::set(d, a)
+                || python::set(d, a)
                 || super::logs::set(d, a)
                 || dynamic::set(d, a)
                 || emperor::set(d, a)

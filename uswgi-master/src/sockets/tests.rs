@@ -7,7 +7,14 @@ use uswgi_proto::sock_diag::Queue;
 
 fn socket(address: Address) -> Socket {
     let origin = Origin { source: "u.ini".into(), line: 3, column: 0 };
-    Socket { name: "NAME".into(), address, protocol: Protocol::Uwsgi, origin }
+    Socket {
+        name: "NAME".into(),
+        address,
+        protocol: Protocol::Uwsgi,
+        early: false,
+        workers: Vec::new(),
+        origin,
+    }
 }
 
 /// An instance with one uwsgi socket and every default.

@@ -59,8 +59,14 @@ pub fn bind(address: &Address, instance: &Instance) -> Result<Listener, StatsErr
         Address::Abstract(name) => format!("@{name}"),
         Address::Fd(number) => format!("fd://{number}"),
     };
-    let socket =
-        Socket { name, address: address.clone(), protocol: Protocol::Http, origin: Origin::default() };
+    let socket = Socket {
+        name,
+        address: address.clone(),
+        protocol: Protocol::Http,
+        early: false,
+        workers: Vec::new(),
+        origin: Origin::default(),
+    };
     Ok(sockets::bind(&socket, &ours)?)
 }
 

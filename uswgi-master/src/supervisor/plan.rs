@@ -30,6 +30,8 @@ pub struct Plan {
     pub max_lifetime_delta: Duration,
     /// False: the start goes on without an app that loads.
     pub need_app: bool,
+    /// A reload ends the instance (`exit-on-reload`).
+    pub exit_on_reload: bool,
     /// TERM means reload (`die-on-term = false`).
     pub term_reloads: bool,
     /// How long the template of the generation before sleeps after a reload.

@@ -22,6 +22,10 @@ impl Supervisor {
     pub(super) fn ask_reload(&mut self) {
         match self.phase {
             _ if self.is_leaving() => self.log("no reload begins: the instance stops in a moment"),
+            Phase::Running | Phase::Starting if self.newest_plan().exit_on_reload => {
+                self.log("exit-on-reload: the instance ends in the place of a reload");
+                self.stop();
+            }
             Phase::Running if self.reload.is_none() => self.begin_reload(true),
             Phase::Running | Phase::Starting => self.reload_again = true,
             Phase::Stopping { .. } | Phase::Over => {}

@@ -34,11 +34,13 @@ pub enum Restart {
     Operator = 11,
     /// Its generation was taken back.
     TakenBack = 12,
+    /// An exception of `reload-on-exception` or its kin left the application.
+    Exception = 13,
 }
 
 impl Restart {
     /// All, in the order of their numbers.
-    pub const ALL: [Restart; 13] = [
+    pub const ALL: [Restart; 14] = [
         Restart::None,
         Restart::Reload,
         Restart::MaxRequests,
@@ -52,6 +54,7 @@ impl Restart {
         Restart::LoadFailed,
         Restart::Operator,
         Restart::TakenBack,
+        Restart::Exception,
     ];
 
     /// As it is shown.
@@ -70,6 +73,7 @@ impl Restart {
             Restart::LoadFailed => "load-failed",
             Restart::Operator => "operator",
             Restart::TakenBack => "taken-back",
+            Restart::Exception => "exception",
         }
     }
 
@@ -89,6 +93,7 @@ impl Restart {
             Restart::Harakiri => "a request did not come out of its harakiri",
             Restart::Asked => "the application asked for it",
             Restart::Operator => "the operator asked for it",
+            Restart::Exception => "an exception of reload-on-exception left the application",
             Restart::None
             | Restart::Reload
             | Restart::Signal
@@ -109,6 +114,6 @@ mod tests {
             assert_eq!(Restart::from_number(reason as u32), reason);
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         }
-        assert_eq!(Restart::from_number(13), Restart::None);
+        assert_eq!(Restart::from_number(14), Restart::None);
     }
 }

@@ -16,13 +16,20 @@ pub enum AppSource {
     Module(String),
     /// Path of a Python file, relative to the directory after `chdir`; `path:callable` is taken too.
     File(String),
+    /// What `paste.deploy` loads: `config:/path.ini`, with `#name` behind it (`paste`, `ini-paste`).
+    Paste(String),
+    /// Python code (`eval`).
+    Eval(String),
 }
 
 impl AppSource {
     /// As the configuration names it.
     pub fn written(&self) -> &str {
         match self {
-            AppSource::Module(name) | AppSource::File(name) => name,
+            AppSource::Module(name)
+            | AppSource::File(name)
+            | AppSource::Paste(name)
+            | AppSource::Eval(name) => name,
         }
     }
 }
@@ -51,6 +58,9 @@ pub struct Application {
     pub callable: String,
     /// Modules imported before the application (`import`, `pyimport`).
     pub imports: Vec<String>,
+    /// Logging is set up from the file of `paste` before that is loaded (`paste-logger`, `ini-paste-logged`).
+    #[serde(default)]
+    pub paste_logger: bool,
     /// `sys.argv` after the program name (`pyargv`).
     pub pyargv: Vec<String>,
     /// False: a process whose app does not load says so and goes on, and its workers answer 500 (`need-app = false`).
@@ -73,6 +83,7 @@ impl Default for Application {
             apps: Vec::new(),
             callable: "application".into(),
             imports: Vec::new(),
+            paste_logger: false,
             pyargv: Vec::new(),
             need_app: true,
             django_preload: true,

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod groups;
+mod python;
 mod websockets;
 
 use crate::background::{Aide, BesideRequests};
@@ -15,6 +16,7 @@ pub use groups::{
     App, AppSource, Application, AsyncioLoop, Autoreload, Harakiri, Headers, LaneKind, Lanes, LogAlways,
     Recycling, RequestLimits, RequestLog, StaticMap, StaticServing, Timeouts, Warmup,
 };
+pub use python::{PythonSettings, ReloadOnException};
 use serde::{Deserialize, Serialize};
 pub use websockets::{WebSocketReload, WebSockets};
 
@@ -83,6 +85,9 @@ pub struct ListenerSettings {
     pub name: String,
     /// What is spoken on it.
     pub protocol: Protocol,
+    /// Numbers of the workers that accept there; empty: all (`map-socket`).
+    #[serde(default)]
+    pub workers: Vec<u32>,
 }
 
 /// Steps (`exec-*`, `hook-*`) of a worker or template, in their order.
@@ -137,6 +142,9 @@ pub struct WorkerSettings {
 
     /// What to load.
     pub app: Application,
+    /// Python around it.
+    #[serde(default)]
+    pub python: PythonSettings,
     /// When to look at its source.
     pub autoreload: Autoreload,
     /// What a request may be made of.
@@ -198,6 +206,7 @@ impl WorkerSettings {
             limit_as: 0,
             procname_prefix: String::new(),
             app: Application::default(),
+            python: PythonSettings::default(),
             autoreload: Autoreload::default(),
             limits: RequestLimits::default(),
             timeouts: Timeouts::default(),

@@ -92,7 +92,7 @@ impl Engine {
                 other => other,
             }
         };
-        for (i, l) in self.listeners.iter().enumerate() {
+        for (i, l) in self.listeners.iter().enumerate().filter(|(i, _)| self.serves(*i)) {
             anew(l.fd.as_raw_fd(), Token::Listener(i))?;
         }
         if let Some((_, receive)) = &self.handover {
@@ -100,6 +100,12 @@ impl Engine {
         }
         self.note_accepting(true);
         Ok(())
+    }
+
+    /// Whether this worker accepts on a listener (`map-socket`).
+    pub(crate) fn serves(&self, listener: usize) -> bool {
+        let workers = self.settings.listeners.get(listener).map_or(&[][..], |l| &l.workers);
+        workers.is_empty() || workers.contains(&self.settings.worker_id)
     }
 
     /// The warm-up lasts: nothing is accepted, whoever asks.

@@ -49,7 +49,7 @@ impl<I: Interpreter> Native<I> {
     pub(super) fn pass_on_woken(&mut self, now: u64) {
         let most = self.engine.lanes.len() + 1;
         let mut conns: Vec<Conn> = std::iter::from_fn(|| handover::take(&self.engine)).take(most).collect();
-        for index in 0..self.engine.listeners.len() {
+        for index in (0..self.engine.listeners.len()).filter(|&i| self.engine.serves(i)) {
             let accepted = std::iter::from_fn(|| self.engine.accept(index).ok().flatten());
             conns.extend(accepted.take(most));
         }
@@ -117,7 +117,10 @@ impl<I: Interpreter> Native<I> {
 
     /// Every thread is in a request: hand over what could be served.
     pub(super) fn pass_on(&mut self, now: u64) {
-        if self.engine.settings.workers < 2 || self.engine.handover.is_none() || self.engine.is_leaving() {
+        let engine = &self.engine;
+        // Connections of a socket that some workers have for themselves stay with them.
+        let mapped = engine.settings.listeners.iter().any(|l| !l.workers.is_empty());
+        if engine.settings.workers < 2 || engine.handover.is_none() || engine.is_leaving() || mapped {
             return;
         }
         let mut events = [Event { events: 0, u64: 0 }; 64];

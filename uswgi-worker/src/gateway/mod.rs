@@ -7,10 +7,33 @@ pub(crate) mod cooperate;
 pub(crate) mod gevent;
 pub(crate) mod wsgi;
 
+use crate::py as python;
+use pyo3::prelude::*;
+use uswgi_proto::scoreboard::Restart;
+use uswgi_proto::scoreboard::layout::add;
 use uswgi_serve::engine::Engine;
 
 /// Stacks of lanes that share a thread that are shown at most.
 const MOST_STACKS: usize = 32;
+
+/// An exception has left the application: it is printed and counted, and the worker replaced where `reload-on-exception`
+/// or its kin wants it.
+fn note_exception(py: Python<'_>, engine: &Engine, lane: usize, error: &PyErr) {
+    python::print_exception(py, error);
+    if let Some(slot) = engine.lane_slot(lane) {
+        add(&slot.exceptions, 1);
+    }
+    let wanted = &engine.settings.python.reload_on;
+    if wanted.is_used() {
+        let class = error.get_type(py);
+        let module = class.module().map(|m| m.to_string()).unwrap_or_default();
+        let name = class.name().map(|n| n.to_string()).unwrap_or_default();
+        let text = error.value(py).str().map(|t| t.to_string()).unwrap_or_default();
+        if wanted.matches(&module, &name, &text) {
+            engine.ask_replacement(Restart::Exception);
+        }
+    }
+}
 
 /// Of the lanes that have a request, by number, those whose stacks are shown: beyond their deadline first. And how many are not.
 fn shown_first<T>(engine: &Engine, running: impl Iterator<Item = (usize, T)>) -> (Vec<(usize, T)>, usize) {

@@ -58,6 +58,7 @@ pub(super) fn plan(workers: u32) -> Plan {
         max_lifetime: None,
         max_lifetime_delta: Duration::ZERO,
         need_app: true,
+        exit_on_reload: false,
         term_reloads: false,
         shutdown_delay: Duration::ZERO,
         keep_previous: Duration::ZERO,

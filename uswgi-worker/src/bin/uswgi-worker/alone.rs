@@ -93,7 +93,7 @@ impl Alone {
                 ..Application::default()
             },
             listeners: (0..sockets)
-                .map(|i| ListenerSettings { name: format!("fd://{}", i + 3), protocol })
+                .map(|i| ListenerSettings { name: format!("fd://{}", i + 3), protocol, workers: Vec::new() })
                 .collect(),
             ..WorkerSettings::alone(role)
         }

@@ -35,6 +35,8 @@ Options:
   --pythonpath DIR      look for modules there too (may be repeated)
   --protocol P          what is spoken on the inherited sockets: http (default) or uwsgi
   --threads N           threads that run requests (default 1)
+  --no-site             start Python without the module site (-S)
+  --optimize N          Python's optimization level: 1 (-O) or 2 (-OO)
   --no-django-preload   leave to the first request what Django imports then
   --as UID:GID[,GID]    become this user with these groups first, by number; for root
   --check APP           import the application and end: 0 it loads, 22 it does not
@@ -51,6 +53,8 @@ interpreter; 24 the master went away.
 struct LauncherArguments {
     home: Option<OsString>,
     print: bool,
+    /// Arguments of the interpreter.
+    python: Vec<&'static str>,
     user: Option<User>,
     alone: Alone,
 }
@@ -78,14 +82,24 @@ fn parse(args: Vec<OsString>) -> Parsed {
                 return Parsed::Say(format!("uswgi-worker {}\n", env!("CARGO_PKG_VERSION")));
             }
             "--print-interpreter" => out.print = true,
+            "--no-site" => out.python.push("-S"),
             "--no-django-preload" => out.alone.no_django_preload = true,
-            "--home" | "-H" | "--as" | "--chdir" | "--pythonpath" | "--protocol" | "--threads"
-            | "--check" | "--serve" => {
+            "--home" | "-H" | "--as" | "--optimize" | "--chdir" | "--pythonpath" | "--protocol"
+            | "--threads" | "--check" | "--serve" => {
                 let Some(value) = attached.or_else(|| args.next()) else {
                     return Parsed::Wrong(format!("{name} needs a value; see uswgi-worker --help"));
                 };
                 if matches!(name, "--home" | "-H") {
                     out.home = Some(value);
+                } else if name == "--optimize" {
+                    match value.to_str() {
+                        Some("0") => {}
+                        Some("1") => out.python.push("-O"),
+                        Some("2") => out.python.push("-OO"),
+                        _ => {
+                            return Parsed::Wrong(format!("--optimize {}: it is 0, 1 or 2", value.display()));
+                        }
+                    }
                 } else if name == "--as" {
                     let Some(user) = User::read(&value) else {
                         return Parsed::Wrong(format!(
@@ -188,6 +202,7 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     command
         // The absolute path of the venv's own python: anything else loses its prefix.
         .arg0(&python)
+        .args(&args.python)
         .arg("-c")
         .arg(bootstrap::TEXT)
         .env(contract::MODULE_PATH, &module)

@@ -3,13 +3,12 @@
 use super::pool::TaskPool;
 use super::talk::Talk;
 use super::websocket::ClientDisconnected;
+use crate::gateway::note_exception;
 use crate::gateway::wsgi::plain_error;
 use crate::gateway::wsgi::start_response::AnswerCell;
 use crate::interpreter::HarakiriTimeout;
-use crate::py as python;
 use crate::pybytes::{HeldBytes, Response};
 use pyo3::prelude::*;
-use uswgi_proto::scoreboard::layout::add;
 use uswgi_serve::connection::Conn;
 use uswgi_serve::gateway::{Ran, SharedLane};
 use uswgi_serve::log::{Fault, shown};
@@ -37,10 +36,7 @@ impl TaskPool {
         {
             // An application that goes on after its client has left fails as it should.
             if let Some(e) = error.as_ref().filter(|e| !e.is_instance_of::<ClientDisconnected>(py)) {
-                python::print_exception(py, e);
-                if let Some(slot) = self.engine.lane_slot(number) {
-                    add(&slot.exceptions, 1);
-                }
+                note_exception(py, &self.engine, number, e);
             }
             let whole = socket.finish(py, &mut response, error.is_some());
             return self.end(py, lane, conn, response, Some(app), whole, Default::default());
@@ -54,10 +50,7 @@ impl TaskPool {
                 if out {
                     say!("{uri}: the request came out of its harakiri");
                 } else if response.failed.is_none() && refusal.is_none() {
-                    python::print_exception(py, &e);
-                    if let Some(slot) = self.engine.lane_slot(number) {
-                        add(&slot.exceptions, 1);
-                    }
+                    note_exception(py, &self.engine, number, &e);
                 }
                 if response.head_sent {
                     response.abort();

@@ -15,7 +15,7 @@ pub(crate) mod start_response;
 use crate::api::current;
 use crate::app::Apps;
 use crate::frames;
-use crate::gateway::cooperate;
+use crate::gateway::{cooperate, note_exception};
 use crate::interpreter::{self, HarakiriTimeout};
 use crate::py as python;
 use crate::pybytes::{HeldBytes, Response, drop_buried};
@@ -30,7 +30,6 @@ use pyo3::types::{PyList, PyModule, PyTuple};
 use start_response::{AnswerCell, Pair};
 use std::sync::Arc;
 use uswgi_proto::packet::behind_script;
-use uswgi_proto::scoreboard::layout::add;
 use uswgi_proto::websocket::HandshakeError;
 use uswgi_serve::engine::Engine;
 use uswgi_serve::exchange::Exchange;
@@ -252,10 +251,7 @@ fn conclude(
             if e.is_instance_of::<HarakiriTimeout>(py) {
                 say!("{}: the request came out of its harakiri", shown(256));
             } else {
-                python::print_exception(py, &e);
-                if let Some(slot) = exchange.engine.lane_slot(exchange.lane) {
-                    add(&slot.exceptions, 1);
-                }
+                note_exception(py, exchange.engine, exchange.lane, &e);
             }
             if response.head_sent {
                 py.detach(|| response.abort());
