@@ -47,6 +47,20 @@ fn descriptor(name: &str) -> Result<Option<OwnedFd>, String> {
     sys::inherit(number).map(Some).ok_or_else(|| format!("{name}={text}: no such descriptor is open"))
 }
 
+/// The settings of a master of this version; another one runs after an upgrade that it was not restarted for.
+fn settings_in(text: &str) -> Result<WorkerSettings, String> {
+    let any: serde_json::Value =
+        serde_json::from_str(text).map_err(|e| format!("the settings cannot be read: {e}"))?;
+    let version = any["version"].as_u64().ok_or("the settings have no version")?;
+    if version != u64::from(SETTINGS_VERSION) {
+        return Err(format!(
+            "the settings have version {version}, this module reads {SETTINGS_VERSION}: uswgi was upgraded below \
+             this instance; restart it"
+        ));
+    }
+    serde_json::from_value(any).map_err(|e| format!("the settings cannot be read: {e}"))
+}
+
 /// Everything that the master gave; an error says what is missing.
 pub fn inherit() -> Result<Inherited, String> {
     if let Some(said) = take_variable(contract::LOG) {
@@ -57,14 +71,7 @@ pub fn inherit() -> Result<Inherited, String> {
     })?;
     let mut text = String::new();
     File::from(settings).read_to_string(&mut text).map_err(|e| format!("cannot read the settings: {e}"))?;
-    let settings: WorkerSettings =
-        serde_json::from_str(&text).map_err(|e| format!("the settings are of another version: {e}"))?;
-    if settings.version != SETTINGS_VERSION {
-        return Err(format!(
-            "the settings have version {}, this module reads {SETTINGS_VERSION}",
-            settings.version
-        ));
-    }
+    let settings = settings_in(&text)?;
     let count: i32 = take_variable(contract::LISTEN_FDS).and_then(|n| n.parse().ok()).unwrap_or(0);
     take_variable(contract::LISTEN_PID);
     take_variable("LISTEN_FDNAMES");
@@ -111,4 +118,20 @@ fn inherit_queues(settings: &WorkerSettings, first: &str) -> Option<Queues> {
     let pair = |i: i32| sys::inherit(first + 2 * i).zip(sys::inherit(first + 2 * i + 1));
     let pairs: Option<Vec<_>> = (0..names.len() as i32).map(pair).collect();
     Some(Queues::new(names, pairs?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uswgi_proto::settings::Role;
+
+    #[test]
+    fn a_master_of_another_version_is_told_what_to_do() {
+        let mine = serde_json::to_value(WorkerSettings::alone(Role::Worker)).unwrap();
+        assert!(settings_in(&mine.to_string()).is_ok());
+        // Whatever else that version has or lacks.
+        let error = settings_in("{\"version\": 999, \"new\": {}}").unwrap_err();
+        assert!(error.contains("have version 999") && error.contains("restart it"), "{error}");
+        assert!(settings_in("{}").unwrap_err().contains("no version"));
+    }
 }
