@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The Debian package on a machine of its own with systemd as process 1: installed, serving in all three ways that its units give,
-upgraded under load without a lost request, restarted on the new version, purged without a trace.
+upgraded under load without a lost request, restarted on the new version, purged without a trace. Then beside Debian's own packages of
+uWSGI, whose units and script of init run it when the administrator chooses so.
 
 usage: deb.py PACKAGE NEWER_PACKAGE     (tests/deb.sh copies it there; the machine is thrown away)
 """
@@ -141,12 +142,15 @@ def ours():
     return found
 
 
-def main(package, newer):
+def free_address():
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        return port.getsockname()
+
+
+def alone(package, newer):
     before = ours()
-    port = socket.socket()
-    port.bind(("127.0.0.1", 0))
-    address = port.getsockname()
-    port.close()
+    address = free_address()
     doors = {
         "emperor": lambda: http(address),
         "app": lambda: uwsgi("/run/uswgi-app-site.sock"),
@@ -242,6 +246,58 @@ def main(package, newer):
     print("deb: purged", flush=True)
 
 
+def beside(package):
+    apt = ("apt-get", "install", "-y", "--no-install-recommends")
+    run(*apt, f"./{package}")
+    run("apt-get", "update")
+    run(*apt, "uwsgi", "uwsgi-emperor", "uwsgi-core", "uwsgi-plugin-python3")
+    # Names that were ours as long as nobody else had them.
+    assert not os.path.islink("/usr/bin/uwsgi-core") and "uswgi" not in os.path.realpath("/usr/bin/uwsgi_python3")
+    assert os.path.realpath("/usr/bin/uwsgi") == "/usr/bin/uwsgi-core", "the priority of uWSGI's package is higher"
+    run("systemctl", "stop", "uwsgi", "uwsgi-emperor")
+    run("update-alternatives", "--set", "uwsgi", "/usr/bin/uswgi-master")
+    write("/srv/app/app.py", APP)
+    site = "[uwsgi]\nplugins = python3\nchdir = /srv/app\nmodule = app\n"
+    mine, of_emperor = free_address(), free_address()
+    write("/etc/uwsgi/apps-available/site.ini", f"{site}http-socket = {mine[0]}:{mine[1]}\n")
+    os.symlink("../apps-available/site.ini", "/etc/uwsgi/apps-enabled/site.ini")
+    write("/etc/uwsgi-emperor/vassals/site.ini", f"{site}http-socket = {of_emperor[0]}:{of_emperor[1]}\n")
+
+    # The script of init, as systemd runs it. force-reload is TERM.
+    run("systemctl", "start", "uwsgi")
+    worker, master = until("an instance of the script", lambda: http(mine))
+    for words in (("systemctl", "reload", "uwsgi"), ("/etc/init.d/uwsgi", "force-reload")):
+        run(*words)
+        until("a new worker", lambda: http(mine)[0] != worker)
+        worker, same = http(mine)
+        assert same == master, (words, master, same)
+    run("systemctl", "restart", "uwsgi")
+    assert until("another instance", lambda: http(mine))[1] != master
+    run("systemctl", "stop", "uwsgi")
+
+    # The emperor's unit, which notifies.
+    run("systemctl", "start", "uwsgi-emperor")
+    until("a vassal", lambda: http(of_emperor))
+    until("STATUS=", lambda: show("uwsgi-emperor", "StatusText", "Type") == ["1 of 1 vassals serve", "notify"])
+    run("systemctl", "restart", "uwsgi-emperor")
+    until("a vassal", lambda: http(of_emperor))
+    run("systemctl", "stop", "uwsgi-emperor")
+
+    # The app's unit, started by its socket.
+    write("/etc/uwsgi/apps-available/app.ini", site)
+    run("systemctl", "enable", "--now", "uwsgi-app@app.socket")
+    assert len(uwsgi("/run/uwsgi/app.socket")) == 2
+    assert show("uwsgi-app@app", "ActiveState") == ["active"]
+    run("systemctl", "stop", "uwsgi-app@app.socket", "uwsgi-app@app")
+    for unit in ("uwsgi", "uwsgi-emperor", "uwsgi-app@app"):
+        assert show(unit, "ActiveState", "Result") == ["inactive", "success"], unit
+
+    run("apt-get", "purge", "-y", "uswgi")
+    assert os.path.realpath("/usr/bin/uwsgi") == "/usr/bin/uwsgi-core"
+    assert os.access("/usr/bin/uwsgi-core", os.X_OK) and os.access("/usr/bin/uwsgi_python3", os.X_OK)
+    print("deb: ran by the units and the script of Debian's packages, and left them theirs", flush=True)
+
+
 def read_link(path):
     try:
         return os.readlink(path)
@@ -252,4 +308,5 @@ def read_link(path):
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    alone(*sys.argv[1:])
+    beside(sys.argv[1])

@@ -20,4 +20,4 @@ for suite; do
     on bash -c 'cd /root && python3 deb.py uswgi_*-1_*.deb uswgi_*-2_*.deb' || { on journalctl --no-pager -n 80 >&2; exit 1; }
     halt
 done
-echo "deb: installed, served, upgraded and purged on $*"
+echo "deb: installed, served, upgraded, purged, and beside Debian's uWSGI on $*"
