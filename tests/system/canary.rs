@@ -207,6 +207,8 @@ fn one_that_hangs_in_its_warm_up_is_no_canary_and_a_slow_one_is_waited_for() {
 fn equal(canaries: u32) {
     let server = site().start();
     let load = load(&server);
+    let http: Vec<Door> = server.doors().into_iter().filter(|d| matches!(d, Door::Http(_))).collect();
+    let kept = Load::start(&http, 2, "/");
     let mut wrong = Vec::new();
     for i in 0..canaries {
         version(&server, if i % 2 == 0 { TWO } else { ONE });
@@ -215,10 +217,11 @@ fn equal(canaries: u32) {
             wrong.push(told);
         }
     }
-    let seen = load.stop();
-    assert!(seen.failures.is_empty(), "{:?}", seen.failures.first());
+    for seen in [load.stop(), kept.stop()] {
+        assert!(seen.failures.is_empty(), "{:?}", seen.failures.first());
+        assert!(seen.bodies.contains_key("two"));
+    }
     assert!(wrong.len() as u32 <= canaries / 100, "{} of {canaries}:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(seen.bodies.contains_key("two"));
 }
 
 #[test]
@@ -312,29 +315,44 @@ fn where_there_can_be_none_it_says_why() {
     }
 }
 
+/// Versions of a site of Flask and of Django: what each does with a request, and what is said of it.
+const OF_FRAMEWORKS: [(&str, &[&str]); 4] = [
+    ("import a_module_that_is_not_there\n", &["a_module_that_is_not_there"]),
+    (
+        "import time\ndef answer():\n    time.sleep(0.01)\n    raise KeyError('the-reason')\n",
+        &["more requests fail: ", "KeyError: 'the-reason'", "in answer"],
+    ),
+    (
+        "import itertools, time\nN = itertools.count()\ndef answer():\n    time.sleep(0.01)\n    return {}['bad'] if next(N) % 10 == 0 else 'two'\n",
+        &["more requests fail: ", "KeyError: 'bad'"],
+    ),
+    ("import time\ndef answer():\n    time.sleep(0.05)\n    return 'slow'\n", &["requests take longer: "]),
+];
+
 #[test]
-fn what_django_and_flask_catch_is_told() {
+fn versions_of_django_and_flask_are_told_apart() {
     let flask = "from flask import Flask\nimport version\napplication = Flask(__name__)\n@application.route('/')\ndef view():\n    return version.answer()\n";
     let django = "import django, version\nfrom django.conf import settings\nsettings.configure(ROOT_URLCONF=__name__, SECRET_KEY='x', ALLOWED_HOSTS=['*'])\n\
         from django.core.wsgi import get_wsgi_application\nfrom django.http import HttpResponse\nfrom django.urls import path\n\
         def view(request):\n    return HttpResponse(version.answer())\nurlpatterns = [path('', view)]\napplication = get_wsgi_application()\n";
-    let good = "def answer():\n    return 'one'\n";
+    let good = "import time\ndef answer():\n    time.sleep(0.01)\n    return 'one'\n";
     for (name, text) in [("flask", flask), ("django", django)] {
-        let server = site()
-            .source("app.py", text)
-            .source("version.py", good)
-            .option("workers", 2)
-            .home(&paths::venv())
-            .start();
+        let site = site().source("app.py", text).source("version.py", good).option("workers", 2);
+        let server = site.home(&paths::venv()).start();
         let load = load(&server);
-        version(
-            &server,
-            "import time\ndef answer():\n    time.sleep(0.02)\n    raise KeyError('the-reason')\n",
-        );
-        let (code, told) = ctl(&server, "reload --canary --for 60s");
-        assert_eq!(code, Some(1), "{name}: {told}");
-        assert!(told.contains("KeyError: 'the-reason'") && told.contains("in answer"), "{name}: {told}");
-        wait_all(&server, 1, 2);
+        for (bad, said) in OF_FRAMEWORKS {
+            version(&server, bad);
+            let (code, told) = ctl(&server, "reload --canary --for 120s");
+            assert_eq!(code, Some(1), "{name}: {told}");
+            for part in said {
+                assert!(told.contains(part), "{name}: {part:?} is not in:\n{told}");
+            }
+            wait_all(&server, 1, 2);
+        }
+        version(&server, &good.replace("one", "good"));
+        let (code, told) = ctl(&server, "reload --canary --for 2s");
+        assert_eq!(code, Some(0), "{name}: {told}");
+        assert_eq!(server.get("/").expect(200).text(), "good");
         let seen = load.stop();
         let others: Vec<_> = seen.failures.iter().filter(|f| !f.contains("500")).collect();
         assert!(others.is_empty() && seen.good() > 50, "{name}: {others:?}");

@@ -4,6 +4,7 @@ pub(crate) mod aides;
 
 use std::fmt::Write;
 use uswgi_proto::scoreboard::{Outcome, Restart, WorkerState};
+use uswgi_proto::show::canary::Canary;
 use uswgi_proto::show::json::ended;
 use uswgi_proto::show::latency::quantile;
 use uswgi_proto::show::names::{outcome_name, state_name, worker_state_name};
@@ -63,7 +64,9 @@ pub fn page(s: &Snapshot, now: u64) -> String {
         let (ago, took) = (duration(now.saturating_sub(s.last_reload_at)), milliseconds(s.last_reload_us));
         row("last reload", format!("{}, {ago} ago, took {took} ms", outcome_name(s.outcome)));
     }
-    if let Some(c) = &s.canary {
+    // One of another generation's time is history: `canary show` has it.
+    let counts = |c: &&Canary| c.state.under_way() || c.arms.iter().any(|a| a.generation == s.generation);
+    if let Some(c) = s.canary.as_ref().filter(counts) {
         row("canary", c.line().trim_start_matches("canary ").to_string());
     }
     if let Some(p) = &s.previous {

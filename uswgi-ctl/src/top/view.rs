@@ -78,7 +78,7 @@ fn header(top: &Top, now: u64) -> Vec<Line<'static>> {
         )),
     ];
     if let Some(c) = s.canary.as_ref().filter(|c| c.state.under_way()) {
-        lines.push(Line::from(c.line()));
+        lines.extend(c.lines().map(Line::from));
     }
     for x in s.sockets.iter().take(4) {
         let full = x.max_queue > 0 && u64::from(x.queue) * 5 >= u64::from(x.max_queue) * 4;
@@ -180,6 +180,22 @@ mod tests {
         assert!(lines[7].contains(" 1234567 ") && lines[7].contains(" ready "), "{lines:#?}");
         assert!(lines[7].contains(" 1023.0 MiB"), "{lines:#?}");
         assert!(lines[1].ends_with(" ms") && lines[2].ends_with(" in workers"), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_canary_stands_beside_the_old_generation_while_it_is_under_way() {
+        use uswgi_proto::scoreboard::canary::CanaryState;
+        let mut top = top();
+        for (state, shown) in [(CanaryState::Comparing, true), (CanaryState::Promoted, false)] {
+            let s = Snapshot::of_sample(|board| {
+                let canary = &board.header().canary;
+                canary.state.store(state as u32, std::sync::atomic::Ordering::Relaxed);
+                canary.arms[1].generation.store(7, std::sync::atomic::Ordering::Relaxed);
+            });
+            top.seen.canary = s.canary;
+            let lines = screen(&top, 140, 16);
+            assert_eq!(lines.iter().any(|l| l.contains("generation 7: 0 workers")), shown, "{lines:#?}");
+        }
     }
 
     #[test]

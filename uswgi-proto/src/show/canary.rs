@@ -95,6 +95,36 @@ impl Canary {
         )
     }
 
+    /// In a line for itself and one for each generation.
+    pub fn lines(&self) -> [String; 3] {
+        let of = |a: &Arm| {
+            let at = |share| {
+                quantile(&a.tally.histogram, share)
+                    .map_or("-".into(), |us| format!("{:.1}", us as f64 / 1000.0))
+            };
+            let failed =
+                percent(a.tally.failures(), a.tally.requests()).map_or("-".into(), |p| format!("{p}%"));
+            format!(
+                "  generation {}: {} workers, {} requests, {failed} failed, {} died; p50 {} p95 {} p99 {} ms",
+                a.generation,
+                a.workers,
+                a.tally.requests(),
+                a.deaths,
+                at(0.5),
+                at(0.95),
+                at(0.99)
+            )
+        };
+        let had = self.share().map_or("none".into(), |s| format!("{s}%"));
+        let head = format!(
+            "canary {}: {} s of {} compared, the new one had {had} of the requests",
+            self.state.name(),
+            self.compared_ms / 1000,
+            self.terms.seconds
+        );
+        [head, of(&self.arms[0]), of(&self.arms[1])]
+    }
+
     /// Both side by side, with what came of it and the tracebacks: one screen.
     pub fn screen(&self) -> String {
         let [old, new] = &self.arms;
@@ -216,6 +246,10 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(c.line().contains("100 requests (50% of all), failures 30% against 1%"), "{}", c.line());
+        let [head, old, new] = c.lines();
+        assert!(head.contains("had 50% of the requests"), "{head}");
+        assert!(old.contains("generation 4: 0 workers, 100 requests, 1% failed"), "{old}");
+        assert!(new.contains("30% failed") && new.len() < 80 + 20, "{new}");
         let json = c.json();
         assert_eq!((&json["new"]["failures"], &json["share_percent"]), (&30.into(), &50.0.into()));
     }
