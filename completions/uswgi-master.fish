@@ -129,6 +129,10 @@ complete -c uswgi-master -l mule -d 'A process beside the workers that runs a sc
 complete -c uswgi-master -l mules -d 'So many mules that wait for messages.' -r -F
 complete -c uswgi-master -l farm -d 'NAME:MULE[,MULE...]: mules that share a queue of messages. Repeatable.' -r -F
 complete -c uswgi-master -l mule-msg-size -d 'Bytes of a message that a mule takes at most.' -r -F
+complete -c uswgi-master -l signal-timer -d 'SIGNAL SECONDS: raises a signal of the application (uwsgi.register_signal) every so often. Repeatable.' -r -F
+complete -c uswgi-master -l timer -d 'SIGNAL SECONDS: raises a signal of the application (uwsgi.register_signal) every so often. Repeatable.' -r -F
+complete -c uswgi-master -l signal-rbtimer -d 'As signal-timer. Repeatable.' -r -F
+complete -c uswgi-master -l rbtimer -d 'As signal-timer. Repeatable.' -r -F
 complete -c uswgi-master -l pidfile -d 'File for the master\'s pid, written before privileges are dropped.' -r -F
 complete -c uswgi-master -l pidfile2 -d 'File for the master\'s pid, written after privileges were dropped.' -r -F
 complete -c uswgi-master -l safe-pidfile -d 'File for the master\'s pid, written when the instance serves.' -r -F
@@ -186,6 +190,8 @@ complete -c uswgi-master -l touch-chain-reload -d 'File whose change replaces th
 complete -c uswgi-master -l touch-logrotate -d 'File whose change rotates the log. Repeatable.' -r -F
 complete -c uswgi-master -l touch-logreopen -d 'File whose change opens the log file again, after logrotate has moved it. Repeatable.' -r -F
 complete -c uswgi-master -l touch-exec -d 'FILE COMMAND: runs when the file is touched, beside the instance; a failure is logged. Its removal does not count, and a touch meanwhile runs it once more afterwards. Repeatable; what one file has runs in order.' -r -F
+complete -c uswgi-master -l touch-signal -d 'FILE SIGNAL: raises a signal of the application when the file, or what is in the folder, is written or replaced. Repeatable.' -r -F
+complete -c uswgi-master -l fs-signal -d 'As touch-signal. Repeatable.' -r -F
 complete -c uswgi-master -l limit-post -d 'Largest request body in bytes.' -r -F
 complete -c uswgi-master -l cpu-affinity -d 'CPUs that each worker is bound to: the next so many for each worker number.' -r -F
 complete -c uswgi-master -l post-buffering -d 'Bodies above this many bytes go to disk before the app runs.' -r -F
@@ -361,6 +367,7 @@ complete -c uswgi-master -l shutdown-delay -d 'Seconds that everything is served
 complete -c uswgi-master -l spooler-allow-ips -d 'Peers that may spool a task over a uwsgi socket (modifier1 17): addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l spooler-fsync -d 'A task is on disk before uwsgi.spool() returns; false: it is in the file system, and a power cut may lose it.' -r -F
 complete -c uswgi-master -l spooler-max-attempts -d 'Spooler processes that a task may end (by a crash, a kill or its harakiri) before it is moved to DIR/failed; 0: any number.' -r -F
+complete -c uswgi-master -l signals-pile-up -d 'Raises a signal by the clock, or for a file, although nobody has taken the one before: as on uWSGI all of them run when somebody is free.' -r -F
 complete -c uswgi-master -l spooler-retry-delay -d 'Seconds before a task that asked for another try runs again, doubled with each try up to an hour; 0: at the next look at the folder.' -r -F
 complete -c uswgi-master -l warmup -d 'Path that each new worker asks of the application in itself before it accepts, with environ `uswgi.warmup`; one whose answer is not expected is not ready: the start or the reload fails. Repeatable.' -r -F
 complete -c uswgi-master -l warmup-header -d 'Header field of these requests, Name: value. Repeatable.' -r -F

@@ -130,8 +130,8 @@ def decorated(query):
 def absent(query):
     import uwsgidecorators
 
-    names = ["timer", "rbtimer", "cron", "filemon", "signal", "rpc"]
-    functions = ["spool", "add_timer", "add_cron", "register_signal", "signal", "queue_push", "rpc",
+    names = ["rpc", "erlang"]
+    functions = ["spool", "queue_push", "rpc",
                  "sharedarea_read", "websocket_handshake", "sendfile", "async_sleep", "metric_get"]
     return [n for n in names if hasattr(uwsgidecorators, n)] + [n for n in functions if hasattr(uwsgi, n)]
 

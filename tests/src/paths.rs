@@ -103,6 +103,14 @@ pub fn uwsgi() -> PathBuf {
     prepared("uwsgi/bin/uwsgi")
 }
 
+/// `uwsgidecorators.py` as uWSGI's own package has it.
+pub fn uwsgi_decorators() -> PathBuf {
+    let lib = prepared("uwsgi/lib");
+    let all = fs::read_dir(lib).expect("uWSGI's packages").flatten();
+    let file = all.map(|e| e.path().join("site-packages/uwsgidecorators.py")).find(|p| p.exists());
+    file.expect("uwsgidecorators.py of the original")
+}
+
 /// The virtualenv with other servers.
 pub fn peers() -> PathBuf {
     prepared("peers")

@@ -69,6 +69,7 @@
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
 //! | slow | slow requests by phase; advice |
+//! | signals | signals, timers and files of an application, beside the original; the decorators of the original |
 //! | spooler | tasks as files: as uWSGI runs them, and better where that lost some |
 //! | spool_verb | uswgi-ctl spool: tasks seen, run, retried and dropped, with the instance up and down |
 //! | spooler_door | tasks from the network: the answers and files of uWSGI, and who may |
@@ -159,6 +160,7 @@ mod s6;
 mod same_table;
 mod share;
 mod shutdown_delay;
+mod signals;
 mod slow;
 mod spool_verb;
 mod spooler;

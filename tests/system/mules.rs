@@ -176,13 +176,7 @@ fn a_message_that_takes_too_long_ends_its_mule() {
 /// What the decorators do, by our file and by that of uWSGI's own package, unmodified.
 #[test]
 fn the_decorators_work_and_so_do_those_of_the_original() {
-    let original = paths::uwsgi().parent().unwrap().parent().unwrap().join("lib");
-    let find = |dir: std::path::PathBuf| {
-        let entries =
-            fs::read_dir(dir).unwrap().flatten().map(|e| e.path().join("site-packages/uwsgidecorators.py"));
-        entries.into_iter().find(|p| p.exists())
-    };
-    let original = find(original).expect("uwsgidecorators.py of the original");
+    let original = paths::uwsgi_decorators();
     for (file, brains) in [(None, true), (None, false), (Some(&original), true), (Some(&original), false)] {
         let site = Site::new().file("background").app("decorated").home(&paths::pythons()[0].1).http();
         let folder = site.ini().with_file_name("tasks");

@@ -7,6 +7,7 @@ pub use crate::dynamic::{Busyness, CheaperAlgorithm, Dynamic};
 use crate::emperor::EmperorSettings;
 use crate::logs::LogRouting;
 pub use crate::origin::Origin;
+use crate::signals::AppSignals;
 use crate::tasks::Tasks;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -223,6 +224,8 @@ pub struct Instance {
     pub touch_mules: Vec<PathBuf>,
     /// Files whose change replaces the spoolers (`touch-spoolers-reload`).
     pub touch_spoolers: Vec<PathBuf>,
+    /// Signals of the application that options raise.
+    pub signals: AppSignals,
     /// Every option in order, for `uwsgi.opt`.
     pub options: Vec<(String, Option<String>)>,
 }
@@ -307,6 +310,7 @@ impl Default for Instance {
             background: BesideRequests::default(),
             touch_mules: Vec::new(),
             touch_spoolers: Vec::new(),
+            signals: AppSignals::default(),
             options: Vec::new(),
         }
     }

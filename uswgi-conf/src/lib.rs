@@ -43,6 +43,7 @@ mod quote;
 pub mod read;
 pub mod resolve;
 pub mod show;
+pub mod signals;
 mod system;
 pub mod tasks;
 mod user;

@@ -125,6 +125,8 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "log-format" | "logformat" => "%(uri) %(status)",
         "gevent" => "7",
         "farm" => "f:1,2",
+        "signal-timer" | "timer" | "signal-rbtimer" | "rbtimer" => "17 30",
+        "touch-signal" | "fs-signal" => "/run/a 17",
         "asyncio-loop" => "uvloop",
         "websocket-reload" => "drain",
         "import" | "pyimport" | "py-import" | "python-import" => "json",

@@ -132,7 +132,7 @@ impl Board {
         let Some(w) = self.board.worker(slot) else { return };
         w.pid.store(0, Relaxed);
         let own = [&w.rss, &w.vsz, &w.connections, &w.handed_over, &w.startup_ms, &w.bound, &w.read_errors];
-        own.into_iter().chain(&w.by_class).for_each(|field| field.store(0, Relaxed));
+        own.into_iter().chain(&w.by_class).chain([&w.signals]).for_each(|field| field.store(0, Relaxed));
         w.threads.store(0, Relaxed);
         w.stacks_pipe.store(0, Relaxed);
         w.profile_memory.store(0, Relaxed);

@@ -97,6 +97,8 @@ pub fn plan(i: &Instance) -> Plan {
         lazy: i.lazy_apps,
         aides: i.background.aides(),
         aide_mercy: seconds(i.background.mule.mercy.max(1)),
+        signals: i.signals.sources(),
+        signals_pile_up: i.signals.pile_up,
         mercy: seconds(i.mercy),
         surplus: i.max_surplus.unwrap_or(i.workers / 4).max(1),
         max_requests: i.recycling.max_requests,

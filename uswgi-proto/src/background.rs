@@ -3,6 +3,7 @@
 //! An *aide* is a process beside the workers that has the application and serves no request: a spooler or a mule.
 //! `uswgi-conf` makes this of the configuration; master, workers and aides obey it.
 
+use crate::app_signals::SignalGroup;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -158,15 +159,27 @@ impl BesideRequests {
         self.mules.get(mule.checked_sub(1)? as usize)?.as_deref()
     }
 
-    /// What the queues of messages are for, in the order in which their descriptors are inherited: each mule, all mules
-    /// together, each farm. None without mules.
+    /// What the queues are for, in the order in which their descriptors are inherited: messages of each mule, of all mules
+    /// together, of each farm; signals of workers, mules, farms and spoolers, where there are some.
     pub fn queues(&self) -> Vec<MessageQueue> {
-        if self.mules.is_empty() {
-            return Vec::new();
-        }
         let mules = (1..=self.mules.len() as u32).map(MessageQueue::Mule);
         let farms = self.farms.iter().map(|f| MessageQueue::Farm(f.name.clone()));
-        mules.chain([MessageQueue::Mules]).chain(farms).collect()
+        let any = Some(MessageQueue::Mules).filter(|_| !self.mules.is_empty());
+        let messages = mules.chain(any).chain(farms.filter(|_| !self.mules.is_empty()));
+        messages.chain(self.signal_groups().into_iter().map(MessageQueue::Signals)).collect()
+    }
+
+    /// Who shares a queue of signals.
+    fn signal_groups(&self) -> Vec<SignalGroup> {
+        let mut groups = vec![SignalGroup::Workers];
+        if !self.mules.is_empty() {
+            groups.push(SignalGroup::Mules);
+            groups.extend(self.farms.iter().map(|f| SignalGroup::Farm(f.name.clone())));
+        }
+        if self.folders.iter().any(|f| !f.external) {
+            groups.push(SignalGroup::Spoolers);
+        }
+        groups
     }
 
     /// The farms of a mule, as positions in [`BesideRequests::farms`].
@@ -175,7 +188,7 @@ impl BesideRequests {
     }
 }
 
-/// Whose messages a queue holds.
+/// Whose messages or signals a queue holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MessageQueue {
     /// This mule's.
@@ -184,6 +197,8 @@ pub enum MessageQueue {
     Mules,
     /// Any mule's of this farm.
     Farm(String),
+    /// Signals of the application for whoever of these is free first.
+    Signals(SignalGroup),
 }
 
 #[cfg(test)]
@@ -203,9 +218,12 @@ mod tests {
         assert_eq!(names, ["spooler 1", "spooler 2", "spooler 3", "spooler 4", "mule 1"]);
         let of = |n| b.folder(n).map(|f| f.path.to_str().unwrap());
         assert_eq!((of(0), of(1), of(2), of(3), of(5)), (None, Some("/a"), Some("/a"), Some("/c"), None));
-        assert_eq!(b.queues(), [MessageQueue::Mule(1), MessageQueue::Mules]);
-        assert!(
-            BesideRequests::default().queues().is_empty() && BesideRequests::default().aides().is_empty()
-        );
+        let signals = [SignalGroup::Workers, SignalGroup::Mules, SignalGroup::Spoolers];
+        let signals = signals.map(MessageQueue::Signals);
+        assert_eq!(b.queues()[..2], [MessageQueue::Mule(1), MessageQueue::Mules]);
+        assert_eq!(b.queues()[2..], signals);
+        let none = BesideRequests::default();
+        assert_eq!(none.queues(), [MessageQueue::Signals(SignalGroup::Workers)]);
+        assert!(none.aides().is_empty());
     }
 }

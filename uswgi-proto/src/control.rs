@@ -4,13 +4,14 @@
 //! End of file tells a worker that its master is gone (it closes its listeners at once and ends),
 //! and the master that a process which never said hello failed to start.
 
+use crate::app_signals::{RaisedSignal, SignalMessage};
 use crate::background::Aide;
 use crate::scoreboard::Restart;
 use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; the hello carries it.
-pub const CONTROL_VERSION: u32 = 8;
+pub const CONTROL_VERSION: u32 = 9;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
@@ -85,6 +86,11 @@ pub enum ToMaster {
         /// Its modification time, microseconds since the epoch.
         modified_us: u64,
     },
+    /// About signals of the application.
+    AppSignal {
+        /// What.
+        said: SignalMessage,
+    },
     /// Template: it could not fork the worker with this id, or this aide.
     ForkFailed {
         /// Id from [`ToWorker::Fork`].
@@ -126,6 +132,11 @@ pub enum ToWorker {
     Accept {
         /// Whether to accept.
         on: bool,
+    },
+    /// Run the handler of a signal of the application.
+    AppSignal {
+        /// Which.
+        signal: RaisedSignal,
     },
     /// The worker's native thread answers with [`ToMaster::Alive`].
     Ping,

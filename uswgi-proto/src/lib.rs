@@ -16,6 +16,7 @@
 //! * [`scoreboard`]: the shared memory that shows what an instance does.
 //! * [`show`]: what it says, as text and numbers for programs.  * [`sock_diag`]: queues of sockets, by the kernel.
 //! * [`stacks`]: asking a worker where its Python threads stand.  * [`profile`]: how often they stood where.  * [`route`]: requests of one kind.
+//! * [`app_signals`]: signals of an application, who runs their handlers.
 //! * [`signals`], [`exit`]: what each signal and each exit code means.
 //! * [`logs`]: what log lines are made of.
 //! * [`step`]: what `exec-*` and `hook-*` options do, in whichever process runs them.
@@ -25,6 +26,7 @@
 //! Data flows one way: `uswgi-conf` makes settings, the master passes them on, the worker
 //! obeys and writes the scoreboard, `uswgi-ctl` reads it.
 
+pub mod app_signals;
 pub mod background;
 pub mod canary;
 pub mod chunked;

@@ -7,6 +7,7 @@
 
 use crate::control::{Control, FromMaster};
 use crate::engine::Leaving;
+use crate::messages::take_signal;
 use crate::native::ORPHAN_SECONDS;
 use crate::say;
 use crate::sync::lock;
@@ -14,10 +15,11 @@ use crate::sys::{self, WakeEvent};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use uswgi_proto::app_signals::{RaisedSignal, SignalMessage};
 use uswgi_proto::background::Aide;
 use uswgi_proto::control::{ToMaster, ToWorker};
 use uswgi_proto::exit::Exit;
@@ -38,7 +40,9 @@ pub struct Link {
     leaving: AtomicU8,
     /// Readable while there is a signal, or this process is to leave.
     wake: WakeEvent,
-    signals: Mutex<VecDeque<u8>>,
+    signals: Mutex<VecDeque<RaisedSignal>>,
+    /// Queues of signals that it shares with others.
+    shared: Vec<OwnedFd>,
     /// When the work at hand has taken too long, `monotonic_us`; 0: never.
     deadline_us: AtomicU64,
     /// When its memory was looked at last, `monotonic_us`.
@@ -56,7 +60,7 @@ pub trait Watch: Send + 'static {
 }
 
 impl Link {
-    /// For the aide in this slot of the scoreboard.
+    /// For the aide in this slot of the scoreboard; `shared`: queues of signals that it shares with others.
     ///
     /// # Errors
     /// The descriptors ran out.
@@ -65,6 +69,7 @@ impl Link {
         slot: u32,
         control: Control,
         board: Option<Arc<Scoreboard>>,
+        shared: Vec<OwnedFd>,
     ) -> io::Result<Arc<Link>> {
         Ok(Arc::new(Link {
             aide,
@@ -74,6 +79,7 @@ impl Link {
             leaving: AtomicU8::new(0),
             wake: WakeEvent::new(false)?,
             signals: Mutex::default(),
+            shared,
             deadline_us: AtomicU64::new(0),
             measured_us: AtomicU64::new(0),
             deadline_wake: WakeEvent::new(false)?,
@@ -119,14 +125,39 @@ impl Link {
         self.wake.as_fd()
     }
 
+    /// What becomes readable by a signal: for this process, then those that others may take too.
+    pub fn signal_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        std::iter::once(self.wake.as_fd()).chain(self.shared.iter().map(AsFd::as_fd))
+    }
+
+    /// The next signal that came for this process, or that it may take.
+    pub fn next_signal(&self) -> Option<RaisedSignal> {
+        let own = self.take_signal().inspect(|s| self.has_taken(*s, false));
+        own.or_else(|| {
+            let one = self.shared.iter().find_map(|fd| take_signal(fd.as_fd()));
+            one.inspect(|s| self.has_taken(*s, true))
+        })
+    }
+
     /// The next signal that came for this process.
-    pub fn take_signal(&self) -> Option<u8> {
+    fn take_signal(&self) -> Option<RaisedSignal> {
         let mut signals = lock(&self.signals);
         let signal = signals.pop_front();
         if signals.is_empty() && !self.is_leaving() {
             self.wake.clear();
         }
         signal
+    }
+
+    /// A signal was taken out of a queue; `shared`: of one that several have. Counts it, and tells who waits for that.
+    fn has_taken(&self, signal: RaisedSignal, shared: bool) {
+        if let Some(slot) = self.slot() {
+            uswgi_proto::scoreboard::layout::add(&slot.signals, 1);
+        }
+        if signal.told {
+            let said = SignalMessage::Taken { number: signal.number, shared };
+            self.control.send(&ToMaster::AppSignal { said });
+        }
     }
 
     /// Work begins; `limit`: how long it may take.
@@ -217,6 +248,10 @@ impl Link {
             }
             ToWorker::ReopenLogs => files.first().into_iter().for_each(crate::log::reopen),
             ToWorker::Ping => self.control.send(&ToMaster::Alive),
+            ToWorker::AppSignal { signal } => {
+                lock(&self.signals).push_back(signal);
+                self.wake.set();
+            }
             ToWorker::Fork { .. } | ToWorker::Accept { .. } => {}
         }
     }

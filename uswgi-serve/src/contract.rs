@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use uswgi_proto::app_signals::SignalGroup;
+use uswgi_proto::background::MessageQueue;
 use uswgi_proto::scoreboard::Scoreboard;
 use uswgi_proto::settings::{SETTINGS_VERSION, WorkerSettings, env as contract};
 use uswgi_shared::Shared;
@@ -27,6 +29,8 @@ pub struct Inherited {
     pub shared: Option<Shared>,
     /// Messages for mules, in the order of `BesideRequests::queues`.
     pub queues: Queues,
+    /// Signals of the application for any worker: the receiving end of their queue.
+    pub signals: Option<OwnedFd>,
     /// Sending and receiving end.
     pub handover: Option<(OwnedFd, OwnedFd)>,
     /// What made the launcher take this interpreter.
@@ -109,7 +113,9 @@ pub fn inherit() -> Result<Inherited, String> {
             .ok_or_else(|| format!("{}={text}: queues are missing", contract::QUEUE_FDS))?,
         None => Queues::default(),
     };
-    Ok(Inherited { settings, listeners, control, board, shared, queues, handover, python_by })
+    let signals = queues.receiving(&MessageQueue::Signals(SignalGroup::Workers));
+    let signals = signals.and_then(|fd| fd.try_clone_to_owned().ok());
+    Ok(Inherited { settings, listeners, control, board, shared, queues, signals, handover, python_by })
 }
 
 fn inherit_queues(settings: &WorkerSettings, first: &str) -> Option<Queues> {

@@ -41,6 +41,8 @@ pub(crate) enum Next {
     Run(Conn),
     /// The wait was interrupted: there may be a handler to run.
     Signal,
+    /// Run the handler of a signal of the application.
+    AppSignal(u8),
     /// The worker leaves.
     Leave,
 }
@@ -163,14 +165,27 @@ impl<H: Held> Dispatcher<H> {
                     Some(conn) => Some(conn),
                     None if self.engine.any_whole() => None,
                     None => {
+                        if let Some(signal) = self.engine.take_own_signal() {
+                            return Next::AppSignal(signal.number);
+                        }
                         self.mark(false);
                         return Next::Leave;
                     }
                 },
                 // What came before accepting ended was passed on; what comes behind is for the others.
-                Token::Listener(_) | Token::HandOver if !self.engine.is_accepting() => None,
+                Token::Listener(_) | Token::HandOver | Token::Signals if !self.engine.is_accepting() => None,
                 Token::Listener(i) => self.accept(i, MORE_ACCEPTS),
                 Token::HandOver => handover::take(&self.engine).and_then(|c| self.look(c)),
+                Token::Signals | Token::OwnSignals => {
+                    let signal = match token {
+                        Token::Signals => self.engine.take_shared_signal(),
+                        _ => self.engine.take_own_signal(),
+                    };
+                    match signal {
+                        Some(signal) => return Next::AppSignal(signal.number),
+                        None => None,
+                    }
+                }
                 Token::Whole => self.engine.take_whole().and_then(|c| self.look(c)),
                 Token::Conn { key, stamp } => self.engine.unpark(key, stamp).and_then(|c| self.receive(c)),
             };

@@ -4,8 +4,11 @@
 //! Whoever holds a [`Conn`] owns it; a connection is in exactly one place: with a thread, parked here, in
 //! the `whole` queue, in a [`Job`], or with the native thread. Nothing here takes the GIL.
 
+mod app_signals;
+mod limits;
 mod listening;
 
+pub use app_signals::SignalInbox;
 pub use listening::ListenSocket;
 
 use crate::connection::Conn;
@@ -23,9 +26,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use uswgi_proto::control::ToMaster;
 use uswgi_proto::logs::format::LogFormat;
-use uswgi_proto::scoreboard::{Restart, Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
+use uswgi_proto::scoreboard::{Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
 use uswgi_proto::settings::WorkerSettings;
 use uswgi_proto::trust::Trust;
 
@@ -87,6 +89,8 @@ pub struct Engine {
     one_thread: bool,
     /// The loop in which they run, where they share a thread.
     pub event_loop: Option<EventLoop>,
+    /// Signals of the application.
+    pub signals: SignalInbox,
     /// Sending and receiving end.
     pub handover: Option<(OwnedFd, OwnedFd)>,
     /// One for each thread that runs requests.
@@ -113,7 +117,7 @@ pub struct Engine {
 impl Engine {
     /// For what was inherited; `startup_ms` is how long the application took to load.
     pub fn new(inherited: Inherited, startup_ms: u64) -> io::Result<Arc<Engine>> {
-        let Inherited { settings, listeners, control, board, handover, .. } = inherited;
+        let Inherited { settings, listeners, control, board, handover, signals, .. } = inherited;
         let ready = Arc::new(Epoll::new()?);
         let shared = settings.lanes.kind.share_a_thread();
         let engine = Engine {
@@ -136,6 +140,7 @@ impl Engine {
             one_thread: settings.threads <= 1 || shared,
             event_loop: shared.then(EventLoop::new).transpose()?,
             handover,
+            signals: SignalInbox::new(signals)?,
             leaving: AtomicU8::new(0),
             accepting: AtomicBool::new(false),
             held: Mutex::new(None),
@@ -151,6 +156,7 @@ impl Engine {
         };
         engine.ready.add(engine.stop.as_raw_fd(), libc::EPOLLIN, Token::Stop.encode())?;
         engine.ready.add(engine.whole_wake.as_raw_fd(), libc::EPOLLIN, Token::Whole.encode())?;
+        engine.listen_for_signals()?;
         if engine.settings.warmup.paths.is_empty() {
             if !engine.settings.paused {
                 engine.accept_on()?;
@@ -356,45 +362,5 @@ impl Engine {
     /// Wake every Python thread, now and from now on, to leave its loop.
     pub fn finish(&self) {
         self.stop.set();
-    }
-
-    /// Count a request; ask for a successor when a limit is reached.
-    pub fn count_request(&self, now_us: u64) {
-        let limit = self.settings.recycling.max_requests;
-        if limit == 0 {
-            return;
-        }
-        let n = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let lived = now_us.saturating_sub(self.started_us) / 1_000_000;
-        if n >= limit && lived >= u64::from(self.settings.recycling.min_worker_lifetime) {
-            self.ask_replacement(Restart::MaxRequests);
-        }
-    }
-
-    /// Ask the master for a successor, once. That a thread is lost is said in any case: the master then knows that this
-    /// worker watches its requests.
-    pub fn ask_replacement(&self, reason: Restart) {
-        let asked = self.replace_asked.swap(true, Ordering::AcqRel);
-        if (!asked || reason == Restart::Harakiri)
-            && let Some(control) = &self.control
-        {
-            control.send(&ToMaster::Replace { reason });
-        }
-    }
-
-    /// Whether requests may have deadlines.
-    pub fn has_deadlines(&self) -> bool {
-        self.settings.harakiri.seconds > 0 || self.own_deadlines.load(Ordering::Relaxed)
-    }
-
-    /// A request has changed its deadline: the native thread looks when it is.
-    pub fn deadline_changed(&self) {
-        self.own_deadlines.store(true, Ordering::SeqCst);
-        self.jobs_wake.set();
-    }
-
-    /// Seconds since this worker began to serve.
-    pub fn lived(&self, now_us: u64) -> u64 {
-        now_us.saturating_sub(self.started_us) / 1_000_000
     }
 }

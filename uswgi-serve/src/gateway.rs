@@ -32,6 +32,9 @@ pub trait Gateway {
     /// The wait for a request was interrupted by a signal.
     fn signal(&mut self);
 
+    /// Run the handler of a signal of the application.
+    fn app_signal(&mut self, number: u8);
+
     /// Do what needs no lock, the lock released meanwhile.
     fn unlocked<T: Send>(&mut self, f: impl FnOnce() -> T + Send) -> T;
 }
@@ -74,6 +77,7 @@ pub fn run_lane<G: Gateway>(
                 previous = Some((conn, ran));
             }
             Next::Signal => gateway.signal(),
+            Next::AppSignal(number) => gateway.app_signal(number),
             Next::Leave => return Ok(()),
         }
     }
@@ -83,6 +87,8 @@ pub fn run_lane<G: Gateway>(
 pub enum Polled {
     /// A request, whole: [`SharedLane::run`].
     Run(Conn),
+    /// Run the handler of this signal of the application; the lane is free for it.
+    AppSignal(u8),
     /// Nothing now.
     Nothing,
     /// The worker leaves: no lane is wanted any more.
@@ -118,6 +124,10 @@ impl<H: Held> SharedLane<H> {
         match self.dispatcher.poll(look) {
             Next::Run(conn) => Polled::Run(conn),
             Next::Signal => Polled::Nothing,
+            Next::AppSignal(number) => {
+                self.give_up();
+                Polled::AppSignal(number)
+            }
             Next::Leave => Polled::Leave,
         }
     }

@@ -1,4 +1,4 @@
-//! Messages for mules: datagrams in queues that the master holds open.
+//! Messages for mules, and signals of the application: in queues that the master holds open.
 //!
 //! Whoever is first takes a message; it is in one process from then on. It must never wait where it sends.
 
@@ -9,6 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv, send};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
+use uswgi_proto::app_signals::RaisedSignal;
 use uswgi_proto::background::MessageQueue;
 
 /// The queues of an instance.
@@ -39,8 +40,13 @@ impl Queues {
     }
 
     /// Whether there are mules.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+    pub fn has_mules(&self) -> bool {
+        self.of(&MessageQueue::Mules).is_some()
+    }
+
+    /// The receiving end of a queue.
+    pub fn receiving(&self, queue: &MessageQueue) -> Option<BorrowedFd<'_>> {
+        self.of(queue).map(|(.., receive)| receive.as_fd())
     }
 
     fn of(&self, queue: &MessageQueue) -> Option<&(MessageQueue, OwnedFd, OwnedFd)> {
@@ -58,19 +64,18 @@ impl Queues {
     }
 
     /// Take a message out of one of these queues; one that is larger than `most` loses its end, as on uWSGI. Waits until
-    /// `until` (None: for ever), or until `also` is readable, which comes first.
+    /// `until` (None: for ever), or until one of `also` is readable, which comes first.
     pub fn receive(
         &self,
         from: &[MessageQueue],
         most: usize,
-        also: BorrowedFd<'_>,
+        also: &[BorrowedFd<'_>],
         until: Option<Instant>,
     ) -> Came {
-        let ends: Vec<BorrowedFd<'_>> =
-            from.iter().filter_map(|q| self.of(q)).map(|(.., receive)| receive.as_fd()).collect();
+        let ends: Vec<BorrowedFd<'_>> = from.iter().filter_map(|q| self.receiving(q)).collect();
         loop {
             let mut fds: Vec<PollFd<'_>> =
-                std::iter::once(&also).chain(&ends).map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+                also.iter().chain(&ends).map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
             match poll(&mut fds, timeout(until)) {
                 Err(Errno::EINTR) => return Came::Interrupted,
                 Err(_) => return Came::Timeout,
@@ -78,10 +83,10 @@ impl Queues {
                 Ok(_) => {}
             }
             let ready: Vec<bool> = fds.iter().map(|fd| fd.any() == Some(true)).collect();
-            if ready[0] {
+            if ready[..also.len()].contains(&true) {
                 return Came::Woken;
             }
-            for (end, _) in ends.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
+            for (end, _) in ends.iter().zip(&ready[also.len()..]).filter(|(_, ready)| **ready) {
                 let mut buffer = vec![0; most];
                 // Somebody else may have been first.
                 if let Ok(length) = recv(end.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
@@ -91,6 +96,13 @@ impl Queues {
             }
         }
     }
+}
+
+/// Take a signal out of a queue, if nobody was faster.
+pub fn take_signal(from: BorrowedFd<'_>) -> Option<RaisedSignal> {
+    let mut buffer = [0; 8];
+    let length = recv(from.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).ok()?;
+    RaisedSignal::decode(buffer.get(..length)?)
 }
 
 /// Rounded up, so that a wait does not end a moment early and come back.
@@ -125,7 +137,7 @@ mod tests {
         q.send(&farm, b"farm").unwrap().unwrap();
         assert!(q.send(&MessageQueue::Mule(2), b"x").is_none());
         let now = Some(Instant::now());
-        let take = |from: &[MessageQueue], most| q.receive(from, most, also.as_fd(), now);
+        let take = |from: &[MessageQueue], most| q.receive(from, most, &[also.as_fd()], now);
         let one = [one, MessageQueue::Mules];
         assert_eq!(take(&one, 3), Came::Message(b"fir".to_vec()));
         assert_eq!(take(&one, 3), Came::Message(Vec::new()));
@@ -143,11 +155,26 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_is_no_message() {
+        use uswgi_proto::app_signals::SignalGroup;
+        let signals = MessageQueue::Signals(SignalGroup::Mules);
+        let q = queues(&[MessageQueue::Mules, signals.clone()]);
+        let (also, _write) = silence();
+        let signal = RaisedSignal { number: 9, told: true };
+        q.send(&signals, &signal.encode()).unwrap().unwrap();
+        let from = [MessageQueue::Mules];
+        assert_eq!(q.receive(&from, 10, &[also.as_fd()], Some(Instant::now())), Came::Timeout);
+        let end = q.receiving(&signals).unwrap();
+        assert_eq!(q.receive(&from, 10, &[also.as_fd(), end], None), Came::Woken);
+        assert_eq!((take_signal(end), take_signal(end)), (Some(signal), None));
+    }
+
+    #[test]
     fn what_else_is_waited_for_comes_first() {
         let q = queues(&[MessageQueue::Mules]);
         let (also, write) = silence();
         q.send(&MessageQueue::Mules, b"m").unwrap().unwrap();
         nix::unistd::write(&write, b"x").unwrap();
-        assert_eq!(q.receive(&[MessageQueue::Mules], 10, also.as_fd(), None), Came::Woken);
+        assert_eq!(q.receive(&[MessageQueue::Mules], 10, &[also.as_fd()], None), Came::Woken);
     }
 }

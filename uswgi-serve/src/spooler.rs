@@ -34,7 +34,7 @@ const SOON: u64 = 10;
 pub enum NextTask {
     /// Run this task, then [`Spooler::finish`].
     Task(Box<TaskClaim>),
-    /// Run the handler of this signal.
+    /// Run the handler of this signal of the application.
     Signal(u8),
     /// The system has interrupted the wait: there may be a handler to run.
     Interrupted,
@@ -134,8 +134,8 @@ impl Spooler {
     /// The next task, waiting for it. No task begins once this process is to leave.
     pub fn next_task(&mut self) -> NextTask {
         loop {
-            if let Some(signal) = self.link.take_signal() {
-                return NextTask::Signal(signal);
+            if let Some(signal) = self.link.next_signal() {
+                return NextTask::Signal(signal.number);
             }
             if self.link.is_leaving() {
                 return NextTask::Leave;
@@ -391,8 +391,9 @@ impl Spooler {
             at.duration_since(SystemTime::now()).unwrap_or_default()
         });
         let wait = due.map_or(listing, |due| due.min(listing)) + Duration::from_millis(1);
-        let mut fds = vec![PollFd::new(self.link.wake_fd(), PollFlags::POLLIN)];
-        fds.extend(self.watch.iter().map(|w| PollFd::new(w.inotify.as_fd(), PollFlags::POLLIN)));
+        let watch = self.watch.iter().map(|w| w.inotify.as_fd());
+        let mut fds: Vec<PollFd<'_>> =
+            self.link.signal_fds().chain(watch).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         poll(&mut fds, timeout) == Err(nix::Error::EINTR)
     }

@@ -60,6 +60,7 @@ impl Parts {
                 board: None,
                 shared: None,
                 queues: Default::default(),
+                signals: None,
                 handover,
                 python_by: None,
             },

@@ -7,7 +7,14 @@ pub enum Token {
     HandOver,
     Whole,
     Stop,
-    Conn { key: u32, stamp: u32 },
+    /// Signals of the application for any worker.
+    Signals,
+    /// Signals of the application for this one.
+    OwnSignals,
+    Conn {
+        key: u32,
+        stamp: u32,
+    },
 }
 
 impl Token {
@@ -17,6 +24,8 @@ impl Token {
             Token::HandOver => 1 << 60,
             Token::Whole => 2 << 60,
             Token::Stop => 3 << 60,
+            Token::Signals => 5 << 60,
+            Token::OwnSignals => 6 << 60,
             Token::Conn { key, stamp } => (4 << 60) | (u64::from(stamp & 0x0fff_ffff) << 32) | u64::from(key),
         }
     }
@@ -27,6 +36,8 @@ impl Token {
             1 => Token::HandOver,
             2 => Token::Whole,
             3 => Token::Stop,
+            5 => Token::Signals,
+            6 => Token::OwnSignals,
             _ => Token::Conn { key: data as u32, stamp: (data >> 32) as u32 & 0x0fff_ffff },
         }
     }

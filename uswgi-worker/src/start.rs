@@ -162,6 +162,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
         say!("the module uwsgi cannot be made: {}", python::traceback(py, &e));
         return Exit::Failed;
     }
+    api::state::speak_over(inherited.control.as_ref());
     match role {
         Role::Worker => bind_to_cpus(&inherited.settings),
         // The launcher waits for what comes out, and may be told to end.
@@ -198,6 +199,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
                 inherited.settings.slot = who.slot;
                 inherited.settings.aide = who.aide;
                 inherited.control = Some(who.control);
+                api::state::speak_over(inherited.control.as_ref());
             }
             Left::Worker(who) => {
                 inherited.settings.role = Role::Worker;
@@ -208,6 +210,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
                 watched = who.watched;
                 threads = who.threads;
                 inherited.control = Some(who.control);
+                api::state::speak_over(inherited.control.as_ref());
                 log::set_worker(who.worker_id);
                 title(&inherited.settings);
                 bind_to_cpus(&inherited.settings);

@@ -17,7 +17,8 @@ const ROOMS: &[(&str, &str)] = &[
         min-worker-lifetime max-worker-lifetime* reload-on-* limit-as max-surplus"),
     ("reload and stop", "warmup warmup-header warmup-expect warmup-timeout reload-watch keep-previous canary-share canary-for canary-max-5xx canary-max-slower canary-min-requests die-on-term shutdown-delay exit-on-reload touch-reload touch-workers-reload touch-chain-reload py-autoreload \
         python-autoreload py-auto-reload python-auto-reload py-auto-reload-ignore master-fifo"),
-    ("beside requests", "spooler spooler-* mule mules mule-* farm touch-mules-reload touch-spoolers-reload"),
+    ("beside requests", "spooler spooler-* mule mules mule-* farm touch-mules-reload touch-spoolers-reload \
+        signal-timer timer signal-rbtimer rbtimer touch-signal fs-signal signal-bufsize signals-*"),
     ("instance", "pidfile pidfile2 safe-pidfile* daemonize daemonize2 vacuum uid gid immediate-uid immediate-gid add-gid no-new-privs umask master-as-root limit-nproc max-fd \
         ksm procname* auto-procname binary-path honour-stdin"),
     ("requests", "buffer-size max-vars limit-post post-buffering* socket-timeout http-timeout http-keepalive forwarded-allow-ips so-send-timeout \

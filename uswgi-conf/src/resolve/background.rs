@@ -51,6 +51,27 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "mule-reload-mercy" => to.mule.mercy = said.number32(a).unwrap_or(0).max(1),
         "touch-mules-reload" => d.instance.touch_mules.extend(said.filled(a).map(PathBuf::from)),
         "touch-spoolers-reload" => d.instance.touch_spoolers.extend(said.filled(a).map(PathBuf::from)),
+        "signal-timer" | "timer" | "signal-rbtimer" | "rbtimer" => {
+            let help = "write a signal from 0 to 255 and seconds: signal-timer = 17 30";
+            if let Some((number, seconds)) = two(d, a, help) {
+                match (number.parse(), seconds.parse()) {
+                    (Ok(number), Ok(seconds)) if seconds > 0 => {
+                        d.instance.signals.timers.push((number, seconds));
+                    }
+                    _ => d.said.bad(a, "these are no signal and no seconds", help),
+                }
+            }
+        }
+        "touch-signal" | "fs-signal" => {
+            let help = "write a file and a signal from 0 to 255: touch-signal = /run/file 17";
+            if let Some((path, number)) = two(d, a, help) {
+                match number.parse() {
+                    Ok(number) => d.instance.signals.files.push((path.into(), number)),
+                    Err(_) => d.said.bad(a, "what is behind the file is no signal", help),
+                }
+            }
+        }
+        "signals-pile-up" => d.instance.signals.pile_up = on,
         _ => return false,
     }
     true
@@ -62,6 +83,18 @@ fn allow(d: &mut Draft, a: &Applied) {
     let first = SpoolRules::default().allow;
     let to = &mut d.instance.background.spool.allow;
     *to = if *to == first { text } else { format!("{to},{text}") };
+}
+
+/// Two words.
+fn two(d: &mut Draft, a: &Applied, help: &str) -> Option<(String, String)> {
+    let text = d.said.filled(a)?;
+    match text.trim().rsplit_once(' ') {
+        Some((first, second)) => Some((first.trim().into(), second.into())),
+        None => {
+            d.said.bad(a, "there are no two words", help);
+            None
+        }
+    }
 }
 
 /// `farm = NAME:MULE[,MULE...]`.

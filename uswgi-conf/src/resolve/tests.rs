@@ -275,7 +275,9 @@ fn steps_of_phases() {
         ("--hook-touch", "/f cd:/", "not supported in this phase"),
         ("--hook-touch", "/f unix_signal:15 gracefully_kill_them_all", "hook-master-start"),
         ("--touch-exec", "/f", "nothing follows"),
-        ("--touch-signal", "/f 17", "not supported"),
+        ("--touch-signal", "/f", "there are no two words"),
+        ("--signal-timer", "300 1", "these are no signal"),
+        ("--touch-signal", "/f x", "is no signal"),
         ("--exec-post-jail", "x", "not supported"),
         ("--exec-post-jail", "x", "exec-as-root"),
     ] {

@@ -9,7 +9,6 @@ use crate::reading::{Read, Reading};
 use crate::reload::{self, ReloadError, Setup};
 use crate::spawn::{self, Inherited, SpawnError};
 use crate::supervisor::{Action, Birth, ChildId, Event, Plan, ProcessKind};
-use crate::touch_files;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -79,6 +78,8 @@ impl Master<'_> {
             Action::Accept { child, on } => {
                 let _ = self.processes.send(child, &ToWorker::Accept { on }, &[]);
             }
+            Action::Signal { to, signal } => self.signal_app(to, signal),
+            Action::WatchSignalFiles => self.watch_files(),
             Action::CloseControl { child } => self.processes.close_control(child),
             Action::Kill { child } => self.processes.kill(child),
             Action::Forget { child } => {
@@ -181,7 +182,7 @@ impl Master<'_> {
             control: theirs.as_fd(),
             scoreboard: self.board.fd(),
             shared: self.shared.fd(),
-            queues: self.queues.of(&setup.instance.background),
+            queues: self.queues.of(&setup.instance.background, self.supervisor.signal_queues(generation)),
             handover: [self.handover[0].as_fd(), self.handover[1].as_fd()],
             log: self.logs.of(generation).for_child(),
             program: &self.program,
@@ -239,7 +240,7 @@ impl Master<'_> {
         let held: Vec<Setup> = self.generations.values().cloned().collect();
         let mut setup = reload::prepare(read, self.board.scoreboard(), &held)?;
         drop(held);
-        if let Err(e) = self.queues.prepare(&setup.instance.background) {
+        if let Err(e) = self.queues.prepare(&setup.instance.background, generation) {
             setup.vacuum();
             return Err(ReloadError::Queues(e));
         }
@@ -265,6 +266,7 @@ impl Master<'_> {
     fn keep(&mut self, generation: u64) -> Result<Plan, ReloadError> {
         let mut setup = self.setup().ok_or(ReloadError::Gone)?.clone();
         setup.undressed = false;
+        self.queues.prepare(&setup.instance.background, generation).map_err(ReloadError::Queues)?;
         let plan = reload::plan(&setup.instance);
         self.generations.insert(generation, setup);
         Ok(plan)
@@ -295,13 +297,13 @@ impl Master<'_> {
             self.board.describe(&setup.instance, &setup.listeners);
             self.stats.serve(&setup.stats, setup.instance.stats_http, &self.events);
             self.fifo.rename(&setup.instance.master_fifo, &self.events);
-            self.touch.rename(&touch_files::named(&setup.instance), &self.events);
             self.logs.succeed(generation);
             self.logs.configure(&setup.instance);
             self.harakiri_limit = reload::harakiri_limit(&setup.instance);
             let pidfiles: Vec<PathBuf> = reload::pidfiles(&setup.instance).cloned().collect();
             self.rename_pidfiles(&pidfiles);
         }
+        self.watch_files();
         self.with_tasks(|tasks, i, events| tasks.replace(i, events));
         self.drop_unused();
     }
@@ -317,6 +319,8 @@ impl Master<'_> {
         let held: Vec<u64> = self.generations.keys().copied().filter(needed).collect();
         self.board.keep_tallies(|n| held.contains(&n));
         let gone: Vec<Setup> = unused.into_iter().filter_map(|n| self.generations.remove(&n)).collect();
+        let (supervisor, processes) = (&self.supervisor, &self.processes);
+        self.queues.keep(|n| supervisor.needs_signal_queues(n) || processes.any_of(n));
         let left = || self.generations.values().flat_map(|s| &s.listeners);
         self.callers.keep(|l| left().any(|other| Rc::ptr_eq(other, l)), &self.events);
         gone.into_iter().for_each(Setup::vacuum);

@@ -5,11 +5,14 @@
 //!
 //! * `act`: actions of the supervisor to system calls.
 //! * `handle_steer`, `handle_fifo`: what an operator asks for; `handle_stats`: what monitoring asks for.
+//! * `handle_files`: touched files; `app_signals`: signals of the application.
 //! * `handle_logs`: rotation and reopening; `numbers`: what decisions about workers need.
 #![forbid(unsafe_code)]
 
 mod act;
+mod app_signals;
 mod handle_fifo;
+mod handle_files;
 mod handle_logs;
 mod handle_stats;
 mod handle_steer;
@@ -44,7 +47,6 @@ use uswgi_keep::reap::Reaped;
 use uswgi_keep::watch::Watched;
 use uswgi_keep::watchdog::Watchdog;
 use uswgi_proto::exit::Exit;
-use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::signals::{self, MasterAction};
 
 /// How often the features that need a timer look.
@@ -106,7 +108,7 @@ impl<'a> Master<'a> {
             events: started.events,
             processes: Processes::default(),
             board: started.board,
-            touch: Watched::new(&touch_files::named(&instance), Woken::Touch),
+            touch: Watched::new(&touch_files::named(&instance, &[]), Woken::Touch),
             reading: None,
             reads: 1,
             tasks: TaskExecutor::new(&instance, now),
@@ -145,6 +147,7 @@ impl<'a> Master<'a> {
         self.steer.watch(&self.events);
         self.fifo.watch(&self.events);
         self.touch.listen(&self.events);
+        self.watch_files();
         let mut watchdog = self.watched().map(|period| Watchdog::new(period, Instant::now()));
         let mut next_look = Instant::now() + COARSE;
         loop {
@@ -179,6 +182,7 @@ impl<'a> Master<'a> {
                 self.steer.deadline(),
                 self.touch.deadline(),
                 self.reading.as_ref().map(Reading::deadline),
+                self.next_minute(),
             ];
             self.wait(deadlines.into_iter().flatten().min());
         }
@@ -223,23 +227,6 @@ impl<'a> Master<'a> {
         }
     }
 
-    /// The configuration that is read, and files that somebody may have touched.
-    fn look_at_files(&mut self) {
-        if self.reading.as_ref().is_some_and(|r| r.deadline() <= Instant::now()) {
-            self.go_on_reading();
-        }
-        let touched = self.touch.look(Instant::now(), &self.events);
-        for (path, follows) in touch_files::reduce(touched) {
-            log::line(format_args!("{} was touched", path.display()));
-            match follows {
-                Follows::Reload => self.queue.push_back(Event::Reload),
-                Follows::Renew => self.queue.push_back(Event::Renew(Restart::Reload)),
-                Follows::RenewAides(kind) => self.queue.push_back(Event::RenewAides(kind)),
-                Follows::Steps => self.with_tasks(|tasks, i, events| tasks.touch(&path, i, events)),
-            }
-        }
-    }
-
     fn wait(&mut self, deadline: Option<Instant>) {
         let woken = match self.events.wait(deadline) {
             Ok(woken) => woken,
@@ -278,6 +265,7 @@ impl<'a> Master<'a> {
         }
         self.queue.extend(heard);
         self.look_at_files();
+        self.look_at_the_clock();
         // Time has passed in any case.
         self.queue.push_back(Event::Tick);
     }

@@ -128,7 +128,7 @@ fn prepare(instance: &Instance, detached: bool) -> Result<Prepared, StartError> 
     let place = Some(steer::reserve()?);
     let shared = Memory::create(&instance.shared)?;
     let mut queues = Queues::default();
-    queues.prepare(&instance.background).map_err(system("queues of messages"))?;
+    queues.prepare(&instance.background, 1).map_err(system("queues of messages"))?;
     Ok(Prepared { events, board, shared, queues, place, steer: None })
 }
 

@@ -1,6 +1,8 @@
 //! What the supervisor wants to be done; `act` does it.
 
 use super::child::{AideSeat, Birth, ChildId, Seat};
+use super::signal_table::SignalPlace;
+use uswgi_proto::app_signals::RaisedSignal;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::{Outcome, Restart};
 
@@ -30,6 +32,15 @@ pub enum Action {
         /// Whether.
         on: bool,
     },
+    /// Pass a signal of the application on.
+    Signal {
+        /// Where to.
+        to: SignalPlace,
+        /// Which.
+        signal: RaisedSignal,
+    },
+    /// Watch the files of [`super::Supervisor::signal_files`] from now on.
+    WatchSignalFiles,
     /// Close the master's end of its control socket.
     CloseControl {
         /// Which.

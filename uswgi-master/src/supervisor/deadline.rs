@@ -18,7 +18,8 @@ impl Supervisor {
             self.previous.as_ref().map(|p| p.until),
         ];
         let aides = self.aides.values().map(|r| r.backoff.until());
-        let rest = templates.chain(leave).chain(aides);
+        let signals = [self.current.signals.next_deadline()].into_iter();
+        let rest = templates.chain(leave).chain(aides).chain(signals);
         children.chain(seats).chain(rest).flatten().filter(|&at| at > self.now).min()
     }
 
@@ -26,6 +27,7 @@ impl Supervisor {
     pub(super) fn expire(&mut self) {
         self.leave_when_due();
         self.previous_is_due();
+        self.signals_due();
         let now = self.now;
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let old: Vec<ChildId> =

@@ -1,9 +1,12 @@
 //! What happens to the supervisor: everything that it is told of processes, operators and time.
 
 use super::child::ChildId;
+use super::cron::Civil;
 use super::plan::Plan;
+use super::signal_table::SignalPlace;
 use std::collections::{BTreeMap, BTreeSet};
 use uswgi_keep::reap::Ended;
+use uswgi_proto::app_signals::SignalMessage;
 use uswgi_proto::background::{Aide, AideKind};
 use uswgi_proto::canary::CanaryRequest;
 use uswgi_proto::scale::ScaleTo;
@@ -109,6 +112,34 @@ pub enum Event {
         child: ChildId,
         /// Why.
         reason: Restart,
+    },
+    /// A process says something of signals of the application.
+    AppSignal {
+        /// Which.
+        child: ChildId,
+        /// What.
+        said: SignalMessage,
+    },
+    /// Something beside processes raises a signal: a file has changed.
+    Raise {
+        /// Its number.
+        number: u8,
+    },
+    /// A signal did not get to who was to run it.
+    SignalLost {
+        /// Where to.
+        to: SignalPlace,
+        /// Its number.
+        number: u8,
+        /// Why.
+        why: String,
+    },
+    /// Another minute of the wall clock ([`super::Supervisor::wants_minutes`]).
+    Minute {
+        /// Since the epoch.
+        minute: i64,
+        /// In local time.
+        civil: Civil,
     },
     /// A template could not fork.
     ForkFailed {

@@ -3,6 +3,7 @@
 use super::canary_run::CanaryRun;
 use super::child::ChildId;
 use super::plan::Plan;
+use super::signal_table::SignalTable;
 use super::watch::Watch;
 use std::time::{Duration, Instant};
 use uswgi_keep::backoff::Backoff;
@@ -23,13 +24,17 @@ pub(super) struct Generation {
     pub(super) had_app: bool,
     /// Which Python its processes say that they run; empty: none has said so yet.
     pub(super) python: String,
+    /// Signals of its application.
+    pub(super) signals: SignalTable,
 }
 
 impl Generation {
     pub(super) fn new(number: u64, plan: Plan) -> Generation {
         let template_backoff = Backoff::default();
         let python = String::new();
-        Generation { number, plan, template: None, template_backoff, loaded: false, had_app: false, python }
+        let signals = SignalTable::new(number, &plan.signals);
+        let (template, loaded, had_app) = (None, false, false);
+        Generation { number, plan, template, template_backoff, loaded, had_app, python, signals }
     }
 }
 

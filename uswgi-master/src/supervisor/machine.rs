@@ -145,6 +145,10 @@ impl Supervisor {
                 self.aide_leaves(child);
                 self.mark_for_replacement(child, reason);
             }
+            Event::AppSignal { child, said } => self.signal_said(child, said),
+            Event::Raise { number } => self.raise_signal(number),
+            Event::SignalLost { to, number, why } => self.signal_lost(&to, number, &why),
+            Event::Minute { minute, civil } => self.signal_minute(minute, civil),
             Event::RenewAides(kind) => self.renew_aides(kind),
             Event::Closed { child } => self.closed(child),
             Event::Exited { child, how } => self.exited(child, how),
@@ -326,6 +330,7 @@ impl Supervisor {
     pub(super) fn forget(&mut self, child: ChildId) -> Option<Child> {
         let gone = self.children.remove(&child)?;
         self.out.push(Action::Forget { child });
+        self.signals_without(child, &gone);
         Some(gone)
     }
 

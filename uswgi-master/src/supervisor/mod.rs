@@ -34,6 +34,7 @@
 mod action;
 mod activity;
 mod aides;
+mod app_signals;
 mod application;
 mod canary;
 mod canary_run;
@@ -60,6 +61,7 @@ mod replace;
 mod rollback;
 mod scale;
 mod seat;
+mod signal_table;
 mod smart;
 mod stop;
 #[cfg(test)]
@@ -76,4 +78,5 @@ pub use machine::{Phase, Supervisor};
 pub use plan::{Plan, Sleep};
 pub use rollback::Kept;
 pub use scale::Goal;
+pub use signal_table::SignalPlace;
 pub use uswgi_proto::scale::ScaleTo;

@@ -2,6 +2,7 @@
 
 use super::cheaper::Cheaper;
 use std::time::Duration;
+use uswgi_proto::app_signals::SignalSource;
 use uswgi_proto::background::Aide;
 use uswgi_proto::canary::Terms;
 
@@ -16,6 +17,10 @@ pub struct Plan {
     pub aides: Vec<Aide>,
     /// How long one of them may finish what it has.
     pub aide_mercy: Duration,
+    /// Signals that options raise.
+    pub signals: Vec<(u8, SignalSource)>,
+    /// A signal is raised again although nobody has taken the one before (`signals-pile-up`).
+    pub signals_pile_up: bool,
     /// How long a retiring worker may take.
     pub mercy: Duration,
     /// Processes above `workers` during replacement, drainers included; at least 1.

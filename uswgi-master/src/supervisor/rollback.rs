@@ -115,7 +115,8 @@ impl Supervisor {
         let Some(reload) = self.reload.as_mut() else { return false };
         let Some(back) = reload.back.take() else { return false };
         let (number, template) = (reload.number, back.template);
-        let generation = Generation { number, plan: plan.clone(), ..back };
+        let mut generation = Generation { number, plan: plan.clone(), ..back };
+        generation.signals.begin_again();
         // What is true of it stays so: it must not be imported again.
         reload.back = Some(generation.clone());
         reload.next = Some(generation);

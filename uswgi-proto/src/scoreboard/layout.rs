@@ -312,8 +312,10 @@ pub struct WorkerSlot {
     /// Number of its descriptor in which slices of a profile come ([`crate::profile`]); 0: there is none. Writer: the
     /// worker, before it is ready.
     pub profile_memory: AtomicU32,
+    /// Signals of the application that were taken here. Writers: all threads of the worker, by atomic addition.
+    pub signals: AtomicU64,
     /// Unused.
-    pub _pad: [AtomicU64; 59],
+    pub _pad: [AtomicU64; 58],
     /// Memory for later versions.
     pub _align: [AtomicU64; 10],
 }

@@ -25,6 +25,8 @@ pub struct Totals {
     pub by_class: [u64; 5],
     /// Static files sent.
     pub static_requests: u64,
+    /// Signals of the application taken.
+    pub signals: u64,
 }
 
 impl Totals {
@@ -39,10 +41,11 @@ impl Totals {
             read_errors: get(6),
             by_class: std::array::from_fn(|i| get(7 + i)),
             static_requests: get(12),
+            signals: get(13),
         }
     }
 
-    fn numbers(&self) -> [u64; 13] {
+    fn numbers(&self) -> [u64; 14] {
         let [c1, c2, c3, c4, c5] = self.by_class;
         [
             self.requests,
@@ -58,6 +61,7 @@ impl Totals {
             c4,
             c5,
             self.static_requests,
+            self.signals,
         ]
     }
 
@@ -76,7 +80,7 @@ impl Totals {
     /// Of one thread.
     pub fn of_thread(t: &ThreadSlot) -> Self {
         let all = t.counters();
-        Totals::from_fn(|i| all[i].load(Ordering::Relaxed))
+        Totals::from_fn(|i| all.get(i).map_or(0, |n| n.load(Ordering::Relaxed)))
     }
 
     /// Of a worker, beside what its threads count.
@@ -85,13 +89,14 @@ impl Totals {
             by_class: std::array::from_fn(|i| w.by_class[i].load(Ordering::Relaxed)),
             read_errors: w.read_errors.load(Ordering::Relaxed),
             write_errors: w.write_errors.load(Ordering::Relaxed),
+            signals: w.signals.load(Ordering::Relaxed),
             ..Totals::default()
         }
     }
 }
 
 impl ThreadSlot {
-    /// The counters, in the order of [`Totals`].
+    /// The counters, in the order of [`Totals`], but for signals, which count for the worker.
     pub fn counters(&self) -> [&AtomicU64; 13] {
         let [c1, c2, c3, c4, c5] = &self.by_class;
         [

@@ -80,7 +80,7 @@ fn exporter_workers(out: &mut String, rows: &[WorkerRow<'_>], facts: &Facts) {
         ("requests_total", "Total number of requests", |r| r.total().requests.to_string()),
         ("exceptions_total", "Total number of exceptions", |r| r.total().exceptions.to_string()),
         ("harakiri_count_total", "Total number of harakiri count", |r| r.total().harakiri.to_string()),
-        ("signals_total", "Total number of signals", |_| "0".into()),
+        ("signals_total", "Total number of signals", |r| r.total().signals.to_string()),
         ("respawn_count_total", "Total number of respawn count", |r| r.spawned().to_string()),
         ("transmitted_bytes_total", "Worker transmitted bytes", |r| r.total().tx.to_string()),
     ];

@@ -213,7 +213,7 @@ fn worker(row: &WorkerRow<'_>, facts: &Facts) -> Value {
         "delta_requests": own.requests,
         "exceptions": all.exceptions,
         "harakiri_count": all.harakiri,
-        "signals": 0,
+        "signals": all.signals,
         "signal_queue": 0,
         "status": row.status,
         "rss": w.map_or(0, |w| w.rss),

@@ -98,6 +98,9 @@ impl Engine {
         if let Some((_, receive)) = &self.handover {
             anew(receive.as_raw_fd(), Token::HandOver)?;
         }
+        if let Some(signals) = self.signals.shared_fd() {
+            anew(signals, Token::Signals)?;
+        }
         self.note_accepting(true);
         Ok(())
     }
@@ -130,6 +133,9 @@ impl Engine {
         }
         if let Some((_, receive)) = &self.handover {
             self.ready.delete(receive.as_raw_fd());
+        }
+        if let Some(signals) = self.signals.shared_fd() {
+            self.ready.delete(signals);
         }
     }
 

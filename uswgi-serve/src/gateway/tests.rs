@@ -38,6 +38,8 @@ impl Gateway for Echo {
 
     fn signal(&mut self) {}
 
+    fn app_signal(&mut self, _number: u8) {}
+
     fn unlocked<T: Send>(&mut self, f: impl FnOnce() -> T + Send) -> T {
         f()
     }

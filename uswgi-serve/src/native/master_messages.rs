@@ -32,6 +32,7 @@ impl<I: Interpreter> Native<I> {
                     self.pass_on_woken(now);
                 }
             }
+            Ok(FromMaster::Message(ToWorker::AppSignal { signal }, _)) => self.engine.signal(signal),
             Ok(FromMaster::Message(ToWorker::ReopenLogs, files)) => {
                 files.first().into_iter().for_each(crate::log::reopen)
             }

@@ -37,6 +37,8 @@ impl Gateway for Noting {
 
     fn signal(&mut self) {}
 
+    fn app_signal(&mut self, _number: u8) {}
+
     fn unlocked<T: Send>(&mut self, f: impl FnOnce() -> T + Send) -> T {
         f()
     }

@@ -37,7 +37,8 @@ pub(crate) fn live(py: Python<'_>, inherited: Inherited, aide: Aide) -> Exit {
     };
     title::set(&title_of(&settings.procname_prefix, aide));
     log::count_for(board.as_ref());
-    let link = match Link::new(aide, settings.slot, control, board) {
+    let shared = api::signals::shared_queues(aide, &settings.background);
+    let link = match Link::new(aide, settings.slot, control, board, shared) {
         Ok(link) => link,
         Err(e) => {
             say!("{aide} cannot start: {e}");

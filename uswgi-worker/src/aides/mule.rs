@@ -113,7 +113,7 @@ fn listen(py: Python<'_>, link: &Arc<Link>, background: &BesideRequests) -> PyRe
                     python::print_exception(py, &e);
                 }
             }
-            Waited::Signal | Waited::Timeout => {}
+            Waited::AppSignal | Waited::Timeout => {}
         }
     }
 }

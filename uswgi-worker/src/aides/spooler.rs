@@ -1,8 +1,8 @@
 //! A spooler: each task is given to `uswgi.spooler`, as uWSGI gives it.
 
+use crate::api::signals;
 use crate::api::spool::{CurrentTask, environ_of, results};
 use crate::api::state::breathe;
-use crate::api::waiting::handle_signal;
 use crate::py as python;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -32,7 +32,7 @@ pub(super) fn run(py: Python<'_>, link: &Arc<Link>, background: &BesideRequests)
         match py.detach(|| spooler.next_task()) {
             NextTask::Leave => return Ok(()),
             NextTask::Interrupted => breathe(py)?,
-            NextTask::Signal(signal) => handle_signal(py, link, signal),
+            NextTask::Signal(signal) => signals::run_handler(py, signal),
             NextTask::Task(claim) => {
                 let began = Instant::now();
                 if !rules.quiet {

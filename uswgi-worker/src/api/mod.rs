@@ -1,7 +1,7 @@
 //! The module `uwsgi` that applications and their libraries import, with types as uWSGI 2.0.31 gives them on Python 3.
 //!
 //! * `facts`: what does not change: options, version, numbers. * `process`: this instance and its workers.
-//! * `state`: what the functions need. * `spool`, `mule`: work beside requests; `waiting`: for messages and signals.
+//! * `state`: what the functions need. * `spool`, `mule`, `signals`: work beside requests; `waiting`: for messages and signals.
 //! * `current`: the request in hand. * `request`: functions about it. * `cache`, `lock`: what workers share.
 //! * `fast`: cheap calls. * `packet`: parsefile. * `hooks`: what the module lets an application hang in, and `uwsgidecorators`.
 //!
@@ -18,6 +18,7 @@ mod mule;
 mod packet;
 mod process;
 mod request;
+pub(crate) mod signals;
 pub(crate) mod spool;
 pub(crate) mod state;
 pub(crate) mod waiting;
@@ -58,6 +59,7 @@ pub(crate) fn install(
         engine: OnceLock::new(),
         aide: OnceLock::new(),
         queues,
+        early: Default::default(),
     });
     let module = PyModule::new(py, "uwsgi")?;
     facts::add(&module, state)?;
@@ -68,6 +70,7 @@ pub(crate) fn install(
     packet::add(&module)?;
     spool::add(&module, state)?;
     mule::add(&module)?;
+    signals::add(&module)?;
     let spec =
         PyModule::import(py, "importlib.machinery")?.getattr("ModuleSpec")?.call1(("uwsgi", py.None()))?;
     module.setattr("__spec__", spec)?;

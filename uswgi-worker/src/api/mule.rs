@@ -47,7 +47,7 @@ fn message<'a>(given: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
 #[pyfunction]
 #[pyo3(signature = (message, who = None, /))]
 fn mule_msg(message: &Bound<'_, PyAny>, who: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-    if queues()?.is_empty() {
+    if !queues()?.has_mules() {
         return Err(PyValueError::new_err("no mule configured"));
     }
     let invalid = || PyValueError::new_err("invalid mule");
@@ -111,7 +111,7 @@ fn mule_get_msg(
     Ok(match wait(py, link, &from, buffer_size, until, signals)? {
         Waited::Message(message) => Some(PyBytes::new(py, &message).unbind()),
         Waited::Timeout => Some(PyBytes::new(py, b"").unbind()),
-        Waited::Signal => None,
+        Waited::AppSignal => None,
     })
 }
 
@@ -128,7 +128,7 @@ fn farm_get_msg(py: Python<'_>) -> PyResult<Option<Py<PyBytes>>> {
         farms.map(|i| MessageQueue::Farm(background.farms[i].name.clone())).collect();
     Ok(match wait(py, link, &from, background.mule.message_size as usize, None, true)? {
         Waited::Message(message) => Some(PyBytes::new(py, &message).unbind()),
-        Waited::Timeout | Waited::Signal => None,
+        Waited::Timeout | Waited::AppSignal => None,
     })
 }
 

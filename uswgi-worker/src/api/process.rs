@@ -122,7 +122,7 @@ fn worker<'py>(py: Python<'py>, state: &ModuleState, id: u32) -> PyResult<Bound<
     d.set_item("pid", w.pid.load(Relaxed))?;
     d.set_item("requests", done)?;
     d.set_item("delta_requests", delta_done)?;
-    d.set_item("signals", 0)?;
+    d.set_item("signals", all.signals)?;
     d.set_item("exceptions", all.exceptions)?;
     d.set_item("status", PyBytes::new(py, status))?;
     d.set_item("rss", w.rss.load(Relaxed))?;

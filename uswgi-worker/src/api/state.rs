@@ -1,17 +1,20 @@
 //! What the functions of the module need, for the life of the process, and what they have in common.
 
 use super::fast;
+use super::signals::EarlyControl;
 use crate::gateway::wsgi::capi::utf8_of;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use uswgi_proto::scoreboard::Scoreboard;
 use uswgi_proto::settings::WorkerSettings;
 use uswgi_serve::aide::Link;
+use uswgi_serve::control::Control;
 use uswgi_serve::engine::Engine;
 use uswgi_serve::messages::Queues;
 use uswgi_serve::say;
@@ -29,6 +32,8 @@ pub(crate) struct ModuleState {
     pub(super) engine: OnceLock<Arc<Engine>>,
     pub(super) aide: OnceLock<Arc<Link>>,
     pub(super) queues: Queues,
+    /// The way to the master before this process serves.
+    pub(super) early: EarlyControl,
 }
 
 impl ModuleState {
@@ -51,10 +56,19 @@ pub(crate) fn become_worker(worker_id: u32) {
     }
 }
 
+/// Until this process serves, the master is spoken to over a copy of this socket. After a fork the earlier copy has to go.
+pub(crate) fn speak_over(control: Option<&Control>) {
+    let copy = control.and_then(|c| c.as_fd().try_clone_to_owned().ok());
+    if let Some(state) = STATE.get() {
+        state.early.set(copy.map(Control::new));
+    }
+}
+
 /// This process has become an aide.
 pub(crate) fn become_aide(link: &Arc<Link>) {
     if let Some(state) = STATE.get() {
         let _ = state.aide.set(link.clone());
+        state.early.set(None);
     }
 }
 
@@ -67,6 +81,7 @@ pub(crate) fn queues() -> PyResult<&'static Queues> {
 pub(crate) fn serve(engine: &Arc<Engine>) {
     if let Some(state) = STATE.get() {
         let _ = state.engine.set(engine.clone());
+        state.early.set(None);
     }
 }
 

@@ -1,7 +1,6 @@
 """Decorators over the module uwsgi, by the names that applications know.
 
-Only what works is here: timer, rbtimer, cron, signal, filemon and rpc are absent, so that importing them fails at once
-and says so. Tasks and messages have the keys of uWSGI's decorators: those that it has left behind are run.
+Only what works is here: rpc and erlang are absent, so that importing them fails at once and says so. Tasks and messages have the keys of uWSGI's decorators: those that it has left behind are run.
 """
 
 import functools
@@ -11,7 +10,10 @@ import threading
 import uwsgi
 
 __all__ = [
+    "cron",
     "farm",
+    "filemon",
+    "get_free_signal",
     "harakiri",
     "lock",
     "manage_spool_request",
@@ -24,11 +26,14 @@ __all__ = [
     "postfork",
     "postfork_chain",
     "postfork_chain_hook",
+    "rbtimer",
+    "signal",
     "spool",
     "spooler_functions",
     "spoolforever",
     "spoolraw",
     "thread",
+    "timer",
 ]
 
 #: Functions that every new worker calls, in the order in which they were decorated.
@@ -271,3 +276,47 @@ def farm(name=None, **kwargs):
         postfork_chain.append(run)
 
     return decorate
+
+
+def get_free_signal():
+    """The lowest number from 0 to 255 that this process has registered for nothing yet."""
+    for number in range(256):
+        if not uwsgi.signal_registered(number):
+            return number
+    raise RuntimeError("all 256 signals are registered")
+
+
+def _registered(number, target, source):
+    def decorate(function):
+        own = get_free_signal() if number is None else number
+        uwsgi.register_signal(own, target, function)
+        if source is not None:
+            source(own)
+        return function
+
+    return decorate
+
+
+def signal(num, target="", **kwargs):
+    """Run the function when the signal is raised; target: who runs it, as uwsgi.register_signal names them."""
+    return _registered(num, target, None)
+
+
+def timer(secs, signum=None, target="", **kwargs):
+    """Run the function every so many seconds."""
+    return _registered(signum, target, lambda number: uwsgi.add_timer(number, secs))
+
+
+def rbtimer(secs, signum=None, target="", **kwargs):
+    """Run the function every so many seconds."""
+    return _registered(signum, target, lambda number: uwsgi.add_rb_timer(number, secs))
+
+
+def cron(minute, hour, day, month, dayweek, signum=None, target="", **kwargs):
+    """Run the function by the clock, with numbers as the option cron has them."""
+    return _registered(signum, target, lambda number: uwsgi.add_cron(number, minute, hour, day, month, dayweek))
+
+
+def filemon(fsobj, signum=None, target="", **kwargs):
+    """Run the function when the file, or what is in the folder, changes."""
+    return _registered(signum, target, lambda number: uwsgi.add_file_monitor(number, fsobj))

@@ -1,8 +1,10 @@
 //! Waits of a mule: for messages, and for signals meanwhile.
 
+use super::signals;
 use super::state::{breathe, queues};
 use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use uswgi_proto::background::{BesideRequests, MessageQueue};
@@ -16,13 +18,6 @@ static WAITS: AtomicBool = AtomicBool::new(false);
 /// Whether this process has ever waited for a message.
 pub(crate) fn has_waited() -> bool {
     WAITS.load(Ordering::SeqCst)
-}
-
-/// Run the handler of a signal.
-pub(crate) fn handle_signal(_: Python<'_>, link: &Link, _: u8) {
-    if let Some(slot) = link.slot() {
-        add(&slot.signals, 1);
-    }
 }
 
 /// What a mule listens to.
@@ -41,19 +36,19 @@ pub(crate) enum Waited {
     /// A message.
     Message(Vec<u8>),
     /// A signal, whose handler has run.
-    Signal,
+    AppSignal,
     /// The time is over.
     Timeout,
 }
 
-/// Wait for a message; raises SystemExit where this mule is to leave. `signals`: their handlers run meanwhile.
+/// Wait for a message; raises SystemExit where this mule is to leave. `wanted`: handlers of signals run meanwhile.
 pub(crate) fn wait(
     py: Python<'_>,
     link: &Link,
     from: &[MessageQueue],
     most: usize,
     until: Option<Instant>,
-    signals: bool,
+    wanted: bool,
 ) -> PyResult<Waited> {
     WAITS.store(true, Ordering::SeqCst);
     let queues = queues()?;
@@ -61,11 +56,12 @@ pub(crate) fn wait(
         if link.is_leaving() {
             return Err(PySystemExit::new_err(0));
         }
-        if signals && let Some(signal) = link.take_signal() {
-            handle_signal(py, link, signal);
-            return Ok(Waited::Signal);
+        if wanted && let Some(signal) = link.next_signal() {
+            signals::run_handler(py, signal.number);
+            return Ok(Waited::AppSignal);
         }
-        match py.detach(|| queues.receive(from, most, link.wake_fd(), until)) {
+        let also: Vec<BorrowedFd<'_>> = link.signal_fds().take(if wanted { usize::MAX } else { 1 }).collect();
+        match py.detach(|| queues.receive(from, most, &also, until)) {
             Came::Message(message) => {
                 if let Some(slot) = link.slot() {
                     add(&slot.done, 1);
@@ -75,7 +71,7 @@ pub(crate) fn wait(
             Came::Timeout => return Ok(Waited::Timeout),
             Came::Interrupted => breathe(py)?,
             // Signals that are not wanted now stay until they are.
-            Came::Woken if !signals && !link.is_leaving() => std::thread::sleep(Duration::from_millis(1)),
+            Came::Woken if !wanted && !link.is_leaving() => std::thread::sleep(Duration::from_millis(1)),
             Came::Woken => {}
         }
     }

@@ -7,6 +7,7 @@
 //! * `properties`: what stays true whatever happens.
 
 mod aides;
+mod app_signals;
 mod application;
 mod busyness;
 mod canary;

@@ -50,6 +50,8 @@ pub(super) fn plan(workers: u32) -> Plan {
         workers,
         lazy: false,
         aides: Vec::new(),
+        signals: Vec::new(),
+        signals_pile_up: false,
         aide_mercy: Duration::from_secs(20),
         mercy: Duration::from_secs(10),
         surplus: (workers / 4).max(1),

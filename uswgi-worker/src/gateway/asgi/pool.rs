@@ -6,7 +6,7 @@ use super::http::Http;
 use super::scope;
 use super::talk::Talk;
 use super::websocket::{Asked, Socket};
-use crate::api::current;
+use crate::api::{current, signals};
 use crate::app::Apps;
 use crate::frames;
 use crate::gateway::shown_first;
@@ -155,6 +155,10 @@ impl TaskPool {
         while let Some(mut lane) = self.take(py)? {
             match lane.poll(std::mem::take(&mut look)) {
                 Polled::Run(conn) => self.begin(py, lane, conn)?,
+                Polled::AppSignal(number) => {
+                    self.give_back(py, lane)?;
+                    signals::run_in_loop(py, number, self.event_loop.bind(py));
+                }
                 Polled::Nothing => return self.give_back(py, lane),
                 Polled::Leave => {
                     self.give_back(py, lane)?;

@@ -1,7 +1,7 @@
 //! The lanes of a worker as greenlets: which are free, what the hub does when something is ready, and the greenlet of a
 //! request. Everything here runs in the main thread; no lock is held while a greenlet may be switched.
 
-use crate::api::current;
+use crate::api::{current, signals};
 use crate::app::Apps;
 use crate::frames;
 use crate::gateway::wsgi::WsgiLane;
@@ -152,6 +152,10 @@ impl GreenletPool {
                 Polled::Run(conn) => {
                     lane.conn = Some(conn);
                     self.begin(py, lane)?;
+                }
+                Polled::AppSignal(number) => {
+                    self.give_back(lane);
+                    signals::run_in_greenlet(py, number, self.kind.bind(py));
                 }
                 Polled::Nothing => {
                     self.give_back(lane);

@@ -12,7 +12,7 @@ pub(crate) mod file_wrapper;
 pub(in crate::gateway) mod input;
 pub(crate) mod start_response;
 
-use crate::api::current;
+use crate::api::{current, signals};
 use crate::app::Apps;
 use crate::frames;
 use crate::gateway::{cooperate, note_exception};
@@ -286,6 +286,10 @@ impl Gateway for Wsgi<'_> {
         if let Err(e) = self.py.check_signals() {
             python::print_exception(self.py, &e);
         }
+    }
+
+    fn app_signal(&mut self, number: u8) {
+        signals::run_handler(self.py, number);
     }
 
     fn unlocked<T: Send>(&mut self, f: impl FnOnce() -> T + Send) -> T {
