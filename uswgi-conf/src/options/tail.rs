@@ -192,6 +192,7 @@ fn find(f: &Fact) -> &'static Category {
                 "cap",
                 "emperor-cap",
                 "ns",
+                "namespace",
                 "fs-",
                 "refork",
                 "linux-",
