@@ -17,13 +17,14 @@ BINS = uswgi-master uswgi-emperor uswgi-worker uswgi-ctl uswgi-conf
 PACKAGES = --workspace --exclude uswgi-tests --exclude uswgi-man
 DJANGO = examples/django
 
-.PHONY: help build release ready run test quick bench check man fmt install uninstall wheel sdist deb deb-tool deb-test pythons deny msrv soak fuzz fresh clean
+.PHONY: flame help build release ready run test quick bench check man fmt install uninstall wheel sdist deb deb-tool deb-test pythons deny msrv soak fuzz fresh clean
 
 help:
 	@echo "make run        build, prepare Django in .venv, serve $(DJANGO) on 127.0.0.1:PORT (8000)"
 	@echo "make test       prepare what the tests need, build, run every test"
 	@echo "make check      formatting, lints, files made by generators"
 	@echo "make fresh      make run and make test on a new Debian 12 and 13 (root; debootstrap); STEPS=run for the first alone"
+	@echo "make flame      a flame graph in headless Chromium, to be looked at: build/flame.png"
 	@echo "make pythons    tests on CPython 3.13 to 3.15 of Debian unstable (root; debootstrap)"
 	@echo "make bench      compare with other servers"
 	@echo "make soak       kills, stops, reloads and scaling at random under load for SOAK_MINUTES (30); fails on a lost request or growth"
@@ -205,6 +206,10 @@ deb: $(CARGO_DEB_BIN)
 # Outside of CI: installed, serving under systemd, upgraded under load and purged, on new machines.
 deb-test:
 	tests/deb.sh $(SUITES)
+
+# Outside of CI: it needs a browser.
+flame: build
+	tests/flame.sh
 
 # Outside of CI: the CPythons that are younger than those of this machine, from Debian unstable.
 pythons:

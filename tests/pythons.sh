@@ -28,7 +28,7 @@ for version; do
         echo "$tag" >build/test/pythons
         "$python" -VV
         # Without those that want more than an interpreter: Django, uWSGI.
-        "$tests" pythons::every_cpython pythons::which_python pep3333:: reload:: harakiri:: mules:: --test-threads 2 \
+        "$tests" pythons::every_cpython pythons::which_python profile::what_lanes_do pep3333:: reload:: harakiri:: mules:: --test-threads 2 \
             --skip preload:: --skip the_original 2>&1 | tail -n 60
         exit "${PIPESTATUS[0]}"'
 done
