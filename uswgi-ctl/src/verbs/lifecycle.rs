@@ -32,7 +32,8 @@ pub(super) fn reload(instance: &RunningInstance, options: &ArgMatches) -> Result
     if matches!(before.state, InstanceState::Stopping | InstanceState::Leaving) {
         return Err(CtlError::Refused("the instance is stopping; it does not reload any more".into()));
     }
-    if options.get_flag("canary") {
+    // `emperor reload` has no such option.
+    if matches!(options.try_get_one::<bool>("canary"), Ok(Some(true))) {
         return canary::reload(instance, options, &before);
     }
     let deadline = deadline(options);
