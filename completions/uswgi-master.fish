@@ -114,9 +114,12 @@ complete -c uswgi-master -l max-worker-lifetime -d 'Seconds after which a worker
 complete -c uswgi-master -l max-worker-lifetime-delta -d 'Added to max-worker-lifetime for each worker number.' -r -F
 complete -c uswgi-master -l socket-timeout -d 'Seconds a client may make no progress; HTTP clients only without http-timeout.' -r -F
 complete -c uswgi-master -l locks -d 'Locks for uwsgi.lock(N) beside lock 0, which is always there.' -r -F
+complete -c uswgi-master -l sharedarea -d 'Pages of 4096 bytes that all processes share, for uwsgi.sharedarea_*; or pages=N, or size=BYTES. It survives reloads. Repeatable; the first one has number 0.' -r -F
 complete -c uswgi-master -l cache -d 'Items of a cache named `default`; the older form of cache2.' -r -F
 complete -c uswgi-master -l cache-blocksize -d 'Bytes of a block of the cache that `cache` makes.' -r -F
 complete -c uswgi-master -l cache2 -d 'A cache that all workers share, for uwsgi.cache_*: name=NAME,items=N, and blocksize, blocks, hashsize, keysize, bitmap, purge_lru, clear_on_full, no_expire, math_initial. It survives reloads. Repeatable; the first one is the default.' -r -F
+complete -c uswgi-master -l queue -d 'Blocks of a queue that all processes share, for uwsgi.queue_*. It survives reloads.' -r -F
+complete -c uswgi-master -l queue-blocksize -d 'Bytes of a block of the queue; a message has at most 16 less.' -r -F
 complete -c uswgi-master -l spooler -d 'Folder of tasks that uwsgi.spool writes and processes of its own run; made when it is not there. Repeatable.' -r -F
 complete -c uswgi-master -l spooler-external -d 'A folder of tasks that another instance runs. Repeatable.' -r -F
 complete -c uswgi-master -l spooler-chdir -d 'Working directory of spooler processes.' -r -F
@@ -133,6 +136,7 @@ complete -c uswgi-master -l signal-timer -d 'SIGNAL SECONDS: raises a signal of 
 complete -c uswgi-master -l timer -d 'SIGNAL SECONDS: raises a signal of the application (uwsgi.register_signal) every so often. Repeatable.' -r -F
 complete -c uswgi-master -l signal-rbtimer -d 'As signal-timer. Repeatable.' -r -F
 complete -c uswgi-master -l rbtimer -d 'As signal-timer. Repeatable.' -r -F
+complete -c uswgi-master -l rpc-max -d 'Most functions of uwsgi.register_rpc.' -r -F
 complete -c uswgi-master -l pidfile -d 'File for the master\'s pid, written before privileges are dropped.' -r -F
 complete -c uswgi-master -l pidfile2 -d 'File for the master\'s pid, written after privileges were dropped.' -r -F
 complete -c uswgi-master -l safe-pidfile -d 'File for the master\'s pid, written when the instance serves.' -r -F
@@ -198,6 +202,7 @@ complete -c uswgi-master -l post-buffering -d 'Bodies above this many bytes go t
 complete -c uswgi-master -l reload-on-exception-type -d 'Class of an exception after which a worker is replaced: KeyError or builtins.KeyError. Repeatable.' -r -F
 complete -c uswgi-master -l reload-on-exception-value -d 'Text of an exception after which a worker is replaced, whole. Repeatable.' -r -F
 complete -c uswgi-master -l reload-on-exception-repr -d 'Class and text of an exception after which a worker is replaced: KeyError: \'a\'. Repeatable.' -r -F
+complete -c uswgi-master -l metric -d 'A number of the application for uwsgi.metric_*: NAME, or name=NAME,type=counter|gauge|absolute,initial_value=N,oid=TEXT. It survives reloads, and is among the statistics and metrics. Repeatable.' -r -F
 complete -c uswgi-master -l stats -d 'Address of the statistics server: one JSON text a connection. Repeatable.' -r -F
 complete -c uswgi-master -l stats-server -d 'Address of the statistics server: one JSON text a connection. Repeatable.' -r -F
 complete -c uswgi-master -l master-fifo -d 'A FIFO for commands of one letter each, as uWSGI has them; of several the first is read, and the digits choose. Repeatable.' -r -F
@@ -363,6 +368,7 @@ complete -c uswgi-master -l loop-lag-warn -d 'Milliseconds for which one greenle
 complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while workers are being replaced.' -r -F
 complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F
 complete -c uswgi-master -l reload-watch -d 'Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back.' -r -F
+complete -c uswgi-master -l rpc-allow-ips -d 'Peers that may call functions of uwsgi.register_rpc over a uwsgi socket (modifier1 173): addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l shutdown-delay -d 'Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.' -r -F
 complete -c uswgi-master -l spooler-allow-ips -d 'Peers that may spool a task over a uwsgi socket (modifier1 17): addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l spooler-fsync -d 'A task is on disk before uwsgi.spool() returns; false: it is in the file system, and a power cut may lose it.' -r -F

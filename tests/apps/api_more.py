@@ -130,9 +130,8 @@ def decorated(query):
 def absent(query):
     import uwsgidecorators
 
-    names = ["rpc", "erlang"]
-    functions = ["spool", "queue_push", "rpc",
-                 "sharedarea_read", "websocket_handshake", "sendfile", "async_sleep", "metric_get"]
+    names = ["erlang"]
+    functions = ["spool", "queue_push", "sharedarea_read", "websocket_handshake", "sendfile", "async_sleep"]
     return [n for n in names if hasattr(uwsgidecorators, n)] + [n for n in functions if hasattr(uwsgi, n)]
 
 

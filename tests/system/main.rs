@@ -65,6 +65,7 @@
 //! | reread | the configuration read again, touch files |
 //! | same_table | command lines and converted files: both programs read the same table |
 //! | s6 | a master and a worker alone under a real s6 |
+//! | sharing | queue_*, sharedarea_*, metric_* and rpc, beside the original |
 //! | shutdown_delay | TERM: not ready at once, everything served for a while, then the stop |
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
@@ -159,6 +160,7 @@ mod reread;
 mod s6;
 mod same_table;
 mod share;
+mod sharing;
 mod shutdown_delay;
 mod signals;
 mod slow;

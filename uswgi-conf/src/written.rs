@@ -8,7 +8,7 @@ use crate::logs::{
 };
 use uswgi_proto::background::Farm;
 use uswgi_proto::settings::{App, AppSource};
-use uswgi_proto::shared::CacheSpec;
+use uswgi_proto::shared::{CacheSpec, MetricSpec};
 
 /// A socket's address.
 pub(crate) fn address(a: &Address) -> String {
@@ -19,6 +19,12 @@ pub(crate) fn address(a: &Address) -> String {
         Address::Abstract(name) => format!("@{name}"),
         Address::Fd(n) => format!("fd://{n}"),
     }
+}
+
+/// A number of the application.
+pub(crate) fn metric(m: &MetricSpec) -> String {
+    let oid = if m.oid.is_empty() { String::new() } else { format!(",oid={}", m.oid) };
+    format!("name={},type={},initial_value={}{oid}", m.name, m.kind.name(), m.initial)
 }
 
 /// A mode in octal digits.

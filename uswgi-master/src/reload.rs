@@ -158,7 +158,7 @@ pub fn keep(old: &Instance, new: &mut Instance) -> Vec<&'static str> {
             false
         }
     }
-    let (locks, caches) = (&mut new.shared.locks, &mut new.shared.caches);
+    let shared = &mut new.shared;
     let kept = [
         ("uid", same(&old.uid, &mut new.uid)),
         ("gid", same(&old.gid, &mut new.gid)),
@@ -171,8 +171,11 @@ pub fn keep(old: &Instance, new: &mut Instance) -> Vec<&'static str> {
         ("daemonize", same(&old.daemonize, &mut new.daemonize)),
         ("daemonize2", same(&old.daemonize2, &mut new.daemonize2)),
         ("chroot", same(&old.chroot, &mut new.chroot)),
-        ("locks", same(&old.shared.locks, locks)),
-        ("cache2", same(&old.shared.caches, caches)),
+        ("locks", same(&old.shared.locks, &mut shared.locks)),
+        ("cache2", same(&old.shared.caches, &mut shared.caches)),
+        ("queue", same(&old.shared.queue, &mut shared.queue)),
+        ("sharedarea", same(&old.shared.areas, &mut shared.areas)),
+        ("metric", same(&old.shared.metrics, &mut shared.metrics)),
     ];
     kept.into_iter().filter(|&(_, same)| !same).map(|(name, _)| name).collect()
 }

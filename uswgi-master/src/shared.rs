@@ -1,4 +1,4 @@
-//! The memory of locks and caches: made once, given to every worker, unchanged by reloads.
+//! The memory of locks, caches and what else processes share: made once, given to every worker, unchanged by reloads.
 //!
 //! It must never take a lock in it: whoever holds one may be stopped, and the master waits for nobody.
 #![forbid(unsafe_code)]

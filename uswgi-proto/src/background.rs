@@ -137,6 +137,24 @@ pub struct BesideRequests {
     pub farms: Vec<Farm>,
     /// How mules run.
     pub mule: MuleRules,
+    /// Functions for others.
+    pub rpc: RpcRules,
+}
+
+/// Functions that a process registers for others (`uwsgi.register_rpc`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RpcRules {
+    /// Most of them (`rpc-max`).
+    pub most: u32,
+    /// Peers that may call them over a uwsgi socket (modifier1 173), as [`crate::trust::Trust::parse`] reads them, with commas
+    /// between (`rpc-allow-ips`).
+    pub allow: String,
+}
+
+impl Default for RpcRules {
+    fn default() -> Self {
+        RpcRules { most: 64, allow: "unix,loopback".into() }
+    }
 }
 
 impl BesideRequests {

@@ -1,4 +1,4 @@
-//! What the memory shared by the workers of an instance holds: locks and caches, as numbers.
+//! What the memory shared by the workers of an instance holds: locks, caches, a queue, areas and numbers of the application.
 //!
 //! `uswgi-conf` makes it of `locks`, `cache` and `cache2`; `uswgi-shared` makes the memory of it. It must hold no
 //! configuration syntax.
@@ -61,4 +61,66 @@ pub struct SharedSpec {
     pub locks: u32,
     /// Caches, in the order of the configuration.
     pub caches: Vec<CacheSpec>,
+    /// The queue of `uwsgi.queue_*`.
+    pub queue: QueueSpec,
+    /// Bytes of each area of `uwsgi.sharedarea_*`.
+    pub areas: Vec<u64>,
+    /// Numbers of `uwsgi.metric_*`.
+    pub metrics: Vec<MetricSpec>,
+}
+
+/// A queue (`queue`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueSpec {
+    /// Its blocks; 0: there is no queue.
+    pub slots: u32,
+    /// Bytes of a block, 16 of them no message (`queue-blocksize`).
+    pub blocksize: u32,
+}
+
+impl Default for QueueSpec {
+    fn default() -> Self {
+        QueueSpec { slots: 0, blocksize: 8192 }
+    }
+}
+
+/// What a number of the application counts: uWSGI's types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MetricKind {
+    /// It only grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// It is set.
+    Absolute,
+}
+
+impl MetricKind {
+    /// Its number in uWSGI's statistics.
+    pub fn number(self) -> u32 {
+        self as u32
+    }
+
+    /// Its name in `type=`.
+    pub fn name(self) -> &'static str {
+        match self {
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Absolute => "absolute",
+        }
+    }
+}
+
+/// A number of the application (`metric`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricSpec {
+    /// Its name.
+    pub name: String,
+    /// What it counts.
+    pub kind: MetricKind,
+    /// Its value before anybody changes it.
+    pub initial: i64,
+    /// Its object identifier for SNMP, which is only shown.
+    pub oid: String,
 }

@@ -59,6 +59,7 @@ pub mod rate;
 mod refusal;
 pub mod request;
 pub mod response;
+pub mod rpc;
 pub mod send_queue;
 mod slow;
 pub mod sources;

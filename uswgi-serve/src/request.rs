@@ -4,11 +4,11 @@
 //! nothing, and the only things it changes are the decoded part of a chunked body and a body on its way to disk.
 
 use crate::connection::{BODY_BUFFER, Chunks, Conn, Connection};
-use crate::spool;
+use crate::{rpc, spool};
 use uswgi_proto::chunked::Decoder;
 use uswgi_proto::http::{self, Head, Limits, Progress};
 use uswgi_proto::packet;
-use uswgi_proto::settings::{Protocol, WorkerSettings};
+use uswgi_proto::settings::{LaneKind, Protocol, WorkerSettings};
 use uswgi_proto::span::Span;
 use uswgi_spool::task::MODIFIER1 as TASK;
 
@@ -65,7 +65,8 @@ pub struct Request {
     pub(crate) rewritten: Vec<(Vec<u8>, Vec<u8>)>,
     /// Of a uwsgi packet.
     pub modifier1: u8,
-    pub(crate) modifier2: u8,
+    /// Argument of `modifier1`.
+    pub modifier2: u8,
     /// Bytes of the head at the start of the buffer.
     pub head_length: usize,
     /// How its body comes; None: nobody knows yet.
@@ -224,6 +225,7 @@ fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings
     match header.modifier1 {
         0 | 30 => {}
         100 => return Err(Need::Ping),
+        rpc::MODIFIER1 if settings.lanes.kind != LaneKind::Tasks => {}
         TASK if !settings.background.folders.is_empty() => {}
         other => {
             return Err(refuse(
@@ -246,6 +248,13 @@ fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings
     }
     if header.modifier1 == TASK {
         return Err(Need::Spool);
+    }
+    if header.modifier1 == rpc::MODIFIER1 {
+        request.vars.clear();
+        request.known = Known::default();
+        (request.modifier1, request.modifier2, request.head_length) = (rpc::MODIFIER1, header.modifier2, end);
+        (request.keep_alive, request.content_length, request.loading_vars) = (false, 0, 0);
+        return Ok(());
     }
     let block = &conn.buffer[packet::HEADER_LEN..end];
     if size == 0 {

@@ -1,18 +1,18 @@
 //! Where everything stands in the shared memory: pure arithmetic on [`SharedSpec`].
 //!
 //! Memory: a head (magic, version, kind of libc, length of the description), the description as JSON, the locks,
-//! then each cache on pages of its own: its header, buckets, items, bitmap, blocks. Everything begins as zero and
+//! then each cache on pages of its own: its header, buckets, items, bitmap, blocks; the queue, areas, numbers. Everything begins as zero and
 //! zero means "empty", so that memory that nobody uses is never touched.
 
 use crate::error::SharedError;
 use crate::map::Region;
 use std::sync::atomic::Ordering;
-use uswgi_proto::shared::{CacheSpec, SharedSpec};
+use uswgi_proto::shared::{CacheSpec, QueueSpec, SharedSpec};
 
 /// First eight bytes ("USWGISM\n" in little endian).
 const MAGIC: u64 = u64::from_le_bytes(*b"USWGISM\n");
 /// Version of the layout in this file, and of the meaning of every field in [`crate::cache`].
-pub const SHARED_LAYOUT_VERSION: u32 = 1;
+pub const SHARED_LAYOUT_VERSION: u32 = 2;
 /// Bytes before the description.
 const HEAD: usize = 64;
 /// Longest description.
@@ -51,6 +51,11 @@ pub(crate) struct CacheLayout {
 pub(crate) struct Layout {
     pub(crate) locks: usize,
     pub(crate) caches: Vec<CacheLayout>,
+    /// Head and blocks of the queue.
+    pub(crate) queue: Option<(usize, usize)>,
+    /// Head and bytes of each area.
+    pub(crate) areas: Vec<(usize, usize)>,
+    pub(crate) metrics: usize,
     /// Bytes of the whole, a multiple of the page.
     pub(crate) size: usize,
 }
@@ -92,8 +97,24 @@ impl Layout {
             })?;
             caches.push(layout);
         }
+        let queue = (spec.queue.slots > 0).then(|| queue(&mut cursor, &spec.queue));
+        let queue = match queue {
+            Some(None) => {
+                let QueueSpec { slots, blocksize } = spec.queue;
+                return Err(large(format!("queue = {slots} blocks of {blocksize} bytes does not fit")));
+            }
+            found => found.flatten(),
+        };
+        let mut areas = Vec::with_capacity(spec.areas.len());
+        for bytes in &spec.areas {
+            let area = area(&mut cursor, *bytes);
+            areas.push(area.ok_or_else(|| large(format!("a sharedarea of {bytes} bytes does not fit")))?);
+        }
+        let metrics = cursor
+            .take(64, spec.metrics.len() as u64, 8)
+            .ok_or_else(|| large("there are too many metrics".into()))? as usize;
         let size = cursor.0.next_multiple_of(PAGE) as usize;
-        Ok(Layout { locks, caches, size })
+        Ok(Layout { locks, caches, queue, areas, metrics, size })
     }
 
     /// Write head and description into new memory; the magic number last.
@@ -106,6 +127,20 @@ impl Layout {
         region.word64(0).store(MAGIC, Ordering::Release);
         Ok(())
     }
+}
+
+fn queue(cursor: &mut Cursor, q: &QueueSpec) -> Option<(usize, usize)> {
+    if q.blocksize as usize <= crate::queue::BLOCK_HEAD {
+        return None;
+    }
+    let head = cursor.take(128, 1, LOCK_SIZE as u64)? as usize;
+    let block = u64::from(q.blocksize.checked_next_multiple_of(8)?);
+    Some((head, cursor.take(64, u64::from(q.slots), block)? as usize))
+}
+
+fn area(cursor: &mut Cursor, bytes: u64) -> Option<(usize, usize)> {
+    let head = cursor.take(128, 1, LOCK_SIZE as u64)? as usize;
+    Some((head, cursor.take(PAGE, 1, bytes)? as usize))
 }
 
 fn cache(cursor: &mut Cursor, c: &CacheSpec) -> Option<CacheLayout> {
@@ -164,7 +199,11 @@ mod tests {
 
     #[test]
     fn pieces_follow_each_other_and_are_aligned() {
-        let mut spec = SharedSpec { locks: 3, caches: vec![CacheSpec::new("a", 10), CacheSpec::new("b", 7)] };
+        let mut spec = SharedSpec {
+            locks: 3,
+            caches: vec![CacheSpec::new("a", 10), CacheSpec::new("b", 7)],
+            ..SharedSpec::default()
+        };
         spec.caches[1].bitmap = true;
         spec.caches[1].blocks = 1000;
         spec.caches[1].blocksize = 100;
@@ -187,7 +226,7 @@ mod tests {
         let with = |f: &dyn Fn(&mut CacheSpec)| {
             let mut c = CacheSpec::new("big", 100);
             f(&mut c);
-            Layout::of(&SharedSpec { locks: 0, caches: vec![c] })
+            Layout::of(&SharedSpec { caches: vec![c], ..SharedSpec::default() })
         };
         assert!(with(&|_| ()).is_ok());
         for f in [
@@ -200,6 +239,10 @@ mod tests {
         ] {
             assert!(with(f).is_err());
         }
-        assert!(Layout::of(&SharedSpec { locks: MAX_LOCKS, caches: vec![] }).is_err());
+        assert!(Layout::of(&SharedSpec { locks: MAX_LOCKS, ..SharedSpec::default() }).is_err());
+        let areas = vec![u64::MAX];
+        assert!(Layout::of(&SharedSpec { areas, ..SharedSpec::default() }).is_err());
+        let queue = QueueSpec { slots: u32::MAX, blocksize: u32::MAX };
+        assert!(Layout::of(&SharedSpec { queue, ..SharedSpec::default() }).is_err());
     }
 }

@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_lock_has_one_holder_and_strangers_cannot_open_it() {
-        let (shared, fd) = Shared::create(&SharedSpec { locks: 2, caches: vec![] }).unwrap();
+        let (shared, fd) = Shared::create(&SharedSpec { locks: 2, ..SharedSpec::default() }).unwrap();
         let locks = shared.locks();
         assert_eq!(locks.count(), 3);
         assert_eq!(locks.try_lock(2), Some(Taken::Yes));
@@ -180,7 +180,7 @@ mod tests {
         assert!(Shared::adopt(std::os::fd::AsFd::as_fd(&plain)).is_err());
         let (region, fd) = Region::create(8192).unwrap();
         assert!(Shared::adopt(std::os::fd::AsFd::as_fd(&fd)).is_err());
-        let spec = SharedSpec { locks: 5, caches: vec![] };
+        let spec = SharedSpec { locks: 5, ..SharedSpec::default() };
         let layout = crate::layout::Layout::of(&spec).unwrap();
         layout.describe(&region, &spec).unwrap();
         // Its own description asks for less than there is.

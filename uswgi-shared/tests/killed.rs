@@ -45,7 +45,7 @@ fn spec() -> SharedSpec {
     (bits.blocksize, bits.blocks, bits.bitmap, bits.purge_lru) = (64, 600, true, true);
     let mut small = CacheSpec::new("small", 8);
     small.blocksize = 64;
-    SharedSpec { locks: 2, caches: vec![plain, bits, small] }
+    SharedSpec { locks: 2, caches: vec![plain, bits, small], ..SharedSpec::default() }
 }
 
 fn locked<T>(cache: &Cache, f: impl FnOnce(&mut uswgi_shared::cache::Locked<'_>) -> T) -> T {

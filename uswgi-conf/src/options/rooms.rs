@@ -18,7 +18,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("reload and stop", "warmup warmup-header warmup-expect warmup-timeout reload-watch keep-previous canary-share canary-for canary-max-5xx canary-max-slower canary-min-requests die-on-term shutdown-delay exit-on-reload touch-reload touch-workers-reload touch-chain-reload py-autoreload \
         python-autoreload py-auto-reload python-auto-reload py-auto-reload-ignore master-fifo"),
     ("beside requests", "spooler spooler-* mule mules mule-* farm touch-mules-reload touch-spoolers-reload \
-        signal-timer timer signal-rbtimer rbtimer touch-signal fs-signal signal-bufsize signals-*"),
+        signal-timer timer signal-rbtimer rbtimer touch-signal fs-signal signal-bufsize signals-* rpc-*"),
     ("instance", "pidfile pidfile2 safe-pidfile* daemonize daemonize2 vacuum uid gid immediate-uid immediate-gid add-gid no-new-privs umask master-as-root limit-nproc max-fd \
         ksm procname* auto-procname binary-path honour-stdin"),
     ("requests", "buffer-size max-vars limit-post post-buffering* socket-timeout http-timeout http-keepalive forwarded-allow-ips so-send-timeout \
@@ -26,7 +26,7 @@ const ROOMS: &[(&str, &str)] = &[
         ignore-write-errors write-errors-* disable-write-exception http-*"),
     ("static files", "static-map static-map2 check-static static-check static-* mime-file mimefile honour-range"),
     ("logs", "disable-logging memory-report threaded-logger log* slow-request req-logger touch-logrotate touch-logreopen"),
-    ("metrics", "stats* enable-metrics carbon-*"),
+    ("metrics", "stats* metric enable-metrics carbon-*"),
     ("emperor", "emperor* vassal* early-emperor"),
     ("configuration", "strict allow-unsupported plugin plugins plugin-dir plugins-dir need-plugin need-plugins autoload show-config get \
         no-server help usage version print iprint exit"),

@@ -6,7 +6,7 @@
 //! * `value`: numbers, texts and modes.
 //! * `address`: names of sockets.
 //! * `background`: spoolers, mules and farms.
-//! * `caches`: the form of `cache2`.
+//! * `caches`: the form of `cache2`. `sharing`: queue, areas, metrics, rpc.
 //! * `dynamic`: fewer workers while there is little to do. `engines`: threads or greenlets.
 //! * `emperor`: who runs many instances.
 //! * `python`: Python around the application.
@@ -34,6 +34,7 @@ mod logs;
 mod python;
 mod settings;
 mod shared_sockets;
+mod sharing;
 mod static_files;
 mod steps;
 mod tasks;

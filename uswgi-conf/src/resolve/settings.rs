@@ -209,7 +209,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
                 || super::logs::set(d, a)
                 || dynamic::set(d, a)
                 || emperor::set(d, a)
-                || background::set(d, a);
+                || background::set(d, a)
+                || super::sharing::set(d, a);
         }
     }
     true

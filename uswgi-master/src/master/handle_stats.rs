@@ -91,6 +91,7 @@ fn facts(master: &Master<'_>) -> Facts {
         CacheFacts { spec, items: n.items, hits, misses, full: n.full, last_modified }
     };
     facts.caches = shared.caches().iter().map(cache).collect();
+    facts.metrics = shared.metrics().all().map(|(spec, value)| (spec.clone(), value)).collect();
     if let Some(setup) = master.setup() {
         let i = &setup.instance;
         let chdir = i.app.chdir.as_ref().map(|d| d.display().to_string()).unwrap_or_default();

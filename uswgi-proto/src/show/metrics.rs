@@ -18,6 +18,7 @@ pub fn openmetrics(s: &Snapshot, facts: &Facts) -> String {
     exporter(&mut out, s, facts);
     ours(&mut out, s);
     super::aides::openmetrics(&mut out, &s.aides);
+    super::uwsgi::application(&mut out, facts);
     out.push_str("# EOF\n");
     out
 }
@@ -314,7 +315,7 @@ fn workers(out: &mut String, s: &Snapshot) {
     }
 }
 
-fn label(value: &str) -> String {
+pub(super) fn label(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 

@@ -6,9 +6,10 @@ use super::json;
 use super::snapshot::{Snapshot, Thread, Worker};
 use crate::scoreboard::layout::Totals;
 use crate::scoreboard::{InstanceState, WorkerState, epoch_seconds};
-use crate::shared::CacheSpec;
+use crate::shared::{CacheSpec, MetricSpec};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::fmt::Write;
 
 /// What the scoreboard does not say and the master knows.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,8 @@ pub struct Facts {
     pub locks: Vec<u32>,
     /// Caches.
     pub caches: Vec<CacheFacts>,
+    /// Numbers of the application, with their values.
+    pub metrics: Vec<(MetricSpec, i64)>,
     /// Leave the threads out (`stats-no-cores`).
     pub no_cores: bool,
     /// Command and pid of each daemon that runs.
@@ -128,6 +131,15 @@ pub fn rows(s: &Snapshot) -> Vec<WorkerRow<'_>> {
         .collect()
 }
 
+/// Numbers of the application (`metric`), which may go anywhere.
+pub(super) fn application(out: &mut String, facts: &Facts) {
+    super::families::family(out, "application", "gauge", "Number of the application (metric)");
+    for (metric, value) in &facts.metrics {
+        let _ =
+            writeln!(out, "uswgi_application{{metric=\"{}\"}} {value}", super::metrics::label(&metric.name));
+    }
+}
+
 /// The whole document.
 pub fn document(s: &Snapshot, facts: &Facts) -> Value {
     let queue = s.sockets.iter().map(|x| x.queue).max().unwrap_or(0);
@@ -152,6 +164,12 @@ pub fn document(s: &Snapshot, facts: &Facts) -> Value {
     });
     // As in uWSGI these keys are there only where there is something.
     if let Some(keys) = document.as_object_mut() {
+        if let Some(at) = keys.keys().position(|k| k == "sockets").filter(|_| !facts.metrics.is_empty()) {
+            let one = |(m, value): &(MetricSpec, i64)| {
+                (m.name.clone(), json!({"type": m.kind.number(), "oid": m.oid, "value": value}))
+            };
+            keys.shift_insert(at, "metrics".into(), Value::Object(facts.metrics.iter().map(one).collect()));
+        }
         let mut insert = |before: &str, key: &str, rows: Vec<Value>| {
             if let Some(at) = keys.keys().position(|k| k == before).filter(|_| !rows.is_empty()) {
                 keys.shift_insert(at, key.to_string(), rows.into());

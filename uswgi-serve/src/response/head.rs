@@ -71,6 +71,26 @@ impl<H: Held> Response<H> {
         if self.head_sent {
             return self.failed.is_none();
         }
+        if !self.claim() {
+            return false;
+        }
+        self.build_head(whole_body);
+        self.head_sent = true;
+        true
+    }
+
+    /// Send bytes that are no HTTP answer as they are, and nothing else; without any the connection is closed without a word.
+    pub fn raw(&mut self, data: &[u8]) {
+        if self.head_sent || self.ended || !self.claim() {
+            return;
+        }
+        self.head = Some(Arc::new(AppHead { status: 200, ..AppHead::default() }));
+        (self.head_sent, self.ended, self.keep_alive) = (true, true, false);
+        self.body_bytes = data.len() as u64;
+        self.put(data, b"", None);
+    }
+
+    fn claim(&mut self) -> bool {
         if self.claims && !self.outbox.engine.lanes[self.lane].claim() {
             self.failed = Some(io::ErrorKind::TimedOut.into());
             self.head_sent = true;
@@ -78,8 +98,6 @@ impl<H: Held> Response<H> {
             self.head = Some(Arc::new(AppHead { status: 504, ..AppHead::default() }));
             return false;
         }
-        self.build_head(whole_body);
-        self.head_sent = true;
         true
     }
 }

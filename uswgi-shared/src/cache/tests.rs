@@ -9,7 +9,7 @@ fn one(change: impl FnOnce(&mut CacheSpec)) -> Shared {
     spec.keysize = 16;
     spec.hashsize = 3;
     change(&mut spec);
-    Shared::create(&SharedSpec { locks: 0, caches: vec![spec] }).unwrap().0
+    Shared::create(&SharedSpec { caches: vec![spec], ..SharedSpec::default() }).unwrap().0
 }
 
 fn get(l: &mut Locked<'_>, key: &[u8]) -> Option<Vec<u8>> {

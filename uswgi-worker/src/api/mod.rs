@@ -3,6 +3,7 @@
 //! * `facts`: what does not change: options, version, numbers. * `process`: this instance and its workers.
 //! * `state`: what the functions need. * `spool`, `mule`, `signals`: work beside requests; `waiting`: for messages and signals.
 //! * `current`: the request in hand. * `request`: functions about it. * `cache`, `lock`: what workers share.
+//! * `queue`, `sharedarea`, `metric`: what they share beside that. * `rpc`: functions for others.
 //! * `fast`: cheap calls. * `packet`: parsefile. * `hooks`: what the module lets an application hang in, and `uwsgidecorators`.
 //!
 //! It must never define a name that does not work: libraries decide by `hasattr`. Functions that belong to a
@@ -14,10 +15,14 @@ mod facts;
 mod fast;
 pub(crate) mod hooks;
 mod lock;
+mod metric;
 mod mule;
 mod packet;
 mod process;
+mod queue;
 mod request;
+pub(crate) mod rpc;
+mod sharedarea;
 pub(crate) mod signals;
 pub(crate) mod spool;
 pub(crate) mod state;
@@ -70,6 +75,10 @@ pub(crate) fn install(
     packet::add(&module)?;
     spool::add(&module, state)?;
     mule::add(&module)?;
+    queue::add(&module, state)?;
+    sharedarea::add(&module, state)?;
+    metric::add(&module)?;
+    rpc::add(&module)?;
     signals::add(&module)?;
     let spec =
         PyModule::import(py, "importlib.machinery")?.getattr("ModuleSpec")?.call1(("uwsgi", py.None()))?;

@@ -116,6 +116,31 @@ pub(crate) fn shortly<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     None
 }
 
+/// Bytes or a str, as uWSGI takes them for something that is passed on.
+pub(super) fn payload<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
+    bytes(value).map_err(|_| {
+        let kind = value.get_type().name().map(|n| n.to_string()).unwrap_or_default();
+        PyTypeError::new_err(format!("a bytes-like object is required, not '{kind}'"))
+    })
+}
+
+/// Do what needs a mutex of the shared memory: `attempt` waits for it so long at most, and gives None when that was not
+/// enough. The GIL is kept while it is free at once, and released for a wait.
+pub(super) fn with_lock<T: Send>(
+    py: Python<'_>,
+    mut attempt: impl FnMut(Duration) -> Option<T> + Send,
+) -> PyResult<T> {
+    if let Some(done) = shortly(|| attempt(Duration::ZERO)) {
+        return Ok(done);
+    }
+    loop {
+        if let Some(done) = py.detach(|| attempt(SLICE)) {
+            return Ok(done);
+        }
+        breathe(py)?;
+    }
+}
+
 /// Let Python do what waits to be done in this thread: signal handlers, and exceptions that other threads sent it.
 pub(crate) fn breathe(py: Python<'_>) -> PyResult<()> {
     static NOTHING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();

@@ -1,6 +1,6 @@
 """Decorators over the module uwsgi, by the names that applications know.
 
-Only what works is here: rpc and erlang are absent, so that importing them fails at once and says so. Tasks and messages have the keys of uWSGI's decorators: those that it has left behind are run.
+Only what works is here: erlang is absent, so that importing it fails at once and says so. Tasks and messages have the keys of uWSGI's decorators: those that it has left behind are run.
 """
 
 import functools
@@ -27,6 +27,7 @@ __all__ = [
     "postfork_chain",
     "postfork_chain_hook",
     "rbtimer",
+    "rpc",
     "signal",
     "spool",
     "spooler_functions",
@@ -122,6 +123,14 @@ def harakiri(seconds):
 spooler_functions = {}
 #: Functions of mules, by their names.
 mule_functions = {}
+
+def rpc(name):
+    """Others may call the function by this name, with bytes, for bytes."""
+    def register(function):
+        uwsgi.register_rpc(name, function)
+        return function
+    return register
+
 
 # What belongs to a task itself where its arguments are pickled.
 _OF_TASKS = ("message_dict", "spooler", "priority", "at", "body")

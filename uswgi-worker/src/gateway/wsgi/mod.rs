@@ -12,7 +12,7 @@ pub(crate) mod file_wrapper;
 pub(in crate::gateway) mod input;
 pub(crate) mod start_response;
 
-use crate::api::{current, signals};
+use crate::api::{self, current, signals};
 use crate::app::Apps;
 use crate::frames;
 use crate::gateway::{cooperate, note_exception};
@@ -38,6 +38,7 @@ use uswgi_serve::log::Fault;
 use uswgi_serve::mounts::Chosen;
 use uswgi_serve::request::Body;
 use uswgi_serve::response::AppHead;
+use uswgi_serve::rpc;
 use uswgi_serve::sync::lock;
 use uswgi_serve::{answer, limited_say, say, sys};
 
@@ -104,6 +105,11 @@ impl WsgiLane {
     ) -> Ran<HeldBytes> {
         self.switches = 1;
         drop_buried(py);
+        if exchange.request.modifier1 == rpc::MODIFIER1 {
+            let answer = api::rpc::serve(py, exchange);
+            py.detach(|| response.raw(&answer));
+            return self.ran(py, response, None);
+        }
         if self.pair.is_shared(py) {
             // The application kept start_response or write(): they stay with their old, ended request.
             if let Ok(pair) = Pair::new(py) {
@@ -156,11 +162,19 @@ impl WsgiLane {
             },
             Err(_) => (false, Default::default()),
         };
+        let mut ran = self.ran(py, response, chosen.map(|c| c.app));
+        (ran.whole, ran.leftover, ran.spare) = (whole, leftover, spare);
+        ran
+    }
+
+    /// The request is over: its deadline, too.
+    fn ran(&self, py: Python<'_>, response: Box<Response>, app: Option<usize>) -> Ran<HeldBytes> {
         let lane = &self.engine.lanes[self.lane];
         if (self.engine.settings.harakiri.seconds > 0 || lane.notes.is_used()) && lane.end() {
             interpreter::clear(py, lane);
         }
-        Ran { response, app: chosen.map(|c| c.app), whole, leftover, spare, switches: self.switches }
+        let (leftover, spare) = Default::default();
+        Ran { response, app, whole: true, leftover, spare, switches: self.switches }
     }
 
     /// The calling thread is the one that runs the requests.
