@@ -86,6 +86,7 @@
 //! | vassals | files of vassals: which count, when, and what a vassal is given |
 //! | warmup | what a worker asks itself before it accepts; a reload that watches its workers |
 //! | websocket | WebSockets of ASGI applications: messages, closes, violations, reloads, web servers in front |
+//! | websocket_api | uWSGI's functions for WebSockets, beside the original; Flask-SocketIO |
 //! | websocket_clients | the same with frameworks and clients from PyPI |
 //! | wire | the uwsgi protocol and HTTP/1.1: limits, framing, variables |
 //! | wheel | sdist, wheel, pip install |
@@ -180,6 +181,7 @@ mod validator;
 mod vassals;
 mod warmup;
 mod websocket;
+mod websocket_api;
 mod websocket_clients;
 mod wheel;
 mod wire;

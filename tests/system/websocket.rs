@@ -279,9 +279,13 @@ fn a_reload_closes_with_1001_and_loses_nothing_else() {
             socket.text("pid");
             pids.push(socket.next_text().parse::<i32>().unwrap());
         }
-        server.reload();
-        for (n, socket) in sockets.iter_mut().enumerate() {
-            assert_eq!(socket.closed(), Some(1001), "{n}");
+        std::thread::scope(|scope| {
+            scope.spawn(|| server.reload());
+            for socket in &mut sockets {
+                scope.spawn(|| assert_eq!(socket.closed(), Some(1001)));
+            }
+        });
+        for n in 0..sockets.len() {
             assert_eq!(noted(&server, &format!("r{round}n{n}"))["code"], 1001);
         }
         load.wait_more(20);

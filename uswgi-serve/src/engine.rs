@@ -5,10 +5,12 @@
 //! the `whole` queue, in a [`Job`], or with the native thread. Nothing here takes the GIL.
 
 mod app_signals;
+mod leave_wake;
 mod limits;
 mod listening;
 
 pub use app_signals::SignalInbox;
+use leave_wake::LeaveWake;
 pub use listening::ListenSocket;
 
 use crate::connection::Conn;
@@ -28,7 +30,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_proto::logs::format::LogFormat;
 use uswgi_proto::scoreboard::{Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
-use uswgi_proto::settings::WorkerSettings;
+use uswgi_proto::settings::{WebSocketReload, WorkerSettings};
 use uswgi_proto::trust::Trust;
 
 /// Why the worker leaves.
@@ -111,6 +113,7 @@ pub struct Engine {
     replace_asked: AtomicBool,
     /// Some request has, or had, a deadline of its own.
     own_deadlines: AtomicBool,
+    leave_wake: LeaveWake,
     started_us: u64,
 }
 
@@ -151,6 +154,7 @@ impl Engine {
             requests: AtomicU64::new(0),
             replace_asked: AtomicBool::new(false),
             own_deadlines: AtomicBool::new(false),
+            leave_wake: LeaveWake::default(),
             started_us: monotonic_us(),
             settings,
         };
@@ -354,13 +358,43 @@ impl Engine {
         Leaving::of(self.leaving.load(Ordering::SeqCst))
     }
 
+    /// Wake every Python thread, now and from now on, to leave its loop.
+    pub fn finish(&self) {
+        self.stop.set();
+    }
+}
+
+impl Engine {
     /// Begin to leave; false when it was already leaving for as strong a reason.
     pub fn leave(&self, why: Leaving) -> bool {
         self.leaving.fetch_max(why as u8, Ordering::SeqCst) < why as u8
     }
 
-    /// Wake every Python thread, now and from now on, to leave its loop.
-    pub fn finish(&self) {
-        self.stop.set();
+    /// Readable when the worker leaves; -1: there is no descriptor for it.
+    pub fn leave_fd(&self) -> RawFd {
+        if let Some(wake) = self.leave_wake.0.get() {
+            return wake.as_raw_fd();
+        }
+        let Ok(wake) = WakeEvent::new(false) else { return -1 };
+        let fd = self.leave_wake.0.get_or_init(|| wake).as_raw_fd();
+        if self.is_leaving() {
+            self.wake_sockets();
+        }
+        fd
+    }
+
+    /// The worker leaves.
+    pub(crate) fn wake_sockets(&self) {
+        if let Some(wake) = self.leave_wake.0.get() {
+            wake.set();
+        }
+        if let Some(event_loop) = &self.event_loop {
+            event_loop.call();
+        }
+    }
+
+    /// Whether WebSockets are to be closed now, because the worker leaves.
+    pub fn closes_sockets(&self) -> bool {
+        self.is_leaving() && self.settings.websockets.reload == WebSocketReload::Close
     }
 }

@@ -6,7 +6,7 @@ mod variables;
 
 use crate::connection::Conn;
 use crate::engine::Engine;
-use crate::request::Request;
+use crate::request::{Body, Request};
 use std::sync::Arc;
 use uswgi_proto::settings::Protocol;
 use uswgi_proto::span::Span;
@@ -96,6 +96,7 @@ impl Exchange<'_> {
     pub fn asks_websocket(&self) -> bool {
         let upgrade = self.request.known.upgrade.of(&self.conn.buffer);
         !upgrade.is_empty()
+            && matches!(self.request.body, None | Some(Body::None))
             && self.protocol() != b"HTTP/1.0"
             && websocket::is_asked(self.method(), upgrade, &self.header("connection"))
     }

@@ -138,6 +138,9 @@ impl<H: Held> Response<H> {
 
     /// Send a piece of the body. With `whole` it is all of it. `held` is the object of `data`, for large ones.
     pub fn body(&mut self, data: &[u8], whole: bool, held: Option<H>) {
+        if self.switched {
+            return;
+        }
         self.take_back();
         if self.ended || self.failed.is_some() || !self.begin(whole.then_some(data.len() as u64)) {
             return;
@@ -182,8 +185,8 @@ impl<H: Held> Response<H> {
         }
     }
 
-    /// Answer with `101 Switching Protocols` and these header lines: what is given as body from here on is sent as it is.
-    /// False: the answer is not ours any more.
+    /// Answer with `101 Switching Protocols` and these header lines: a body is none from here on, and what
+    /// [`Response::frames`] gives is sent as it is. False: the answer is not ours any more.
     pub fn switch(&mut self, lines: &[u8]) -> bool {
         self.head = Some(Arc::new(AppHead {
             status: 101,
@@ -202,6 +205,20 @@ impl<H: Held> Response<H> {
         out.clear();
         self.out = out;
         self.failed.is_none()
+    }
+
+    /// Send bytes of the protocol that was switched to.
+    pub fn frames(&mut self, data: &[u8]) {
+        self.take_back();
+        if !self.switched || self.ended || self.failed.is_some() {
+            return;
+        }
+        self.body_bytes += data.len() as u64;
+        self.put(data, b"", None);
+        self.drain();
+        if !self.must_wait() {
+            self.lend();
+        }
     }
 
     /// Whether it was answered with [`Response::switch`].
@@ -266,7 +283,7 @@ impl<H: Held> Response<H> {
 
     /// Send a part of a file as the whole body.
     pub fn file(&mut self, fd: OwnedFd, offset: i64, length: u64) {
-        if self.ended || self.failed.is_some() || !self.begin(Some(length)) {
+        if self.switched || self.ended || self.failed.is_some() || !self.begin(Some(length)) {
             return;
         }
         let length = self.left.map_or(length, |l| l.min(length));

@@ -132,7 +132,10 @@ impl<H: Held> Dispatcher<H> {
             slot.state.store(ThreadState::Idle as u32, Ordering::Relaxed);
             add(&slot.running_us, micros);
             add(&slot.tx, response.head_bytes + response.body_bytes);
-            add(&slot.histogram[bucket_of(micros)], 1);
+            // How long a conversation lasts says nothing of how long requests take.
+            if !response.is_switched() {
+                add(&slot.histogram[bucket_of(micros)], 1);
+            }
             // No head: no answer, or the 504 that the native thread sent and counted.
             if response.head_bytes > 0 {
                 add(&slot.by_class[class_of(response.status())], 1);

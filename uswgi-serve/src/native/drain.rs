@@ -27,10 +27,7 @@ impl<I: Interpreter> Native<I> {
             }
         }
         self.engine.accept_off();
-        // Who waits on a WebSocket hears of it.
-        if let Some(event_loop) = &self.engine.event_loop {
-            event_loop.call();
-        }
+        self.engine.wake_sockets();
         if why == Leaving::HandOver {
             self.pass_on_woken(now);
         }

@@ -73,6 +73,7 @@ impl<H: Held> Response<H> {
     pub fn gather(&mut self, data: &[u8]) -> bool {
         if !self.head_sent
             || self.ended
+            || self.switched
             || self.bodiless
             || self.failed.is_some()
             || !self.pending.is_empty()

@@ -224,9 +224,17 @@ pub fn shutdown(fd: RawFd, how: i32) {
 
 /// Wait until a descriptor is ready for `events` or ms have passed; false on time-out.
 pub fn wait_for(fd: RawFd, events: i16, ms: i32) -> io::Result<bool> {
-    let mut p = libc::pollfd { fd, events, revents: 0 };
-    // SAFETY: one live pollfd.
-    match check(unsafe { libc::poll(&mut p, 1, ms) }) {
+    wait_for_either(fd, events, -1, ms)
+}
+
+/// The same, or until another descriptor is readable; a negative one is none.
+pub fn wait_for_either(fd: RawFd, events: i16, other: RawFd, ms: i32) -> io::Result<bool> {
+    let mut both = [
+        libc::pollfd { fd, events, revents: 0 },
+        libc::pollfd { fd: other, events: libc::POLLIN, revents: 0 },
+    ];
+    // SAFETY: two live pollfds.
+    match check(unsafe { libc::poll(both.as_mut_ptr(), 2, ms) }) {
         Ok(n) => Ok(n > 0),
         Err(e) => Err(e),
     }

@@ -22,6 +22,11 @@ thread_local! {
 }
 
 impl Current {
+    /// The number of its lane.
+    pub(super) fn lane(&self) -> usize {
+        self.lane
+    }
+
     /// What its request says about itself.
     pub(super) fn notes(&self) -> &Notes {
         &self.engine.lanes[self.lane].notes

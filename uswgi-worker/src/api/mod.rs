@@ -4,7 +4,7 @@
 //! * `state`: what the functions need. * `spool`, `mule`, `signals`: work beside requests; `waiting`: for messages and signals.
 //! * `current`: the request in hand. * `request`: functions about it. * `cache`, `lock`: what workers share.
 //! * `queue`, `sharedarea`, `metric`: what they share beside that. * `rpc`: functions for others.
-//! * `fast`: cheap calls. * `packet`: parsefile. * `hooks`: what the module lets an application hang in, and `uwsgidecorators`.
+//! * `websocket`: for WebSockets, not there where the application is ASGI, which has its own. * `fast`: cheap calls. * `packet`: parsefile. * `hooks`: what the module lets an application hang in, and `uwsgidecorators`.
 //!
 //! It must never define a name that does not work: libraries decide by `hasattr`. Functions that belong to a
 //! request do nothing outside of one, as on uWSGI.
@@ -27,6 +27,7 @@ pub(crate) mod signals;
 pub(crate) mod spool;
 pub(crate) mod state;
 pub(crate) mod waiting;
+mod websocket;
 
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -35,7 +36,7 @@ use state::{ModuleState, STATE};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock};
 use uswgi_proto::scoreboard::Scoreboard;
-use uswgi_proto::settings::WorkerSettings;
+use uswgi_proto::settings::{LaneKind, WorkerSettings};
 use uswgi_serve::messages::Queues;
 use uswgi_shared::{Shared, SharedSpec};
 
@@ -80,6 +81,9 @@ pub(crate) fn install(
     metric::add(&module)?;
     rpc::add(&module)?;
     signals::add(&module)?;
+    if settings.lanes.kind != LaneKind::Tasks {
+        websocket::add(&module)?;
+    }
     let spec =
         PyModule::import(py, "importlib.machinery")?.getattr("ModuleSpec")?.call1(("uwsgi", py.None()))?;
     module.setattr("__spec__", spec)?;

@@ -2,7 +2,7 @@
 
 use super::current;
 use super::state::bytes;
-use crate::gateway::cooperate;
+use crate::gateway::{cooperate, websocket};
 use crate::interpreter;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
@@ -91,6 +91,9 @@ fn disconnect(py: Python<'_>) -> PyResult<()> {
     let Some(current) = current::get() else { return Ok(()) };
     let taken = lock(&current.answer).take();
     let Some(mut response) = taken else { return Ok(()) };
+    if let Some(channel) = websocket::of_lane(current.lane()) {
+        channel.close(&mut response, false);
+    }
     let waited = cooperate::until_it_has_all(py, &mut response);
     py.detach(|| response.disconnect());
     *lock(&current.answer) = Some(response);

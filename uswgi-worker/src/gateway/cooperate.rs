@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 create_exception!(uswgi_worker, ClientTimeout, PyBaseException, "A client made no progress in its time.");
 
+create_exception!(uswgi_worker, LoopWake, PyBaseException, "Look again: something has changed.");
+
 /// 0: lanes are threads; 1: greenlets; 2: tasks of asyncio.
 static MODE: AtomicU8 = AtomicU8::new(0);
 static LOOP: PyOnceLock<Functions> = PyOnceLock::new();
@@ -146,6 +148,21 @@ fn a_while(py: Python<'_>, response: &mut Response) -> PyResult<()> {
     let ready = wait(py, response.fd, Until::Writable, response.timeout_ms)?;
     response.wait_ends(waiting, Ok(ready));
     Ok(())
+}
+
+/// The greenlet that runs; None where lanes are threads.
+pub(crate) fn own_greenlet(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+    functions(py).map(|functions| functions.getcurrent.call0(py)).transpose()
+}
+
+/// End the wait of a greenlet that looks again then. Runs in the loop.
+pub(crate) fn wake(py: Python<'_>, greenlet: &Bound<'_, PyAny>) -> PyResult<()> {
+    throw(py, greenlet, LoopWake::new_err(()))
+}
+
+/// Whether a wait was ended by [`wake`].
+pub(crate) fn is_wake(py: Python<'_>, e: &PyErr) -> bool {
+    e.is_instance_of::<LoopWake>(py)
 }
 
 /// Throw an exception into a greenlet that waits. Runs in the loop.

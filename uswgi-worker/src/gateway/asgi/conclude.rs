@@ -4,7 +4,7 @@ use super::pool::TaskPool;
 use super::talk::Talk;
 use super::websocket::ClientDisconnected;
 use crate::gateway::note_exception;
-use crate::gateway::wsgi::plain_error;
+use crate::gateway::plain::plain_error;
 use crate::gateway::wsgi::start_response::AnswerCell;
 use crate::interpreter::HarakiriTimeout;
 use crate::pybytes::{HeldBytes, Response};

@@ -9,10 +9,10 @@ use super::websocket::{Asked, Socket};
 use crate::api::{current, signals};
 use crate::app::Apps;
 use crate::frames;
+use crate::gateway::plain::{handshake_error, plain_error};
 use crate::gateway::shown_first;
 use crate::gateway::wsgi::input::state_for;
 use crate::gateway::wsgi::start_response::AnswerCell;
-use crate::gateway::wsgi::{handshake_error, plain_error};
 use crate::py as python;
 use crate::pybytes::{HeldBytes, drop_buried};
 use pyo3::intern;
@@ -20,7 +20,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
 use std::sync::{Arc, Mutex, OnceLock};
 use uswgi_proto::scoreboard::monotonic_us;
-use uswgi_proto::settings::WebSocketReload;
 use uswgi_serve::connection::Conn;
 use uswgi_serve::engine::Engine;
 use uswgi_serve::gateway::{Polled, SharedLane};
@@ -284,7 +283,7 @@ impl TaskPool {
     pub(super) fn obey(&self, py: Python<'_>) -> PyResult<()> {
         let Some(event_loop) = &self.engine.event_loop else { return Ok(()) };
         event_loop.turned(monotonic_us());
-        if self.engine.is_leaving() && self.engine.settings.websockets.reload == WebSocketReload::Close {
+        if self.engine.closes_sockets() {
             for socket in self.sockets() {
                 socket.go_away(py)?;
             }

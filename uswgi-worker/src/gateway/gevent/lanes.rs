@@ -5,7 +5,7 @@ use crate::api::{current, signals};
 use crate::app::Apps;
 use crate::frames;
 use crate::gateway::wsgi::WsgiLane;
-use crate::gateway::{cooperate, shown_first};
+use crate::gateway::{cooperate, shown_first, websocket};
 use crate::interpreter;
 use crate::py as python;
 use crate::pybytes::HeldBytes;
@@ -225,6 +225,9 @@ impl GreenletPool {
     fn obey(&self, py: Python<'_>) -> PyResult<()> {
         let Some(event_loop) = &self.engine.event_loop else { return Ok(()) };
         event_loop.turned(monotonic_us());
+        if self.engine.closes_sockets() {
+            websocket::wake_waiters(py)?;
+        }
         if !event_loop.take_interrupt() {
             return Ok(());
         }

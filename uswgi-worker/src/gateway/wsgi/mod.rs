@@ -15,6 +15,8 @@ pub(crate) mod start_response;
 use crate::api::{self, current, signals};
 use crate::app::Apps;
 use crate::frames;
+use crate::gateway::plain::{handshake_error, plain_error};
+use crate::gateway::websocket::{self, Channel, WebSocketClosed};
 use crate::gateway::{cooperate, note_exception};
 use crate::interpreter::{self, HarakiriTimeout};
 use crate::py as python;
@@ -30,17 +32,15 @@ use pyo3::types::{PyList, PyModule, PyTuple};
 use start_response::{AnswerCell, Pair};
 use std::sync::Arc;
 use uswgi_proto::packet::behind_script;
-use uswgi_proto::websocket::HandshakeError;
 use uswgi_serve::engine::Engine;
 use uswgi_serve::exchange::Exchange;
 use uswgi_serve::gateway::{Gateway, Ran};
 use uswgi_serve::log::Fault;
 use uswgi_serve::mounts::Chosen;
 use uswgi_serve::request::Body;
-use uswgi_serve::response::AppHead;
 use uswgi_serve::rpc;
 use uswgi_serve::sync::lock;
-use uswgi_serve::{answer, limited_say, say, sys};
+use uswgi_serve::{limited_say, say, sys};
 
 /// What a thread needs to run requests.
 pub(crate) struct WsgiLane {
@@ -128,14 +128,16 @@ impl WsgiLane {
             Err(_) => Err(PyMemoryError::new_err("request body")),
         };
         let shared = self.pair.shared.clone();
+        let fd = response.fd;
         *lock(&shared) = Some(response);
+        let channel = exchange.asks_websocket().then(|| websocket::offer(exchange, &shared, fd));
 
         let chosen = self.apps.mounts.choose(exchange.path(), exchange.script());
         let result = match (chosen, &input) {
             (_, Err(e)) => Err(e.clone_ref(py)),
-            (Some(chosen), Ok(input)) => {
-                self.call(py, exchange, chosen, input.as_ref(), &shared).map(|()| Some(chosen.app))
-            }
+            (Some(chosen), Ok(input)) => self
+                .call(py, exchange, chosen, input.as_ref(), &shared, channel.is_some())
+                .map(|()| Some(chosen.app)),
             (None, _) => Ok(None),
         };
         if sys::is_forked_child() {
@@ -153,9 +155,19 @@ impl WsgiLane {
             (Err(_), Ok(Some(input))) => input.get().refusal().unwrap_or(500),
             _ => 500,
         };
-        conclude(py, exchange, &mut response, result, status);
+        let mut closed = true;
+        match channel {
+            Some(channel) if response.is_switched() => {
+                closed = finish_socket(py, exchange, &mut response, &channel, result.err());
+            }
+            Some(channel) => {
+                refuse_socket(py, exchange, &mut response, &channel, result);
+                channel.end(&mut response, false);
+            }
+            None => conclude(py, exchange, &mut response, result, status),
+        }
         let (whole, (leftover, spare)) = match input {
-            Ok(None) => (true, Default::default()),
+            Ok(None) => (closed, Default::default()),
             Ok(Some(input)) => match input.get().detach(py, exchange.conn.raw()) {
                 Some(state) => (state.is_whole(), state.leave()),
                 None => (false, Default::default()),
@@ -190,6 +202,7 @@ impl WsgiLane {
         chosen: Chosen,
         input: Option<&Py<Input>>,
         shared: &AnswerCell,
+        may_switch: bool,
     ) -> PyResult<()> {
         // Only the application sees where it is mounted: the log has the request as it came.
         let before = exchange.rewritten().len();
@@ -199,7 +212,11 @@ impl WsgiLane {
         let environ = environ?;
         let start_response = self.pair.start_response.bind(py).as_any();
         let result = call2(self.apps.callables[chosen.app].bind(py), environ.as_any(), start_response)?;
-        let sent = self.send(py, &result, shared);
+        // Behind a WebSocket nothing is an answer.
+        let sent = match may_switch && lock(shared).as_ref().is_some_and(|r| r.is_switched()) {
+            true => Ok(()),
+            false => self.send(py, &result, shared),
+        };
         // PEP 3333: always, also when the client left or the iteration raised.
         let closed = if result.is_exact_instance_of::<PyList>() || result.is_exact_instance_of::<PyTuple>() {
             Ok(())
@@ -211,6 +228,40 @@ impl WsgiLane {
             }
         };
         sent.and(closed)
+    }
+}
+
+/// The last word on a WebSocket; whether its client has closed it.
+fn finish_socket(
+    py: Python<'_>,
+    exchange: &Exchange<'_>,
+    response: &mut Response,
+    channel: &Channel,
+    error: Option<PyErr>,
+) -> bool {
+    // That the client has left, an application need not look at.
+    let error = error.filter(|e| !e.is_instance_of::<WebSocketClosed>(py));
+    if let Some(e) = &error {
+        note_exception(py, exchange.engine, exchange.lane, e);
+    }
+    channel.end(response, error.is_some())
+}
+
+/// An answer to a request that asked for a WebSocket and got none.
+fn refuse_socket(
+    py: Python<'_>,
+    exchange: &Exchange<'_>,
+    response: &mut Response,
+    channel: &Channel,
+    result: PyResult<Option<usize>>,
+) {
+    match (result, channel.refusal()) {
+        (Err(_), Some(e)) if !response.head_sent => {
+            let (uri, status) = (channel.uri(), e.status());
+            limited_say!(Fault::Client, exchange.engine, "{uri}: refused with {status}: {e}");
+            handshake_error(py, response, e);
+        }
+        (result, _) => conclude(py, exchange, response, result, 500),
     }
 }
 
@@ -326,28 +377,4 @@ fn leave_forked_child(py: Python<'_>, error: Option<PyErr>) -> ! {
     };
     python::flush(py);
     sys::exit_now(code)
-}
-
-/// Answer a handshake of a WebSocket that cannot be accepted.
-pub(in crate::gateway) fn handshake_error(py: Python<'_>, response: &mut Response, e: HandshakeError) {
-    // 426 names what is spoken (RFC 6455 section 4.4), others may as well.
-    plain_answer(py, response, e.status(), b"Sec-WebSocket-Version: 13\r\n");
-}
-
-pub(in crate::gateway) fn plain_error(py: Python<'_>, response: &mut Response, status: u16) {
-    plain_answer(py, response, status, b"");
-}
-
-fn plain_answer(py: Python<'_>, response: &mut Response, status: u16, more: &[u8]) {
-    let text = format!("{status} {}", answer::reason(status));
-    response.head = Some(Arc::new(AppHead {
-        status,
-        status_text: text.clone().into_bytes(),
-        lines: [b"Content-Type: text/plain\r\n", more].concat(),
-        count: 1 + u32::from(!more.is_empty()),
-        ..AppHead::default()
-    }));
-    response.keep_alive = false;
-    let body = text + "\n";
-    py.detach(|| response.body(body.as_bytes(), true, None));
 }

@@ -247,13 +247,13 @@ impl Socket {
             if let Some(mut response) = taken {
                 let frames = talk.frames(!response.must_wait());
                 if !frames.is_empty() {
-                    py.detach(|| response.body(&frames, false, None));
+                    py.detach(|| response.frames(&frames));
                 }
                 if response.failed.is_some() {
                     talk.lose();
                 }
                 // Its client waits for the end of the connection now, and gets it when the application is done or before.
-                if talk.is_over() && !state.closed_here && !response.any_pending() {
+                if talk.is_over() && !talk.closed_here() && !response.any_pending() {
                     sys::shutdown(self.fd, libc::SHUT_WR);
                 }
                 *lock(&self.answer) = Some(response);
@@ -333,14 +333,13 @@ impl Socket {
     /// Say the last word of one that was accepted: the application returned, or failed. True: its client has closed it.
     pub(super) fn finish(&self, py: Python<'_>, response: &mut Response, failed: bool) -> bool {
         let mut state = lock(&self.state);
-        let closed_here = state.closed_here;
         let Stage::Open(talk) = &mut state.stage else { return false };
-        let over = talk.is_over() && !closed_here;
+        let over = talk.is_over() && !talk.closed_here();
         talk.close(if failed { code::FAILED } else { code::NORMAL }, "");
         let frames = talk.frames(true);
         py.detach(|| {
             if !frames.is_empty() {
-                response.body(&frames, false, None);
+                response.frames(&frames);
             }
             response.abort();
         });

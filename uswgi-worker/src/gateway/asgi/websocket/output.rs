@@ -12,7 +12,7 @@ impl Socket {
     pub(super) fn give(self: &Arc<Socket>, py: Python<'_>, frame: &[u8]) -> PyResult<Py<PyAny>> {
         let taken = lock(&self.answer).take();
         let Some(mut response) = taken else { return Err(gone()) };
-        py.detach(|| response.body(frame, false, None));
+        py.detach(|| response.frames(frame));
         let failed = response.failed.is_some();
         let wait = response.must_wait().then(|| response.wait_begins());
         *lock(&self.answer) = Some(response);
