@@ -74,14 +74,26 @@ impl Canary {
         percent(new, old.saturating_add(new))
     }
 
+    /// How long both were compared, of how many seconds; longer only while there were too few requests.
+    fn compared(&self) -> String {
+        let (seconds, wanted) = (self.compared_ms / 1000, u64::from(self.terms.seconds));
+        match seconds <= wanted {
+            true => format!("{seconds} s of {wanted}"),
+            false => format!("{seconds} s (more than {wanted}, as requests are few)"),
+        }
+    }
+
     /// In a line.
     pub fn line(&self) -> String {
         let [old, new] = &self.arms;
+        if self.state == CanaryState::Starting {
+            return format!("canary starting: generation {} beside {}", new.generation, old.generation);
+        }
         let failed =
             |a: &Arm| percent(a.tally.failures(), a.tally.requests()).map_or("-".into(), |p| format!("{p}%"));
         let had = self.share().map_or(String::new(), |s| format!(" ({s}% of all)"));
         format!(
-            "canary {}: generation {} beside {}, {} of {} workers, {} requests{had}, failures {} against {}, {} s of {} compared",
+            "canary {}: generation {} beside {}, {} of {} workers, {} requests{had}, failures {} against {}, {} compared",
             self.state.name(),
             new.generation,
             old.generation,
@@ -90,8 +102,7 @@ impl Canary {
             new.tally.requests(),
             failed(new),
             failed(old),
-            self.compared_ms / 1000,
-            self.terms.seconds,
+            self.compared(),
         )
     }
 
@@ -117,10 +128,9 @@ impl Canary {
         };
         let had = self.share().map_or("none".into(), |s| format!("{s}%"));
         let head = format!(
-            "canary {}: {} s of {} compared, the new one had {had} of the requests",
+            "canary {}: {} compared, the new one had {had} of the requests",
             self.state.name(),
-            self.compared_ms / 1000,
-            self.terms.seconds
+            self.compared()
         );
         [head, of(&self.arms[0]), of(&self.arms[1])]
     }
@@ -159,9 +169,8 @@ impl Canary {
         let t = &self.terms;
         let had = self.share().map_or("none".into(), |s| format!("{s}%"));
         out += &format!(
-            "compared for {} s of {}; the new one had {had} of the requests ({}% wanted)\nmay have: failures +{}%, {}x the time; judged from {} requests on\n",
-            self.compared_ms / 1000,
-            t.seconds,
+            "compared for {}; the new one had {had} of the requests ({}% wanted)\nmay have: failures +{}%, {}x the time; judged from {} requests on\n",
+            self.compared(),
             decimal(t.share),
             decimal(t.max_5xx),
             decimal(t.max_slower),
@@ -246,6 +255,11 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(c.line().contains("100 requests (50% of all), failures 30% against 1%"), "{}", c.line());
+        let of = |state, compared_ms| crate::show::canary::Canary { state, compared_ms, ..c.clone() }.line();
+        assert_eq!(of(CanaryState::Starting, 0), "canary starting: generation 5 beside 4");
+        assert!(of(CanaryState::Comparing, 60_999).ends_with("1%, 60 s of 60 compared"));
+        let late = of(CanaryState::Comparing, 61_000);
+        assert!(late.ends_with("61 s (more than 60, as requests are few) compared"), "{late}");
         let [head, old, new] = c.lines();
         assert!(head.contains("had 50% of the requests"), "{head}");
         assert!(old.contains("generation 4: 0 workers, 100 requests, 1% failed"), "{old}");
