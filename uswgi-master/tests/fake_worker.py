@@ -37,7 +37,7 @@ def hear(control):
 
 
 def hello(control, role):
-    say(control, type="hello", version=7, role=role, pid=os.getpid())
+    say(control, type="hello", version=int(os.environ["FAKE_CONTROL_VERSION"]), role=role, pid=os.getpid())
 
 
 def load(control):
@@ -56,7 +56,8 @@ def overdue(slot):
     """As if a request were far beyond its harakiri and nobody did anything about it."""
     memory = mmap.mmap(BOARD, 0)
     threads = struct.unpack_from("<I", memory, 16)[0]
-    at = 8192 + 64 * 192 + 64 * 512 + slot * (1024 + threads * 1280) + 1024
+    first, worker, thread = map(int, os.environ["FAKE_BOARD"].split())
+    at = first + slot * (worker + threads * thread) + worker
     struct.pack_into("<Q", memory, at + 16, 1)
     struct.pack_into("<I", memory, at, 2)
 

@@ -8,6 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use uswgi_proto::instance::RunningInstance;
+use uswgi_proto::scoreboard::WORKERS_OFFSET;
+use uswgi_proto::scoreboard::layout::{THREAD_SIZE, WORKER_SIZE};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -31,6 +33,9 @@ pub(crate) fn command(dir: &Path) -> Command {
         c.env_remove(name);
     }
     let fake = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fake_worker.py");
+    // What the fake has to know of the contract: the version, and where the slots of workers stand in the scoreboard.
+    c.env("FAKE_BOARD", format!("{WORKERS_OFFSET} {WORKER_SIZE} {THREAD_SIZE}"));
+    c.env("FAKE_CONTROL_VERSION", uswgi_proto::control::CONTROL_VERSION.to_string());
     c.env("USWGI_WORKER", fake).current_dir(dir).stdin(Stdio::null());
     c
 }

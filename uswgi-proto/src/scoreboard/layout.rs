@@ -1,7 +1,7 @@
 //! The structs of the scoreboard. Sizes are part of the layout: tests at the end hold them.
 //!
-//! Memory: one [`Header`], then [`SOCKETS`] socket slots, then [`super::aide::AIDES`] slots of aides, then for each worker slot one
-//! [`WorkerSlot`] followed by `threads_capacity` [`ThreadSlot`]s.
+//! Memory: one [`Header`], then [`SOCKETS`] socket slots, then [`super::aide::AIDES`] slots of aides, then the slow requests, then
+//! (at [`super::WORKERS_OFFSET`]) for each worker slot one [`WorkerSlot`] followed by `threads_capacity` [`ThreadSlot`]s.
 
 pub use super::bucket::{bucket_limit, bucket_of};
 use super::canary::CanarySlot;

@@ -56,8 +56,8 @@ fn size_for(workers: u32, threads: u32) -> Option<usize> {
 const AIDES_OFFSET: usize = HEADER_SIZE + SOCKETS * SOCKET_SIZE;
 /// Where slow requests do.
 const SLOW_OFFSET: usize = AIDES_OFFSET + AIDES * AIDE_SIZE;
-/// Where the slots of workers do.
-const WORKERS_OFFSET: usize = SLOW_OFFSET + SLOW_BOARD_SIZE;
+/// Where the slots of workers begin, in bytes.
+pub const WORKERS_OFFSET: usize = SLOW_OFFSET + SLOW_BOARD_SIZE;
 
 /// Base address and capacities of a checked mapping.
 struct View {

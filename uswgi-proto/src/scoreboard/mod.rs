@@ -24,7 +24,7 @@ pub use aide::AideSlot;
 pub use layout::{
     Header, InstanceState, Outcome, SocketSlot, ThreadSlot, ThreadState, WorkerSlot, WorkerState,
 };
-pub use map::{Reader, Scoreboard, ScoreboardError};
+pub use map::{Reader, Scoreboard, ScoreboardError, WORKERS_OFFSET};
 pub use restart::Restart;
 
 /// First eight bytes of a scoreboard ("USWGISB\n" in little endian).
