@@ -253,10 +253,10 @@ fn who_loses_patience_finds_it_again_and_ends_it() {
     assert_eq!(code, Some(0), "{told}");
     assert!(server.workers().iter().all(|w| w.generation == 1));
     assert_eq!(ctl(&server, "canary abort"), (Some(1), "uswgi-ctl canary: no canary is under way\n".into()));
-    // A lost terminal takes the program with it, not the canary.
+    // A lost terminal takes the program with it, not the canary. (By KILL: HUP is ignored below nohup.)
     let mut lost = server.ctl_command(&["reload", "--canary", "--for", "600s"]).spawn().unwrap();
     until("a canary", || (canary(&server)["state"] == "comparing").then_some(()));
-    process::send(lost.id() as i32, nix::sys::signal::Signal::SIGHUP);
+    process::send(lost.id() as i32, nix::sys::signal::Signal::SIGKILL);
     assert!(!lost.wait().unwrap().success());
     load.wait_more(50);
     assert_eq!(canary(&server)["state"], "comparing");
