@@ -80,9 +80,7 @@ impl Runner for Hooks {
     }
 
     fn chown(&mut self, path: &Path, user: &str, group: &str) -> io::Result<()> {
-        let uid = privs::user("chown", user).map_err(io::Error::other)?.0;
-        let gid = privs::group("chown", group).map_err(io::Error::other)?;
-        nix::unistd::chown(path, Some(uid), Some(gid)).map_err(Into::into)
+        privs::chown(path, user, group)
     }
 
     fn say(&mut self, line: &str) {

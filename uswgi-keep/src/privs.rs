@@ -4,6 +4,8 @@
 use crate::names::Names;
 use nix::unistd::{self, Gid, Group, Uid, User};
 use std::ffi::CString;
+use std::io;
+use std::path::Path;
 
 /// A user or group that cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,13 @@ pub fn group(option: &'static str, name: &str) -> Result<Gid, PrivsError> {
         name: name.into(),
         what: "group",
     })
+}
+
+/// Give a file to a user and a group, each by name or number.
+pub fn chown(path: &Path, user_name: &str, group_name: &str) -> io::Result<()> {
+    let uid = user("chown", user_name).map_err(io::Error::other)?.0;
+    let gid = group("chown", group_name).map_err(io::Error::other)?;
+    Ok(nix::unistd::chown(path, Some(uid), Some(gid))?)
 }
 
 /// `user[:group]`, `:group`.

@@ -4,7 +4,7 @@
 use uswgi_conf::instance::Instance;
 use uswgi_keep::names::Names;
 use uswgi_keep::privs::{self, Wanted};
-pub use uswgi_keep::privs::{LimitError, PrivsError, Target, group, limit_descriptors, owner, user};
+pub use uswgi_keep::privs::{LimitError, PrivsError, Target, chown, group, limit_descriptors, owner, user};
 
 /// Look up whom to become. Names of the jail come first, then those of this system.
 pub fn target(instance: &Instance, jail: Option<&Names>) -> Result<Target, PrivsError> {

@@ -6,7 +6,9 @@
 
 #![forbid(unsafe_code)]
 
-use crate::sys;
+use crate::engine::Engine;
+use crate::log::Fault;
+use crate::{limited_say, sys};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
@@ -254,9 +256,21 @@ impl Conversation {
         self.closed = true;
     }
 
-    /// How the client broke the protocol, for the log; says so once.
-    pub fn take_fault(&mut self) -> Option<FrameError> {
+    /// How the client broke the protocol; says so once.
+    fn take_fault(&mut self) -> Option<FrameError> {
         self.fault.take()
+    }
+
+    /// Write into the log how the client broke the protocol, once. `uri`: of the request.
+    pub fn log_fault(&mut self, engine: &Engine, uri: &str) {
+        if let Some(fault) = self.take_fault() {
+            limited_say!(
+                Fault::Client,
+                engine,
+                "{uri}: a WebSocket is closed with {}: {fault}",
+                fault.code()
+            );
+        }
     }
 
     /// Frames that are due, in their order. Without `room` no pong: the client does not take what it was sent.

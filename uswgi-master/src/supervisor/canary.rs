@@ -186,14 +186,13 @@ impl Supervisor {
     /// A worker that served has died.
     pub(super) fn canary_death(&mut self, generation: u64, what: &str) {
         let (new, old) = (self.coming_generation(), self.current.number);
-        if self.run().is_none() || (Some(generation) != new && generation != old) {
+        let Some(seats) = self.run().map(|run| run.seats.len() as u64) else { return };
+        if Some(generation) != new && generation != old {
             return;
         }
         self.show(|seen| seen.arms[usize::from(Some(generation) == new)].deaths += 1);
         let Some(seen) = &self.canary_seen else { return };
         let [before, after] = seen.arms.map(|a| a.deaths);
-        let seats =
-            self.reload.as_ref().and_then(|r| r.canary.as_ref()).map_or(0, |run| run.seats.len()) as u64;
         let others = (u64::from(self.wish()).saturating_sub(seats)).max(1);
         // For each seat, twice as many as of the old one at least.
         if after >= DEATHS && after * others >= 2 * before * seats.max(1) {

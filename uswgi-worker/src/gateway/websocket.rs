@@ -19,8 +19,7 @@ use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_proto::websocket::{HandshakeError, Opcode, accept_key, code, put_frame};
 use uswgi_serve::engine::Engine;
 use uswgi_serve::exchange::Exchange;
-use uswgi_serve::limited_say;
-use uswgi_serve::log::{Fault, shown};
+use uswgi_serve::log::shown;
 use uswgi_serve::sync::lock;
 use uswgi_serve::sys;
 use uswgi_serve::websocket::{Conversation, Heard, Message};
@@ -177,10 +176,7 @@ impl Channel {
             }
         }
         talk.look(now);
-        if let Some(fault) = talk.take_fault() {
-            let (uri, code) = (&self.uri, fault.code());
-            limited_say!(Fault::Client, self.engine, "{uri}: a WebSocket is closed with {code}: {fault}");
-        }
+        talk.log_fault(&self.engine, &self.uri);
         // Who sends now says it with the next look.
         let taken = lock(&self.answer).take();
         if let Some(mut response) = taken {

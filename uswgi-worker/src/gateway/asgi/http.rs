@@ -2,6 +2,7 @@
 //! is a future of the loop, resolved by a watcher of the client's descriptor.
 
 use super::answer::say;
+use super::future::resolve;
 use super::ready::Ready;
 use crate::gateway::wsgi::input::BodyState;
 use crate::gateway::wsgi::start_response::AnswerCell;
@@ -293,13 +294,6 @@ impl Http {
         }
         Ok(body)
     }
-}
-
-fn resolve(py: Python<'_>, future: &Py<PyAny>, value: Py<PyAny>) -> PyResult<()> {
-    if !future.call_method0(py, intern!(py, "done"))?.is_truthy(py)? {
-        future.call_method1(py, intern!(py, "set_result"), (value,))?;
-    }
-    Ok(())
 }
 
 /// `receive` of a request.

@@ -6,6 +6,7 @@
 
 mod answer;
 mod conclude;
+mod future;
 mod head;
 mod hooks;
 mod http;

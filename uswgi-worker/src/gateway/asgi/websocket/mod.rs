@@ -5,6 +5,7 @@
 mod output;
 mod said;
 
+use super::future::resolve;
 use super::ready::Ready;
 use crate::gateway::wsgi::start_response::AnswerCell;
 use crate::pybytes::Response;
@@ -18,8 +19,6 @@ use std::sync::{Arc, Mutex};
 use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_proto::websocket::code;
 use uswgi_serve::engine::Engine;
-use uswgi_serve::limited_say;
-use uswgi_serve::log::Fault;
 use uswgi_serve::response::Wait;
 use uswgi_serve::sync::lock;
 use uswgi_serve::sys;
@@ -239,10 +238,7 @@ impl Socket {
     fn settle(self: &Arc<Socket>, py: Python<'_>) -> PyResult<()> {
         let mut state = lock(&self.state);
         if let Stage::Open(talk) = &mut state.stage {
-            if let Some(fault) = talk.take_fault() {
-                let (uri, code) = (&self.uri, fault.code());
-                limited_say!(Fault::Client, self.engine, "{uri}: a WebSocket is closed with {code}: {fault}");
-            }
+            talk.log_fault(&self.engine, &self.uri);
             let taken = lock(&self.answer).take();
             if let Some(mut response) = taken {
                 let frames = talk.frames(!response.must_wait());
@@ -349,13 +345,6 @@ impl Socket {
 
 fn gone() -> PyErr {
     ClientDisconnected::new_err("the WebSocket is closed")
-}
-
-fn resolve(py: Python<'_>, future: &Py<PyAny>, value: Py<PyAny>) -> PyResult<()> {
-    if !future.call_method0(py, intern!(py, "done"))?.is_truthy(py)? {
-        future.call_method1(py, intern!(py, "set_result"), (value,))?;
-    }
-    Ok(())
 }
 
 /// `receive` of a WebSocket.

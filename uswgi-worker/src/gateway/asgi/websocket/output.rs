@@ -1,6 +1,7 @@
 //! What a WebSocket gives to a client that does not take everything at once.
 
-use super::{Socket, Stage, When, gone, resolve};
+use super::{Socket, Stage, When, gone};
+use crate::gateway::asgi::future::resolve;
 use crate::gateway::asgi::ready::Ready;
 use pyo3::intern;
 use pyo3::prelude::*;
