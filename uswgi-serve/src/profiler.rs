@@ -130,8 +130,8 @@ struct LanesView<'a> {
     stack: Vec<u32>,
 }
 
-/// A lane with a request: the number of the request, and its route.
-type BusyLane = (usize, u64, Option<u32>);
+/// A lane with a request, and the number of that.
+type BusyLane = (usize, u64);
 
 impl<'a> LanesView<'a> {
     fn new(engine: &'a Engine, lock: Range<usize>, reader: &'a mut dyn FrameReader) -> LanesView<'a> {
@@ -145,7 +145,7 @@ impl<'a> LanesView<'a> {
         let mut busy: Vec<BusyLane> = Vec::new();
         for (i, lane) in self.engine.lanes.iter().enumerate() {
             match lane.sequence.load(Ordering::SeqCst) {
-                sequence if sequence & 1 == 1 => busy.push((i, sequence, self.route(i))),
+                sequence if sequence & 1 == 1 => busy.push((i, sequence)),
                 _ => self.slice.idle += 1,
             }
         }
@@ -184,10 +184,12 @@ impl<'a> LanesView<'a> {
     }
 
     /// A lane that is a thread.
-    fn look_at(&mut self, (lane, sequence, route): BusyLane) {
+    fn look_at(&mut self, (lane, sequence): BusyLane) {
         let (_, standing) = self.word(lane);
         let mut stack = std::mem::take(&mut self.stack);
         let read = self.reader.stack(self.engine.lanes[lane].ident(), &mut stack);
+        // It may have begun meanwhile.
+        let route = self.route(lane);
         if read && self.engine.lanes[lane].sequence.load(Ordering::SeqCst) == sequence {
             self.count(standing, route, &stack);
         } else {
@@ -199,15 +201,21 @@ impl<'a> LanesView<'a> {
     /// Lanes that share a thread: one of them runs, or all wait. Which one runs is known where there is one.
     fn look_at_loop(&mut self, busy: &[BusyLane]) {
         // Lanes are made when they are needed first, beginning with the last.
-        let Some(&(lane, _, route)) = busy.last() else { return };
+        let Some(&(lane, _)) = busy.last() else { return };
         let (word, standing) = self.word(lane);
         if word == KernelWord::Waits {
-            busy.iter().for_each(|&(_, _, route)| self.count(LaneStanding::Waits, route, &[]));
+            for &(lane, _) in busy {
+                let route = self.route(lane);
+                self.count(LaneStanding::Waits, route, &[]);
+            }
             return;
         }
         let mut stack = std::mem::take(&mut self.stack);
         match self.reader.stack(self.engine.lanes[lane].ident(), &mut stack) {
-            true => self.count(standing, route.filter(|_| busy.len() == 1), &stack),
+            true => {
+                let route = if busy.len() == 1 { self.route(lane) } else { None };
+                self.count(standing, route, &stack);
+            }
             false => self.slice.unread += 1,
         }
         self.stack = stack;
