@@ -307,6 +307,7 @@ complete -c uswgi-master -l http -d 'Listens for HTTP/1.1 in the workers themsel
 complete -c uswgi-master -l httprouter -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
 complete -c uswgi-master -l http-timeout -d 'Seconds an HTTP client may make no progress.' -r -F
 complete -c uswgi-master -l http-keepalive -d 'Seconds an idle HTTP connection is kept; 1 stands for http-timeout (60 without it), 0 keeps none.' -r -F
+complete -c uswgi-master -l http-enable-proxy-protocol -d 'As enable-proxy-protocol, on HTTP sockets.' -r -F
 complete -c uswgi-master -l wsgi-file -d 'The app: path of a Python file. With module too, it is opened only when that does not load.' -r -F
 complete -c uswgi-master -l file -d 'The app: path of a Python file. With module too, it is opened only when that does not load.' -r -F
 complete -c uswgi-master -l eval -d 'Python code as the app: its `callable` serves.' -r -F
@@ -431,6 +432,7 @@ complete -c uswgi-master -l die-on-idle -d 'Ends the instance after `idle` secon
 complete -c uswgi-master -l static-gzip-all -d 'Sends FILE.gz for FILE, where it is there, to clients that take gzip.'
 complete -c uswgi-master -l honour-range -d 'Answers a Range of a static file with 206; false: always sends the whole.'
 complete -c uswgi-master -l vacuum -d 'Removes sockets and pidfiles at exit.'
+complete -c uswgi-master -l enable-proxy-protocol -d 'Connections from peers of forwarded-allow-ips may begin with a header of the PROXY protocol, version 1 or 2: the client that it names is the peer. On all sockets.'
 complete -c uswgi-master -l daemons-honour-stdin -d 'Daemons keep the standard input.'
 complete -c uswgi-master -l version -d 'Prints the version and ends.'
 complete -c uswgi-master -l cheaper-busyness-verbose -d 'Logs the load of every cycle and what follows from it.'

@@ -1,7 +1,8 @@
 //! `X-Forwarded-*`: believed from those who may say it, from nobody else.
 
+use std::io::Write;
 use uswgi_tests::server::Door;
-use uswgi_tests::{Request, Site};
+use uswgi_tests::{Reply, Request, Site, http, packet};
 
 fn scheme(door: &Door, name: &str, value: &str) -> String {
     let reply = door.ask(&Request::get("/environ").header(name, value)).expect(200);
@@ -90,4 +91,49 @@ fn everybody_and_nobody_can_be_named() {
     }
     let failure = Site::probe().option("forwarded-allow-ips", "10.0.0.0/8, proxy.example").refused();
     assert!(failure.code == Some(1) && failure.text.contains("proxy.example"), "{failure:?}");
+}
+
+/// What a server answers on a new connection to these bytes, and a request behind them.
+fn behind(door: &Door, header: &[u8]) -> Reply {
+    let (address, request) = match door {
+        Door::Http(a) => (a, http::head(&Request::get("/environ").header("Connection", "close"))),
+        Door::Uwsgi(a) => (a, packet::packet(&packet::vars(&Request::get("/environ")))),
+    };
+    let mut stream = address.connect().unwrap();
+    stream.write_all(&[header, &request].concat()).unwrap();
+    packet::read_reply(&mut *stream).unwrap()
+}
+
+const LINE: &[u8] = b"PROXY TCP4 192.0.2.7 10.0.0.1 56324 443\r\n";
+/// The same client, in version 2.
+const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\x0a\0\0\x01\xdc\x04\x01\xbb";
+
+#[test]
+fn a_load_balancer_names_its_client_by_the_proxy_protocol() {
+    let seen = |reply: Reply| {
+        let strings = reply.expect(200).json()["strings"].clone();
+        format!("{}:{}", strings["REMOTE_ADDR"].as_str().unwrap(), strings["REMOTE_PORT"].as_str().unwrap())
+    };
+    let server = Site::probe().option("enable-proxy-protocol", "true").start();
+    let [at_http, at_uwsgi] = &server.doors()[..] else { panic!("two doors") };
+    for header in [LINE, BINARY] {
+        assert_eq!(seen(behind(at_http, header)), "192.0.2.7:56324");
+        // What the packet says of the client counts, as ever; the header is the peer's.
+        behind(at_uwsgi, header).expect(200);
+    }
+    assert!(seen(behind(at_http, b"")).starts_with("127.0.0.1:"));
+    behind(at_http, b"PROXY TCP4 nobody 10.0.0.1 56324 443\r\n").expect(400);
+    server.wait_log("the line of the PROXY protocol");
+
+    // Who is not listed names nobody; nor does anybody where the option is not set for the socket.
+    let site = Site::probe().option("http-enable-proxy-protocol", "true");
+    let server = site.option("forwarded-allow-ips", "192.0.2.0/24").start();
+    let [at_http, at_uwsgi] = &server.doors()[..] else { panic!("two doors") };
+    for header in [LINE, BINARY] {
+        behind(at_http, header).expect(400);
+        let status = behind(at_uwsgi, header).status;
+        assert!(matches!(status, 431 | 501), "a packet of a strange kind: {status}");
+    }
+    server.wait_log("forwarded-allow-ips does not list");
+    assert!(seen(behind(at_http, b"")).starts_with("127.0.0.1:"));
 }

@@ -82,6 +82,7 @@ pub(crate) fn take(sockets: &mut Vec<Socket>, held: &[Held], protocol: Protocol)
                 protocol,
                 early: false,
                 workers: Vec::new(),
+                proxied: false,
                 origin: Origin::default(),
             });
         }
@@ -103,6 +104,7 @@ mod tests {
             protocol: Protocol::Http,
             early: false,
             workers: Vec::new(),
+            proxied: false,
             origin: Origin::default(),
         }
     }

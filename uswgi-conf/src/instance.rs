@@ -51,6 +51,9 @@ pub struct Socket {
     /// Numbers of the workers that accept there; empty: all (`map-socket`).
     #[serde(default)]
     pub workers: Vec<u32>,
+    /// Its connections may begin with a header of the PROXY protocol (`enable-proxy-protocol`).
+    #[serde(default)]
+    pub proxied: bool,
     /// Where it was written.
     pub origin: Origin,
 }

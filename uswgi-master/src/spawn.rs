@@ -73,6 +73,7 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
         name: s.name.clone(),
         protocol: s.protocol,
         workers: s.workers.clone(),
+        proxied: s.proxied,
     };
     WorkerSettings {
         version: SETTINGS_VERSION,

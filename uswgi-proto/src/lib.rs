@@ -7,6 +7,7 @@
 //! * [`websocket`]: the handshake and frames of WebSockets.
 //! * [`files`]: what to answer when a file is asked for, and what the `static-*` options say.
 //! * [`background`]: what spoolers, mules and farms of an instance are.
+//! * [`proxy`]: what a load balancer says of its client in front of a connection.
 //! * [`trust`]: whose `X-Forwarded-*` is believed.
 //! * [`settings`]: the JSON document that a master gives to a worker.
 //! * [`shared`]: what the locks and caches of an instance are.
@@ -40,6 +41,7 @@ pub mod instance;
 pub mod logs;
 pub mod packet;
 pub mod profile;
+pub mod proxy;
 pub mod reason;
 pub mod route;
 pub mod scale;

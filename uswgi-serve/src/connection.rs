@@ -1,6 +1,7 @@
 //! A client's connection: its descriptor, what it has sent and nobody has used yet, and where it stands in its life.
 //! It receives when it is told to, never waits, and knows no Python; what the bytes mean is decided in `request`.
 
+use crate::greeting::Greeting;
 use crate::parking::Place;
 use crate::request::Request;
 use crate::spool::Spool;
@@ -60,6 +61,8 @@ pub struct Connection {
     pub protocol: Protocol,
     /// Who is at the other end.
     pub peer: Peer,
+    /// Whether it may begin with a header that names somebody else.
+    pub(crate) greeting: Greeting,
     /// Address and port of the peer as text, made for its first request; empty for a unix socket.
     remote: Option<Box<(String, String)>>,
     /// It is in the ready epoll.
@@ -110,6 +113,7 @@ impl Conn {
             listener,
             protocol,
             peer,
+            greeting: Greeting::None,
             remote: None,
             registered: false,
             buffer: Vec::new(),

@@ -4,6 +4,7 @@
 
 use crate::connection::Conn;
 use crate::engine::{Engine, Job, Leaving};
+use crate::greeting::Greeting;
 use crate::say;
 use crate::sys::{self, Peer, would_block};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recv, recvmsg, sendmsg};
@@ -24,7 +25,7 @@ fn encode(conn: &Conn) -> Vec<u8> {
         Peer::Ip(a) => a.to_string(),
         Peer::Unix => String::new(),
     };
-    let mut head = vec![VERSION, u8::from(conn.protocol == Protocol::Http)];
+    let mut head = vec![VERSION, u8::from(conn.protocol == Protocol::Http) | conn.greeting as u8];
     head.extend_from_slice(&conn.listener.to_le_bytes());
     head.extend_from_slice(&conn.served.to_le_bytes());
     head.extend_from_slice(&(peer.len() as u16).to_le_bytes());
@@ -36,7 +37,7 @@ fn decode(message: &[u8], fd: OwnedFd, engine: &Engine) -> Option<Conn> {
     if message.len() < FIXED || message[0] != VERSION {
         return None;
     }
-    let protocol = if message[1] == 0 { Protocol::Uwsgi } else { Protocol::Http };
+    let protocol = if message[1] & 1 == 0 { Protocol::Uwsgi } else { Protocol::Http };
     let listener = u16::from_le_bytes([message[2], message[3]]);
     let served = u32::from_le_bytes([message[4], message[5], message[6], message[7]]);
     let peer_end = FIXED + usize::from(u16::from_le_bytes([message[8], message[9]]));
@@ -51,6 +52,7 @@ fn decode(message: &[u8], fd: OwnedFd, engine: &Engine) -> Option<Conn> {
     };
     let mut conn = Conn::new(fd, listener, protocol, peer);
     conn.served = served;
+    conn.greeting = Greeting::of(message[1]);
     conn.buffer.extend_from_slice(&message[peer_end..]);
     Some(conn)
 }

@@ -18,7 +18,7 @@
 //!   `backlog`: queues of listeners; `harakiri`: deadlines; `loop_lag`: who keeps a loop from turning; `stack_requests`: who asks where the lanes stand.
 //! * `profiler`: how often they stood where; `kernel_word`: what the kernel says of a thread; `slow`: where the time of slow requests went.
 //! * [`aide`]: what a spooler or mule has beside its work; [`spooler`]: which task is next; [`messages`]: for mules.
-//! * [`handover`]: connections to other workers.
+//! * `greeting`: who a load balancer says is at the other end. [`handover`]: connections to other workers.
 //! * [`log`], [`access_log`], [`dates`]: lines. [`title`]: the name in ps. [`affinity`]: CPUs. [`mounts`]: which
 //!   application a request is for. [`sources`]: which source files have changed.
 //! * [`websocket`]: the conversation on one, for whichever gateway runs it.
@@ -40,6 +40,7 @@ pub mod engine;
 pub mod event_loop;
 pub mod exchange;
 pub mod gateway;
+mod greeting;
 mod handover;
 mod harakiri;
 pub mod interpreter;

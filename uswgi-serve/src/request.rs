@@ -4,6 +4,7 @@
 //! nothing, and the only things it changes are the decoded part of a chunked body and a body on its way to disk.
 
 use crate::connection::{BODY_BUFFER, Chunks, Conn, Connection};
+use crate::greeting::{self, Greeting};
 use crate::{rpc, spool};
 use uswgi_proto::chunked::Decoder;
 use uswgi_proto::http::{self, Head, Limits, Progress};
@@ -110,6 +111,11 @@ pub(crate) fn refuse(status: u16, why: impl Into<String>) -> Need {
 pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Need {
     if conn.buffer.len() < conn.needed {
         return Need::More;
+    }
+    if conn.greeting != Greeting::None
+        && let Some(step) = greeting::take(conn)
+    {
+        return step;
     }
     if let Some(step) = go_on(conn) {
         return step;

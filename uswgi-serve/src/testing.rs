@@ -48,7 +48,12 @@ impl Parts {
         let (mut listeners, mut named) = (Vec::new(), Vec::new());
         if let Some((fd, protocol)) = listener {
             listeners.push(OwnedFd::from(fd));
-            named.push(ListenerSettings { name: "test".into(), protocol, workers: Vec::new() });
+            named.push(ListenerSettings {
+                name: "test".into(),
+                protocol,
+                workers: Vec::new(),
+                proxied: false,
+            });
         }
         settings.listeners = named;
         let control = control.map(Control::new);

@@ -70,6 +70,7 @@ mod tests {
             protocol: Protocol::Http,
             early: false,
             workers: Vec::new(),
+            proxied: false,
             name: ":80".into(),
             origin: crate::instance::Origin::default(),
         };

@@ -71,6 +71,11 @@ fn socket(s: &Socket) -> (&'static str, String) {
     (name, written::address(&s.address))
 }
 
+/// Sockets of a protocol whose connections may begin with a PROXY header.
+fn proxied(i: &Instance, protocol: Protocol) -> bool {
+    i.sockets.iter().any(|s| s.proxied && s.protocol == protocol)
+}
+
 /// Sockets that some workers have for themselves.
 fn mapped(i: &Instance) -> Vec<(usize, String)> {
     let text = |workers: &[u32]| workers.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
@@ -360,7 +365,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("tcp-nodelay", Harmless("it is always on"), "", "Sends small answers at once."),
     s("no-defer-accept", set(|i| (!i.defer_accept).into()), "", "Accepts on uwsgi sockets before the first byte has come, as HTTP sockets always do."),
     m("freebind", Refused("start after the address exists: systemd `After=network-online.target`, or listen on 0.0.0.0"), "", "Binds addresses that do not exist yet."),
-    m("enable-proxy-protocol", Refused("let the load balancer send X-Forwarded-For and use log-x-forwarded-for"), "", "Reads the PROXY protocol."),
+    s("enable-proxy-protocol", set(|i| (proxied(i, Protocol::Uwsgi)).into()), "false", "Connections from peers of forwarded-allow-ips may begin with a header of the PROXY protocol, version 1 or 2: the client that it names is the peer. On all sockets."),
     // Privileges.
     s("uid", set(|i| (&i.uid).into()), "", "User to become, by name or number."),
     s("gid", set(|i| (&i.gid).into()), "", "Group to become, by name or number."),
@@ -629,7 +634,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("http-auto-chunked", Harmless("answers without a length are chunked by themselves"), "", "Chunks answers without a length."),
     m("http-chunked-input http-raw-body", Harmless("chunked bodies are always decoded"), "", "Accepts chunked bodies."),
     m("http-websockets", Harmless("WebSockets are always taken, on every HTTP socket and from nginx's uwsgi_pass"), "", "Passes websockets on."),
-    m("http-enable-proxy-protocol", Refused("let the load balancer send X-Forwarded-For and use log-x-forwarded-for"), "", "Reads the PROXY protocol."),
+    s("http-enable-proxy-protocol", set(|i| (proxied(i, Protocol::Http)).into()), "false", "As enable-proxy-protocol, on HTTP sockets."),
     m("http-to", Refused("name the app here and listen with http-socket, or let nginx proxy"), "", "Passes HTTP on to another server."),
     m("http-processes http-workers http-events", Harmless("there is no router process: the workers speak HTTP"), "", "Processes of the HTTP router."),
     m("http-auto-gzip", Noticed("answers are not compressed here: let nginx or the app do it"), "", "Compresses answers."),

@@ -18,6 +18,10 @@ pub(super) struct Draft {
     /// For each of its sockets: it was written as `socket`, and follows `protocol`, which may come later.
     pub(super) follows: Vec<bool>,
     pub(super) protocol: Option<Protocol>,
+    /// `enable-proxy-protocol`: for all sockets.
+    pub(super) proxied: bool,
+    /// `http-enable-proxy-protocol`: for HTTP.
+    pub(super) http_proxied: bool,
     pub(super) abstract_socket: bool,
     pub(super) module: Option<String>,
     pub(super) file: Option<String>,

@@ -114,6 +114,7 @@ fn sockets(d: &mut Draft) {
         if *follows {
             socket.protocol = d.protocol.unwrap_or(Protocol::Uwsgi);
         }
+        socket.proxied = d.proxied || (d.http_proxied && socket.protocol == Protocol::Http);
         if d.abstract_socket
             && let Address::Unix(path) = &socket.address
         {

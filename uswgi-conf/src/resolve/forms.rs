@@ -28,7 +28,8 @@ pub(super) fn socket(d: &mut Draft, a: &Applied, protocol: Protocol) {
                 d.said.warning(a, "socket-name", format!("{}: {warning}", a.fact.name));
             }
             let origin = a.place.value().origin();
-            let socket = Socket { name, address, protocol, early: false, workers: Vec::new(), origin };
+            let socket =
+                Socket { name, address, protocol, early: false, workers: Vec::new(), proxied: false, origin };
             d.instance.sockets.push(socket);
             d.follows.push(a.fact.name == "socket");
         }

@@ -30,6 +30,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "socket" | "uwsgi-socket" => socket(d, a, Protocol::Uwsgi),
         "http-socket" | "http11-socket" | "http" | "httprouter" => socket(d, a, Protocol::Http),
         "protocol" | "socket-protocol" => protocol(d, a),
+        "enable-proxy-protocol" => d.proxied = on,
+        "http-enable-proxy-protocol" => d.http_proxied = on,
         "abstract-socket" => d.abstract_socket = on,
         "listen" => {
             if let Some(n) = said.number32(a) {

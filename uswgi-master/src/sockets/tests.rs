@@ -13,6 +13,7 @@ fn socket(address: Address) -> Socket {
         protocol: Protocol::Uwsgi,
         early: false,
         workers: Vec::new(),
+        proxied: false,
         origin,
     }
 }

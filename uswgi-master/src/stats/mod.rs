@@ -65,6 +65,7 @@ pub fn bind(address: &Address, instance: &Instance) -> Result<Listener, StatsErr
         protocol: Protocol::Http,
         early: false,
         workers: Vec::new(),
+        proxied: false,
         origin: Origin::default(),
     };
     Ok(sockets::bind(&socket, &ours)?)

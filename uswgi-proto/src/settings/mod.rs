@@ -88,6 +88,9 @@ pub struct ListenerSettings {
     /// Numbers of the workers that accept there; empty: all (`map-socket`).
     #[serde(default)]
     pub workers: Vec<u32>,
+    /// Its connections may begin with a header of the PROXY protocol.
+    #[serde(default)]
+    pub proxied: bool,
 }
 
 /// Steps (`exec-*`, `hook-*`) of a worker or template, in their order.

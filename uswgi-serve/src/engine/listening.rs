@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::connection::Conn;
+use crate::greeting::Greeting;
 use crate::say;
 use crate::sync::lock;
 use crate::sys;
@@ -29,6 +30,8 @@ pub struct ListenSocket {
     pub protocol: Protocol,
     /// Local address for SERVER_NAME and SERVER_PORT; host name and 80 for a unix socket, as on uWSGI.
     pub server: (String, String),
+    /// Its connections may begin with a header of the PROXY protocol.
+    proxied: bool,
     accepts: AtomicU32,
     /// Its connections stay for another request, as the last one did.
     stay: AtomicBool,
@@ -56,7 +59,14 @@ impl ListenSocket {
                     None => (host.clone(), "80".to_string()),
                 };
                 let stay = AtomicBool::new(l.protocol == Protocol::Http);
-                ListenSocket { fd, protocol: l.protocol, server, accepts: AtomicU32::new(0), stay }
+                ListenSocket {
+                    fd,
+                    protocol: l.protocol,
+                    server,
+                    proxied: l.proxied,
+                    accepts: AtomicU32::new(0),
+                    stay,
+                }
             })
             .collect()
     }
@@ -192,7 +202,11 @@ impl Engine {
                 if stay && self.settings.workers > 1 {
                     std::thread::yield_now();
                 }
-                Ok(Some(Conn::new(fd, index as u16, listener.protocol, peer)))
+                let mut conn = Conn::new(fd, index as u16, listener.protocol, peer);
+                if listener.proxied {
+                    conn.greeting = Greeting::expected(self.trust.allows(peer.ip()));
+                }
+                Ok(Some(conn))
             }
             Err(e) if sys::would_block(&e) || e.raw_os_error() == Some(libc::ECONNABORTED) => Ok(None),
             Err(e) => Err(e),

@@ -93,7 +93,12 @@ impl Alone {
                 ..Application::default()
             },
             listeners: (0..sockets)
-                .map(|i| ListenerSettings { name: format!("fd://{}", i + 3), protocol, workers: Vec::new() })
+                .map(|i| ListenerSettings {
+                    name: format!("fd://{}", i + 3),
+                    protocol,
+                    workers: Vec::new(),
+                    proxied: false,
+                })
                 .collect(),
             ..WorkerSettings::alone(role)
         }
