@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | alarms | alarms: what is told, beside the original; what raises them |
 //! | alone | uswgi-worker without a master; lint --check-app |
 //! | api | the module uwsgi, beside the original |
 //! | asgi | ASGI 3 in tasks: scopes, messages, lifespan, frameworks, deadlines, reloads |
@@ -94,6 +95,7 @@
 // Every panic of a helper here fails a test, as it should.
 #![allow(clippy::unwrap_used)]
 
+mod alarms;
 mod alone;
 mod api;
 mod asgi;

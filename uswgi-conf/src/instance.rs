@@ -3,6 +3,7 @@
 //! `resolve` makes it, the master obeys it. It must hold no syntax and no unresolved name; users and
 //! groups stay text, because they are looked up in the system that runs the instance, at start.
 
+use crate::alarms::Alarms;
 pub use crate::dynamic::{Busyness, CheaperAlgorithm, Dynamic};
 use crate::emperor::EmperorSettings;
 use crate::logs::LogRouting;
@@ -229,6 +230,8 @@ pub struct Instance {
     pub touch_spoolers: Vec<PathBuf>,
     /// Signals of the application that options raise.
     pub signals: AppSignals,
+    /// What is told to whom when something happens.
+    pub alarms: Alarms,
     /// Every option in order, for `uwsgi.opt`.
     pub options: Vec<(String, Option<String>)>,
 }
@@ -314,6 +317,7 @@ impl Default for Instance {
             touch_mules: Vec::new(),
             touch_spoolers: Vec::new(),
             signals: AppSignals::default(),
+            alarms: Alarms::default(),
             options: Vec::new(),
         }
     }

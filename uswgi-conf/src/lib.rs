@@ -20,6 +20,7 @@
 
 pub mod action;
 mod activation;
+pub mod alarms;
 pub mod cli;
 pub mod convert;
 mod cpus;

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::alarms::{Alarm, AlarmTarget, Threshold};
 use crate::instance::Address;
 use crate::logs::{
     DAEMON_INFO, DAEMON_NOTICE, EncoderSpec, Encoding, FACILITIES, Logger, LoggerTarget, Route,
@@ -25,6 +26,29 @@ pub(crate) fn address(a: &Address) -> String {
 pub(crate) fn metric(m: &MetricSpec) -> String {
     let oid = if m.oid.is_empty() { String::new() } else { format!(",oid={}", m.oid) };
     format!("name={},type={},initial_value={}{oid}", m.name, m.kind.name(), m.initial)
+}
+
+/// An alarm as `alarm` says it.
+pub(crate) fn alarm(a: &Alarm) -> String {
+    match &a.target {
+        AlarmTarget::Command(command) => format!("{} cmd:{command}", a.name),
+        AlarmTarget::Signal(number) => format!("{} signal:{number}", a.name),
+        AlarmTarget::Mule(0) => format!("{} mule:", a.name),
+        AlarmTarget::Mule(number) => format!("{} mule:{number}", a.name),
+        AlarmTarget::Log(text) => format!("{} log:{text}", a.name),
+    }
+}
+
+/// A number that raises an alarm.
+pub(crate) fn threshold(t: &Threshold) -> String {
+    let mut text = format!("key={},value={}", t.metric, t.value);
+    for (key, given) in [("alarm", &t.alarm), ("msg", &t.message)] {
+        text += &given.as_ref().map_or(String::new(), |given| format!(",{key}={given}"));
+    }
+    if t.rate > 0 {
+        text += &format!(",rate={}", t.rate);
+    }
+    text + &t.reset.map_or(String::new(), |n| format!(",reset={n}"))
 }
 
 /// A mode in octal digits.

@@ -36,6 +36,8 @@ pub struct Processes {
     passing: Vec<i32>,
     buffer: Vec<u8>,
     answered: bool,
+    /// Alarms that processes have raised.
+    alarms: Vec<(String, Vec<u8>)>,
 }
 
 /// A pair of control sockets: the master's end, which learns the pid of who writes, and the other.
@@ -48,7 +50,13 @@ pub fn control_pair() -> nix::Result<(OwnedFd, OwnedFd)> {
 
 impl Default for Processes {
     fn default() -> Self {
-        Processes { all: BTreeMap::new(), passing: Vec::new(), buffer: vec![0; MAX_MESSAGE], answered: false }
+        Processes {
+            all: BTreeMap::new(),
+            passing: Vec::new(),
+            buffer: vec![0; MAX_MESSAGE],
+            answered: false,
+            alarms: Vec::new(),
+        }
     }
 }
 
@@ -125,6 +133,11 @@ impl Processes {
         std::mem::take(&mut self.answered)
     }
 
+    /// The alarms that they have raised since the last call.
+    pub fn take_alarms(&mut self) -> Vec<(String, Vec<u8>)> {
+        std::mem::take(&mut self.alarms)
+    }
+
     /// SIGKILL. Nothing happens to one that has no pid or was reaped.
     pub fn kill(&self, child: ChildId) {
         if let Some(pid) = self.all.get(&child).and_then(|p| p.pid) {
@@ -143,6 +156,7 @@ impl Processes {
                 }
                 Ok((n, sender)) => match control::decode::<ToMaster>(&self.buffer[..n]) {
                     Ok(ToMaster::Alive) => self.answered = true,
+                    Ok(ToMaster::Alarm { name, message }) => self.alarms.push((name, message)),
                     Ok(message) => events.push(self.understand(child, message, sender)),
                     Err(e) => {
                         uswgi_keep::log::line(format_args!("ignored from pid {}: {e}", sender.unwrap_or(0)))
@@ -169,7 +183,8 @@ impl Processes {
                 self.set_pid(child, pid);
                 Event::Hello { child, pid, python }
             }
-            ToMaster::Alive => Event::Tick,
+            // Taken before it comes here.
+            ToMaster::Alive | ToMaster::Alarm { .. } => Event::Tick,
             ToMaster::Ready => Event::Ready { child },
             ToMaster::LoadFailed { message } => Event::LoadFailed { child, message },
             ToMaster::NoInterpreter { message } => Event::NoInterpreter { child, message },

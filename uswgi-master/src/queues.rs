@@ -56,6 +56,16 @@ impl Queues {
         send(to.as_raw_fd(), &signal.encode(), MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL).map(drop)
     }
 
+    /// Put a message into the queue of a mule; 0: of all mules.
+    ///
+    /// # Errors
+    /// There is no such queue (ENOENT), or it is full (EAGAIN).
+    pub fn tell(&self, mule: u32, message: &[u8]) -> nix::Result<()> {
+        let queue = if mule == 0 { MessageQueue::Mules } else { MessageQueue::Mule(mule) };
+        let (to, _) = self.all.get(&(0, queue)).ok_or(nix::Error::ENOENT)?;
+        send(to.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL).map(drop)
+    }
+
     /// Drop the signals of generations that are gone.
     pub fn keep(&mut self, is_there: impl Fn(u64) -> bool) {
         self.all.retain(|(generation, _), _| *generation == 0 || is_there(*generation));
@@ -92,6 +102,7 @@ mod tests {
         let signal = RaisedSignal { number: 1, told: false };
         assert_eq!(queues.raise(1, &SignalGroup::Mules, signal), Err(nix::Error::ENOENT));
         assert_eq!(queues.raise(2, &SignalGroup::Workers, signal), Err(nix::Error::ENOENT));
+        assert_eq!(queues.tell(1, b"x"), Err(nix::Error::ENOENT));
         let taken = (0..100_000).position(|_| queues.raise(1, &SignalGroup::Workers, signal).is_err());
         assert!(taken.is_some_and(|n| n > 100), "{taken:?}");
     }

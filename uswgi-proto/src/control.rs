@@ -11,10 +11,13 @@ use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; the hello carries it.
-pub const CONTROL_VERSION: u32 = 9;
+pub const CONTROL_VERSION: u32 = 10;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
+
+/// Most bytes of an alarm's message: as a list of numbers it fits a packet in any case.
+pub const MOST_ALARM_BYTES: u32 = 8192;
 
 /// From a worker or template to its master.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +93,13 @@ pub enum ToMaster {
     AppSignal {
         /// What.
         said: SignalMessage,
+    },
+    /// The application raises an alarm (`uwsgi.alarm()`).
+    Alarm {
+        /// Which.
+        name: String,
+        /// At most [`MOST_ALARM_BYTES`].
+        message: Vec<u8>,
     },
     /// Template: it could not fork the worker with this id, or this aide.
     ForkFailed {
@@ -195,6 +205,8 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_to_fit() {
+        let message = vec![255; MOST_ALARM_BYTES as usize];
+        assert!(encode(&ToMaster::Alarm { name: "n".repeat(255), message }).len() <= MAX_MESSAGE);
         let text = "\u{1}\u{e9}".repeat(MAX_MESSAGE);
         let m = ToMaster::LoadFailed { message: fitting(&text).into() };
         assert!(encode(&m).len() <= MAX_MESSAGE);

@@ -5,6 +5,7 @@
 //! * `draft`: the instance while it is put together.
 //! * `value`: numbers, texts and modes.
 //! * `address`: names of sockets.
+//! * `alarms`: what is told to whom when something happens.
 //! * `background`: spoolers, mules and farms.
 //! * `caches`: the form of `cache2`. `sharing`: queue, areas, metrics, rpc.
 //! * `dynamic`: fewer workers while there is little to do. `engines`: threads or greenlets.
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+mod alarms;
 mod background;
 mod caches;
 mod canary;

@@ -212,7 +212,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
                 || dynamic::set(d, a)
                 || emperor::set(d, a)
                 || background::set(d, a)
-                || super::sharing::set(d, a);
+                || super::sharing::set(d, a)
+                || super::alarms::set(d, a);
         }
     }
     true

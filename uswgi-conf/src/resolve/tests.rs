@@ -22,7 +22,7 @@ pub(super) fn instance(more: &[&str]) -> Instance {
     load_args(&base(more)).unwrap().0
 }
 
-fn error(more: &[&str]) -> String {
+pub(super) fn error(more: &[&str]) -> String {
     load_args(&base(more)).unwrap_err().to_string()
 }
 

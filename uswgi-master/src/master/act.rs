@@ -299,6 +299,7 @@ impl Master<'_> {
             self.fifo.rename(&setup.instance.master_fifo, &self.events);
             self.logs.succeed(generation);
             self.logs.configure(&setup.instance);
+            self.alarms.replace(&setup.instance.alarms);
             self.harakiri_limit = reload::harakiri_limit(&setup.instance);
             let pidfiles: Vec<PathBuf> = reload::pidfiles(&setup.instance).cloned().collect();
             self.rename_pidfiles(&pidfiles);

@@ -23,7 +23,7 @@ impl Master<'_> {
                 Follows::Reload => self.queue.push_back(Event::Reload),
                 Follows::Renew => self.queue.push_back(Event::Renew(Restart::Reload)),
                 Follows::RenewAides(kind) => self.queue.push_back(Event::RenewAides(kind)),
-                Follows::Signal(number) => self.queue.push_back(Event::Raise { number }),
+                Follows::Signal(number) => self.queue.push_back(Event::Raise { number, told: true }),
                 Follows::Steps => self.with_tasks(|tasks, i, events| tasks.touch(&path, i, events)),
             }
         }

@@ -5,12 +5,13 @@
 //!
 //! * `act`: actions of the supervisor to system calls.
 //! * `handle_steer`, `handle_fifo`: what an operator asks for; `handle_stats`: what monitoring asks for.
-//! * `handle_files`: touched files; `app_signals`: signals of the application.
+//! * `handle_alarms`: what is told to whom. `handle_files`: touched files; `app_signals`: signals of the application.
 //! * `handle_logs`: rotation and reopening; `numbers`: what decisions about workers need.
 #![forbid(unsafe_code)]
 
 mod act;
 mod app_signals;
+mod handle_alarms;
 mod handle_fifo;
 mod handle_files;
 mod handle_logs;
@@ -29,6 +30,7 @@ use crate::reload::{self, Setup};
 use crate::shared::Memory;
 use crate::sockets::Listener;
 use crate::start::Started;
+use crate::supervisor::alarms::AlarmBook;
 use crate::supervisor::{Event, Phase, Stage, Supervisor};
 use crate::tasks::TaskExecutor;
 use crate::touch_files::{self, Follows};
@@ -80,6 +82,7 @@ pub struct Master<'a> {
     /// How often the configuration was read.
     pub(crate) reads: u64,
     pub(crate) tasks: TaskExecutor,
+    pub(crate) alarms: AlarmBook,
     /// Variables that steps of the start have set.
     pub(crate) step_env: Vec<(String, Option<String>)>,
     pub(crate) harakiri_limit: Option<Duration>,
@@ -112,6 +115,7 @@ impl<'a> Master<'a> {
             reading: None,
             reads: 1,
             tasks: TaskExecutor::new(&instance, now),
+            alarms: AlarmBook::new(&instance.alarms),
             step_env: started.step_env,
             harakiri_limit: reload::harakiri_limit(&instance),
             callers: Callers::default(),
@@ -167,6 +171,7 @@ impl<'a> Master<'a> {
             let looks = self.logs.needs_looks()
                 || self.harakiri_limit.is_some()
                 || self.supervisor.wants_numbers()
+                || self.alarms_want_looks()
                 || self.fifo.is_open();
             if looks && next_look <= now {
                 self.look();
@@ -176,6 +181,7 @@ impl<'a> Master<'a> {
             let deadlines = [
                 self.supervisor.next_deadline(),
                 self.tasks.deadline(),
+                self.alarms.deadline(),
                 watchdog.as_ref().map(Watchdog::deadline),
                 looks.then_some(next_look),
                 self.stats.deadline(),
@@ -263,6 +269,9 @@ impl<'a> Master<'a> {
         if self.tasks.take_stop() {
             heard.push(Event::Stop);
         }
+        self.hear_alarms(&heard);
+        let orders = self.alarms.tick(Instant::now());
+        self.obey_alarms(orders);
         self.queue.extend(heard);
         self.look_at_files();
         self.look_at_the_clock();
@@ -273,7 +282,9 @@ impl<'a> Master<'a> {
     fn signal(&mut self, signal: i32, heard: &mut Vec<Event>) {
         if signal == nix::libc::SIGCHLD {
             while let Some(Reaped { pid, how, group }) = self.processes.reap_other(heard) {
-                let mut known = self.logs.reaped(pid, how);
+                let (mut known, orders) = self.alarms.ended(pid, how);
+                self.obey_alarms(orders);
+                known |= self.logs.reaped(pid, how);
                 self.with_tasks(|tasks, i, events| known |= tasks.reaped(pid, how, group, i, events));
                 if !known {
                     self.board.count_orphan();
@@ -313,6 +324,7 @@ impl<'a> Master<'a> {
         self.fifo.mend(&self.events);
         self.look_at_workers();
         self.look_at_logs();
+        self.look_for_alarms();
         let Some(limit) = self.harakiri_limit else { return };
         let stuck = self.supervisor.children().iter().filter_map(|(&child, c)| {
             let serves = matches!(c.stage, Stage::Ready | Stage::Retiring);

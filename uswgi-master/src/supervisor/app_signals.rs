@@ -49,9 +49,9 @@ impl Supervisor {
         }
     }
 
-    /// A file has changed.
-    pub(super) fn raise_signal(&mut self, number: u8) {
-        self.pass_on(self.current.number, number, true);
+    /// A file has changed, or an alarm was raised.
+    pub(super) fn raise_signal(&mut self, number: u8, told: bool) {
+        self.pass_on(self.current.number, number, told);
     }
 
     /// Timers that are due, and what waited for somebody to be there.

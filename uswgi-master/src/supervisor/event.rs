@@ -124,6 +124,8 @@ pub enum Event {
     Raise {
         /// Its number.
         number: u8,
+        /// One that nobody has taken yet is not raised again: it comes by the clock or of a file.
+        told: bool,
     },
     /// A signal did not get to who was to run it.
     SignalLost {

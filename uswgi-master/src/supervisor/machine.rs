@@ -146,7 +146,7 @@ impl Supervisor {
                 self.mark_for_replacement(child, reason);
             }
             Event::AppSignal { child, said } => self.signal_said(child, said),
-            Event::Raise { number } => self.raise_signal(number),
+            Event::Raise { number, told } => self.raise_signal(number, told),
             Event::SignalLost { to, number, why } => self.signal_lost(&to, number, &why),
             Event::Minute { minute, civil } => self.signal_minute(minute, civil),
             Event::RenewAides(kind) => self.renew_aides(kind),

@@ -11,6 +11,7 @@
 //! * `replace`: empty seats are filled, workers are replaced one at a time.
 //! * `scale`: how many workers there are to be, and which go when it is fewer.
 //! * `cheaper`, `idle`: when that number changes by itself.
+//! * [`alarms`]: who is told of what, how often.
 //! * `aides`: spoolers and mules, one process for each name.
 //! * `reload`: a new generation, from HUP to its outcome. `watch`: whether it lives, and how it is taken back. `rollback`: the one before.
 //! * `canary`, `canary_run`: a new generation beside the one in force first. `judge`: whether it is worse.
@@ -34,6 +35,7 @@
 mod action;
 mod activity;
 mod aides;
+pub mod alarms;
 mod app_signals;
 mod application;
 mod canary;

@@ -3,12 +3,13 @@
 //! * `facts`: what does not change: options, version, numbers. * `process`: this instance and its workers.
 //! * `state`: what the functions need. * `spool`, `mule`, `signals`: work beside requests; `waiting`: for messages and signals.
 //! * `current`: the request in hand. * `request`: functions about it. * `cache`, `lock`: what workers share.
-//! * `queue`, `sharedarea`, `metric`: what they share beside that. * `rpc`: functions for others.
+//! * `queue`, `sharedarea`, `metric`: what they share beside that. `alarm`: what is told. * `rpc`: functions for others.
 //! * `websocket`: for WebSockets, not there where the application is ASGI, which has its own. * `fast`: cheap calls. * `packet`: parsefile. * `hooks`: what the module lets an application hang in, and `uwsgidecorators`.
 //!
 //! It must never define a name that does not work: libraries decide by `hasattr`. Functions that belong to a
 //! request do nothing outside of one, as on uWSGI.
 
+mod alarm;
 mod cache;
 pub(crate) mod current;
 mod facts;
@@ -79,6 +80,7 @@ pub(crate) fn install(
     queue::add(&module, state)?;
     sharedarea::add(&module, state)?;
     metric::add(&module)?;
+    alarm::add(&module)?;
     rpc::add(&module)?;
     signals::add(&module)?;
     if settings.lanes.kind != LaneKind::Tasks {

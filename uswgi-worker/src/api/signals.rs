@@ -59,14 +59,17 @@ pub(crate) fn shared_queues(aide: Aide, background: &BesideRequests) -> Vec<Owne
     fds.filter_map(|fd| fd.try_clone_to_owned().ok()).collect()
 }
 
-/// Ask the master, over whichever socket this process has; before the application is loaded it is the template's.
 fn tell(said: SignalMessage) -> PyResult<()> {
+    tell_early(&ToMaster::AppSignal { said })
+}
+
+/// Tell the master, over whichever socket this process has; before the application is loaded it is the template's.
+pub(super) fn tell_early(message: &ToMaster) -> PyResult<()> {
     let state = state()?;
-    let message = ToMaster::AppSignal { said };
     let control = state.engine.get().and_then(|e| e.control.as_ref());
     match state.aide().map(|link| link.control()).or(control) {
-        Some(control) => control.send(&message),
-        None => state.early.send(&message),
+        Some(control) => control.send(message),
+        None => state.early.send(message),
     }
     Ok(())
 }

@@ -184,7 +184,7 @@ fn what_does_not_get_there_is_said_once_and_may_be_raised_again() {
     register(&mut sim, 5, "spooler");
     let to = SignalPlace::Queue(1, SignalGroup::Spoolers);
     for _ in 0..2 {
-        sim.feed(Event::Raise { number: 5 });
+        sim.feed(Event::Raise { number: 5, told: true });
         sim.feed(Event::SignalLost { to: to.clone(), number: 5, why: "its queue is full".into() });
     }
     let said = |a: &Action| matches!(a, Action::Log(line) if line.contains("signal 5"));
