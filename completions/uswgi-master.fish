@@ -203,6 +203,9 @@ complete -c uswgi-master -l reload-on-exception-type -d 'Class of an exception a
 complete -c uswgi-master -l reload-on-exception-value -d 'Text of an exception after which a worker is replaced, whole. Repeatable.' -r -F
 complete -c uswgi-master -l reload-on-exception-repr -d 'Class and text of an exception after which a worker is replaced: KeyError: \'a\'. Repeatable.' -r -F
 complete -c uswgi-master -l metric -d 'A number of the application for uwsgi.metric_*: NAME, or name=NAME,type=counter|gauge|absolute,initial_value=N,oid=TEXT. It survives reloads, and is among the statistics and metrics. Repeatable.' -r -F
+complete -c uswgi-master -l metric-threshold -d 'A number of `metric` that raises an alarm while it has at least this value, looked at each second: key=NAME,value=N,alarm=ALARM, and msg=TEXT (else the name), rate=SECONDS between two times, reset=N (what it becomes). Repeatable.' -r -F
+complete -c uswgi-master -l metric-alarm -d 'A number of `metric` that raises an alarm while it has at least this value, looked at each second: key=NAME,value=N,alarm=ALARM, and msg=TEXT (else the name), rate=SECONDS between two times, reset=N (what it becomes). Repeatable.' -r -F
+complete -c uswgi-master -l alarm-metric -d 'A number of `metric` that raises an alarm while it has at least this value, looked at each second: key=NAME,value=N,alarm=ALARM, and msg=TEXT (else the name), rate=SECONDS between two times, reset=N (what it becomes). Repeatable.' -r -F
 complete -c uswgi-master -l stats -d 'Address of the statistics server: one JSON text a connection. Repeatable.' -r -F
 complete -c uswgi-master -l stats-server -d 'Address of the statistics server: one JSON text a connection. Repeatable.' -r -F
 complete -c uswgi-master -l master-fifo -d 'A FIFO for commands of one letter each, as uWSGI has them; of several the first is read, and the digits choose. Repeatable.' -r -F
@@ -223,6 +226,17 @@ complete -c uswgi-master -l log-drain -d 'Lines that match are dropped. Repeatab
 complete -c uswgi-master -l log-filter -d 'Only lines that match one of these patterns are kept. Repeatable.' -r -F
 complete -c uswgi-master -l log-route -d 'Lines that match go to one logger: NAME PATTERN. Repeatable.' -r -F
 complete -c uswgi-master -l log-req-route -d 'Lines that match go to one logger: NAME PATTERN. Repeatable.' -r -F
+complete -c uswgi-master -l alarm -d 'Something that is told when it is raised, by uwsgi.alarm(NAME, MESSAGE) or the options below: NAME cmd:COMMAND (the message is its standard input), NAME signal:NUMBER, NAME mule:NUMBER (none: any mule), NAME log:TEXT. Repeatable.' -r -F
+complete -c uswgi-master -l alarm-freq -d 'Seconds within which an alarm does not tell the same message again; 0: it always does.' -r -F
+complete -c uswgi-master -l alarm-segfault -d 'Alarm that is raised when a worker, mule or spooler crashes. Repeatable.' -r -F
+complete -c uswgi-master -l segfault-alarm -d 'Alarm that is raised when a worker, mule or spooler crashes. Repeatable.' -r -F
+complete -c uswgi-master -l alarm-backlog -d 'Alarm that is raised each second in which the queue of a listening socket is full. Repeatable.' -r -F
+complete -c uswgi-master -l backlog-alarm -d 'Alarm that is raised each second in which the queue of a listening socket is full. Repeatable.' -r -F
+complete -c uswgi-master -l lq-alarm -d 'Alarm that is raised each second in which the queue of a listening socket is full. Repeatable.' -r -F
+complete -c uswgi-master -l alarm-lq -d 'Alarm that is raised each second in which the queue of a listening socket is full. Repeatable.' -r -F
+complete -c uswgi-master -l alarm-listen-queue -d 'Alarm that is raised each second in which the queue of a listening socket is full. Repeatable.' -r -F
+complete -c uswgi-master -l listen-queue-alarm -d 'Alarm that is raised each second in which the queue of a listening socket is full. Repeatable.' -r -F
+complete -c uswgi-master -l alarm-msg-size -d 'Bytes of a message of an alarm, at most 8192; a longer one is cut.' -r -F
 complete -c uswgi-master -l log-maxsize -d 'Rotates the log file when it has this many bytes.' -r -F
 complete -c uswgi-master -l log-backupname -d 'Name of the rotated log file; an older one is replaced.' -r -F
 complete -c uswgi-master -l logdate -d 'Puts the date in front of messages: true, or a format of strftime. Request lines have their own time.' -r -F
