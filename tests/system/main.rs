@@ -35,6 +35,7 @@
 //! | hints | what people get wrong in the first hour, and the line that says what was meant |
 //! | hostile | clients that mean harm: bounded memory, no lost worker, answers to the others |
 //! | jail | chroot: what is seen from inside, reloads from inside |
+//! | lanes | what is shown of tasks and greenlets, and what it costs to wait in them |
 //! | layouts | scripts, units and command lines of distributions and guides, from their packages |
 //! | lifecycle | start, stop, pidfile, vacuum, limits, daemonize |
 //! | log_format | log-format, log-date, and which requests are logged |
@@ -131,6 +132,7 @@ mod hints;
 mod hostile;
 mod install;
 mod jail;
+mod lanes;
 mod layouts;
 mod lifecycle;
 mod limits;

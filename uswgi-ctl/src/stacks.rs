@@ -6,6 +6,7 @@ use std::fs;
 use std::time::Duration;
 use uswgi_proto::instance::{RunningInstance, start_time};
 use uswgi_proto::scoreboard::WorkerState;
+use uswgi_proto::settings::LaneKind;
 use uswgi_proto::show::snapshot::Worker;
 use uswgi_proto::show::{Snapshot, usage};
 use uswgi_proto::stacks::{self, StacksAnswer};
@@ -24,6 +25,8 @@ pub struct Standing {
     pub generation: u64,
     /// Its threads for requests, and those of them that were in one just before.
     pub threads: (usize, usize),
+    /// What they are.
+    pub lanes: LaneKind,
     /// `stacks`, `no-gil`, or `silent`: not even its native thread answers.
     pub state: &'static str,
     /// The stacks; empty without them.
@@ -66,6 +69,7 @@ fn stand(w: &Worker, master: i32, timeout: Duration) -> Standing {
         id: w.id,
         pid: w.pid,
         generation: w.generation,
+        lanes: w.lanes,
         threads: (w.threads.len(), w.threads.iter().filter(|t| t.busy).count()),
         state: "silent",
         stacks: String::new(),
@@ -133,8 +137,11 @@ impl Standing {
         // The stack of a thread that waits for a request shows nothing of the application.
         let (all, busy) = self.threads;
         let head = format!(
-            "worker {}, pid {}, generation {}, {busy} of {all} threads in a request",
-            self.id, self.pid, self.generation
+            "worker {}, pid {}, generation {}, {busy} of {all} {} in a request",
+            self.id,
+            self.pid,
+            self.generation,
+            self.lanes.plural()
         );
         let native = self.native.iter().map(|l| format!("  {l}\n")).collect::<String>();
         match self.state {

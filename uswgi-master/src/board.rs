@@ -94,6 +94,7 @@ impl Board {
         let h = self.board.header();
         h.uid.store(nix::unistd::Uid::effective().as_raw(), Relaxed);
         h.threads.store(instance.threads, Relaxed);
+        h.lanes.store(instance.lanes.kind as u32, Relaxed);
         for (i, listener) in listeners.iter().take(SOCKETS).enumerate() {
             if let Some(s) = self.board.socket(i) {
                 let http = instance.sockets.get(i).is_some_and(|s| s.protocol == Protocol::Http);
@@ -133,7 +134,10 @@ impl Board {
         w.pid.store(0, Relaxed);
         let own = [&w.rss, &w.vsz, &w.connections, &w.handed_over, &w.startup_ms, &w.bound, &w.read_errors];
         own.into_iter().chain(&w.by_class).chain([&w.signals]).for_each(|field| field.store(0, Relaxed));
+        let lag = [&w.lag.asked_us, &w.lag.last_us, &w.lag.sum_us];
+        lag.into_iter().chain(&w.lag.histogram).for_each(|field| field.store(0, Relaxed));
         w.threads.store(0, Relaxed);
+        w.lanes.store(0, Relaxed);
         w.stacks_pipe.store(0, Relaxed);
         w.profile_memory.store(0, Relaxed);
         w.accepting.store(0, Relaxed);
@@ -141,6 +145,7 @@ impl Board {
         for thread in 0..self.board.threads_capacity() {
             let Some(t) = self.board.thread(slot, thread) else { break };
             t.state.store(ThreadState::None as u32, Relaxed);
+            t.websocket.store(0, Relaxed);
             let now = [&t.started_us, &t.deadline_us, &t.body_in, &t.body_out];
             for c in now.into_iter().chain(t.counters()).chain(&t.histogram) {
                 c.store(0, Relaxed);

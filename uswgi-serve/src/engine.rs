@@ -8,6 +8,7 @@ mod app_signals;
 mod leave_wake;
 mod limits;
 mod listening;
+mod long_lived;
 
 pub use app_signals::SignalInbox;
 use leave_wake::LeaveWake;
@@ -30,7 +31,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_proto::logs::format::LogFormat;
 use uswgi_proto::scoreboard::{Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
-use uswgi_proto::settings::{WebSocketReload, WorkerSettings};
+use uswgi_proto::settings::WorkerSettings;
 use uswgi_proto::trust::Trust;
 
 /// Why the worker leaves.
@@ -170,6 +171,7 @@ impl Engine {
         }
         if let Some(slot) = engine.slot() {
             slot.threads.store(engine.lanes.len() as u32, Ordering::Relaxed);
+            slot.lanes.store(engine.settings.lanes.kind as u32, Ordering::Relaxed);
             slot.startup_ms.store(startup_ms, Ordering::Relaxed);
         }
         let engine = Arc::new(engine);
@@ -368,33 +370,5 @@ impl Engine {
     /// Begin to leave; false when it was already leaving for as strong a reason.
     pub fn leave(&self, why: Leaving) -> bool {
         self.leaving.fetch_max(why as u8, Ordering::SeqCst) < why as u8
-    }
-
-    /// Readable when the worker leaves; -1: there is no descriptor for it.
-    pub fn leave_fd(&self) -> RawFd {
-        if let Some(wake) = self.leave_wake.0.get() {
-            return wake.as_raw_fd();
-        }
-        let Ok(wake) = WakeEvent::new(false) else { return -1 };
-        let fd = self.leave_wake.0.get_or_init(|| wake).as_raw_fd();
-        if self.is_leaving() {
-            self.wake_sockets();
-        }
-        fd
-    }
-
-    /// The worker leaves.
-    pub(crate) fn wake_sockets(&self) {
-        if let Some(wake) = self.leave_wake.0.get() {
-            wake.set();
-        }
-        if let Some(event_loop) = &self.event_loop {
-            event_loop.call();
-        }
-    }
-
-    /// Whether WebSockets are to be closed now, because the worker leaves.
-    pub fn closes_sockets(&self) -> bool {
-        self.is_leaving() && self.settings.websockets.reload == WebSocketReload::Close
     }
 }

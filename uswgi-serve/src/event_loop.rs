@@ -9,6 +9,7 @@ use crate::sys::WakeEvent;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use uswgi_proto::scoreboard::lag::LagSlot;
 
 /// How often it is asked.
 const EACH_US: u64 = 50_000;
@@ -70,20 +71,37 @@ impl EventLoop {
         self.interrupts.swap(false, Ordering::AcqRel)
     }
 
-    /// The loop turns, now; how late it is when it was asked, in microseconds.
-    pub fn turned(&self, now_us: u64) -> Option<u64> {
+    /// The loop turns, now; how late it is when it was asked, in microseconds. `shown`: where that is shown.
+    pub(crate) fn turned(&self, now_us: u64, shown: Option<&LagSlot>) -> Option<u64> {
         self.wake.clear();
+        if let Some(slot) = shown {
+            // Before the next one can be asked.
+            slot.asked_us.store(0, Ordering::Relaxed);
+        }
         let asked = self.asked_us.swap(0, Ordering::AcqRel);
         self.told.store(false, Ordering::Relaxed);
-        (asked > 0).then(|| now_us.saturating_sub(asked))
+        let lag = (asked > 0).then(|| now_us.saturating_sub(asked));
+        if let (Some(us), Some(slot)) = (lag, shown) {
+            slot.count(us);
+        }
+        lag
+    }
+
+    /// Whether it was asked and has not turned since.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked_us.load(Ordering::Acquire) > 0
     }
 
     /// Look whether it turns, and ask it. Native thread only. `bearable_us`: from which lag on it is said; 0: never.
-    pub(crate) fn look(&self, now_us: u64, bearable_us: u64) -> LoopLook {
+    /// `shown`: where others see that it was asked.
+    pub(crate) fn look(&self, now_us: u64, bearable_us: u64, shown: Option<&LagSlot>) -> LoopLook {
         let asked = self.asked_us.load(Ordering::Acquire);
         if asked == 0 {
             if now_us >= self.last_us.load(Ordering::Relaxed) + EACH_US {
                 self.last_us.store(now_us, Ordering::Relaxed);
+                if let Some(slot) = shown {
+                    slot.asked_us.store(now_us.max(1), Ordering::Relaxed);
+                }
                 self.asked_us.store(now_us.max(1), Ordering::Release);
                 self.wake.set();
             }
@@ -103,27 +121,27 @@ mod tests {
     fn a_loop_that_turns_is_asked_now_and_then_and_is_never_late() {
         let l = EventLoop::new().unwrap();
         let fine = LoopLook { blocked: false, late_us: None };
-        assert_eq!((l.look(1_000_000, 100_000), l.turned(1_000_400)), (fine, Some(400)));
+        assert_eq!((l.look(1_000_000, 100_000, None), l.turned(1_000_400, None)), (fine, Some(400)));
         assert_eq!(
-            (l.look(1_010_000, 100_000), l.turned(1_010_001)),
+            (l.look(1_010_000, 100_000, None), l.turned(1_010_001, None)),
             (fine, None),
             "not asked again so soon"
         );
-        assert_eq!((l.look(1_050_000, 100_000), l.look(1_060_000, 100_000)), (fine, fine));
-        assert_eq!(l.turned(1_061_000), Some(11_000));
+        assert_eq!((l.look(1_050_000, 100_000, None), l.look(1_060_000, 100_000, None)), (fine, fine));
+        assert_eq!(l.turned(1_061_000, None), Some(11_000));
     }
 
     #[test]
     fn one_that_stands_is_blocked_soon_and_late_once() {
         let l = EventLoop::new().unwrap();
-        l.look(1_000_000, 100_000);
-        assert!(l.look(1_020_000, 100_000).blocked);
-        assert_eq!(l.look(1_099_000, 100_000).late_us, None);
-        assert_eq!(l.look(1_101_000, 100_000).late_us, Some(101_000));
-        assert_eq!(l.look(1_111_000, 100_000), LoopLook { blocked: true, late_us: None });
-        assert_eq!(l.turned(1_200_000), Some(200_000));
-        l.look(1_300_000, 100_000);
-        assert_eq!(l.look(1_400_000, 0).late_us, None, "0 says nothing");
-        assert_eq!(l.look(1_400_000, 100_000).late_us, Some(100_000));
+        l.look(1_000_000, 100_000, None);
+        assert!(l.look(1_020_000, 100_000, None).blocked);
+        assert_eq!(l.look(1_099_000, 100_000, None).late_us, None);
+        assert_eq!(l.look(1_101_000, 100_000, None).late_us, Some(101_000));
+        assert_eq!(l.look(1_111_000, 100_000, None), LoopLook { blocked: true, late_us: None });
+        assert_eq!(l.turned(1_200_000, None), Some(200_000));
+        l.look(1_300_000, 100_000, None);
+        assert_eq!(l.look(1_400_000, 0, None).late_us, None, "0 says nothing");
+        assert_eq!(l.look(1_400_000, 100_000, None).late_us, Some(100_000));
     }
 }

@@ -83,7 +83,8 @@ fn overdue(engine: &Arc<Engine>, interpreter: &impl Interpreter, thread: usize, 
         }
     }
     say!(
-        "HARAKIRI: {request} ran longer than {seconds} s on thread {thread}; {}",
+        "HARAKIRI: {request} ran longer than {seconds} s on {} {thread}; {}",
+        engine.settings.lanes.kind.singular(),
         if answered { "its answer had begun and is cut" } else { "answered 504" }
     );
     interrupt(engine, interpreter, thread);

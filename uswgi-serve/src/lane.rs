@@ -10,7 +10,7 @@ use crate::notes::Notes;
 use crate::sync::lock;
 use crate::sys::{self, ThreadId};
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_proto::profile::LaneStanding;
 
@@ -84,6 +84,8 @@ pub struct Lane {
     /// What its thread waits for ([`waiting_for`]).
     waits_for: Mutex<Option<Arc<AtomicU8>>>,
     pub(crate) flight: Mutex<Flight>,
+    /// Its request has become a WebSocket.
+    converses: AtomicBool,
     /// What its request says about itself.
     pub notes: Notes,
     /// Where the time of its request goes.
@@ -103,6 +105,16 @@ impl Lane {
     pub(crate) fn waits_for(&self) -> Option<LaneStanding> {
         let number = lock(&self.waits_for).as_ref()?.load(Ordering::Relaxed);
         LaneStanding::ALL.get(usize::from(number)).copied()
+    }
+
+    /// Its request becomes a WebSocket, or was one and ends.
+    pub(crate) fn converse(&self, on: bool) {
+        self.converses.store(on, Ordering::Relaxed);
+    }
+
+    /// Whether its request has become a WebSocket.
+    pub fn converses(&self) -> bool {
+        self.converses.load(Ordering::Relaxed)
     }
 
     /// The thread in which it runs, once it does.

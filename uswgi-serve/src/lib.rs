@@ -15,7 +15,7 @@
 //! * [`response`]: an answer; [`send_queue`]: what waits for its socket; [`outbox`]: what the native thread sends, with
 //!   [`background`] while an application goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`close`], [`rate`]: until when to wait.
 //! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`stall`]: which lanes get on;
-//!   `backlog`: queues of listeners; `harakiri`: deadlines; `loop_lag`: who keeps a loop from turning; `stack_requests`: who asks where the lanes stand.
+//!   `backlog`: queues of listeners; `harakiri`: deadlines; `loop_lag`: who keeps a loop from turning, `loop_pace`: how often that is looked at; `stack_requests`: who asks where the lanes stand.
 //! * `profiler`: how often they stood where; `kernel_word`: what the kernel says of a thread; `slow`: where the time of slow requests went.
 //! * [`aide`]: what a spooler or mule has beside its work; [`spooler`]: which task is next; [`messages`]: for mules.
 //! * `greeting`: who a load balancer says is at the other end. [`handover`]: connections to other workers.
@@ -49,6 +49,7 @@ pub mod lane;
 mod lane_times;
 pub mod log;
 mod loop_lag;
+mod loop_pace;
 pub mod messages;
 pub mod mounts;
 pub mod native;

@@ -30,7 +30,7 @@ pub(crate) fn tell(engine: &Arc<Engine>, interpreter: &impl Interpreter, late_us
         0 => String::new(),
         n => format!(" ({n} times more since this was said)"),
     };
-    let (own, ident) = (interpreter.clone(), engine.lanes[engine.lanes.len() - 1].ident());
+    let (own, ident) = (interpreter.clone(), engine.loop_lane().map_or(0, |lane| lane.ident()));
     let (late_ms, what) = (late_us / 1_000, engine.settings.lanes.kind.plural());
     let helper = move || {
         sys::block_signals();

@@ -15,6 +15,7 @@ use crate::handover::release;
 use crate::interpreter::Interpreter;
 use crate::limited_say;
 use crate::log::{self, Fault};
+use crate::loop_pace::LoopPace;
 use crate::outbox::{Outbox, Unsent};
 use crate::refusal;
 use crate::request::{Need, Request, examine};
@@ -84,6 +85,9 @@ struct Native<I: Interpreter> {
     /// That every lane has a request and others wait has been said.
     said_full: bool,
     last_tick_us: u64,
+    pace: LoopPace,
+    /// When to look at the loop of the lanes, though nobody has called; 0: not before somebody does.
+    rest_due_us: u64,
     /// When to look at what was lent; 0: nothing is.
     lent_due_us: u64,
     last_second_us: u64,
@@ -122,6 +126,8 @@ pub fn start<I: Interpreter>(outbox: &Arc<Outbox<I::Held>>, interpreter: I) -> i
         request: Request::default(),
         said_full: false,
         last_tick_us: 0,
+        pace: LoopPace::default(),
+        rest_due_us: 0,
         lent_due_us: 0,
         last_second_us: 0,
         unmeasured: false,
@@ -179,6 +185,8 @@ impl<I: Interpreter> Native<I> {
         let mut due = u64::MAX;
         if self.engine.watched.load(Ordering::Acquire) {
             due = due.min(self.last_tick_us + TICK_US);
+        } else if self.rest_due_us > 0 {
+            due = due.min(self.rest_due_us);
         }
         if self.engine.lending.load(Ordering::Acquire) {
             due = due.min(self.lent_due_us);

@@ -233,12 +233,7 @@ fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings
         100 => return Err(Need::Ping),
         rpc::MODIFIER1 if settings.lanes.kind != LaneKind::Tasks => {}
         TASK if !settings.background.folders.is_empty() => {}
-        other => {
-            return Err(refuse(
-                501,
-                format!("modifier1 {other} is not served here; only 0 and 30 (WSGI) and 100 (ping) are"),
-            ));
-        }
+        other => return Err(refuse(501, not_served(other, settings.lanes.kind))),
     }
     let size = usize::from(header.size);
     if size > settings.limits.buffer_size as usize {
@@ -389,8 +384,8 @@ fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
 
 mod texts;
 
-use texts::leading_digits;
 pub use texts::loads_code;
+use texts::{leading_digits, not_served};
 
 #[cfg(test)]
 mod tests;

@@ -204,6 +204,7 @@ impl<H: Held> Response<H> {
         self.put(&out, b"", None);
         out.clear();
         self.out = out;
+        self.outbox.engine.converse(self.lane, true);
         self.failed.is_none()
     }
 

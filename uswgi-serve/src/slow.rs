@@ -48,6 +48,8 @@ pub(crate) struct SlowLooks {
     /// Where the interpreter's lock is.
     lock: Range<usize>,
     lanes: Vec<SeenLane>,
+    /// Of the thread that runs all lanes, where one does: one pair of files, however many lanes there are.
+    shared: ThreadFiles,
     /// When to look next, `monotonic_us`; None: nothing is to be looked at.
     pub(crate) due_us: Option<u64>,
 }
@@ -72,25 +74,31 @@ impl SeenLane {
 impl SlowLooks {
     /// For an interpreter whose lock is there.
     pub(crate) fn new(lock: Range<usize>) -> SlowLooks {
-        SlowLooks { lock, lanes: Vec::new(), due_us: None }
+        SlowLooks { lock, lanes: Vec::new(), shared: ThreadFiles::default(), due_us: None }
     }
 
     /// Look at what is due. Only where `slow-request` is set.
     pub(crate) fn look(&mut self, engine: &Engine, now: u64) {
         self.lanes.resize_with(engine.lanes.len(), SeenLane::default);
         let shared = engine.shares_a_thread();
-        let busy = engine.lanes.iter().filter(|lane| lane.sequence.load(Relaxed) & 1 == 1).count();
+        // How long a conversation lasts says nothing of the time that a request takes.
+        let counts = |lane: &Lane| lane.sequence.load(Relaxed) & 1 == 1 && !lane.converses();
+        let busy = engine.lanes.iter().filter(|lane| counts(lane)).count();
+        let mut word_of_all = None;
         let mut next = u64::MAX;
         for (lane, seen) in engine.lanes.iter().zip(&mut self.lanes) {
-            let sequence = lane.sequence.load(Relaxed);
-            if sequence & 1 == 0 {
+            if !counts(lane) {
                 continue;
             }
+            let sequence = lane.sequence.load(Relaxed);
             if seen.sequence != sequence {
                 (seen.sequence, seen.first_us, seen.last_us) = (sequence, now, now);
                 lane.times.begin(sequence);
             } else if now >= seen.last_us + seen.step() {
-                let (word, _) = seen.files.word(lane.id());
+                let word = match shared {
+                    true => *word_of_all.get_or_insert_with(|| self.shared.word(lane.id()).0),
+                    false => seen.files.word(lane.id()).0,
+                };
                 // Of lanes that share a thread nobody knows which one runs, unless there is one.
                 if !shared || busy == 1 || word == KernelWord::Waits {
                     let standing = kernel_word::standing(word, &self.lock, lane.waits_for());

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use uswgi_proto::scoreboard::{Outcome, Restart, WorkerState};
 use uswgi_proto::show::canary::Canary;
 use uswgi_proto::show::json::ended;
+use uswgi_proto::show::lag::LoopLag;
 use uswgi_proto::show::latency::quantile;
 use uswgi_proto::show::names::{outcome_name, state_name, worker_state_name};
 use uswgi_proto::show::snapshot::{Snapshot, Worker};
@@ -52,7 +53,8 @@ pub fn page(s: &Snapshot, now: u64) -> String {
         .map(|state| format!(", {} {}", s.count(state), worker_state_name(state)))
         .collect();
     let ready = s.count(WorkerState::Ready);
-    row("workers", format!("{ready} of {} ready{others}, {} threads each", s.workers_target, s.threads));
+    let (each, lanes) = (s.threads, if s.threads == 1 { s.lanes.singular() } else { s.lanes.plural() });
+    row("workers", format!("{ready} of {} ready{others}, {each} {lanes} each", s.workers_target));
     row("generation", s.generation.to_string());
     if !s.python.is_empty() {
         row("interpreter", s.python.clone());
@@ -88,7 +90,14 @@ pub fn page(s: &Snapshot, now: u64) -> String {
         0 => String::new(),
         n => format!(", {n} static files"),
     };
-    row("requests", format!("{} ({} under way){files}", t.requests, s.busy_threads()));
+    let sockets = match s.websockets() {
+        0 => String::new(),
+        n => format!(", {n} of them WebSockets"),
+    };
+    row("requests", format!("{} ({} under way{sockets}){files}", t.requests, s.busy_threads()));
+    if let Some(lag) = LoopLag::of_all(&s.workers) {
+        row("loop lag", loop_lag(&lag));
+    }
     row(
         "trouble",
         format!("{} exceptions, {} harakiri, {} worker deaths", t.exceptions, t.harakiri, s.worker_deaths),
@@ -148,12 +157,27 @@ pub fn page(s: &Snapshot, now: u64) -> String {
     out
 }
 
+/// How late the loops are, in a line: now, and so far.
+pub(crate) fn loop_lag(lag: &LoopLag) -> String {
+    let so_far = match [0.5, 0.99].map(|share| lag.quantile(share).map(milliseconds)) {
+        [Some(half), Some(nearly_all)] => {
+            format!("{} ms now, p50 {half} ms, p99 {nearly_all} ms", milliseconds(lag.now_us()))
+        }
+        _ => "not known yet".into(),
+    };
+    match lag.stands_us {
+        0..100_000 => so_far,
+        us => format!("{so_far}; one has not turned for {} ms (uswgi-ctl stack shows why)", milliseconds(us)),
+    }
+}
+
 /// A line for every worker, and one for every request under way.
 pub fn workers(s: &Snapshot, now: u64) -> String {
     let mut out = String::new();
+    let loops = s.workers.iter().any(|w| w.lag.is_some());
     let _ = writeln!(
         out,
-        "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>10} {:>10} {:>8} {:>8} {:>8}  LAST RESTART",
+        "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>10} {:>10} {:>8} {:>8} {}{:>8}  LAST RESTART",
         "WORKER",
         "PID",
         "STATE",
@@ -167,6 +191,7 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
         "PSS",
         "CPU",
         "P99",
+        if loops { format!("{:>8} ", "LAG") } else { String::new() },
         "UP"
     );
     // Slots are taken as they come free; people look for a number.
@@ -175,10 +200,15 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
     for w in sorted {
         let busy = w.threads.iter().filter(|t| t.busy).count();
         let up = duration(now.saturating_sub(w.last_spawn));
+        let lag = match w.lag {
+            _ if !loops => String::new(),
+            None => format!("{:>8} ", "-"),
+            Some(lag) => format!("{:>8} ", format!("{}ms", milliseconds(lag.now_us()))),
+        };
         let size = |n: Option<u64>| n.filter(|n| *n > 0).map_or("-".into(), bytes);
         let _ = writeln!(
             out,
-            "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>10} {:>10} {:>8} {:>8} {up:>8}  {}",
+            "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>10} {:>10} {:>8} {:>8} {lag}{up:>8}  {}",
             w.id,
             w.pid,
             worker_state_name(w.state),
@@ -202,7 +232,9 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
                 .map_or(String::new(), |us| format!(" (harakiri in {} ms)", milliseconds(us)));
             let moved = format!("{} in, {} out", bytes(thread.body_in), bytes(thread.body_out));
             let age = milliseconds(thread.busy_us);
-            let _ = writeln!(out, "         thread {i}: {age} ms{limit} {line}, {moved}");
+            let lane = w.lanes.singular();
+            let socket = if thread.websocket { " WebSocket" } else { "" };
+            let _ = writeln!(out, "         {lane} {i}: {age} ms{limit}{socket} {line}, {moved}");
         }
     }
     aides::table(&mut out, &s.aides, now);
@@ -247,7 +279,30 @@ pub(crate) fn bytes(n: u64) -> String {
 mod tests {
     use super::*;
     use uswgi_proto::scoreboard::InstanceState;
+    use uswgi_proto::settings::LaneKind;
     use uswgi_proto::show::json::json;
+
+    #[test]
+    fn lanes_have_the_name_of_their_engine_and_its_loop_a_lag() {
+        let mut s = Snapshot::sample();
+        let threads = page(&s, 0);
+        assert!(threads.contains(" threads each") && !threads.contains("loop lag"), "{threads}");
+        assert!(!workers(&s, 0).contains("LAG"));
+        (s.lanes, s.threads) = (LaneKind::Tasks, 256);
+        s.workers = vec![Snapshot::sample_worker(WorkerState::Ready, 1)];
+        let w = &mut s.workers[0];
+        let lag = LoopLag { last_us: 1_500, stands_us: 250_000, ..LoopLag::default() };
+        (w.lanes, w.lag) = (LaneKind::Tasks, Some(lag));
+        (w.threads[0].busy, w.threads[0].websocket, w.threads[0].busy_us) = (true, true, 9_000);
+        let text = page(&s, 0);
+        assert!(text.contains("256 tasks each") && text.contains("1 of them WebSockets)"), "{text}");
+        assert!(text.contains("loop lag     not known yet; one has not turned for 250.0 ms"), "{text}");
+        let table = workers(&s, 0);
+        assert!(table.contains("LAG") && table.contains("250.0ms"), "{table}");
+        assert!(table.contains("         task 0: 9.0 ms WebSocket ?"), "{table}");
+        s.workers[0].lag.as_mut().unwrap().histogram[3] = 7;
+        assert!(page(&s, 0).contains("loop lag     250.0 ms now, p50 0.5 ms, p99 0.5 ms; one"));
+    }
 
     #[test]
     fn a_page_and_its_json_say_the_same() {

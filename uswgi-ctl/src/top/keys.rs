@@ -125,7 +125,7 @@ x          retire it: a successor first, its requests are finished
 R          reload the instance
 s          sort by: id, cpu, rate, memory, age, requests
 r          the other way round
-t          rows for threads, or not
+t          rows for threads (greenlets, tasks), or not
 /          filter rows by a text; Esc takes the filter away
 space      look now
 q          quit";

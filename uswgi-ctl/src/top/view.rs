@@ -3,13 +3,14 @@
 use super::rows::{COLUMNS, WIDTHS, columns};
 use super::state::{Screen, Top};
 use crate::report::printable;
-use crate::status::{bytes, duration, milliseconds, no_app, stands_still};
+use crate::status::{bytes, duration, loop_lag, milliseconds, no_app, stands_still};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Paragraph, Row, Table, TableState};
 use uswgi_proto::scoreboard::{Outcome, WorkerState};
+use uswgi_proto::show::lag::LoopLag;
 use uswgi_proto::show::latency::quantile;
 use uswgi_proto::show::names::{outcome_name, state_name};
 
@@ -32,7 +33,10 @@ pub fn draw(frame: &mut Frame<'_>, top: &Top, now: u64, colour: bool) {
         Screen::Confirm(action) => action.question(),
         Screen::Text { .. } => "up, down, space: scroll; any other key: back".into(),
         _ if !top.message.is_empty() => printable(&top.message),
-        _ => "q quit  s sort  / filter  t threads  p stacks  x retire  R reload  ? help".into(),
+        _ => {
+            let lanes = top.seen.lanes.plural();
+            format!("q quit  s sort  / filter  t {lanes}  p stacks  x retire  R reload  ? help")
+        }
     };
     frame.render_widget(Line::styled(last, Style::new().add_modifier(Modifier::DIM)), below);
 }
@@ -77,6 +81,14 @@ fn header(top: &Top, now: u64) -> Vec<Line<'static>> {
             bytes(memory),
         )),
     ];
+    if let Some(lag) = LoopLag::of_all(&s.workers) {
+        let (busy, all) = (s.busy_threads(), s.workers.iter().map(|w| w.threads.len()).sum::<usize>());
+        let (lanes, sockets) = (s.lanes.plural(), s.websockets());
+        lines.push(Line::from(format!(
+            "{busy} of {all} {lanes} in use, {sockets} by WebSockets; loop lag {}",
+            loop_lag(&lag)
+        )));
+    }
     if let Some(c) = s.canary.as_ref().filter(|c| c.state.under_way()) {
         lines.extend(c.lines().map(Line::from));
     }

@@ -5,6 +5,7 @@
 
 pub use super::bucket::{bucket_limit, bucket_of};
 use super::canary::CanarySlot;
+use super::lag::LagSlot;
 use super::text::{RequestText, Text};
 pub use super::totals::Totals;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -191,8 +192,8 @@ pub struct Header {
     pub previous_until: AtomicU64,
     /// Pid of that template.
     pub previous_pid: AtomicI32,
-    /// Unused.
-    pub _unused: AtomicU32,
+    /// What the threads of each worker are: the number of a [`crate::settings::LaneKind`].
+    pub lanes: AtomicU32,
     /// The canary that is under way, or was the last one.
     pub canary: CanarySlot,
 }
@@ -314,8 +315,14 @@ pub struct WorkerSlot {
     pub profile_memory: AtomicU32,
     /// Signals of the application that were taken here. Writers: all threads of the worker, by atomic addition.
     pub signals: AtomicU64,
+    /// How late the loop of its lanes is, where they share one. Writer: the worker.
+    pub lag: LagSlot,
+    /// What its threads are: the number of a [`crate::settings::LaneKind`]. Writer: the worker, before it is ready.
+    pub lanes: AtomicU32,
     /// Unused.
-    pub _pad: [AtomicU64; 58],
+    pub _unused: AtomicU32,
+    /// Unused.
+    pub _pad: [AtomicU64; 30],
     /// Memory for later versions.
     pub _align: [AtomicU64; 10],
 }
@@ -325,8 +332,8 @@ pub struct WorkerSlot {
 pub struct ThreadSlot {
     /// [`ThreadState`].
     pub state: AtomicU32,
-    /// Unused.
-    pub _pad: AtomicU32,
+    /// 1 while its request is a WebSocket.
+    pub websocket: AtomicU32,
     /// When the request began, [`super::monotonic_us`]; 0 when idle.
     pub started_us: AtomicU64,
     /// When its harakiri is due, [`super::monotonic_us`]; 0: never.

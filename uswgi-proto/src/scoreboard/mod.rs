@@ -1,6 +1,6 @@
 //! The scoreboard: what an instance does, in shared memory (a sealed memfd of the master).
 //!
-//! * [`layout`]: the structs, their writers, the states.  * [`aide`]: the row of a spooler or mule.  * [`canary`]: two generations beside each other.  * [`restart`]: why processes are replaced.  * [`totals`]: sums of the counters.
+//! * [`layout`]: the structs, their writers, the states.  * [`aide`]: the row of a spooler or mule.  * [`canary`]: two generations beside each other.  * [`lag`]: how late an event loop is.  * [`restart`]: why processes are replaced.  * [`totals`]: sums of the counters.
 //! * [`slow`]: slow requests.  * `seqlock`, [`text`]: a request line that cannot be read torn.
 //! * [`map`]: creating, sealing, mapping and checking the memory; the only unsafe code.
 //!
@@ -12,6 +12,7 @@ pub mod aide;
 mod atomics;
 mod bucket;
 pub mod canary;
+pub mod lag;
 pub mod layout;
 pub mod map;
 pub mod restart;
@@ -31,7 +32,7 @@ pub use restart::Restart;
 pub const MAGIC: u64 = u64::from_le_bytes(*b"USWGISB\n");
 
 /// Version of the layout below. Readers refuse any other.
-pub const LAYOUT_VERSION: u32 = 15;
+pub const LAYOUT_VERSION: u32 = 16;
 
 /// Descriptor number at which every master keeps its scoreboard, so that `/proc/PID/fd/N` finds it.
 pub const SCOREBOARD_FD: i32 = 100;

@@ -121,6 +121,20 @@ impl LaneKind {
         self != LaneKind::Threads
     }
 
+    /// From the number by which a scoreboard has it; an unknown one is threads.
+    pub fn from_number(n: u32) -> LaneKind {
+        [LaneKind::Greenlets, LaneKind::Tasks].into_iter().find(|kind| *kind as u32 == n).unwrap_or_default()
+    }
+
+    /// What people call one of them.
+    pub fn singular(self) -> &'static str {
+        match self {
+            LaneKind::Threads => "thread",
+            LaneKind::Greenlets => "greenlet",
+            LaneKind::Tasks => "task",
+        }
+    }
+
     /// What people call so many of them.
     pub fn plural(self) -> &'static str {
         match self {

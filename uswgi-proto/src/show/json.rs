@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::aides;
+use super::lag::LoopLag;
 use super::latency::quantile;
 use super::names::{outcome_name, state_name, worker_state_name};
 use super::snapshot::{Snapshot, Thread, Worker};
@@ -23,6 +24,10 @@ pub fn json(s: &Snapshot) -> Value {
         "workers_target": s.workers_target,
         "workers_ready": s.count(WorkerState::Ready),
         "threads": s.threads,
+        "lanes": s.lanes.plural(),
+        "busy": s.busy_threads(),
+        "websockets": s.websockets(),
+        "loop_lag_us": LoopLag::of_all(&s.workers).as_ref().map(LoopLag::json),
         "template_pid": s.template_pid,
         "previous": s.previous.as_ref().map(super::previous::Previous::json),
         "canary": s.canary.as_ref().map(super::canary::Canary::json),
@@ -80,6 +85,8 @@ fn worker_json(w: &Worker) -> Value {
         "last_end": ended(w.last_end),
         "totals": totals(&w.total),
         "latency_us": latency(&w.histogram),
+        "lanes": w.lanes.plural(),
+        "loop_lag_us": w.lag.as_ref().map(LoopLag::json),
         "threads": w.threads.iter().map(thread_json).collect::<Vec<_>>(),
     })
 }
@@ -87,6 +94,7 @@ fn worker_json(w: &Worker) -> Value {
 fn thread_json(t: &Thread) -> Value {
     json!({
         "busy": t.busy,
+        "websocket": t.websocket,
         "busy_us": t.busy_us,
         "harakiri_in_us": t.harakiri_us,
         "requests": t.total.requests,

@@ -192,8 +192,13 @@ fn ours(out: &mut String, s: &Snapshot) {
         ("start_time_seconds", "When the instance started, since the epoch", s.started_at),
         ("workers_target", "Workers wanted", u64::from(s.workers_target)),
         ("workers_without_app", "Workers without an application: they answer 500", s.without_app().0 as u64),
-        ("threads_busy", "Threads in a request", s.busy_threads() as u64),
-        ("threads", "Threads for requests", s.workers.iter().map(|w| w.threads.len() as u64).sum()),
+        ("threads_busy", "Threads (greenlets, tasks) in a request", s.busy_threads() as u64),
+        ("websockets", "Requests that are WebSockets", s.websockets() as u64),
+        (
+            "threads",
+            "Threads (greenlets, tasks) for requests",
+            s.workers.iter().map(|w| w.threads.len() as u64).sum(),
+        ),
         ("last_reload_ok", "1 unless the last reload failed", {
             u64::from(matches!(s.outcome, Outcome::None | Outcome::Ok))
         }),
@@ -308,6 +313,7 @@ fn workers(out: &mut String, s: &Snapshot) {
             );
         }
     }
+    super::lag::openmetrics(out, &s.workers);
     family(out, "worker_request_seconds", "histogram", "Duration of requests");
     for w in &s.workers {
         let labels = format!("slot=\"{}\",worker=\"{}\"", w.slot, w.id);

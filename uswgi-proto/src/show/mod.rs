@@ -2,7 +2,7 @@
 //! kernel; nothing here asks the master, and nothing changes anything.
 //!
 //! * [`snapshot`]: everything that a scoreboard says, as plain data.  * [`usage`]: what proc(5) adds.
-//! * [`previous`]: the generation before.  * [`slow`]: slow requests.  * [`canary`]: two generations beside each other.  * [`aides`]: spoolers and mules.  * [`names`]: states in words.  * [`latency`]: quantiles.
+//! * [`previous`]: the generation before.  * [`slow`]: slow requests.  * [`lag`]: how late event loops are.  * [`canary`]: two generations beside each other.  * [`aides`]: spoolers and mules.  * [`names`]: states in words.  * [`latency`]: quantiles.
 //! * [`json`]: a snapshot as our JSON.  * [`uwsgi`]: as uWSGI's statistics.  * [`metrics`]: as OpenMetrics.
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ pub mod aides;
 pub mod canary;
 mod families;
 pub mod json;
+pub mod lag;
 pub mod latency;
 pub mod metrics;
 pub mod names;

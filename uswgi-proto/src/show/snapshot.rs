@@ -3,14 +3,18 @@
 //! Fields are read one by one while others write, so two of them may be some microseconds apart;
 //! what must not be torn (request lines, the outcome of a reload) is read in the right order.
 
+mod thread;
+
+pub use thread::Thread;
+
 use super::aides::AideSeen;
 use super::usage::{self, Usage};
 use crate::instance::{RunningInstance, stands_still};
 use crate::scoreboard::layout::{BUCKETS, RESTARTS, SOCKETS, Totals};
-use crate::scoreboard::text::RequestLine;
 use crate::scoreboard::{
-    InstanceState, Outcome, Reader, Restart, Scoreboard, ThreadSlot, ThreadState, WorkerState, monotonic_us,
+    InstanceState, Outcome, Reader, Restart, Scoreboard, ThreadSlot, WorkerState, monotonic_us,
 };
+use crate::settings::LaneKind;
 use crate::sock_diag;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -55,6 +59,8 @@ pub struct Snapshot {
     pub workers_highest: u32,
     /// Threads in each.
     pub threads: u32,
+    /// What people call them here.
+    pub lanes: LaneKind,
     /// Workers that ended without being asked to.
     pub worker_deaths: u64,
     /// Log lines that nobody took.
@@ -153,25 +159,10 @@ pub struct Worker {
     pub usage: Option<Usage>,
     /// Its threads.
     pub threads: Vec<Thread>,
-}
-
-/// A request thread.
-#[derive(Debug, Clone)]
-pub struct Thread {
-    /// Whether it is in a request.
-    pub busy: bool,
-    /// For how long, microseconds.
-    pub busy_us: u64,
-    /// Microseconds until its harakiri; None: there is none.
-    pub harakiri_us: Option<u64>,
-    /// Bytes of body that the request under way announced.
-    pub body_in: u64,
-    /// Bytes of body given for it so far.
-    pub body_out: u64,
-    /// Sums of the thread.
-    pub total: Totals,
-    /// The request under way.
-    pub request: Option<RequestLine>,
+    /// What they are.
+    pub lanes: LaneKind,
+    /// How late the loop is that runs them, where one does.
+    pub lag: Option<super::lag::LoopLag>,
 }
 
 impl Snapshot {
@@ -276,6 +267,7 @@ impl Snapshot {
             // There are no more numbers than slots, whatever stands there.
             workers_highest: h.workers_highest.load(Relaxed).min(board.worker_capacity()),
             threads: h.threads.load(Relaxed),
+            lanes: LaneKind::from_number(h.lanes.load(Relaxed)),
             worker_deaths: h.worker_deaths.load(Relaxed),
             log_lines_lost: h.log_lines_lost.load(Relaxed),
             orphans_reaped: h.orphans_reaped.load(Relaxed),
@@ -309,6 +301,11 @@ impl Snapshot {
         self.workers.iter().flat_map(|w| &w.threads).filter(|t| t.busy).count()
     }
 
+    /// Those of them that are WebSockets.
+    pub fn websockets(&self) -> usize {
+        self.workers.iter().flat_map(|w| &w.threads).filter(|t| t.websocket).count()
+    }
+
     /// Requests by duration, over all workers that ever were.
     pub fn histogram(&self) -> [u64; BUCKETS] {
         let mut sum = self.gone_histogram;
@@ -340,6 +337,7 @@ fn worker(board: &Reader, slot: u32) -> Option<Worker> {
     if state == WorkerState::Free {
         return None;
     }
+    let lanes = LaneKind::from_number(w.lanes.load(Relaxed));
     let count = w.threads.load(Relaxed).min(board.threads_capacity());
     let slots: Vec<&ThreadSlot> = (0..count).filter_map(|i| board.thread(slot, i)).collect();
     let own = slots.iter().fold(Totals::beside_threads(w), |sum, t| sum + Totals::of_thread(t));
@@ -376,22 +374,10 @@ fn worker(board: &Reader, slot: u32) -> Option<Worker> {
             both => Some(both),
         },
         usage: None,
-        threads: slots.iter().map(|t| thread(t)).collect(),
+        threads: slots.iter().map(|t| Thread::read(t)).collect(),
+        lanes,
+        lag: lanes.share_a_thread().then(|| super::lag::LoopLag::read(&w.lag, monotonic_us())),
     })
-}
-
-fn thread(t: &ThreadSlot) -> Thread {
-    let busy = ThreadState::from_number(t.state.load(Relaxed)) == ThreadState::Busy;
-    let (started, deadline, now) = (t.started_us.load(Relaxed), t.deadline_us.load(Relaxed), monotonic_us());
-    Thread {
-        busy,
-        busy_us: if busy && started > 0 { now.saturating_sub(started) } else { 0 },
-        harakiri_us: (busy && deadline > 0).then(|| deadline.saturating_sub(now)),
-        body_in: if busy { t.body_in.load(Relaxed) } else { 0 },
-        body_out: if busy { t.body_out.load(Relaxed) } else { 0 },
-        total: Totals::of_thread(t),
-        request: if busy { t.request.read() } else { None },
-    }
 }
 
 #[cfg(test)]

@@ -144,7 +144,9 @@ impl<H: Held> Dispatcher<H> {
                 add(&slot.write_errors, 1);
             }
         }
-        if micros >= self.slow_us {
+        if response.is_switched() {
+            engine.converse(self.lane, false);
+        } else if micros >= self.slow_us {
             slow::write_down(&Ended {
                 engine,
                 lane: self.lane,

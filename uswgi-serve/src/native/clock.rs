@@ -10,6 +10,7 @@ use crate::event_loop::EventLoop;
 use crate::harakiri;
 use crate::interpreter::Interpreter;
 use crate::log::{self, Fault};
+use crate::loop_pace::{LoopSeen, OFTEN_US};
 use crate::rate::is_too_slow;
 use crate::stall::{self, Doing};
 use crate::{answer, backlog, limited_say, loop_lag, sys};
@@ -34,7 +35,12 @@ impl<I: Interpreter> Native<I> {
             self.send_lent(now);
         }
         let mut looks = self.slow.due_us.is_some_and(|due| now >= due);
-        if now >= self.last_tick_us + TICK_US && self.engine.watched.load(Ordering::Acquire) {
+        let watched = self.engine.watched.load(Ordering::Acquire);
+        let due = match self.rest_due_us {
+            0 => now >= self.last_tick_us + TICK_US && watched,
+            rest_us => now >= rest_us || watched,
+        };
+        if due {
             self.last_tick_us = now;
             self.tick(now);
             looks = true;
@@ -103,6 +109,9 @@ impl<I: Interpreter> Native<I> {
         let engine = self.engine.clone();
         let sequences = || engine.lanes.iter().map(|cell| cell.sequence.load(Ordering::SeqCst));
         let bearable_us = u64::from(engine.settings.lanes.lag_warn_ms) * 1_000;
+        if std::mem::take(&mut self.rest_due_us) > 0 && engine.watched.load(Ordering::Acquire) {
+            self.pace.woken();
+        }
         let seen = self.stalls.look(sequences(), |_| 0, |_| Doing::Sleeps);
         backlog::look(&self.engine, now);
         self.unmeasured |= seen.moved;
@@ -120,12 +129,32 @@ impl<I: Interpreter> Native<I> {
             limited_say!(Fault::Ours, engine, "all {all} {kind} have a request, and others wait");
         }
         self.said_full = full || (self.said_full && !seen.any_idle);
-        let look = event_loop.look(now, bearable_us);
+        let look = event_loop.look(now, bearable_us, engine.slot().map(|slot| &slot.lag));
         if seen.all_stuck || look.blocked {
             self.pass_on(now);
         }
         if let Some(late_us) = look.late_us {
             loop_lag::tell(&engine, &self.interpreter, late_us);
+        }
+        let loop_seen = LoopSeen {
+            stirs: seen.moved || look.blocked || full,
+            asked: event_loop.is_asked(),
+            ran_us: engine.loop_lane().and_then(|lane| sys::ran_us(lane.id())).unwrap_or(0),
+        };
+        let pause = self.pace.after(loop_seen, now);
+        self.rest_until(now + pause, now);
+    }
+
+    /// Look at the loop again then, or before when somebody calls.
+    fn rest_until(&mut self, due_us: u64, now: u64) {
+        if due_us <= now + OFTEN_US {
+            return self.engine.watched.store(true, Ordering::SeqCst);
+        }
+        self.rest_due_us = due_us;
+        self.engine.watched.store(false, Ordering::SeqCst);
+        // A lane that begins a request from here on turns it on again.
+        if self.stalls.has_moved(self.engine.lanes.iter().map(|lane| lane.sequence.load(Ordering::SeqCst))) {
+            self.engine.watched.store(true, Ordering::SeqCst);
         }
     }
 

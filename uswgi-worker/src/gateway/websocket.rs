@@ -223,6 +223,7 @@ impl Channel {
             *lock(&self.waiter) = cooperate::own_greenlet(py)?;
             let waited = cooperate::wait(py, self.fd, Until::Readable, ms);
             *lock(&self.waiter) = None;
+            self.engine.watch();
             return match waited {
                 Err(e) if cooperate::is_wake(py, &e) => Ok(()),
                 other => other.map(drop),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::scoreboard::ThreadState;
 use std::os::fd::AsFd;
 
 #[test]

@@ -93,7 +93,7 @@ impl TaskPool {
             state: state.clone().unbind(),
             places: Mutex::new(TaskPlaces {
                 all: (0..count).map(|_| TaskPlace::default()).collect(),
-                free: (0..count).collect(),
+                free: (0..count).rev().collect(),
                 starved: false,
             }),
             turns: OnceLock::new(),
@@ -282,7 +282,7 @@ impl TaskPool {
     /// The loop was wanted: it turns, and cancels the tasks whose deadline has passed.
     pub(super) fn obey(&self, py: Python<'_>) -> PyResult<()> {
         let Some(event_loop) = &self.engine.event_loop else { return Ok(()) };
-        event_loop.turned(monotonic_us());
+        self.engine.loop_turned(monotonic_us());
         if self.engine.closes_sockets() {
             for socket in self.sockets() {
                 socket.go_away(py)?;

@@ -224,7 +224,7 @@ impl GreenletPool {
     /// The hub was wanted: it turns, and breaks those out of their waits whose deadline has passed.
     fn obey(&self, py: Python<'_>) -> PyResult<()> {
         let Some(event_loop) = &self.engine.event_loop else { return Ok(()) };
-        event_loop.turned(monotonic_us());
+        self.engine.loop_turned(monotonic_us());
         if self.engine.closes_sockets() {
             websocket::wake_waiters(py)?;
         }

@@ -218,6 +218,7 @@ impl Socket {
                     if came == Heard::Nothing {
                         return Ok(());
                     }
+                    self.engine.watch();
                 }
                 // What comes before the answer waits for it.
                 _ if sys::has_left(self.fd) => state.departed = true,
