@@ -2,7 +2,8 @@
 //! there, and how it ends. Knows no answer and no interpreter; whoever has the connection gives it bytes and the time.
 //!
 //! Bounded: messages that wait have [`WAITING`] bytes together and what one receive brought, beside them stands one message
-//! that is not whole; of pings the last one is answered, as section 5.5.3 allows, and only while the client takes output.
+//! that is not whole. Pings are answered in their order, of a flood the last ones only ([`PONGS`]), as section 5.5.3 allows,
+//! and only while the client takes output.
 
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,8 @@ use uswgi_proto::websocket::{FrameDecoder, FrameError, Incoming, Opcode, code, p
 const WAITING: usize = 64 * 1024;
 /// What a message costs beside its bytes.
 const EACH: usize = 64;
+/// Bytes of answers to pings that may wait: more of them are a flood.
+const PONGS: usize = 2 * 1024;
 /// Bytes received at a time: what a caller's scratch should hold.
 pub const AT_A_TIME: usize = 64 * 1024;
 
@@ -62,8 +65,8 @@ pub struct Conversation {
     queued: usize,
     /// Received and not decoded, because too much waits.
     raw: Vec<u8>,
-    /// The last ping that has no answer.
-    pong: Option<Vec<u8>>,
+    /// Frames that answer pings.
+    pongs: Vec<u8>,
     /// A ping of our own is due.
     ping: bool,
     /// The close frame that is due.
@@ -91,7 +94,7 @@ impl Conversation {
             queue: VecDeque::new(),
             queued: 0,
             raw: Vec::new(),
-            pong: None,
+            pongs: Vec::new(),
             ping: false,
             close: None,
             closed: false,
@@ -172,7 +175,12 @@ impl Conversation {
         match incoming {
             Incoming::Text(text) => self.wait_for_reader(Message::Text(text)),
             Incoming::Binary(bytes) => self.wait_for_reader(Message::Binary(bytes)),
-            Incoming::Ping(bytes) => self.pong = Some(bytes),
+            Incoming::Ping(bytes) => {
+                if self.pongs.len() > PONGS {
+                    self.pongs.clear();
+                }
+                put_frame(Opcode::Pong, &bytes, &mut self.pongs);
+            }
             Incoming::Pong => {}
             Incoming::Close(said) => {
                 let (code, reason) = said.unwrap_or((code::NONE, String::new()));
@@ -279,8 +287,8 @@ impl Conversation {
         if self.closed {
             return out;
         }
-        if room && let Some(bytes) = self.pong.take() {
-            put_frame(Opcode::Pong, &bytes, &mut out);
+        if room {
+            out = std::mem::take(&mut self.pongs);
         }
         if std::mem::take(&mut self.ping) {
             put_frame(Opcode::Ping, b"", &mut out);

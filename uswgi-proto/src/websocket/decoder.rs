@@ -97,6 +97,8 @@ pub struct FrameDecoder {
     frame: Option<Frame>,
     /// The message that is not whole, and whether it is text; None: between two.
     message: Option<(bool, Vec<u8>)>,
+    /// Of a text that comes in parts, so many bytes are known to be UTF-8.
+    checked: usize,
     frames: u32,
     control: Vec<u8>,
     /// Nothing is read any more.
@@ -112,6 +114,7 @@ impl FrameDecoder {
             have: 0,
             frame: None,
             message: None,
+            checked: 0,
             frames: 0,
             control: Vec::new(),
             over: None,
@@ -161,6 +164,9 @@ impl FrameDecoder {
             frame.left -= take;
             at += take;
             if frame.left > 0 {
+                if !frame.opcode.is_control() {
+                    self.check_text()?;
+                }
                 return Ok((at, None));
             }
             let (opcode, fin) = (frame.opcode, frame.fin);
@@ -244,13 +250,24 @@ impl FrameDecoder {
         Ok(())
     }
 
+    /// Look whether a text that has not come whole can still become UTF-8: who sends one that cannot is told at once.
+    fn check_text(&mut self) -> Result<(), FrameError> {
+        let Some((true, bytes)) = &self.message else { return Ok(()) };
+        match std::str::from_utf8(&bytes[self.checked..]) {
+            Ok(_) => self.checked = bytes.len(),
+            Err(e) if e.error_len().is_some() => return Err(FrameError::Utf8),
+            Err(e) => self.checked += e.valid_up_to(),
+        }
+        Ok(())
+    }
+
     /// A frame is whole.
     fn whole(&mut self, opcode: Opcode, fin: bool) -> Result<Option<Incoming>, FrameError> {
         if !opcode.is_control() {
             if !fin {
-                return Ok(None);
+                return self.check_text().map(|()| None);
             }
-            self.frames = 0;
+            (self.frames, self.checked) = (0, 0);
             let Some((is_text, bytes)) = self.message.take() else { return Ok(None) };
             return match is_text {
                 false => Ok(Some(Incoming::Binary(bytes))),

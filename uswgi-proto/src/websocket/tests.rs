@@ -49,7 +49,7 @@ fn after_a_close_frame_nothing_is_looked_at() {
 
 #[test]
 fn every_violation_has_its_close_code_as_soon_as_it_can_be_seen() {
-    let cases: [(&str, Vec<u8>, u16); 20] = [
+    let cases: [(&str, Vec<u8>, u16); 22] = [
         ("bare", vec![0x81, 0x01, b'x'], 1002),
         ("bare, seen in its head", vec![0x81, 0x7f], 1002),
         ("reserved bit", client(0xc1, b"x"), 1002),
@@ -68,6 +68,8 @@ fn every_violation_has_its_close_code_as_soon_as_it_can_be_seen() {
         ("close 2999", client(0x88, &2999u16.to_be_bytes()), 1002),
         ("a reason that is no text", client(0x88, b"\x03\xe8\xff"), 1007),
         ("no text", client(0x81, b"\xff"), 1007),
+        ("no text any more", client(0x01, b"\xce\xba\xf4\x90"), 1007),
+        ("no text in a part of a frame", client(0x81, b"\xed\xa0\x80 and so on")[..9].to_vec(), 1007),
         ("too large", client(0x82, &[0; 1001]), 1009),
         ("too large in pieces", [client(0x02, &[0; 600]), client(0x80, &[0; 401])].concat(), 1009),
     ];

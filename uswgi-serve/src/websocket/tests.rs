@@ -48,11 +48,15 @@ fn what_waits_is_bounded_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_flood_of_pings_is_one_pong_and_none_without_room() {
+fn pings_are_answered_in_their_order_and_of_a_flood_the_last_ones_when_there_is_room() {
     let mut c = conversation();
+    c.take_in(&[client(0x89, b"one"), client(0x89, b"two")].concat(), 1);
+    assert_eq!(c.frames(true), b"\x8a\x03one\x8a\x03two");
     c.take_in(&[client(0x89, b"first").repeat(1000), client(0x89, b"last")].concat(), 1);
     assert!(c.frames(false).is_empty());
-    assert_eq!((c.frames(true), c.frames(true)), (b"\x8a\x04last".to_vec(), vec![]));
+    let frames = c.frames(true);
+    assert!(frames.ends_with(b"\x8a\x04last") && frames.len() <= PONGS + 127, "{}", frames.len());
+    assert!(c.frames(true).is_empty());
 }
 
 #[test]
