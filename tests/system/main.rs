@@ -6,6 +6,7 @@
 //! | alone | uswgi-worker without a master; lint --check-app |
 //! | api | the module uwsgi, beside the original |
 //! | asgi | ASGI 3 in tasks: scopes, messages, lifespan, frameworks, deadlines, reloads |
+//! | asgi_extensions | early hints, trailers, files by their path |
 //! | autoreload | what an editor writes is served, or the reason is in the log |
 //! | bad_input | every mistake in a configuration is one clear message; every mistake on a socket costs nothing |
 //! | bodies | request bodies of every size and way to read them |
@@ -87,8 +88,11 @@
 //! | validator | wsgiref.validate finds nothing |
 //! | vassals | files of vassals: which count, when, and what a vassal is given |
 //! | warmup | what a worker asks itself before it accepts; a reload that watches its workers |
+//! | warmup_asgi | the same for ASGI applications |
 //! | websocket | WebSockets of ASGI applications: messages, closes, violations, reloads, web servers in front |
 //! | websocket_api | uWSGI's functions for WebSockets, beside the original; Flask-SocketIO |
+//! | websocket_bad | what clients and applications do wrong, for every engine |
+//! | websocket_cases | the cases of the Autobahn suite, for every engine |
 //! | websocket_clients | the same with frameworks and clients from PyPI |
 //! | wire | the uwsgi protocol and HTTP/1.1: limits, framing, variables |
 //! | wheel | sdist, wheel, pip install |
@@ -100,6 +104,7 @@ mod alarms;
 mod alone;
 mod api;
 mod asgi;
+mod asgi_extensions;
 mod autoreload;
 mod bad_input;
 mod bodies;
@@ -184,8 +189,11 @@ mod trust;
 mod validator;
 mod vassals;
 mod warmup;
+mod warmup_asgi;
 mod websocket;
 mod websocket_api;
+mod websocket_bad;
+mod websocket_cases;
 mod websocket_clients;
 mod wheel;
 mod wire;

@@ -170,6 +170,16 @@ impl Lane {
         }
     }
 
+    /// Do something while nobody answers; false: somebody has.
+    pub(crate) fn before_its_answer(&self, f: impl FnOnce()) -> bool {
+        let flight = lock(&self.flight);
+        let nobody = matches!(flight.claim, Claim::Idle | Claim::Pending);
+        if nobody {
+            f();
+        }
+        nobody
+    }
+
     /// The request is over, the descriptor may be closed; true: it had timed out.
     pub fn end(&self) -> bool {
         let mut flight = lock(&self.flight);

@@ -4,6 +4,7 @@
 //! fits the write buffer; beyond that it waits, bounded, and its caller must have released the GIL.
 
 mod app_head;
+mod around;
 mod head;
 mod output;
 
@@ -18,6 +19,7 @@ use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_proto::settings::Protocol;
 
 pub use app_head::AppHead;
+pub use around::may_trail;
 pub use output::Wait;
 
 /// A chunk up to this size is copied behind its frame, to be one send.
@@ -49,6 +51,9 @@ pub struct Response<H> {
 
     /// What the application said; None: nothing yet.
     pub head: Option<Arc<AppHead>>,
+    /// Whether its client takes fields behind a body; None: there are never any.
+    pub trailers_taken: Option<bool>,
+    trailers: Option<Box<around::Trailers>>,
     /// The head is on its way: it cannot be replaced.
     pub head_sent: bool,
     /// It was answered with 101: what comes behind the head is no body, and is sent as it is.
@@ -95,6 +100,8 @@ impl<H: Held> Response<H> {
             unread: None,
             claims: false,
             head: None,
+            trailers_taken: None,
+            trailers: None,
             head_sent: false,
             switched: false,
             chunked: false,
@@ -119,6 +126,7 @@ impl<H: Held> Response<H> {
     /// Forget the last answer, keep the memory.
     pub fn reset(&mut self) {
         self.head = None;
+        (self.trailers_taken, self.trailers) = (None, None);
         self.head_sent = false;
         self.switched = false;
         self.by_kernel = false;
@@ -284,7 +292,8 @@ impl<H: Held> Response<H> {
 
     /// Send a part of a file as the whole body.
     pub fn file(&mut self, fd: OwnedFd, offset: i64, length: u64) {
-        if self.switched || self.ended || self.failed.is_some() || !self.begin(Some(length)) {
+        let known = self.sayable(Some(length));
+        if self.switched || self.ended || self.failed.is_some() || !self.begin(known) {
             return;
         }
         let length = self.left.map_or(length, |l| l.min(length));
@@ -320,7 +329,7 @@ impl<H: Held> Response<H> {
         }
         let mut out = std::mem::take(&mut self.out);
         if self.chunked {
-            out.extend_from_slice(b"0\r\n\r\n");
+            self.last_chunk(&mut out);
         }
         self.put_last(&out, taken_back);
         out.clear();

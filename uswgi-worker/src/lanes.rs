@@ -64,7 +64,13 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
         }
         match engine.settings.lanes.kind {
             LaneKind::Tasks => {
-                if let Err(why) = asgi::serve(py, &outbox, apps, ready)? {
+                let warm_up = |tasks: &mut asgi::WarmTasks<'_>| {
+                    if let Some(gate) = &gate {
+                        gate.ask_in_this_thread(py, 0, tasks);
+                        gate.all(py);
+                    }
+                };
+                if let Err(why) = asgi::serve(py, &outbox, apps, warm_up, ready)? {
                     not_begun(engine, &why);
                     return Ok(false);
                 }

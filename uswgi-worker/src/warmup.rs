@@ -51,16 +51,32 @@ impl Gate {
         if number > 0 {
             self.wait(py, 1);
         }
+        let lane = WsgiLane::for_warmup(py, &self.outbox.engine, &self.apps, number)?;
+        self.ask_with(py, number, &mut Wsgi { py, lane })
+    }
+
+    /// The same with a gateway that is there, where one thread runs all lanes.
+    pub(crate) fn ask_in_this_thread<G>(&self, py: Python<'_>, number: usize, gateway: &mut G)
+    where
+        G: Gateway<Error = PyErr, Held = HeldBytes>,
+    {
+        if let Err(e) = self.ask_with(py, number, gateway) {
+            warmup::give_up(&self.outbox.engine, &python::traceback(py, &e));
+        }
+    }
+
+    fn ask_with<G>(&self, py: Python<'_>, number: usize, gateway: &mut G) -> PyResult<()>
+    where
+        G: Gateway<Error = PyErr, Held = HeldBytes>,
+    {
         let engine = &self.outbox.engine;
-        let lane = WsgiLane::for_warmup(py, engine, &self.apps, number)?;
-        let mut gateway = Wsgi { py, lane };
         engine.lanes[number].adopt(gateway.start()?);
         python::remember_exceptions(true);
         if number == 0 {
             tracebacks::listen(py, true);
         }
         let tracebacks = || python::remembered_exceptions().join("\n");
-        let result = warmup::run(&self.outbox, number, &mut gateway, &CPython, tracebacks);
+        let result = warmup::run(&self.outbox, number, gateway, &CPython, tracebacks);
         if let Err(failed) = result {
             python::flush(py);
             warmup::give_up(engine, &failed.0);

@@ -17,7 +17,6 @@ const fn c(name: &'static str, text: &'static str) -> Code {
 /// The table, by name.
 #[rustfmt::skip]
 pub static CODES: &[Code] = &[
-    c("asgi-warmup", "warmup asks a WSGI application before its worker accepts. An ASGI application has its lifespan for that: a worker accepts when lifespan.startup.complete was said."),
     c("bad-cache", "A cache needs a name and a number of items (cache2 = name=NAME,items=N), at least as many blocks, and a name of its own. uWSGI ends with an error; of two caches with one name it finds the first."),
     c("bad-encoder", "An encoder is prefix, suffix, nl, format or json, with :NAME for one logger, and its text. Files are compressed by logrotate."),
     c("bad-envdir", "Each file of an envdir is a variable: its name is the file's, without an = in it, and its value the text, up to 128 KiB of UTF-8. uWSGI ends where the folder is not there or a name has an =."),

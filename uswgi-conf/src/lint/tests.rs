@@ -50,7 +50,6 @@ fn each_rule_finds_its_line() {
         ("gevent = 1", "bad-number"),
         ("gevent = 10\nthreads = 2", "two-engines"),
         ("asgi = true\nthreads = 2", "two-engines"),
-        ("asgi = true\nwarmup = /", "asgi-warmup"),
         ("gevent-monkey-patch = true", "no-gevent"),
         ("cheaper = 2", "cheaper-too-high"),
         ("env = A", "env-removes"),

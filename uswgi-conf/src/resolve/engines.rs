@@ -75,11 +75,6 @@ pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
                 d.said.0.push(Diagnostic::error("two-engines", message).at(&a.place.value()).help(help));
             }
         }
-        if let Some(a) = expansion.applied.iter().rfind(|a| a.fact.name == "warmup") {
-            let message = format!("{}: an ASGI application is not asked before it is served", written(a));
-            let help = "let its lifespan do what has to be done first, and remove `warmup`";
-            d.said.0.push(Diagnostic::error("asgi-warmup", message).at(&a.place.value()).help(help));
-        }
         d.instance.threads = d.tasks.unwrap_or(Lanes::TASKS);
         d.instance.lanes.kind = LaneKind::Tasks;
         return;

@@ -26,13 +26,40 @@ pub(super) fn say(
                 return Err(wrong("came a second time"));
             }
             response.head = Some(Arc::new(head::read(message)?));
+            if is_true(message, "trailers")? {
+                response.announce_trailers();
+            }
             Ok(())
         }
-        "http.response.body" | "http.response.pathsend" if response.head.is_none() => {
+        "http.response.early_hint" if response.head.is_some() => Err(wrong("came after http.response.start")),
+        "http.response.early_hint" => {
+            let lines = head::of_hint(message)?;
+            py.detach(|| response.hint(&lines));
+            Ok(())
+        }
+        "http.response.body" | "http.response.pathsend" | "http.response.trailers"
+            if response.head.is_none() =>
+        {
             Err(wrong("came before http.response.start"))
         }
+        "http.response.trailers" if !response.has_trailers() => {
+            Err(wrong("came although http.response.start has not said so (trailers)"))
+        }
+        "http.response.trailers" if response.failed.is_none() && !response.owes_trailers() => {
+            Err(wrong(if response.is_ended() {
+                "came after the end of the answer"
+            } else {
+                "came before the end of the body"
+            }))
+        }
+        "http.response.trailers" => {
+            let lines = head::of_trailers(message)?;
+            let more = is_true(message, "more_trailers")?;
+            py.detach(|| response.trail(&lines, more));
+            Ok(())
+        }
         "http.response.body" | "http.response.pathsend"
-            if response.is_ended() && response.failed.is_none() =>
+            if (response.is_ended() || response.owes_trailers()) && response.failed.is_none() =>
         {
             Err(wrong("came after the end of the answer"))
         }
@@ -64,7 +91,7 @@ pub(super) fn say(
             let length = file.metadata()?.len();
             py.detach(|| {
                 response.file(OwnedFd::from(file), 0, length);
-                response.end();
+                response.end_body();
             });
             Ok(())
         }
@@ -72,9 +99,14 @@ pub(super) fn say(
     }
 }
 
+/// Whether a key of a message says yes.
+fn is_true(message: &Bound<'_, PyDict>, key: &str) -> PyResult<bool> {
+    message.get_item(key)?.map_or(Ok(false), |value| value.is_truthy())
+}
+
 fn give(py: Python<'_>, response: &mut Response, bytes: &Bound<'_, PyBytes>, more: bool) {
     let slice = bytes.as_bytes();
-    if !more && !response.head_sent {
+    if !more && !response.head_sent && !response.has_trailers() {
         if slice.len() <= COPY_BODY && response.stage(slice) {
             return;
         }
@@ -85,11 +117,12 @@ fn give(py: Python<'_>, response: &mut Response, bytes: &Bound<'_, PyBytes>, mor
         });
         return;
     }
-    if !(more && response.gather(slice)) && (more || !slice.is_empty()) {
+    let begins = more || !response.head_sent;
+    if !(more && response.gather(slice)) && (begins || !slice.is_empty()) {
         let held = (slice.len() >= HOLD).then(|| HeldBytes::of(bytes));
         py.detach(|| response.body(slice, false, held));
     }
     if !more {
-        py.detach(|| response.end());
+        py.detach(|| response.end_body());
     }
 }

@@ -65,6 +65,9 @@ impl TaskPool {
                 say!(
                     "{uri}: the application returned without {}",
                     match response.head {
+                        Some(_) if response.owes_trailers() => {
+                            "its trailers (http.response.trailers with more_trailers false)"
+                        }
                         Some(_) => "ending its answer (http.response.body with more_body false)",
                         None if talk.socket().is_some() => "accepting or closing its WebSocket",
                         None => "an answer (http.response.start)",

@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use uswgi_serve::answer;
-use uswgi_serve::response::AppHead;
+use uswgi_serve::response::{AppHead, may_trail};
 
 /// Read it; an error is the application's to see.
 pub(super) fn read(message: &Bound<'_, PyDict>) -> PyResult<AppHead> {
@@ -41,6 +41,36 @@ pub(super) fn of_handshake(headers: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
         | b"content-length" => Ok(()),
         _ => field(&mut head, name, value),
     })?;
+    Ok(head.lines)
+}
+
+/// The lines of `http.response.early_hint`.
+pub(super) fn of_hint(message: &Bound<'_, PyDict>) -> PyResult<Vec<u8>> {
+    let mut head = AppHead::default();
+    if let Some(links) = message.get_item("links")? {
+        for link in links.try_iter()? {
+            let link = link?;
+            let link = link.cast::<PyBytes>().map_err(|_| {
+                PyTypeError::new_err("links of http.response.early_hint must be bytes (ASGI)")
+            })?;
+            field(&mut head, b"link", link.as_bytes())?;
+        }
+    }
+    Ok(head.lines)
+}
+
+/// The lines of `http.response.trailers`.
+pub(super) fn of_trailers(message: &Bound<'_, PyDict>) -> PyResult<Vec<u8>> {
+    let mut head = AppHead::default();
+    if let Some(headers) = message.get_item(intern!(message.py(), "headers"))? {
+        fields(&headers, |name, value| match may_trail(name) {
+            true => field(&mut head, name, value),
+            false => Err(PyValueError::new_err(format!(
+                "{} may not stand behind a body (RFC 9110, section 6.5.1)",
+                String::from_utf8_lossy(name)
+            ))),
+        })?;
+    }
     Ok(head.lines)
 }
 

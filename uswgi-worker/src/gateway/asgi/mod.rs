@@ -17,9 +17,11 @@ mod ready;
 mod scope;
 mod stacks;
 mod talk;
+mod warm;
 mod websocket;
 
 pub(crate) use kind::check;
+pub(crate) use warm::WarmTasks;
 
 use crate::app::Apps;
 use crate::gateway::cooperate;
@@ -78,12 +80,13 @@ fn new_loop<'py>(py: Python<'py>, wanted: AsyncioLoop) -> PyResult<Bound<'py, Py
     }
 }
 
-/// Serve until told to leave. Runs in the main thread; `ready` is called when requests are taken. An inner error is why
-/// the application does not begin.
+/// Serve until told to leave. Runs in the main thread; `warm_up` asks what is asked before anybody else does, `ready` is
+/// called when requests are taken. An inner error is why the application does not begin.
 pub(crate) fn serve(
     py: Python<'_>,
     outbox: &Arc<Outbox<HeldBytes>>,
     apps: &Arc<Apps>,
+    warm_up: impl FnOnce(&mut WarmTasks<'_>),
     ready: impl FnOnce() -> PyResult<()>,
 ) -> PyResult<Result<(), String>> {
     let engine = &outbox.engine;
@@ -103,6 +106,12 @@ pub(crate) fn serve(
     if let Some(why) = failure {
         return Ok(Err(format!("the lifespan of the application does not start: {}", why.trim_end())));
     }
+    warm_up(&mut WarmTasks {
+        engine: engine.clone(),
+        apps: apps.clone(),
+        event_loop: event_loop.clone(),
+        state: state.clone(),
+    });
     let done = event_loop.call_method0("create_future")?;
     let pool = Arc::new(TaskPool::new(outbox, apps, &event_loop, &done, &state)?);
     pool.adopt(Py::new(py, LoopTurn::new(&pool, true))?, Py::new(py, LoopTurn::new(&pool, false))?);

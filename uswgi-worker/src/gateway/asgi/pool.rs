@@ -204,7 +204,9 @@ impl TaskPool {
                 Asked { engine, lane: number, answer: answer.clone(), accept, uri, behind, fd, timeout_ms };
             (scope, Ok(Talk::Socket(Socket::new(self.event_loop.clone_ref(py), asked))))
         } else {
-            let scope = scope::of(py, &exchange, chosen.mounted, self.state.bind(py));
+            let trailers = scope::takes_trailers(&exchange);
+            let scope = scope::of(py, &exchange, chosen.mounted, self.state.bind(py), trailers);
+            response.trailers_taken = Some(trailers);
             let body = exchange.request.body.unwrap_or(Body::None);
             let input = state_for(exchange.conn, exchange.request.head_length, body, timeout_ms);
             let talk = input.map(|input| {

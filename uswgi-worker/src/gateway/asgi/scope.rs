@@ -13,7 +13,7 @@ pub(super) fn of_websocket<'py>(
     mounted: usize,
     state: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let scope = of(py, exchange, mounted, state)?;
+    let scope = of(py, exchange, mounted, state, false)?;
     scope.set_item("type", "websocket")?;
     let asgi = PyDict::new(py);
     asgi.set_item("version", "3.0")?;
@@ -30,12 +30,13 @@ pub(super) fn of_websocket<'py>(
     Ok(scope)
 }
 
-/// `mounted`: bytes at the front of the path that are where the application is mounted.
+/// `mounted`: bytes at the front of the path that are where the application is mounted; `trailers`: the client takes some.
 pub(super) fn of<'py>(
     py: Python<'py>,
     exchange: &Exchange<'_>,
     mounted: usize,
     state: &Bound<'py, PyDict>,
+    trailers: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let (path, root) = places(exchange, mounted);
     let scope = PyDict::new(py);
@@ -79,8 +80,34 @@ pub(super) fn of<'py>(
     scope.set_item("state", state.copy()?)?;
     let extensions = PyDict::new(py);
     extensions.set_item("http.response.pathsend", PyDict::new(py))?;
+    if takes_hints(exchange) {
+        extensions.set_item("http.response.early_hint", PyDict::new(py))?;
+    }
+    if trailers {
+        extensions.set_item("http.response.trailers", PyDict::new(py))?;
+    }
     scope.set_item("extensions", extensions)?;
     Ok(scope)
+}
+
+/// Whether something can be said before the answer: in HTTP/1.1.
+fn takes_hints(exchange: &Exchange<'_>) -> bool {
+    exchange.conn.protocol == Protocol::Http && exchange.request.head.minor >= 1
+}
+
+/// Whether the client takes fields behind a body: it has to say so, and there have to be chunks.
+pub(super) fn takes_trailers(exchange: &Exchange<'_>) -> bool {
+    let buffer = &exchange.conn.buffer;
+    let says = |list: &[u8]| {
+        list.split(|b| *b == b',').any(|word| word.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    };
+    takes_hints(exchange)
+        && exchange
+            .request
+            .head
+            .headers
+            .iter()
+            .any(|(name, value)| name.of(buffer).eq_ignore_ascii_case(b"te") && says(value.of(buffer)))
 }
 
 /// The whole path, and its beginning that is where the application is (`root_path`): the mount, or what a server in
