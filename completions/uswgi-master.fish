@@ -308,6 +308,15 @@ complete -c uswgi-master -l attach-daemon2 -d 'A daemon by keys: cmd, pidfile, f
 complete -c uswgi-master -l print -d 'Prints a text while the configuration is read.' -r -F
 complete -c uswgi-master -l iprint -d 'Prints a text while the configuration is read.' -r -F
 complete -c uswgi-master -l exit -d 'Ends with this exit code.' -r -F
+complete -c uswgi-master -l carbon -d 'HOST:PORT of a carbon server (Graphite) that gets the numbers of the instance, with uWSGI\'s names. Repeatable.' -r -F
+complete -c uswgi-master -l carbon-timeout -d 'Seconds for the connection to a carbon server, and for each write.' -r -F
+complete -c uswgi-master -l carbon-freq -d 'Seconds between two times that carbon gets numbers; the first time is a second after the start.' -r -F
+complete -c uswgi-master -l carbon-id -d 'Name of the instance in keys of carbon.' -r -F
+complete -c uswgi-master -l carbon-max-retry -d 'Tries after one that failed to reach a carbon server.' -r -F
+complete -c uswgi-master -l carbon-retry-delay -d 'Seconds before each of them.' -r -F
+complete -c uswgi-master -l carbon-root -d 'What keys of carbon begin with; empty: the host\'s name.' -r -F
+complete -c uswgi-master -l carbon-hostname-dots -d 'What stands for each dot of the host\'s name in keys of carbon.' -r -F
+complete -c uswgi-master -l carbon-idle-avg -d 'Mean duration that carbon gets of a time without requests: last (that of before), zero, or none (no line).' -r -F
 complete -c uswgi-master -l cheaper-busyness-max -d 'Per cent of a cycle (cheaper-overload seconds) spent in requests above which cheaper-step more workers come; for cheaper-algo = busyness, as all of these.' -r -F
 complete -c uswgi-master -l cheaper-busyness-min -d 'Per cent below which a cycle is idle.' -r -F
 complete -c uswgi-master -l cheaper-busyness-multiplier -d 'Idle cycles after which a worker goes. A cycle between min and max is not counted; one above max, or three between in a row, make the count start again.' -r -F
@@ -449,6 +458,7 @@ complete -c uswgi-master -l vacuum -d 'Removes sockets and pidfiles at exit.'
 complete -c uswgi-master -l enable-proxy-protocol -d 'Connections from peers of forwarded-allow-ips may begin with a header of the PROXY protocol, version 1 or 2: the client that it names is the peer. On all sockets.'
 complete -c uswgi-master -l daemons-honour-stdin -d 'Daemons keep the standard input.'
 complete -c uswgi-master -l version -d 'Prints the version and ends.'
+complete -c uswgi-master -l carbon-no-workers -d 'Sends no lines for each worker to carbon.'
 complete -c uswgi-master -l cheaper-busyness-verbose -d 'Logs the load of every cycle and what follows from it.'
 complete -c uswgi-master -l gevent-monkey-patch -d 'Patches the standard library for gevent in each worker, after the app was imported.'
 complete -c uswgi-master -l gevent-early-monkey-patch -d 'The same before the app is imported.'

@@ -11,6 +11,7 @@
 //! | bad_input | every mistake in a configuration is one clear message; every mistake on a socket costs nothing |
 //! | bodies | request bodies of every size and way to read them |
 //! | canary | a new version beside the old one: worse ones are taken back, equal ones go on to all |
+//! | carbon | numbers that are sent to carbon, beside the original |
 //! | chaos | kills, stops, reloads and scaling at random; the books balance |
 //! | clients | libraries that look for the module uwsgi, as pip installs them |
 //! | commands | --reload PIDFILE, --connect-and-read and so on, beside the original |
@@ -109,6 +110,7 @@ mod autoreload;
 mod bad_input;
 mod bodies;
 mod canary;
+mod carbon;
 mod chaos;
 mod clients;
 mod commands;

@@ -4,6 +4,7 @@
 //! groups stay text, because they are looked up in the system that runs the instance, at start.
 
 use crate::alarms::Alarms;
+use crate::carbon::Carbon;
 pub use crate::dynamic::{Busyness, CheaperAlgorithm, Dynamic};
 use crate::emperor::EmperorSettings;
 use crate::logs::LogRouting;
@@ -232,6 +233,8 @@ pub struct Instance {
     pub signals: AppSignals,
     /// What is told to whom when something happens.
     pub alarms: Alarms,
+    /// What is sent to carbon.
+    pub carbon: Carbon,
     /// Every option in order, for `uwsgi.opt`.
     pub options: Vec<(String, Option<String>)>,
 }
@@ -318,6 +321,7 @@ impl Default for Instance {
             touch_spoolers: Vec::new(),
             signals: AppSignals::default(),
             alarms: Alarms::default(),
+            carbon: Carbon::default(),
             options: Vec::new(),
         }
     }

@@ -21,6 +21,7 @@
 pub mod action;
 mod activation;
 pub mod alarms;
+pub mod carbon;
 pub mod cli;
 pub mod convert;
 mod cpus;

@@ -10,7 +10,7 @@
 //!   process needs is `uswgi-keep`'s.
 //! * [`tasks`], `steps`, `step_child`, `shell`, [`clock`]: programs beside the workers.
 //! * [`shared`]: the memory of locks and caches.
-//! * [`board`], [`stats`]: what is shown to others.
+//! * [`board`], [`stats`]: what is shown to others; `push`: what is sent to them.
 //! * [`steer`], [`fifo`]: what others ask for.
 //!
 //! Data flows in a circle: `events` and `processes` -> `supervisor` -> `master::act` -> the system.
@@ -28,6 +28,7 @@ pub mod logs;
 pub mod master;
 pub mod privs;
 pub mod processes;
+mod push;
 pub mod queues;
 pub mod reading;
 pub mod reload;

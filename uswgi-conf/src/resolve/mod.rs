@@ -7,6 +7,7 @@
 //! * `address`: names of sockets.
 //! * `alarms`: what is told to whom when something happens.
 //! * `background`: spoolers, mules and farms.
+//! * `carbon`: numbers that are sent away.
 //! * `caches`: the form of `cache2`. `sharing`: queue, areas, metrics, rpc.
 //! * `dynamic`: fewer workers while there is little to do. `engines`: threads or greenlets.
 //! * `emperor`: who runs many instances.
@@ -25,6 +26,7 @@ mod alarms;
 mod background;
 mod caches;
 mod canary;
+mod carbon;
 mod draft;
 mod dynamic;
 mod emperor;

@@ -213,7 +213,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
                 || emperor::set(d, a)
                 || background::set(d, a)
                 || super::sharing::set(d, a)
-                || super::alarms::set(d, a);
+                || super::alarms::set(d, a)
+                || super::carbon::set(d, a);
         }
     }
     true

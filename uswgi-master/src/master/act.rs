@@ -300,6 +300,7 @@ impl Master<'_> {
             self.logs.succeed(generation);
             self.logs.configure(&setup.instance);
             self.alarms.replace(&setup.instance.alarms);
+            self.pushes.configure(&setup.instance, Instant::now());
             self.harakiri_limit = reload::harakiri_limit(&setup.instance);
             let pidfiles: Vec<PathBuf> = reload::pidfiles(&setup.instance).cloned().collect();
             self.rename_pidfiles(&pidfiles);

@@ -72,6 +72,13 @@ fn reader(master: &Master<'_>) -> Option<Reader> {
     Reader::open(master.board.fd()).ok()
 }
 
+impl Master<'_> {
+    /// The instance as it is now.
+    pub(super) fn snapshot(&self) -> Option<Snapshot> {
+        snapshot(self)
+    }
+}
+
 fn snapshot(master: &Master<'_>) -> Option<Snapshot> {
     // Looks at the queues are kept: they make the highest ones.
     master.board.queues();

@@ -4,7 +4,7 @@
 //! one (harakiri's backstop, touch files, dynamic workers, the service manager's watchdog).
 //!
 //! * `act`: actions of the supervisor to system calls.
-//! * `handle_steer`, `handle_fifo`: what an operator asks for; `handle_stats`: what monitoring asks for.
+//! * `handle_steer`, `handle_fifo`: what an operator asks for; `handle_stats`: what monitoring asks for; `handle_push`: what it is sent.
 //! * `handle_alarms`: what is told to whom. `handle_files`: touched files; `app_signals`: signals of the application.
 //! * `handle_logs`: rotation and reopening; `numbers`: what decisions about workers need.
 #![forbid(unsafe_code)]
@@ -15,6 +15,7 @@ mod handle_alarms;
 mod handle_fifo;
 mod handle_files;
 mod handle_logs;
+mod handle_push;
 mod handle_stats;
 mod handle_steer;
 mod numbers;
@@ -35,6 +36,7 @@ use crate::supervisor::{Event, Phase, Stage, Supervisor};
 use crate::tasks::TaskExecutor;
 use crate::touch_files::{self, Follows};
 use crate::{stats, steer};
+use handle_push::Pushes;
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -83,6 +85,7 @@ pub struct Master<'a> {
     pub(crate) reads: u64,
     pub(crate) tasks: TaskExecutor,
     pub(crate) alarms: AlarmBook,
+    pub(crate) pushes: Pushes,
     /// Variables that steps of the start have set.
     pub(crate) step_env: Vec<(String, Option<String>)>,
     pub(crate) harakiri_limit: Option<Duration>,
@@ -116,6 +119,7 @@ impl<'a> Master<'a> {
             reads: 1,
             tasks: TaskExecutor::new(&instance, now),
             alarms: AlarmBook::new(&instance.alarms),
+            pushes: Pushes::new(&instance, now),
             step_env: started.step_env,
             harakiri_limit: reload::harakiri_limit(&instance),
             callers: Callers::default(),
@@ -182,6 +186,7 @@ impl<'a> Master<'a> {
                 self.supervisor.next_deadline(),
                 self.tasks.deadline(),
                 self.alarms.deadline(),
+                self.pushes.deadline(),
                 watchdog.as_ref().map(Watchdog::deadline),
                 looks.then_some(next_look),
                 self.stats.deadline(),
@@ -272,6 +277,7 @@ impl<'a> Master<'a> {
         self.hear_alarms(&heard);
         let orders = self.alarms.tick(Instant::now());
         self.obey_alarms(orders);
+        self.push();
         self.queue.extend(heard);
         self.look_at_files();
         self.look_at_the_clock();
@@ -338,30 +344,6 @@ impl<'a> Master<'a> {
     /// The generation in force.
     pub(crate) fn setup(&self) -> Option<&Setup> {
         self.generations.get(&self.supervisor.current_generation())
-    }
-
-    pub(crate) fn sockets(&self) -> String {
-        let Some(setup) = self.setup() else { return String::new() };
-        let named = setup.listeners.iter().zip(&setup.instance.sockets).map(|(l, s)| {
-            let protocol = match s.protocol {
-                uswgi_proto::settings::Protocol::Uwsgi => "uwsgi",
-                uswgi_proto::settings::Protocol::Http => "http",
-            };
-            format!("{} ({protocol})", l.shown)
-        });
-        named.collect::<Vec<_>>().join(", ")
-    }
-
-    fn banner(&self) {
-        let Some(setup) = self.setup() else { return };
-        let (i, pid, version) = (&setup.instance, std::process::id(), env!("CARGO_PKG_VERSION"));
-        log::line(format_args!(
-            "uswgi {version}, pid {pid}: {} workers with {} {} on {}",
-            i.workers,
-            i.threads,
-            i.lanes.kind.plural(),
-            self.sockets()
-        ));
     }
 
     /// Everything is gone: clean up. A start that failed leaves nothing, with `vacuum` or without.

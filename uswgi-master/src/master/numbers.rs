@@ -65,6 +65,32 @@ impl Master<'_> {
         self.callers.watch(wanted, listeners, Woken::Listeners, &self.events);
     }
 
+    /// The addresses that are listened on.
+    pub(crate) fn sockets(&self) -> String {
+        let Some(setup) = self.setup() else { return String::new() };
+        let named = setup.listeners.iter().zip(&setup.instance.sockets).map(|(l, s)| {
+            let protocol = match s.protocol {
+                uswgi_proto::settings::Protocol::Uwsgi => "uwsgi",
+                uswgi_proto::settings::Protocol::Http => "http",
+            };
+            format!("{} ({protocol})", l.shown)
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Say who starts.
+    pub(super) fn banner(&self) {
+        let Some(setup) = self.setup() else { return };
+        let (i, pid, version) = (&setup.instance, std::process::id(), env!("CARGO_PKG_VERSION"));
+        log::line(format_args!(
+            "uswgi {version}, pid {pid}: {} workers with {} {} on {}",
+            i.workers,
+            i.threads,
+            i.lanes.kind.plural(),
+            self.sockets()
+        ));
+    }
+
     /// One line about the instance.
     pub(crate) fn status(&self) -> String {
         let workers = self.supervisor.children().values().filter(|c| c.is_worker());

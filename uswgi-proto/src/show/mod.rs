@@ -3,11 +3,12 @@
 //!
 //! * [`snapshot`]: everything that a scoreboard says, as plain data.  * [`usage`]: what proc(5) adds.
 //! * [`previous`]: the generation before.  * [`slow`]: slow requests.  * [`lag`]: how late event loops are.  * [`canary`]: two generations beside each other.  * [`aides`]: spoolers and mules.  * [`names`]: states in words.  * [`latency`]: quantiles.
-//! * [`json`]: a snapshot as our JSON.  * [`uwsgi`]: as uWSGI's statistics.  * [`metrics`]: as OpenMetrics.
+//! * [`json`]: a snapshot as our JSON.  * [`uwsgi`]: as uWSGI's statistics.  * [`metrics`]: as OpenMetrics.  * [`carbon`]: as text for carbon.
 #![forbid(unsafe_code)]
 
 pub mod aides;
 pub mod canary;
+pub mod carbon;
 mod families;
 pub mod json;
 pub mod lag;
