@@ -74,7 +74,7 @@ fn moves(site: Site) {
 
 #[test]
 fn the_log_moves_under_load_without_loss() {
-    moves(site().option("processes", 3));
+    moves(site().option("processes", 3).option("keep-previous", 0));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_log_that_cannot_be_opened_keeps_the_old_one_and_the_old_generation() {
 
 #[test]
 fn a_log_process_that_is_killed_while_it_leaves_is_followed_by_one_that_ends() {
-    let site = site().option("worker-reload-mercy", 60);
+    let site = site().option("worker-reload-mercy", 60).option("keep-previous", 0);
     let site = site.source("numbers.py", include_str!("../apps/probe.py")).option("env", "HOLD_DIR=DIR/hold");
     let (text, dir) = (site.text(), site.dir.path().display().to_string());
     let base = text.replace("DIR/hold", &format!("{dir}/hold"));

@@ -223,7 +223,7 @@ fn workers_are_listed_by_their_numbers() {
     for id in ["1", "2"] {
         expect(&server.ctl(&["retire", id, "--wait"]), Exit::Ok, "");
     }
-    until("the end of the old ones", || (server.worker_pids().len() == 4).then_some(()));
+    until("the end of the old ones", || (server.workers().len() == 4).then_some(()));
     let numbers = |args: &[&str], word: usize| -> Vec<String> {
         let out = String::from_utf8(server.ctl(args).stdout).unwrap();
         let rows = out.lines().filter(|l| l.contains("ready") || l.starts_with("worker "));

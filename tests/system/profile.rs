@@ -98,17 +98,25 @@ fn what_lanes_do_is_told_apart_by_route_on_every_cpython() {
     }
     for (tag, venv) in paths::pythons() {
         let server = site(&venv, APP).option("workers", 1).option("threads", 7).start();
+        let file = server.dir.join("out.collapsed");
+        let look_for =
+            |seconds: &str| profile(&server, &["--seconds", seconds, "-o", file.to_str().unwrap()]);
+        // Before anybody computes: it makes many pieces until the sockets are full.
+        let mut large = begin(&server, "/large");
+        until("an answer that waits for its client", || {
+            let seen = looks(&look_for("0.1"));
+            let of = seen.get("GET /large")?;
+            (of["sending"] > 0 && of["sending"] == of.values().sum::<u64>()).then_some(())
+        });
         let later = |path: &str| server.door().ask_later(Request::get(path));
         let held = [later("/wait/17"), later("/wait/18"), later("/spin/1"), later("/spin/2")];
         let Door::Http(address) = server.door() else { panic!("no HTTP") };
         let mut body = address.connect().unwrap();
         body.write_all(b"POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nbegin").unwrap();
-        let mut large = begin(&server, "/large");
-        for name in ["wait-17", "wait-18", "spin-1", "spin-2", "body", "large"] {
+        for name in ["wait-17", "wait-18", "spin-1", "spin-2", "body"] {
             noted(&server, name);
         }
-        let file = server.dir.join("out.collapsed");
-        let json = profile(&server, &["--seconds", "1.5", "-o", file.to_str().unwrap()]);
+        let json = look_for("1.5");
         let seen = looks(&json);
         mostly(&seen, "GET /wait/*", "waiting");
         mostly(&seen, "POST /body", "input");

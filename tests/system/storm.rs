@@ -62,9 +62,10 @@ fn many_reloads(site: Site, reloads: u64, processes: usize) {
     assert_eq!(seen.cut, 0, "kept connections were cut");
     quiet(&server);
     assert!(server.workers().iter().all(|w| w.generation == reloads + 1), "{:?}", server.workers());
-    until("the end of the last template", || (server.family().len() == processes).then_some(()));
+    until("the end of all others", || (server.family().len() == processes).then_some(()));
     assert!(
-        descriptors(&server) <= before + 2,
+        // A template that sleeps has three.
+        descriptors(&server) <= before + 5,
         "{before} descriptors before, {} after",
         descriptors(&server)
     );
@@ -72,8 +73,8 @@ fn many_reloads(site: Site, reloads: u64, processes: usize) {
 
 #[test]
 fn two_hundred_reloads_in_a_row_lose_nothing() {
-    // The master, its template, two workers.
-    many_reloads(site(), 200, 4);
+    // The master, its template, the one of before, which sleeps, two workers.
+    many_reloads(site(), 200, 5);
 }
 
 #[test]

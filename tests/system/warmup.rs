@@ -180,14 +180,41 @@ fn what_django_and_flask_catch_is_told_too() {
     }
 }
 
+const DIES: &str = "import os, threading, time\nNAME = 'dies'\ndef end():\n    time.sleep(1)\n    os._exit(7)\nstarted = []\n\
+    def answer(environ):\n    return '200 OK'\nos.register_at_fork(after_in_child=lambda: threading.Thread(target=end, daemon=True).start())\n";
+
+#[test]
+fn a_reload_that_nobody_watches_is_taken_back_too_and_whatever_was_before_comes_back() {
+    let server = site("").start();
+    version(&server, DIES);
+    let (code, told) = reload(&server);
+    assert_eq!(code, Some(0), "it waits for nothing: {told}");
+    server.wait_log("2 workers of generation 2 died (reload-watch)");
+    until("the old application alone", || {
+        let workers = server.workers();
+        (workers.len() == 2 && workers.iter().all(|w| w.generation == 3)).then_some(())
+    });
+    assert_eq!(server.get("/").expect(200).text(), "one");
+    let status = until("its outcome", || {
+        let json: serde_json::Value =
+            serde_json::from_slice(&server.ctl(&["status", "--json"]).stdout).unwrap();
+        (json["reloads"]["last_outcome"] == "taken-back").then_some(json)
+    });
+    assert!(status.to_string().contains("exited with code 7"), "{status}");
+    // Somebody who has read nothing can go back after a reload that is good.
+    version(&server, TWO);
+    assert_eq!(reload(&server).0, Some(0));
+    assert_eq!(server.get("/").expect(200).text(), "two");
+    assert_eq!(rollback(&server).0, Some(0));
+    assert_eq!(server.get("/").expect(200).text(), "one");
+}
+
 #[test]
 fn a_generation_whose_workers_die_is_taken_back() {
     let server = site("").option("reload-watch", 600).start();
     let load = Load::start(&server.doors(), 2, "/");
     load.wait_more(20);
-    let dies = "import os, threading, time\nNAME = 'dies'\ndef end():\n    time.sleep(1)\n    os._exit(7)\nstarted = []\n\
-        def answer(environ):\n    return '200 OK'\nos.register_at_fork(after_in_child=lambda: threading.Thread(target=end, daemon=True).start())\n";
-    version(&server, dies);
+    version(&server, DIES);
     let (code, told) = reload(&server);
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("taken back") && told.contains("exited with code 7"), "{told}");

@@ -151,8 +151,9 @@ pub struct Instance {
     pub timeouts: Timeouts,
     /// What a worker asks itself before it accepts.
     pub warmup: Warmup,
-    /// Seconds for which a reload watches its workers once all of them accept; 0: not.
-    pub reload_watch: u32,
+    /// Seconds for which a reload watches its workers once all of them accept, and is over afterwards; 0: not. None: for ten
+    /// seconds, while it is over already.
+    pub reload_watch: Option<u32>,
     /// Seconds for which the template of the generation before sleeps after a reload; 0: not.
     pub keep_previous: u32,
     /// The terms of a canary.
@@ -281,8 +282,8 @@ impl Default for Instance {
             limits: RequestLimits::default(),
             timeouts: Timeouts::default(),
             warmup: Warmup::default(),
-            reload_watch: 0,
-            keep_previous: 0,
+            reload_watch: None,
+            keep_previous: 300,
             canary: uswgi_proto::canary::Terms::default(),
             static_files: StaticServing::default(),
             headers: Headers::default(),

@@ -226,8 +226,8 @@ pub(super) static OWN: &[Own] = &[
     (
         own("keep-previous", Req, Int),
         set(|i| i.keep_previous.into()),
-        "Seconds for which the template of the generation before sleeps after a reload, for `uswgi-ctl rollback`.",
-        "{}: not",
+        "Seconds for which the template of the generation before sleeps after a reload, for `uswgi-ctl rollback`; 0: not.",
+        "{}",
     ),
     (
         own("log-json", Opt, Bool),
@@ -261,9 +261,9 @@ pub(super) static OWN: &[Own] = &[
     ),
     (
         own("reload-watch", Req, Int),
-        set(|i| i.reload_watch.into()),
-        "Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back.",
-        "{}: not",
+        set(|i| (&i.reload_watch.map(|n| n.to_string())).into()),
+        "Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back. It is over after that time; 0: nobody watches.",
+        "10, and the reload is over before",
     ),
     (
         own("rpc-allow-ips", Req, Kind::List),

@@ -20,8 +20,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
             }
             warmup.timeout = n.max(1);
         }
-        "reload-watch" => d.instance.reload_watch = said.number32(a).unwrap_or(0),
-        "keep-previous" => d.instance.keep_previous = said.number32(a).unwrap_or(0),
+        "reload-watch" => d.instance.reload_watch = said.number32(a),
+        "keep-previous" => d.instance.keep_previous = said.number32(a).unwrap_or(d.instance.keep_previous),
         _ => return false,
     }
     true
@@ -78,8 +78,10 @@ pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
     if !d.instance.lazy_apps {
         return;
     }
-    let kept = [("reload-watch", d.instance.reload_watch), ("keep-previous", d.instance.keep_previous)];
-    if let Some(a) = kept.into_iter().filter(|(_, n)| *n > 0).find_map(|(name, _)| given(name)) {
+    let kept = [("reload-watch", d.instance.reload_watch), ("keep-previous", Some(d.instance.keep_previous))];
+    if let Some(a) =
+        kept.into_iter().filter(|(_, n)| n.is_some_and(|n| n > 0)).find_map(|(name, _)| given(name))
+    {
         let message =
             format!("{} has no effect with lazy-apps: no template has the code of before", a.fact.name);
         d.said.warning(a, "no-effect", message).help = Some("remove lazy-apps".into());

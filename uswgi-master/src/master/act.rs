@@ -128,6 +128,7 @@ impl Master<'_> {
             Action::Reason(reason) => self.board.reason(&reason),
             Action::Python(which) => self.board.python(&which),
             Action::Serving => {
+                self.last_pidfile();
                 // The slots first: who hears that it is ready may look at once.
                 self.board.sync(&self.supervisor);
                 self.serving();
@@ -315,6 +316,7 @@ impl Master<'_> {
         let needed = |n: &u64| {
             *n == self.supervisor.current_generation()
                 || self.supervisor.coming_generation() == Some(*n)
+                || self.supervisor.sleeper().is_some_and(|kept| kept.generation == *n)
                 || self.processes.any_of(*n)
         };
         let unused: Vec<u64> = self.generations.keys().copied().filter(|n| !needed(n)).collect();
@@ -345,16 +347,20 @@ impl Master<'_> {
         old.into_iter().for_each(Pidfile::remove);
     }
 
-    fn serving(&mut self) {
-        self.served = true;
-        self.terminal = None;
-        self.pidfiles.iter().for_each(Pidfile::fill);
+    /// The pidfile that is written when everything else is done: before anybody can see that it is.
+    fn last_pidfile(&mut self) {
         if let Some(path) = self.setup().and_then(|s| s.instance.safe_pidfile2.clone()) {
             match Pidfile::write(&path) {
                 Ok(pidfile) => self.pidfiles.push(pidfile),
                 Err(e) => log::line(e),
             }
         }
+    }
+
+    fn serving(&mut self) {
+        self.served = true;
+        self.terminal = None;
+        self.pidfiles.iter().for_each(Pidfile::fill);
         log::line(format_args!("ready: {}", self.status()));
         notify::ready(&self.status());
         if let Some(launcher) = self.launcher.take() {

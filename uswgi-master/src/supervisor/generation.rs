@@ -22,6 +22,8 @@ pub(super) struct Generation {
     pub(super) loaded: bool,
     /// A process of this generation had the app when it was ready.
     pub(super) had_app: bool,
+    /// Its template was given up: it did not bring what it was asked for.
+    pub(super) hangs: bool,
     /// Which Python its processes say that they run; empty: none has said so yet.
     pub(super) python: String,
     /// Signals of its application.
@@ -33,8 +35,8 @@ impl Generation {
         let template_backoff = Backoff::default();
         let python = String::new();
         let signals = SignalTable::new(number, &plan.signals);
-        let (template, loaded, had_app) = (None, false, false);
-        Generation { number, plan, template, template_backoff, loaded, had_app, python, signals }
+        let (template, loaded, had_app, hangs) = (None, false, false, false);
+        Generation { number, plan, template, template_backoff, loaded, had_app, hangs, python, signals }
     }
 }
 
@@ -56,4 +58,6 @@ pub(super) struct Changeover {
     pub(super) canary: Option<CanaryRun>,
     /// It comes back: its template sleeps already.
     pub(super) back: Option<Generation>,
+    /// It comes back by itself, for this reason.
+    pub(super) taken_back: Option<String>,
 }

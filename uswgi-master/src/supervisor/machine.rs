@@ -11,6 +11,7 @@ use super::leave::Leave;
 use super::plan::Plan;
 use super::rollback::KeptGeneration;
 use super::seat::{AideRecords, SeatRecord};
+use super::watch::Aside;
 use super::wish::Wish;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -52,6 +53,8 @@ pub struct Supervisor {
     pub(super) canary_changes: u64,
     /// What there is to go back to.
     pub(super) previous: Option<KeptGeneration>,
+    /// Whether the one in force lives, although its reload is over.
+    pub(super) aside: Option<Aside>,
     /// HUPs that came during the start or a reload; any number of them is one more reload.
     pub(super) reload_again: bool,
     pub(super) last_generation: u64,
@@ -90,6 +93,7 @@ impl Supervisor {
             canary_seen: None,
             canary_changes: 0,
             previous: None,
+            aside: None,
             reload_again: false,
             last_generation: 1,
             sources: BTreeMap::new(),
@@ -166,7 +170,7 @@ impl Supervisor {
             Event::Canary(request) => self.ask_canary(request),
             Event::EndCanary { promote } => self.end_canary(promote),
             Event::Traceback { child, text, count } => self.note_traceback(child, text, count),
-            Event::Rollback => self.roll_back(),
+            Event::Rollback => self.roll_back(None),
             Event::Source { child, path, modified_us } => self.source_changed(child, path, modified_us),
             Event::Renew(why) => self.renew(why),
             Event::Hurry => self.hurry_replaced(),

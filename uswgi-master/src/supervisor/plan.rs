@@ -43,8 +43,10 @@ pub struct Plan {
     pub keep_previous: Duration,
     /// How long everything is served yet after TERM.
     pub shutdown_delay: Duration,
-    /// How long a reload watches its workers once all of them accept; zero: not.
+    /// How long the workers of a reload are watched once all of them accept; zero: not.
     pub reload_watch: Duration,
+    /// The reload is over afterwards; otherwise it is over before.
+    pub reload_waits: bool,
     /// The terms of a canary, where who asks for one wants no others.
     pub canary: Terms,
     /// How long a process may take from its start until it is ready.

@@ -46,7 +46,9 @@ impl Supervisor {
             watch: Watch::default(),
             canary: None,
             back,
+            taken_back: None,
         });
+        self.aside = None;
         self.out.push(Action::ReloadStarted);
         number
     }
@@ -128,6 +130,7 @@ impl Supervisor {
         let unanswered = |c: &Child| c.forked && c.generation < number && c.pid.is_none();
         let given_up: Vec<ChildId> =
             self.children.iter().filter(|(_, c)| unanswered(c)).map(|(&id, _)| id).collect();
+        self.current.hangs |= !given_up.is_empty();
         given_up.into_iter().for_each(|child| self.retire(child, true));
         self.begin_canary();
     }
@@ -307,7 +310,10 @@ impl Supervisor {
                 self.turn_off(worker_id);
             }
         }
-        let Some(Changeover { next: Some(next), started, .. }) = self.reload.take() else { return };
+        let Some(Changeover { next: Some(next), started, watch, back, taken_back, .. }) = self.reload.take()
+        else {
+            return;
+        };
         let old = std::mem::replace(&mut self.current, next);
         self.settle_wish(wish, old.plan.workers != self.current.plan.workers);
         self.end_probe();
@@ -315,9 +321,13 @@ impl Supervisor {
             self.out.push(Action::Python(self.current.python.clone()));
         }
         self.keep_previous(old);
+        if back.is_none() {
+            self.watch_aside(watch.deaths());
+        }
         let took = self.now.saturating_duration_since(started).as_secs_f64();
         self.out.push(Action::Commit { generation: number });
-        self.out.push(Action::ReloadEnded { outcome: Outcome::Ok, reason: String::new() });
+        let outcome = if taken_back.is_some() { Outcome::TakenBack } else { Outcome::Ok };
+        self.out.push(Action::ReloadEnded { outcome, reason: taken_back.unwrap_or_default() });
         self.log(format!("reload done in {took:.1} s: generation {number} serves"));
         self.next_reload();
     }

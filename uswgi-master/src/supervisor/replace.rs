@@ -283,7 +283,7 @@ impl Supervisor {
                 let served = served.as_secs_f64();
                 let text = format!("{} {what}, {served:.1} s after it was ready", gone.name());
                 self.out.push(Action::Reason(text.clone()));
-                self.died_watched(gone.generation, text);
+                self.died_watched(gone.generation, how, text);
             }
             return;
         }

@@ -36,7 +36,8 @@ impl Supervisor {
         self.let_previous_go();
         let time = self.current.plan.keep_previous;
         let loaded = |t: ChildId| self.children.get(&t).is_some_and(|t| t.stage == Stage::Ready);
-        if time.is_zero() || old.plan.lazy || !old.template.is_some_and(loaded) {
+        let of_use = old.had_app && !old.hangs && old.template.is_some_and(loaded);
+        if time.is_zero() || old.plan.lazy || !of_use {
             return self.drop_template(old.template);
         }
         self.log(format!(
@@ -98,15 +99,19 @@ impl Supervisor {
         Some(Kept { generation: generation.number, template: generation.template?, until: *until })
     }
 
-    /// An operator wants the generation before.
-    pub(super) fn roll_back(&mut self) {
+    /// An operator wants the generation before, or, for this reason, it comes back by itself.
+    pub(super) fn roll_back(&mut self, taken_back: Option<String>) {
         if let Err(why) = self.kept() {
             return self.log(format!("no rollback: {why}"));
         }
         let Some(previous) = self.previous.take() else { return };
         let from = previous.generation.number;
         let number = self.begin_changeover(Some(previous.generation));
-        self.log(format!("rollback: generation {number} is generation {from} again"));
+        let why = taken_back.as_ref().map_or(String::new(), |reason| format!("; {reason}"));
+        self.log(format!("rollback: generation {number} is generation {from} again{why}"));
+        if let Some(reload) = self.reload.as_mut() {
+            reload.taken_back = taken_back;
+        }
         self.out.push(Action::BringBack { from, generation: number });
     }
 

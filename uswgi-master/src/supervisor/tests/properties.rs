@@ -29,6 +29,7 @@ enum Step {
     Retire(u32),
     Kill(u32),
     Renew,
+    Rollback,
     Hurry,
     Pass(u64),
 }
@@ -52,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u32..8).prop_map(Step::Retire),
         1 => (0u32..8).prop_map(Step::Kill),
         1 => Just(Step::Renew),
+        1 => Just(Step::Rollback),
         1 => Just(Step::Hurry),
         6 => (0u64..20_000).prop_map(Step::Pass),
     ]
@@ -130,6 +132,7 @@ impl Sim {
             Step::Retire(worker_id) => self.feed(Event::Retire { worker_id }),
             Step::Kill(worker_id) => self.feed(Event::Kill { worker_id }),
             Step::Renew => self.feed(Event::Renew(Restart::Operator)),
+            Step::Rollback => self.feed(Event::Rollback),
             Step::Hurry => self.feed(Event::Hurry),
             Step::Pass(ms) => self.pass(Duration::from_millis(ms)),
         }
@@ -216,15 +219,30 @@ impl Sim {
 
 fn plans() -> impl Strategy<Value = Plan> {
     let first = (1u32..6, any::<bool>(), 1u32..3, any::<bool>(), any::<bool>());
-    (first, cheaper(), sleep()).prop_map(|((workers, lazy, surplus, aging, need_app), cheaper, sleep)| Plan {
-        lazy,
-        need_app,
-        surplus,
-        max_lifetime: aging.then(|| Duration::from_secs(45)),
-        cheaper: cheaper.filter(|c| c.initial <= workers && c.min < workers),
-        sleep,
-        ..plan(workers)
-    })
+    (first, cheaper(), sleep(), watch()).prop_map(
+        |(first, cheaper, sleep, (reload_watch, reload_waits, kept))| {
+            let (workers, lazy, surplus, aging, need_app) = first;
+            Plan {
+                lazy,
+                need_app,
+                surplus,
+                max_lifetime: aging.then(|| Duration::from_secs(45)),
+                cheaper: cheaper.filter(|c| c.initial <= workers && c.min < workers),
+                sleep,
+                reload_watch,
+                reload_waits,
+                keep_previous: kept,
+                ..plan(workers)
+            }
+        },
+    )
+}
+
+/// Watched or not, with a wait or without, and a generation of before that sleeps for as long as a test.
+fn watch() -> impl Strategy<Value = (Duration, bool, Duration)> {
+    let seconds = Duration::from_secs;
+    (0u64..2, any::<bool>(), 0u64..3)
+        .prop_map(move |(on, waits, kept)| (seconds(10 * on), waits, seconds(60 * kept)))
 }
 
 fn cheaper() -> impl Strategy<Value = Option<Cheaper>> {

@@ -58,9 +58,6 @@ fn a_rollback_forks_and_imports_nothing_and_leads_forward_again() {
     let launched = sim.count(|a| matches!(a, Action::Launch(_)));
     sim.pass(Duration::from_secs(100));
     for (number, from) in [(3, 1), (4, 2)] {
-        // The sim's templates have the number that they were started with.
-        let template = sim.s.kept().unwrap().template;
-        sim.procs.get_mut(&template).unwrap().generation = number;
         sim.feed(Event::Rollback);
         assert_eq!(sim.count(|a| *a == Action::BringBack { from, generation: number }), 1);
         assert_eq!((ready(&sim), sim.s.current_generation()), (vec![number; 3], number));
@@ -84,7 +81,6 @@ fn one_that_dies_in_the_middle_ends_the_rollback_and_what_serves_stays() {
     let mut sim = reloaded(2);
     sim.good = false;
     let template = sim.s.kept().unwrap().template;
-    sim.procs.get_mut(&template).unwrap().generation = 3;
     sim.feed(Event::Rollback);
     sim.die(template, Ended::Signal(9));
     let (outcome, reason) = sim.outcomes().pop().unwrap();
@@ -114,4 +110,23 @@ fn settings_that_are_gone_leave_it_asleep() {
     sim.feed(Event::Rollback);
     assert_eq!(sim.outcomes().pop().unwrap().0, Outcome::BadConfig);
     assert_eq!((sim.s.kept().unwrap().generation, ready(&sim)), (1, vec![2]));
+}
+
+#[test]
+fn a_template_that_hangs_or_has_no_application_is_not_kept() {
+    let mut sim = Sim::running(kept(2));
+    sim.slow_hello = true;
+    let worker = sim.worker(1);
+    sim.die(worker, Ended::Signal(9));
+    sim.slow_hello = false;
+    sim.feed(Event::Reload);
+    assert_eq!((templates(&sim), sim.s.kept().is_err()), (vec![2], true));
+    let mut sim = Sim::new(Plan { need_app: false, ..kept(1) });
+    sim.feed(Event::Tick);
+    let template = sim.template();
+    sim.without_app(template);
+    sim.good = true;
+    sim.feed(Event::Ready { child: template });
+    sim.feed(Event::Reload);
+    assert_eq!((templates(&sim), sim.s.kept().is_err()), (vec![2], true));
 }

@@ -65,6 +65,7 @@ pub(super) fn plan(workers: u32) -> Plan {
         shutdown_delay: Duration::ZERO,
         keep_previous: Duration::ZERO,
         reload_watch: Duration::ZERO,
+        reload_waits: false,
         canary: uswgi_proto::canary::Terms::default(),
         load_timeout: Duration::from_secs(300),
         cheaper: None,
@@ -182,6 +183,11 @@ impl Sim {
                 queue.push_back(Event::Exited { child, how: Ended::Signal(9) });
             }
             Action::ReadConfig { .. } | Action::KeepConfig { .. } | Action::BringBack { .. } => {
+                if let Action::BringBack { from, generation } = *action {
+                    let asleep =
+                        |p: &&mut Proc| p.kind == ProcessKind::Template && p.generation == from && !p.closed;
+                    self.procs.values_mut().filter(asleep).for_each(|p| p.generation = generation);
+                }
                 if let Some(answer) = self.config.clone() {
                     queue.push_front(match answer {
                         Ok(plan) => Event::Configured(Box::new(plan)),

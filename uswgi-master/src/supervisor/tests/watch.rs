@@ -7,7 +7,18 @@ use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::{InstanceState, Outcome, Restart};
 
 fn watched(workers: u32) -> Plan {
-    Plan { reload_watch: Duration::from_secs(10), ..plan(workers) }
+    Plan { reload_watch: Duration::from_secs(10), reload_waits: true, ..plan(workers) }
+}
+
+/// Nobody has asked for it.
+fn aside(workers: u32) -> Plan {
+    let seconds = Duration::from_secs;
+    Plan { reload_watch: seconds(10), keep_previous: seconds(300), ..plan(workers) }
+}
+
+fn die_of(sim: &mut Sim, id: u32, how: Ended) {
+    let child = sim.worker(id);
+    sim.die(child, how);
 }
 
 fn generations(sim: &Sim) -> Vec<u64> {
@@ -57,6 +68,61 @@ fn two_deaths_take_it_back_to_forks_of_what_was_never_gone() {
     sim.feed(Event::Reload);
     sim.pass(Duration::from_secs(11));
     assert_eq!((generations(&sim), sim.s.current_generation()), (vec![3, 3, 3], 3));
+}
+
+#[test]
+fn a_reload_that_is_over_is_watched_too_and_what_sleeps_comes_back() {
+    let mut sim = Sim::running(aside(3));
+    sim.feed(Event::Reload);
+    assert_eq!(sim.outcomes(), [(Outcome::Ok, String::new())], "nobody waits for it");
+    sim.pass(Duration::from_secs(4));
+    die_of(&mut sim, 1, Ended::Signal(11));
+    assert_eq!(generations(&sim), [2, 2, 2], "one may be an accident");
+    die_of(&mut sim, 2, Ended::Code(3));
+    assert_eq!(sim.count(|a| *a == Action::BringBack { from: 1, generation: 3 }), 1);
+    assert_eq!((generations(&sim), sim.s.current_generation()), (vec![3, 3, 3], 3));
+    let (outcome, reason) = sim.outcomes().pop().unwrap();
+    assert_eq!(outcome, Outcome::TakenBack);
+    assert!(reason.contains("2 workers of generation 2 died (reload-watch); the last: worker 2"), "{reason}");
+    // What was brought back is not watched, or the two would alternate for ever.
+    for _ in 0..3 {
+        die_of(&mut sim, 1, Ended::Signal(11));
+    }
+    assert_eq!((generations(&sim), sim.outcomes().len()), (vec![3, 3, 3], 2));
+}
+
+#[test]
+fn nothing_comes_back_late_or_for_what_others_have_killed_or_to_nothing() {
+    let stays = |plan: Plan, after: u64, how: Ended| {
+        let mut sim = Sim::running(plan);
+        sim.feed(Event::Reload);
+        sim.pass(Duration::from_secs(after));
+        for id in 1..=2 {
+            die_of(&mut sim, id, how);
+        }
+        (sim.s.current_generation(), sim.outcomes().len()) == (2, 1)
+    };
+    assert!(stays(aside(2), 11, Ended::Signal(11)));
+    assert!(stays(aside(2), 1, Ended::Signal(9)));
+    assert!(stays(Plan { keep_previous: Duration::ZERO, ..aside(2) }, 1, Ended::Signal(11)));
+    assert!(stays(Plan { reload_watch: Duration::ZERO, ..aside(2) }, 1, Ended::Signal(11)));
+    assert!(stays(Plan { lazy: true, ..aside(2) }, 1, Ended::Signal(11)));
+}
+
+#[test]
+fn deaths_before_its_last_worker_accepts_count_without_a_wait_too() {
+    let mut sim = Sim::running(aside(2));
+    sim.good = false;
+    sim.feed(Event::Reload);
+    let template = sim.template();
+    sim.ready(template);
+    for _ in 0..2 {
+        let child = sim.worker(1);
+        sim.ready(child);
+        sim.die(child, Ended::Code(3));
+    }
+    assert_eq!(sim.outcomes()[0].0, Outcome::TakenBack);
+    assert_eq!(sim.s.current_generation(), 1);
 }
 
 #[test]
