@@ -23,7 +23,7 @@ _uswgi__master() {
 
     case "${cmd}" in
         uswgi__master)
-            opts="--socket --uwsgi-socket --http-socket --http11-socket --protocol --socket-protocol --shared-socket --undeferred-shared-socket --processes --workers --harakiri --harakiri-graceful-timeout --harakiri-graceful-signal --mule-harakiri --xmlconfig --xml --config --strict --skip-atexit --skip-atexit-teardown --set --set-placeholder --set-ph --get --declare-option --declare-option2 --resolve --for --for-glob --for-times --for-readline --endfor --end-for --if-opt --if-not-opt --if-env --if-not-env --ifenv --if-reload --if-not-reload --if-hostname --if-not-hostname --if-hostname-match --if-not-hostname-match --if-exists --if-not-exists --ifexists --if-plugin --if-not-plugin --ifplugin --if-file --if-not-file --if-dir --if-not-dir --ifdir --if-directory --endif --end-if --blacklist --end-blacklist --whitelist --end-whitelist --inherit --include --inject-before --inject-after --daemonize --daemonize2 --stop --reload --pause --suspend --resume --connect-and-read --extract --listen --max-vars --buffer-size --memory-report --abstract-socket --chmod-socket --chmod --chown-socket --umask --map-socket --procname-prefix --procname-prefix-spaced --need-app --emperor --emperor-wrapper --emperor-wrapper-override --emperor-wrapper-fallback --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-on-demand-exec --emperor-extra-extension --emperor-extra-ext --emperor-no-blacklist --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --heartbeat --reload-mercy --worker-reload-mercy --mule-reload-mercy --exit-on-reload --die-on-term --help --usage --max-requests --max-requests-delta --min-worker-lifetime --max-worker-lifetime --max-worker-lifetime-delta --socket-timeout --locks --sharedarea --cache --cache-blocksize --cache-no-expire --cache2 --queue --queue-blocksize --spooler --spooler-external --spooler-ordered --spooler-chdir --spooler-processes --spooler-quiet --spooler-max-tasks --spooler-harakiri --spooler-frequency --spooler-freq --mule --mules --farm --mule-msg-size --signal-timer --timer --signal-rbtimer --rbtimer --rpc-max --disable-logging --pidfile --pidfile2 --safe-pidfile --safe-pidfile2 --chroot --uid --gid --add-gid --immediate-uid --immediate-gid --hook-asap --hook-pre-jail --hook-in-jail --hook-as-root --hook-as-user --hook-as-user-atexit --hook-pre-app --hook-post-app --hook-post-fork --hook-accepting --hook-accepting1 --hook-accepting-once --hook-accepting1-once --hook-master-start --hook-touch --hook-emperor-start --hook-as-vassal --hook-as-emperor --exec-asap --exec-pre-jail --exec-in-jail --exec-as-root --exec-as-user --exec-as-user-atexit --exec-pre-app --exec-post-app --exec-as-vassal --exec-as-emperor --ini --yaml --yml --json --js --no-defer-accept --so-send-timeout --socket-send-timeout --so-write-timeout --socket-write-timeout --limit-as --limit-nproc --reload-on-as --reload-on-rss --evil-reload-on-as --evil-reload-on-rss --touch-reload --touch-workers-reload --touch-mules-reload --touch-spoolers-reload --touch-chain-reload --touch-logrotate --touch-logreopen --touch-exec --touch-signal --fs-signal --limit-post --cpu-affinity --post-buffering --no-default-app --manage-script-name --reload-on-exception --reload-on-exception-type --reload-on-exception-value --reload-on-exception-repr --metric --metric-threshold --metric-alarm --alarm-metric --stats --stats-server --stats-http --stats-minified --stats-min --stats-no-cores --master-fifo --max-fd --logto --logto2 --log-format --logformat --logformat-strftime --log-format-strftime --logfile-chown --logfile-chmod --log-syslog --log-socket --req-logger --logger-req --logger --log-encoder --log-req-encoder --log-drain --log-filter --log-route --log-req-route --alarm --alarm-freq --alarm-segfault --segfault-alarm --alarm-backlog --backlog-alarm --lq-alarm --alarm-lq --alarm-listen-queue --listen-queue-alarm --alarm-msg-size --log-master --log-reopen --log-truncate --log-maxsize --log-backupname --logdate --log-date --log-prefix --log-zero --log-slow --log-4xx --log-5xx --log-big --log-sendfile --log-ioerror --log-micros --log-x-forwarded-for --chdir --chdir2 --lazy --lazy-apps --cheap --cheaper --cheaper-initial --cheaper-algo --cheaper-step --cheaper-overload --cheaper-rss-limit-soft --cheaper-rss-limit-hard --idle --die-on-idle --mount --threads --thread-stacksize --threads-stacksize --thread-stack-size --threads-stack-size --websockets-ping-freq --websocket-ping-freq --websockets-pong-tolerance --websocket-pong-tolerance --websockets-max-size --websocket-max-size --add-header --check-static --static-check --static-map --static-map2 --static-skip-ext --static-index --static-safe --mimefile --mime-file --static-expires-type --static-expires-type-mtime --static-expires --static-expires-mtime --static-expires-uri --static-expires-uri-mtime --static-expires-path-info --static-expires-path-info-mtime --static-gzip --static-gzip-all --static-gzip-dir --static-gzip-prefix --static-gzip-ext --static-gzip-suffix --honour-range --mode --env --envdir --early-envdir --unenv --vacuum --enable-proxy-protocol --cron --cron2 --unique-cron --cron-harakiri --attach-daemon --attach-control-daemon --smart-attach-daemon --smart-attach-daemon2 --daemons-honour-stdin --attach-daemon2 --print --iprint --exit --version --carbon --carbon-timeout --carbon-freq --carbon-id --carbon-no-workers --carbon-max-retry --carbon-retry-delay --carbon-root --carbon-hostname-dots --carbon-idle-avg --cheaper-busyness-max --cheaper-busyness-min --cheaper-busyness-multiplier --cheaper-busyness-penalty --cheaper-busyness-verbose --cheaper-busyness-backlog-alert --cheaper-busyness-backlog-multiplier --cheaper-busyness-backlog-step --cheaper-busyness-backlog-nonzero --gevent --gevent-monkey-patch --gevent-early-monkey-patch --gevent-wait-for-hub --http --httprouter --http-timeout --http-keepalive --http-enable-proxy-protocol --wsgi-file --file --eval --module --wsgi --callable --home --virtualenv --venv --pyhome --pythonpath --python-path --pp --pymodule-alias --post-pymodule-alias --import --pyimport --py-import --python-import --shared-import --shared-pyimport --shared-py-import --shared-python-import --spooler-import --spooler-pyimport --spooler-py-import --spooler-python-import --pyargv --optimize --paste --paste-logger --ini-paste --ini-paste-logged --no-site --py-tracebacker --py-auto-reload --py-autoreload --python-auto-reload --python-autoreload --py-auto-reload-ignore --python-version --py-executable --py-sys-executable --rsyslog-packet-size --allow-unsupported --asgi --asgi-tasks --asyncio-loop --django-preload --emperor-die-with --canary-for --canary-max-5xx --canary-max-slower --canary-min-requests --canary-share --emperor-start-concurrency --forwarded-allow-ips --keep-previous --log-json --slow-request --loop-lag-warn --max-surplus --no-new-privs --reload-watch --rpc-allow-ips --shutdown-delay --spooler-allow-ips --spooler-fsync --spooler-max-attempts --signals-pile-up --spooler-retry-delay --warmup --warmup-header --warmup-expect --websocket-reload --warmup-timeout"
+            opts="--socket --uwsgi-socket --http-socket --http11-socket --scgi-socket --scgi-nph-socket --protocol --socket-protocol --shared-socket --undeferred-shared-socket --processes --workers --harakiri --harakiri-graceful-timeout --harakiri-graceful-signal --harakiri-queue-threshold --mule-harakiri --xmlconfig --xml --config --fallback-config --strict --skip-atexit --skip-atexit-teardown --set --set-placeholder --set-ph --get --declare-option --declare-option2 --resolve --for --for-glob --for-times --for-readline --endfor --end-for --if-opt --if-not-opt --if-env --if-not-env --ifenv --if-reload --if-not-reload --if-hostname --if-not-hostname --if-hostname-match --if-not-hostname-match --if-exists --if-not-exists --ifexists --if-plugin --if-not-plugin --ifplugin --if-file --if-not-file --if-dir --if-not-dir --ifdir --if-directory --endif --end-if --blacklist --end-blacklist --whitelist --end-whitelist --inherit --include --inject-before --inject-after --daemonize --daemonize2 --stop --reload --pause --suspend --resume --connect-and-read --extract --listen --max-vars --buffer-size --memory-report --abstract-socket --chmod-socket --chmod --chown-socket --umask --freebind --map-socket --procname-prefix --procname-prefix-spaced --need-app --emperor --emperor-wrapper --emperor-wrapper-override --emperor-wrapper-fallback --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-on-demand-exec --emperor-extra-extension --emperor-extra-ext --emperor-no-blacklist --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --heartbeat --reload-mercy --worker-reload-mercy --mule-reload-mercy --exit-on-reload --die-on-term --help --usage --max-requests --max-requests-delta --min-worker-lifetime --max-worker-lifetime --max-worker-lifetime-delta --socket-timeout --locks --sharedarea --cache --cache-blocksize --cache-no-expire --add-cache-item --load-file-in-cache --load-file-in-cache-gzip --cache2 --queue --queue-blocksize --spooler --spooler-external --spooler-ordered --spooler-chdir --spooler-processes --spooler-quiet --spooler-max-tasks --spooler-harakiri --spooler-frequency --spooler-freq --mule --mules --farm --mule-msg-size --signal-timer --timer --signal-rbtimer --rbtimer --rpc-max --disable-logging --flock --flock-wait --flock2 --flock-wait2 --pidfile --pidfile2 --safe-pidfile --safe-pidfile2 --chroot --uid --gid --add-gid --immediate-uid --immediate-gid --no-initgroups --hook-asap --hook-pre-jail --hook-in-jail --hook-as-root --hook-as-user --hook-as-user-atexit --hook-pre-app --hook-post-app --hook-post-fork --hook-accepting --hook-accepting1 --hook-accepting-once --hook-accepting1-once --hook-master-start --hook-touch --hook-emperor-start --hook-as-vassal --hook-as-emperor --exec-asap --exec-pre-jail --exec-in-jail --exec-as-root --exec-as-user --exec-as-user-atexit --exec-pre-app --exec-post-app --exec-as-vassal --exec-as-emperor --wait-for-interface --wait-for-interface-timeout --wait-interface --wait-interface-timeout --wait-for-iface --wait-for-iface-timeout --wait-iface --wait-iface-timeout --wait-for-fs --wait-for-file --wait-for-dir --wait-for-mountpoint --wait-for-fs-timeout --wait-for-socket --wait-for-socket-timeout --ini --yaml --yml --json --js --no-defer-accept --so-send-timeout --socket-send-timeout --so-write-timeout --socket-write-timeout --socket-sndbuf --socket-rcvbuf --limit-as --limit-nproc --reload-on-as --reload-on-rss --evil-reload-on-as --evil-reload-on-rss --touch-reload --touch-workers-reload --touch-mules-reload --touch-spoolers-reload --touch-chain-reload --touch-logrotate --touch-logreopen --touch-exec --touch-signal --fs-reload --fs-brutal-reload --fs-signal --limit-post --prio --cpu-affinity --post-buffering --no-default-app --manage-script-name --reload-on-exception --reload-on-exception-type --reload-on-exception-value --reload-on-exception-repr --metric --metric-threshold --metric-alarm --alarm-metric --stats --stats-server --stats-http --stats-minified --stats-min --stats-no-cores --master-fifo --max-fd --logto --logto2 --log-format --logformat --logformat-strftime --log-format-strftime --logfile-chown --logfile-chmod --log-syslog --log-socket --req-logger --logger-req --logger --log-encoder --log-req-encoder --log-drain --log-filter --log-route --log-req-route --alarm --alarm-freq --alarm-segfault --segfault-alarm --alarm-backlog --backlog-alarm --lq-alarm --alarm-lq --alarm-listen-queue --listen-queue-alarm --alarm-msg-size --log-master --log-reopen --log-truncate --log-maxsize --log-backupname --logdate --log-date --log-prefix --log-zero --log-slow --log-4xx --log-5xx --log-big --log-sendfile --log-ioerror --log-micros --log-x-forwarded-for --chdir --chdir2 --lazy --lazy-apps --cheap --cheaper --cheaper-initial --cheaper-algo --cheaper-step --cheaper-overload --cheaper-rss-limit-soft --cheaper-rss-limit-hard --idle --die-on-idle --mount --threads --thread-stacksize --threads-stacksize --thread-stack-size --threads-stack-size --error-page-403 --error-page-404 --error-page-500 --websockets-ping-freq --websocket-ping-freq --websockets-pong-tolerance --websocket-pong-tolerance --websockets-max-size --websocket-max-size --add-header --rem-header --del-header --collect-header --response-header-collect --pull-header --check-static --static-check --static-map --static-map2 --static-skip-ext --static-index --static-safe --mimefile --mime-file --static-expires-type --static-expires-type-mtime --static-expires --static-expires-mtime --static-expires-uri --static-expires-uri-mtime --static-expires-path-info --static-expires-path-info-mtime --static-gzip --static-gzip-all --static-gzip-dir --static-gzip-prefix --static-gzip-ext --static-gzip-suffix --honour-range --mode --env --envdir --early-envdir --unenv --vacuum --enable-proxy-protocol --tcp-fast-open --tcp-fastopen --cron --cron2 --unique-cron --cron-harakiri --attach-daemon --attach-control-daemon --smart-attach-daemon --smart-attach-daemon2 --daemons-honour-stdin --attach-daemon2 --print --iprint --exit --version --carbon --carbon-timeout --carbon-freq --carbon-id --carbon-no-workers --carbon-max-retry --carbon-retry-delay --carbon-root --carbon-hostname-dots --carbon-idle-avg --cheaper-busyness-max --cheaper-busyness-min --cheaper-busyness-multiplier --cheaper-busyness-penalty --cheaper-busyness-verbose --cheaper-busyness-backlog-alert --cheaper-busyness-backlog-multiplier --cheaper-busyness-backlog-step --cheaper-busyness-backlog-nonzero --gevent --gevent-monkey-patch --gevent-early-monkey-patch --gevent-wait-for-hub --http --httprouter --http-timeout --http-keepalive --http-enable-proxy-protocol --wsgi-file --file --eval --module --wsgi --callable --home --virtualenv --venv --pyhome --pythonpath --python-path --pp --pymodule-alias --post-pymodule-alias --import --pyimport --py-import --python-import --shared-import --shared-pyimport --shared-py-import --shared-python-import --spooler-import --spooler-pyimport --spooler-py-import --spooler-python-import --pyargv --optimize --paste --paste-logger --ini-paste --ini-paste-logged --no-site --py-tracebacker --py-auto-reload --py-autoreload --python-auto-reload --python-autoreload --py-auto-reload-ignore --python-version --py-executable --py-sys-executable --rsyslog-packet-size --allow-unsupported --asgi --asgi-tasks --asyncio-loop --django-preload --emperor-die-with --canary-for --canary-max-5xx --canary-max-slower --canary-min-requests --canary-share --emperor-start-concurrency --forwarded-allow-ips --keep-previous --log-json --slow-request --loop-lag-warn --max-surplus --no-new-privs --reload-watch --rpc-allow-ips --shutdown-delay --spooler-allow-ips --spooler-fsync --spooler-max-attempts --signals-pile-up --spooler-retry-delay --warmup --warmup-header --warmup-expect --websocket-reload --warmup-timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -42,6 +42,14 @@ _uswgi__master() {
                     return 0
                     ;;
                 --http11-socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scgi-socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scgi-nph-socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -81,6 +89,10 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --harakiri-queue-threshold)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --mule-harakiri)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -94,6 +106,10 @@ _uswgi__master() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fallback-config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -505,6 +521,18 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --add-cache-item)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --load-file-in-cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --load-file-in-cache-gzip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache2)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -582,6 +610,22 @@ _uswgi__master() {
                     return 0
                     ;;
                 --rpc-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flock)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flock-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flock2)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flock-wait2)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -737,6 +781,66 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait-for-interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-interface-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-interface-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-iface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-iface-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-iface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-iface-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-fs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-mountpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-fs-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-socket-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --ini)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -754,6 +858,14 @@ _uswgi__master() {
                     return 0
                     ;;
                 --js)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket-sndbuf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket-rcvbuf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -817,11 +929,23 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --fs-reload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fs-brutal-reload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fs-signal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --limit-post)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prio)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1085,6 +1209,18 @@ _uswgi__master() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --error-page-403)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-page-404)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-page-500)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --websockets-ping-freq)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1110,6 +1246,26 @@ _uswgi__master() {
                     return 0
                     ;;
                 --add-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rem-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --del-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --collect-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-header-collect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pull-header)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1218,6 +1374,14 @@ _uswgi__master() {
                     return 0
                     ;;
                 --unenv)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tcp-fast-open)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tcp-fastopen)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

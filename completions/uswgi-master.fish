@@ -2,8 +2,10 @@ complete -c uswgi-master -l socket -d 'Listens for the uwsgi protocol: host:port
 complete -c uswgi-master -l uwsgi-socket -d 'Listens for the uwsgi protocol: host:port, :port, [v6]:port, a path, @abstract or fd://N. Repeatable. `socket` follows `protocol`.' -r -F
 complete -c uswgi-master -l http-socket -d 'Listens for HTTP/1.1. Repeatable.' -r -F
 complete -c uswgi-master -l http11-socket -d 'The same as http-socket: persistent connections are always on.' -r -F
-complete -c uswgi-master -l protocol -d 'What is spoken on `socket`: uwsgi or http.' -r -F
-complete -c uswgi-master -l socket-protocol -d 'What is spoken on `socket`: uwsgi or http.' -r -F
+complete -c uswgi-master -l scgi-socket -d 'Listens for SCGI, as nginx\'s scgi_pass, lighttpd and Apache speak it. Repeatable.' -r -F
+complete -c uswgi-master -l scgi-nph-socket -d 'The same, with a status line in front of the answer. Repeatable.' -r -F
+complete -c uswgi-master -l protocol -d 'What is spoken on `socket`: uwsgi, http, scgi or scgi-nph.' -r -F
+complete -c uswgi-master -l socket-protocol -d 'What is spoken on `socket`: uwsgi, http, scgi or scgi-nph.' -r -F
 complete -c uswgi-master -l shared-socket -d 'An address that `socket = =N` and its like mean by its number, from 0; a unix socket is made with the rights of the start. Repeatable.' -r -F
 complete -c uswgi-master -l undeferred-shared-socket -d 'An address that `socket = =N` and its like mean by its number, from 0; a unix socket is made with the rights of the start. Repeatable.' -r -F
 complete -c uswgi-master -l processes -d 'Number of workers; `auto`: as many as CPUs.' -r -F
@@ -11,10 +13,12 @@ complete -c uswgi-master -l workers -d 'Number of workers; `auto`: as many as CP
 complete -c uswgi-master -l harakiri -d 'Seconds a request may run before it is answered with 504 and interrupted.' -r -F
 complete -c uswgi-master -l harakiri-graceful-timeout -d 'Seconds an interrupted request may take to come out before its worker is replaced.' -r -F
 complete -c uswgi-master -l harakiri-graceful-signal -d 'Signal that a worker sends itself when a request meets its harakiri, if the app has a handler for it; the request is interrupted in any case.' -r -F
+complete -c uswgi-master -l harakiri-queue-threshold -d 'Connections that may wait at a socket while a late request runs on; harakiri comes when more do.' -r -F
 complete -c uswgi-master -l mule-harakiri -d 'Seconds a message may take before its mule is killed.' -r -F
 complete -c uswgi-master -l xmlconfig -d 'Reads an XML file. Repeatable.' -r -F
 complete -c uswgi-master -l xml -d 'Reads an XML file. Repeatable.' -r -F
 complete -c uswgi-master -l config -d 'Reads a file of whichever kind its name\'s end says. Repeatable.' -r -F
+complete -c uswgi-master -l fallback-config -d 'Configuration that is started in the place of an instance that ends with exit code 1: one that cannot start, as a rule.' -r -F
 complete -c uswgi-master -l set -d 'name=value: as a line of its own. Repeatable.' -r -F
 complete -c uswgi-master -l set-placeholder -d 'name=value: a placeholder for %(name), which strict does not complain of. Repeatable.' -r -F
 complete -c uswgi-master -l set-ph -d 'name=value: a placeholder for %(name), which strict does not complain of. Repeatable.' -r -F
@@ -117,6 +121,9 @@ complete -c uswgi-master -l locks -d 'Locks for uwsgi.lock(N) beside lock 0, whi
 complete -c uswgi-master -l sharedarea -d 'Pages of 4096 bytes that all processes share, for uwsgi.sharedarea_*; or pages=N, or size=BYTES. It survives reloads. Repeatable; the first one has number 0.' -r -F
 complete -c uswgi-master -l cache -d 'Items of a cache named `default`; the older form of cache2.' -r -F
 complete -c uswgi-master -l cache-blocksize -d 'Bytes of a block of the cache that `cache` makes.' -r -F
+complete -c uswgi-master -l add-cache-item -d '[CACHE ]NAME=VALUE: an item that a cache holds from the start on. Repeatable.' -r -F
+complete -c uswgi-master -l load-file-in-cache -d '[CACHE ]FILE: the content of a file, by its name as it is written; compressed by gzip or not. Repeatable.' -r -F
+complete -c uswgi-master -l load-file-in-cache-gzip -d '[CACHE ]FILE: the content of a file, by its name as it is written; compressed by gzip or not. Repeatable.' -r -F
 complete -c uswgi-master -l cache2 -d 'A cache that all workers share, for uwsgi.cache_*: name=NAME,items=N, and blocksize, blocks, hashsize, keysize, bitmap, purge_lru, clear_on_full, no_expire, math_initial. It survives reloads. Repeatable; the first one is the default.' -r -F
 complete -c uswgi-master -l queue -d 'Blocks of a queue that all processes share, for uwsgi.queue_*. It survives reloads.' -r -F
 complete -c uswgi-master -l queue-blocksize -d 'Bytes of a block of the queue; a message has at most 16 less.' -r -F
@@ -137,6 +144,10 @@ complete -c uswgi-master -l timer -d 'SIGNAL SECONDS: raises a signal of the app
 complete -c uswgi-master -l signal-rbtimer -d 'As signal-timer. Repeatable.' -r -F
 complete -c uswgi-master -l rbtimer -d 'As signal-timer. Repeatable.' -r -F
 complete -c uswgi-master -l rpc-max -d 'Most functions of uwsgi.register_rpc.' -r -F
+complete -c uswgi-master -l flock -d 'File that is locked as long as the instance runs, so that a second one does not start; with -wait it waits. Those with a 2 are locked when the log is open.' -r -F
+complete -c uswgi-master -l flock-wait -d 'File that is locked as long as the instance runs, so that a second one does not start; with -wait it waits. Those with a 2 are locked when the log is open.' -r -F
+complete -c uswgi-master -l flock2 -d 'File that is locked as long as the instance runs, so that a second one does not start; with -wait it waits. Those with a 2 are locked when the log is open.' -r -F
+complete -c uswgi-master -l flock-wait2 -d 'File that is locked as long as the instance runs, so that a second one does not start; with -wait it waits. Those with a 2 are locked when the log is open.' -r -F
 complete -c uswgi-master -l pidfile -d 'File for the master\'s pid, written before privileges are dropped.' -r -F
 complete -c uswgi-master -l pidfile2 -d 'File for the master\'s pid, written after privileges were dropped.' -r -F
 complete -c uswgi-master -l safe-pidfile -d 'File for the master\'s pid, written when the instance serves.' -r -F
@@ -175,11 +186,28 @@ complete -c uswgi-master -l exec-pre-app -d 'Runs in the process that loads the 
 complete -c uswgi-master -l exec-post-app -d 'Runs in the process that loads the app, after it did; a failure ends the start or the reload. Repeatable.' -r -F
 complete -c uswgi-master -l exec-as-vassal -d 'Runs in a vassal\'s process before it is one, after vassals-start-hook; a failure fails the vassal. Repeatable.' -r -F
 complete -c uswgi-master -l exec-as-emperor -d 'Runs beside the Emperor when a vassal starts, with UWSGI_VASSAL_CONFIG, _PID, _UID and _GID in its environment; a failure is logged. Repeatable.' -r -F
+complete -c uswgi-master -l wait-for-interface -d 'Network interface that the start waits for. Repeatable.' -r -F
+complete -c uswgi-master -l wait-for-interface-timeout -d 'Seconds that the start waits before it fails; wait-for-fs-timeout is for paths of every kind but sockets.' -r -F
+complete -c uswgi-master -l wait-interface -d 'Network interface that the start waits for. Repeatable.' -r -F
+complete -c uswgi-master -l wait-interface-timeout -d 'Seconds that the start waits before it fails; wait-for-fs-timeout is for paths of every kind but sockets.' -r -F
+complete -c uswgi-master -l wait-for-iface -d 'Network interface that the start waits for. Repeatable.' -r -F
+complete -c uswgi-master -l wait-for-iface-timeout -d 'Seconds that the start waits before it fails; wait-for-fs-timeout is for paths of every kind but sockets.' -r -F
+complete -c uswgi-master -l wait-iface -d 'Network interface that the start waits for. Repeatable.' -r -F
+complete -c uswgi-master -l wait-iface-timeout -d 'Seconds that the start waits before it fails; wait-for-fs-timeout is for paths of every kind but sockets.' -r -F
+complete -c uswgi-master -l wait-for-fs -d 'Path that the start waits for. Repeatable.' -r -F
+complete -c uswgi-master -l wait-for-file -d 'Path that the start waits for. Repeatable.' -r -F
+complete -c uswgi-master -l wait-for-dir -d 'Path that the start waits for. Repeatable.' -r -F
+complete -c uswgi-master -l wait-for-mountpoint -d 'Path that the start waits for. Repeatable.' -r -F
+complete -c uswgi-master -l wait-for-fs-timeout -d 'Seconds that the start waits before it fails; wait-for-fs-timeout is for paths of every kind but sockets.' -r -F
+complete -c uswgi-master -l wait-for-socket -d 'Path that the start waits for. Repeatable.' -r -F
+complete -c uswgi-master -l wait-for-socket-timeout -d 'Seconds that the start waits before it fails; wait-for-fs-timeout is for paths of every kind but sockets.' -r -F
 complete -c uswgi-master -l ini -d 'Reads an ini file: FILE, FILE:SECTION, http://, exec:// and fd:// too, or - for standard input. Repeatable.' -r -F
 complete -c uswgi-master -l yaml -d 'Reads a YAML file. Repeatable.' -r -F
 complete -c uswgi-master -l yml -d 'Reads a YAML file. Repeatable.' -r -F
 complete -c uswgi-master -l json -d 'Reads a JSON file. Repeatable.' -r -F
 complete -c uswgi-master -l js -d 'Reads a JSON file. Repeatable.' -r -F
+complete -c uswgi-master -l socket-sndbuf -d 'Bytes of the send buffer of connections.' -r -F
+complete -c uswgi-master -l socket-rcvbuf -d 'Bytes of the receive buffer of connections.' -r -F
 complete -c uswgi-master -l limit-as -d 'Address space of each worker in MiB.' -r -F
 complete -c uswgi-master -l limit-nproc -d 'Processes of the user.' -r -F
 complete -c uswgi-master -l reload-on-as -d 'Replaces a worker whose address space passes this many MiB.' -r -F
@@ -195,8 +223,11 @@ complete -c uswgi-master -l touch-logrotate -d 'File whose change rotates the lo
 complete -c uswgi-master -l touch-logreopen -d 'File whose change opens the log file again, after logrotate has moved it. Repeatable.' -r -F
 complete -c uswgi-master -l touch-exec -d 'FILE COMMAND: runs when the file is touched, beside the instance; a failure is logged. Its removal does not count, and a touch meanwhile runs it once more afterwards. Repeatable; what one file has runs in order.' -r -F
 complete -c uswgi-master -l touch-signal -d 'FILE SIGNAL: raises a signal of the application when the file, or what is in the folder, is written or replaced. Repeatable.' -r -F
+complete -c uswgi-master -l fs-reload -d 'As touch-reload, and of a folder of the file system a name in it that comes, goes or is replaced counts. Workers finish their requests in both. Repeatable.' -r -F
+complete -c uswgi-master -l fs-brutal-reload -d 'As touch-reload, and of a folder of the file system a name in it that comes, goes or is replaced counts. Workers finish their requests in both. Repeatable.' -r -F
 complete -c uswgi-master -l fs-signal -d 'As touch-signal. Repeatable.' -r -F
 complete -c uswgi-master -l limit-post -d 'Largest request body in bytes.' -r -F
+complete -c uswgi-master -l prio -d 'Nice value of all processes, from -20 to 19.' -r -F
 complete -c uswgi-master -l cpu-affinity -d 'CPUs that each worker is bound to: the next so many for each worker number.' -r -F
 complete -c uswgi-master -l post-buffering -d 'Bodies above this many bytes go to disk before the app runs.' -r -F
 complete -c uswgi-master -l reload-on-exception-type -d 'Class of an exception after which a worker is replaced: KeyError or builtins.KeyError. Repeatable.' -r -F
@@ -262,6 +293,9 @@ complete -c uswgi-master -l thread-stacksize -d 'KiB of the stack of each thread
 complete -c uswgi-master -l threads-stacksize -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
 complete -c uswgi-master -l thread-stack-size -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
 complete -c uswgi-master -l threads-stack-size -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
+complete -c uswgi-master -l error-page-403 -d 'HTML file for errors that the server answers itself, as where no app is loaded or it fails before it answers; the app\'s own answers stay. The first that can be read counts. Repeatable.' -r -F
+complete -c uswgi-master -l error-page-404 -d 'HTML file for errors that the server answers itself, as where no app is loaded or it fails before it answers; the app\'s own answers stay. The first that can be read counts. Repeatable.' -r -F
+complete -c uswgi-master -l error-page-500 -d 'HTML file for errors that the server answers itself, as where no app is loaded or it fails before it answers; the app\'s own answers stay. The first that can be read counts. Repeatable.' -r -F
 complete -c uswgi-master -l websockets-ping-freq -d 'Seconds of silence after which the client of a WebSocket is pinged; 0: never.' -r -F
 complete -c uswgi-master -l websocket-ping-freq -d 'Seconds of silence after which the client of a WebSocket is pinged; 0: never.' -r -F
 complete -c uswgi-master -l websockets-pong-tolerance -d 'Seconds that it has to answer before the WebSocket is closed.' -r -F
@@ -269,6 +303,11 @@ complete -c uswgi-master -l websocket-pong-tolerance -d 'Seconds that it has to 
 complete -c uswgi-master -l websockets-max-size -d 'Largest WebSocket message, in KiB.' -r -F
 complete -c uswgi-master -l websocket-max-size -d 'Largest WebSocket message, in KiB.' -r -F
 complete -c uswgi-master -l add-header -d 'Header for every answer, `Name: value`. Repeatable.' -r -F
+complete -c uswgi-master -l rem-header -d 'Header that is taken out of every answer of the app, and of static files. Repeatable.' -r -F
+complete -c uswgi-master -l del-header -d 'Header that is taken out of every answer of the app, and of static files. Repeatable.' -r -F
+complete -c uswgi-master -l collect-header -d 'HEADER VARIABLE: keeps a header of the answer as a variable, for %(var.VARIABLE) in log-format. Repeatable.' -r -F
+complete -c uswgi-master -l response-header-collect -d 'HEADER VARIABLE: keeps a header of the answer as a variable, for %(var.VARIABLE) in log-format. Repeatable.' -r -F
+complete -c uswgi-master -l pull-header -d 'As collect-header, and the client does not get it. Repeatable.' -r -F
 complete -c uswgi-master -l check-static -d 'Directory whose files are served before the app is asked. Repeatable.' -r -F
 complete -c uswgi-master -l static-check -d 'Directory whose files are served before the app is asked. Repeatable.' -r -F
 complete -c uswgi-master -l static-map -d 'Serves files below a path without Python: /path=directory. Repeatable.' -r -F
@@ -296,6 +335,8 @@ complete -c uswgi-master -l env -d 'Sets an environment variable, NAME=value; NA
 complete -c uswgi-master -l envdir -d 'Sets a variable for each file of a folder: its name, and its text without white space at the end; an empty file removes it. Wins over env. Repeatable.' -r -F
 complete -c uswgi-master -l early-envdir -d 'As envdir, before everything else: $(NAME) sees it, and env wins over it.' -r -F
 complete -c uswgi-master -l unenv -d 'Removes an environment variable. Repeatable.' -r -F
+complete -c uswgi-master -l tcp-fast-open -d 'Connections of TCP sockets that may send data with their first packet before they are made.' -r -F
+complete -c uswgi-master -l tcp-fastopen -d 'Connections of TCP sockets that may send data with their first packet before they are made.' -r -F
 complete -c uswgi-master -l cron -d 'MINUTE HOUR DAY MONTH WEEK COMMAND: runs a command by the clock, in local time; -1 is every, -15 every fifteenth. Repeatable.' -r -F
 complete -c uswgi-master -l cron2 -d 'A job by keys: minute, hour, day, month, week, unique, harakiri, then the command. Repeatable.' -r -F
 complete -c uswgi-master -l unique-cron -d 'As cron; a command that still runs is not started again. Repeatable.' -r -F
@@ -413,6 +454,7 @@ complete -c uswgi-master -l end-blacklist -d 'Forgets the blacklist.'
 complete -c uswgi-master -l end-whitelist -d 'Forgets the whitelist.'
 complete -c uswgi-master -l memory-report -d 'Puts memory in front of the request line.'
 complete -c uswgi-master -l abstract-socket -d 'Puts unix sockets of `socket` into the abstract namespace.'
+complete -c uswgi-master -l freebind -d 'Binds TCP sockets to addresses that are not there yet, as a failover address.'
 complete -c uswgi-master -l emperor-nofollow -d 'The time of a symbolic link counts as a touch of a vassal, and not that of the file that it leads to.'
 complete -c uswgi-master -l emperor-tyrant -d 'Each vassal becomes the user and group of its file; root\'s files, and those that anybody can write to, are refused. The Emperor stays root.'
 complete -c uswgi-master -l emperor-tyrant-nofollow -d 'The owner of a symbolic link counts, and not that of the file that it leads to.'
@@ -425,6 +467,7 @@ complete -c uswgi-master -l cache-no-expire -d 'Items of the cache that `cache` 
 complete -c uswgi-master -l spooler-ordered -d 'Numeric folders below a spooler folder hold tasks too, and lower numbers run first (`priority`).'
 complete -c uswgi-master -l spooler-quiet -d 'No line in the log for each task.'
 complete -c uswgi-master -l disable-logging -d 'Writes no line for each request.'
+complete -c uswgi-master -l no-initgroups -d 'Leaves the supplementary groups of the user out.'
 complete -c uswgi-master -l no-defer-accept -d 'Accepts on uwsgi sockets before the first byte has come, as HTTP sockets always do.'
 complete -c uswgi-master -l so-send-timeout -d 'As socket-timeout.'
 complete -c uswgi-master -l socket-send-timeout -d 'As socket-timeout.'

@@ -42,7 +42,7 @@ if [ "$for_what" = test ]; then
     compiles c++ c++ || lacks g++
     # The original is built to compare with.
     for_python 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' python3-dev "Python's headers"
-    for pair in systemd-analyze:systemd nginx:nginx-light apache2:apache2 supervisord:supervisor s6-svscan:s6 mandoc:mandoc wrk:wrk \
+    for pair in systemd-analyze:systemd nginx:nginx-light apache2:apache2 lighttpd:lighttpd supervisord:supervisor s6-svscan:s6 mandoc:mandoc wrk:wrk \
         valgrind:valgrind dpkg-deb:dpkg dpkg-shlibdeps:dpkg-dev git:git unshare:util-linux readelf:binutils shellcheck:shellcheck; do
         needs "${pair%%:*}" "${pair##*:}"
     done

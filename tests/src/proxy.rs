@@ -1,4 +1,4 @@
-//! nginx and Apache in front of a server, each with a configuration of its own in a temporary folder.
+//! nginx, Apache and lighttpd in front of a server, each with a configuration of its own in a temporary folder.
 
 use crate::machine::is_root;
 use crate::paths::{free_port, tool};
@@ -28,6 +28,16 @@ fn backend(server: &Server) -> (String, String) {
         }
         Address::Abstract(_) => panic!("nginx and Apache know no abstract sockets"),
     }
+}
+
+/// What lighttpd is told of the server behind it.
+pub struct Lighttpd {
+    /// Where that listens on 127.0.0.1.
+    pub port: u16,
+    /// `scgi.protocol = "uwsgi"`.
+    pub uwsgi: bool,
+    /// `fix-root-scriptname`.
+    pub fix_root: bool,
 }
 
 impl Proxy {
@@ -98,6 +108,25 @@ impl Proxy {
         process::good(check, PATIENCE);
         let mut command = process::command(tool("apache2"));
         command.arg("-f").arg(dir.join("apache.conf")).arg("-DFOREGROUND");
+        Proxy::begin(command, dir, port)
+    }
+
+    /// lighttpd with mod_scgi, which speaks uwsgi too.
+    pub fn lighttpd(how: &Lighttpd) -> Proxy {
+        let dir = TempDir::new();
+        let port = free_port();
+        let here = dir.path().display();
+        let protocol = if how.uwsgi { "scgi.protocol = \"uwsgi\"\n" } else { "" };
+        let fix = if how.fix_root { "\"enable\"" } else { "\"disable\"" };
+        let text = format!(
+            "server.modules = (\"mod_scgi\")\nserver.document-root = \"{here}\"\nserver.bind = \"127.0.0.1\"\nserver.port = {port}\n\
+             server.errorlog = \"{here}/log\"\nserver.upload-dirs = (\"{here}\")\n{protocol}\
+             scgi.server = (\"/\" => ((\"host\" => \"127.0.0.1\", \"port\" => {}, \"check-local\" => \"disable\", \"fix-root-scriptname\" => {fix})))\n",
+            how.port
+        );
+        fs::write(dir.join("lighttpd.conf"), text).expect("lighttpd.conf");
+        let mut command = process::command(tool("lighttpd"));
+        command.arg("-D").arg("-f").arg(dir.join("lighttpd.conf"));
         Proxy::begin(command, dir, port)
     }
 

@@ -1,6 +1,6 @@
 //! harakiri: 504, the stack in the log, the other requests spared, the worker replaced only if it must be.
 
-use uswgi_tests::{Request, Site, until};
+use uswgi_tests::{Request, Site, packet, until};
 
 fn site() -> Site {
     Site::probe().option("harakiri", 1)
@@ -149,4 +149,16 @@ fn workers_that_all_hang_do_not_wait_for_each_other() {
         let now = server.worker_pids();
         (now.len() == 4 && now.iter().all(|pid| !before.contains(pid))).then_some(())
     });
+}
+
+#[test]
+fn a_late_request_runs_on_while_few_wait_for_it() {
+    let server = site().option("harakiri-queue-threshold", 1).start();
+    let door = server.door();
+    assert_eq!(door.get("/sleep?s=1.8").expect(200).text(), "slept");
+    // With two that wait it is over.
+    let mut late = door.sent(&Request::get("/sleep?s=300"));
+    let waiting: Vec<_> = (0..2).map(|_| door.ask_later(Request::get("/hello"))).collect();
+    assert_eq!(packet::read_reply(&mut *late).unwrap().status, 504);
+    assert!(waiting.into_iter().all(|w| w.join().unwrap().unwrap().status == 200));
 }

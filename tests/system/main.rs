@@ -4,6 +4,7 @@
 //! |---|---|
 //! | alarms | alarms: what is told, beside the original; what raises them |
 //! | alone | uswgi-worker without a master; lint --check-app |
+//! | answers | headers that go, pages for errors, caches filled at the start |
 //! | api | the module uwsgi, beside the original |
 //! | asgi | ASGI 3 in tasks: scopes, messages, lifespan, frameworks, deadlines, reloads |
 //! | asgi_extensions | early hints, trailers, files by their path |
@@ -71,6 +72,7 @@
 //! | s6 | a master and a worker alone under a real s6 |
 //! | sharing | queue_*, sharedarea_*, metric_* and rpc, beside the original |
 //! | shutdown_delay | TERM: not ready at once, everything served for a while, then the stop |
+//! | scgi | SCGI, from nginx and lighttpd |
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
 //! | slow | slow requests by phase; advice |
@@ -79,6 +81,7 @@
 //! | spool_verb | uswgi-ctl spool: tasks seen, run, retried and dropped, with the instance up and down |
 //! | spooler_door | tasks from the network: the answers and files of uWSGI, and who may |
 //! | spooler_kills | a task that was accepted runs at least once, whatever is killed |
+//! | startup | what a start locks, waits for and sets, and its fallback |
 //! | stats | the scoreboard and the stats server, as monitoring reads them |
 //! | steer | what a running instance is told other than by signals: requests, the FIFO |
 //! | storm | reloads in a row and all at once |
@@ -103,6 +106,7 @@
 
 mod alarms;
 mod alone;
+mod answers;
 mod api;
 mod asgi;
 mod asgi_extensions;
@@ -171,6 +175,7 @@ mod repeated;
 mod reread;
 mod s6;
 mod same_table;
+mod scgi;
 mod share;
 mod sharing;
 mod shutdown_delay;
@@ -180,6 +185,7 @@ mod spool_verb;
 mod spooler;
 mod spooler_door;
 mod spooler_kills;
+mod startup;
 mod static_files;
 mod stats;
 mod steer;

@@ -10,13 +10,14 @@ use crate::emperor::EmperorSettings;
 use crate::logs::LogRouting;
 pub use crate::origin::Origin;
 use crate::signals::AppSignals;
+use crate::startup::Startup;
 use crate::tasks::Tasks;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use uswgi_proto::background::BesideRequests;
 use uswgi_proto::settings::{
-    Application, Autoreload, Harakiri, Headers, Lanes, Protocol, PythonSettings, Recycling, RequestLimits,
-    RequestLog, StaticServing, Timeouts, Warmup, WebSockets,
+    Answers, Application, Autoreload, Harakiri, Headers, Lanes, Protocol, PythonSettings, Recycling,
+    RequestLimits, RequestLog, StaticServing, Timeouts, Warmup, WebSockets,
 };
 use uswgi_proto::shared::SharedSpec;
 
@@ -162,6 +163,9 @@ pub struct Instance {
     pub static_files: StaticServing,
     /// What is believed of a request, and added to an answer.
     pub headers: Headers,
+    /// What is done with answers.
+    #[serde(default)]
+    pub answers: Answers,
 
     /// The master's pid before privileges are dropped.
     pub pidfile: Option<PathBuf>,
@@ -236,6 +240,9 @@ pub struct Instance {
     pub alarms: Alarms,
     /// What is sent to carbon.
     pub carbon: Carbon,
+    /// What the start sets once.
+    #[serde(default)]
+    pub startup: Startup,
     /// Every option in order, for `uwsgi.opt`.
     pub options: Vec<(String, Option<String>)>,
 }
@@ -287,6 +294,7 @@ impl Default for Instance {
             canary: uswgi_proto::canary::Terms::default(),
             static_files: StaticServing::default(),
             headers: Headers::default(),
+            answers: Answers::default(),
             pidfile: None,
             pidfile2: None,
             safe_pidfile: None,
@@ -323,6 +331,7 @@ impl Default for Instance {
             signals: AppSignals::default(),
             alarms: Alarms::default(),
             carbon: Carbon::default(),
+            startup: Startup::default(),
             options: Vec::new(),
         }
     }

@@ -46,6 +46,7 @@ pub mod read;
 pub mod resolve;
 pub mod show;
 pub mod signals;
+pub mod startup;
 mod system;
 pub mod tasks;
 mod user;

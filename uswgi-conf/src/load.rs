@@ -47,6 +47,8 @@ pub struct LoadError {
     pub diagnostics: Vec<Diagnostic>,
     /// Exit code of a program that stops for it.
     pub exit: Exit,
+    /// What is to be started instead (`fallback-config`).
+    pub fallback: Option<PathBuf>,
 }
 
 impl std::fmt::Display for LoadError {
@@ -80,7 +82,10 @@ pub fn load(
         Lenient::Run(loaded, errors) => (loaded, errors),
     };
     match errors {
-        true => Err(LoadError { diagnostics: loaded.warnings, exit: Exit::Failed }),
+        true => {
+            let fallback = loaded.instance.startup.fallback;
+            Err(LoadError { diagnostics: loaded.warnings, exit: Exit::Failed, fallback })
+        }
         false => Ok(Invocation::Run(loaded)),
     }
 }
@@ -121,7 +126,9 @@ pub fn lenient(
             let exit = if usage { Exit::Usage } else { Exit::Failed };
             let mut diagnostics = expansion.warnings;
             diagnostics.push(*error);
-            return Err(LoadError { diagnostics, exit });
+            let given = expansion.applied.iter().rfind(|a| a.fact.name == "fallback-config");
+            let fallback = given.and_then(|a| a.value.clone()).map(|v| OsString::from_vec(v).into());
+            return Err(LoadError { diagnostics, exit, fallback });
         }
         Ok(()) => {}
     }

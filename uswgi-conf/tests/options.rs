@@ -27,6 +27,7 @@ fn meaning(mut i: Instance) -> Instance {
         (socket.name, socket.origin) = (String::new(), Origin::default());
     }
     i.tasks.daemons.iter_mut().for_each(|daemon| daemon.origin = Origin::default());
+    i.startup.items.iter_mut().for_each(|item| item.option.clear());
     i
 }
 
@@ -58,6 +59,9 @@ fn around(name: &str) -> Vec<(String, String)> {
         "daemons-honour-stdin" => &[("attach-daemon", "x")],
         "cron-harakiri" => &[("cron", "-1 -1 -1 -1 -1 x")],
         "cache-blocksize" | "cache-no-expire" => &[("cache", "9")],
+        "add-cache-item" | "load-file-in-cache" | "load-file-in-cache-gzip" => {
+            &[("cache2", "name=a,items=5")]
+        }
         _ => &[],
     })
 }
@@ -69,6 +73,9 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "socket" | "uwsgi-socket" => "127.0.0.1:9",
         "http-socket" | "http11-socket" | "http" | "httprouter" | "stats" | "stats-server" => ":81",
         "protocol" | "socket-protocol" => "http",
+        "scgi-socket" | "scgi-nph-socket" => ":81",
+        "add-cache-item" => "k=v",
+        "collect-header" | "response-header-collect" | "pull-header" => "X-A SEEN",
         "chmod-socket" | "chmod" | "logfile-chmod" => "604",
         "umask" => "027",
         "uid" | "gid" | "add-gid" | "additional-gid" | "immediate-uid" | "immediate-gid" => "nobody",
@@ -127,6 +134,7 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "gevent" => "7",
         "sharedarea" => "3",
         "metric" => "name=a,type=gauge,initial_value=-3",
+        "metric-threshold" | "metric-alarm" | "alarm-metric" => "key=a,value=3,alarm=x",
         "queue-blocksize" => "4096",
         "farm" => "f:1,2",
         "signal-timer" | "timer" | "signal-rbtimer" | "rbtimer" => "17 30",

@@ -122,8 +122,15 @@ pub fn start(
     detached: Option<StartReport>,
 ) -> Result<Started, StartError> {
     let system = |what| move |e| StartError::System(what, e);
-    let target =
-        privs::target(&Wanted { uid: i.uid.as_deref(), gid: i.gid.as_deref(), add_gid: &i.add_gid }, None)?;
+    let target = privs::target(
+        &Wanted {
+            uid: i.uid.as_deref(),
+            gid: i.gid.as_deref(),
+            add_gid: &i.add_gid,
+            alone: i.startup.no_initgroups,
+        },
+        None,
+    )?;
     if i.emperor.tyrant && !Uid::effective().is_root() {
         return Err(StartError::Tyrant(Uid::effective()));
     }

@@ -104,6 +104,8 @@ pub struct Wanted<'a> {
     pub gid: Option<&'a str>,
     /// `add-gid`: groups beside those of the user.
     pub add_gid: &'a [String],
+    /// The user's own groups are left out (`no-initgroups`).
+    pub alone: bool,
 }
 
 /// Look up whom to become. A user without a group gets its own primary group, and a number without a
@@ -144,6 +146,9 @@ pub fn target(wanted: &Wanted<'_>, jail: Option<&Names>) -> Result<Target, Privs
     }
     for name in wanted.add_gid {
         target.extra.push(group("add-gid", name)?);
+    }
+    if wanted.alone {
+        target.groups = Some(Vec::new());
     }
     if let (Some(_), None, Some(name), Some(gid)) = (jail, &target.groups, &target.name, target.gid) {
         let name = CString::new(name.as_str()).unwrap_or_default();

@@ -2,14 +2,14 @@
 //! its directory, has one thread.
 //!
 //! * [`supervisor`]: every decision, pure.
-//! * [`action`]: commands of the command line that start nothing.
+//! * [`action`]: commands of the command line that start nothing. [`fallback`]: what is started when the start fails.
 //! * [`start`]: the way to the first process; [`master`]: the loop, what it does and what it answers.
 //! * [`events`], [`processes`]: what happens, from descriptors and pids to events.
 //! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
 //! * [`spawn`], [`launcher`], [`sockets`], [`privs`], [`jail`], [`logs`], `touch_files`: one system matter each; what every parent
 //!   process needs is `uswgi-keep`'s.
 //! * [`tasks`], `steps`, `step_child`, `shell`, [`clock`]: programs beside the workers.
-//! * [`shared`]: the memory of locks and caches.
+//! * [`shared`]: the memory of locks and caches; `cache_items`: what caches hold from the start on.
 //! * [`board`], [`stats`]: what is shown to others; `push`: what is sent to them.
 //! * [`steer`], [`fifo`]: what others ask for.
 //!
@@ -19,8 +19,10 @@
 
 pub mod action;
 pub mod board;
+mod cache_items;
 pub mod clock;
 pub mod events;
+pub mod fallback;
 pub mod fifo;
 pub mod jail;
 pub mod launcher;

@@ -1,16 +1,19 @@
 //! Entry point of `uswgi-master`: the command line to a configuration, the configuration to an instance.
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::exit;
 use uswgi_conf::Invocation;
 use uswgi_keep::log;
 use uswgi_master::reading::{ConfigError, Read};
-use uswgi_proto::exit::Exit;
+use uswgi_proto::exit::{Exit, ExitWith};
 
-/// Read the configuration. `n`: how often it was read before; `if-reload` goes by it.
-fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
+/// Read the configuration. `n`: how often it was read before; `if-reload` goes by it. The first time `fallback` gets what is
+/// started when it fails.
+fn load(args: &[OsString], n: u64, fallback: &RefCell<Option<PathBuf>>) -> Result<Read, ConfigError> {
     let count = (n > 0).then(|| ("UWSGI_RELOADS".into(), n.to_string().into()));
     match uswgi_conf::load(args, std::env::vars_os().chain(count)) {
         Ok(Invocation::Run(loaded)) if loaded.instance.emperor.is_wanted() => {
@@ -21,13 +24,21 @@ fn load(args: &[OsString], n: u64) -> Result<Read, ConfigError> {
             Err(ConfigError { message: message.into(), exit: Exit::Failed.into(), error: true })
         }
         Ok(Invocation::Run(loaded)) => {
+            if n == 0 {
+                fallback.replace(loaded.instance.startup.fallback.clone());
+            }
             print(&loaded.printed);
             loaded.warnings.iter().for_each(log::line);
             let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
             Ok(Read { instance: loaded.instance, warnings })
         }
         Ok(Invocation::Print { text, exit }) => Err(ConfigError { message: text, exit, error: false }),
-        Err(e) => Err(ConfigError { message: e.to_string(), exit: e.exit.into(), error: true }),
+        Err(e) => {
+            if n == 0 {
+                fallback.replace(e.fallback.clone());
+            }
+            Err(ConfigError { message: e.to_string(), exit: e.exit.into(), error: true })
+        }
     }
 }
 
@@ -60,7 +71,8 @@ fn main() {
         );
         exit(ended.code());
     }
-    let ended = match uswgi_master::run(&|n| load(&args, n)) {
+    let fallback = RefCell::new(None);
+    let ended: ExitWith = match uswgi_master::run(&|n| load(&args, n, &fallback)) {
         Ok(ended) => ended.into(),
         Err(e) if e.error => {
             e.message.lines().for_each(log::line);
@@ -71,5 +83,10 @@ fn main() {
             e.exit
         }
     };
+    if let Some(config) = fallback.take().filter(|_| ended.code() == Exit::Failed.code()) {
+        log::line(format_args!("fallback-config: starting with {}", config.display()));
+        let e = uswgi_master::fallback::become_it(&config);
+        log::line(format_args!("fallback-config = {}: {e}", config.display()));
+    }
     exit(ended.code());
 }

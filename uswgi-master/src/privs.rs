@@ -9,7 +9,10 @@ pub use uswgi_keep::privs::{LimitError, PrivsError, Target, chown, group, limit_
 /// Look up whom to become. Names of the jail come first, then those of this system.
 pub fn target(instance: &Instance, jail: Option<&Names>) -> Result<Target, PrivsError> {
     let (uid, gid) = (instance.uid.as_deref(), instance.gid.as_deref());
-    privs::target(&Wanted { uid, gid, add_gid: &instance.add_gid }, jail)
+    privs::target(
+        &Wanted { uid, gid, add_gid: &instance.add_gid, alone: instance.startup.no_initgroups },
+        jail,
+    )
 }
 
 /// `immediate-uid` and `immediate-gid`: become them before anything else. Nothing is left of root then.
@@ -18,6 +21,6 @@ pub fn immediately(instance: &Instance) -> Result<(), PrivsError> {
     if uid.is_none() && gid.is_none() {
         return Ok(());
     }
-    let only = Wanted { uid: uid.as_deref(), gid: gid.as_deref(), add_gid: &[] };
+    let only = Wanted { uid: uid.as_deref(), gid: gid.as_deref(), add_gid: &[], alone: false };
     privs::target(&only, None)?.become_it()
 }

@@ -18,6 +18,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use uswgi_conf::instance::{Address, Instance, Origin, Socket};
+use uswgi_conf::startup::Startup;
 use uswgi_keep::callers::Listening;
 use uswgi_keep::sys;
 use uswgi_proto::settings::Protocol;
@@ -103,7 +104,7 @@ pub fn bind(socket: &Socket, instance: &Instance) -> Result<Listener, SocketErro
     }
     let mut made = None;
     let fd = match &socket.address {
-        Address::Tcp { host, port } => bind_tcp(host, *port),
+        Address::Tcp { host, port } => bind_tcp(host, *port, instance.startup.freebind),
         Address::Abstract(name) => UnixAddr::new_abstract(name.as_bytes())
             .map_err(|_| SocketFault::NameTooLong)
             .and_then(|a| bind_unix(&a).map_err(|e| unix_fault(e, true))),
@@ -125,6 +126,7 @@ pub fn bind(socket: &Socket, instance: &Instance) -> Result<Listener, SocketErro
         outside: false,
     };
     listener.defer(socket.protocol, instance);
+    listener.tune(&instance.startup);
     let ready = if listening { Ok(()) } else { so::listen(&listener.fd, backlog) };
     if let Err(e) = ready {
         let error = fail(SocketFault::Listen(e));
@@ -145,7 +147,7 @@ fn flags() -> SockFlag {
     SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK
 }
 
-fn bind_tcp(host: &str, port: u16) -> Result<OwnedFd, SocketFault> {
+fn bind_tcp(host: &str, port: u16, freebind: bool) -> Result<OwnedFd, SocketFault> {
     let host = if host.is_empty() { "0.0.0.0" } else { host };
     let found: Vec<SocketAddr> = (host, port)
         .to_socket_addrs()
@@ -157,6 +159,9 @@ fn bind_tcp(host: &str, port: u16) -> Result<OwnedFd, SocketFault> {
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let fd = so::socket(family, SockType::Stream, flags(), None).map_err(SocketFault::Make)?;
     setsockopt(&fd, sockopt::ReuseAddr, &true).map_err(SocketFault::Make)?;
+    if freebind {
+        setsockopt(&fd, sockopt::IpFreebind, &true).map_err(SocketFault::Make)?;
+    }
     so::bind(fd.as_raw_fd(), &SockaddrStorage::from(*address)).map_err(|e| match e {
         nix::Error::EADDRINUSE => SocketFault::PortInUse(port),
         nix::Error::EACCES => SocketFault::PortForbidden(port),
@@ -266,9 +271,33 @@ impl Listener {
     /// Let connections wait in the kernel for their first byte, or not: what a generation wants of its uwsgi sockets.
     pub fn defer(&self, protocol: Protocol, instance: &Instance) {
         if let Address::Tcp { .. } = self.address {
-            let seconds = if protocol == Protocol::Uwsgi && instance.defer_accept { DEFER } else { 0 };
+            let seconds = if protocol != Protocol::Http && instance.defer_accept { DEFER } else { 0 };
             // A kernel without it wakes a worker a little early; nothing else changes.
             let _ = sys::defer_accept(self.fd.as_fd(), seconds);
+        }
+    }
+
+    /// What the options say of buffers and of the first packet. A system that has less, or not, is no reason not to serve.
+    fn tune(&self, start: &Startup) {
+        let failed = |name: &str, e: &dyn std::fmt::Display| {
+            uswgi_keep::log::line(format_args!("warning: {name} on socket {}: {e}", self.name));
+        };
+        let bytes = |n: u64| usize::try_from(n.min(i32::MAX as u64)).unwrap_or(0);
+        if start.sndbuf > 0
+            && let Err(e) = setsockopt(&self.fd, sockopt::SndBuf, &bytes(start.sndbuf))
+        {
+            failed("socket-sndbuf", &e);
+        }
+        if start.rcvbuf > 0
+            && let Err(e) = setsockopt(&self.fd, sockopt::RcvBuf, &bytes(start.rcvbuf))
+        {
+            failed("socket-rcvbuf", &e);
+        }
+        if start.fast_open > 0
+            && matches!(self.address, Address::Tcp { .. })
+            && let Err(e) = sys::fast_open(self.fd.as_fd(), start.fast_open.min(i32::MAX as u32) as i32)
+        {
+            failed("tcp-fast-open", &e);
         }
     }
 

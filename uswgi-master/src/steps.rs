@@ -103,7 +103,9 @@ pub(crate) fn again(i: &Instance) -> [(Vec<Step>, bool); 4] {
     let p = &i.tasks.phases;
     let root = nix::unistd::Uid::effective().is_root();
     let as_root = if root { p.as_root.clone() } else { Vec::new() };
-    [(p.asap.clone(), true), (as_root, true), (p.as_user.clone(), true), (p.master_start.clone(), false)]
+    // The locks of the start are held already.
+    let asap = p.asap.iter().filter(|s| !matches!(s.act, Act::Lock(..))).cloned().collect();
+    [(asap, true), (as_root, true), (p.as_user.clone(), true), (p.master_start.clone(), false)]
 }
 
 /// Run the steps of the end: a failure is said, and the next one runs.

@@ -2,7 +2,7 @@
 //!
 //! One room for each contract; nothing here listens, forks or runs Python.
 //!
-//! * [`packet`], [`http`], [`chunked`]: pure parsers from bytes to a typed request,
+//! * [`packet`], [`scgi`], [`http`], [`chunked`]: pure parsers from bytes to a typed request,
 //!   whose results are offsets ([`span`]) in the connection's buffer.
 //! * [`websocket`]: the handshake and frames of WebSockets.
 //! * [`files`]: what to answer when a file is asked for, and what the `static-*` options say.
@@ -45,6 +45,7 @@ pub mod proxy;
 pub mod reason;
 pub mod route;
 pub mod scale;
+pub mod scgi;
 pub mod scoreboard;
 pub mod settings;
 pub mod shared;

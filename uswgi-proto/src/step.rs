@@ -7,7 +7,8 @@
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::IntoRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -42,6 +43,8 @@ pub enum Act {
     Unlink(String),
     /// Wait until there is such a thing: path, what, seconds.
     WaitFor(String, Awaited, u32),
+    /// Lock a file that is there, for the life of the process (true: wait for whoever has it).
+    Lock(String, bool),
     /// A line for the log.
     Print(String),
 }
@@ -58,6 +61,10 @@ pub enum Awaited {
     Directory,
     /// A socket.
     Socket,
+    /// A directory with a file system of its own.
+    Mountpoint,
+    /// A network interface, by its name.
+    Interface,
 }
 
 /// One step.
@@ -164,19 +171,54 @@ impl Act {
                     runner.wait(LOOK)?;
                 }
             }
+            Act::Lock(path, waits) => {
+                let file = File::options().read(true).write(true).open(path)?;
+                while !is_locked(&file)? {
+                    if !waits {
+                        return Ok(Some(format!("{path} is locked by another instance")));
+                    }
+                    runner.wait(LOOK)?;
+                }
+                // Its descriptor has the lock, and stays open as long as this process is there.
+                let _ = file.into_raw_fd();
+            }
             Act::Print(text) => runner.say(text),
         }
         Ok(None)
     }
 }
 
+/// Lock a file; false: somebody else has it. Such a lock is seen by uWSGI's, outlives a fork, and dies with the last
+/// process that has the descriptor.
+fn is_locked(file: &File) -> io::Result<bool> {
+    let lock = nix::libc::flock {
+        l_type: nix::libc::F_WRLCK as nix::libc::c_short,
+        l_whence: nix::libc::SEEK_SET as nix::libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    match nix::fcntl::fcntl(file, nix::fcntl::FcntlArg::F_OFD_SETLK(&lock)) {
+        Ok(_) => Ok(true),
+        Err(nix::Error::EAGAIN | nix::Error::EACCES) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
 impl Awaited {
     fn is_there(self, path: &Path) -> bool {
+        if self == Awaited::Interface {
+            return nix::net::if_::if_nametoindex(path).is_ok();
+        }
         fs::metadata(path).is_ok_and(|m| match self {
             Awaited::Any => true,
             Awaited::File => m.is_file(),
             Awaited::Directory => m.is_dir(),
             Awaited::Socket => m.file_type().is_socket(),
+            // The root is its own parent.
+            Awaited::Mountpoint => fs::metadata(path.join(".."))
+                .is_ok_and(|up| m.is_dir() && (m.dev() != up.dev() || m.ino() == up.ino())),
+            Awaited::Interface => false,
         })
     }
 }
@@ -270,5 +312,24 @@ mod tests {
         assert!(fails(Act::Unlink(at("gone"))).contains("No such file"));
         assert!(fails(Act::WaitFor(at("f"), Awaited::Socket, 0)).contains("after 0 s"));
         assert!(fails(Act::WaitFor(at("gone"), Awaited::Any, 0)).contains("after 0 s"));
+        assert!(fails(Act::WaitFor(at("d"), Awaited::Mountpoint, 0)).contains("after 0 s"));
+        assert!(fails(Act::WaitFor("nosuch0".into(), Awaited::Interface, 0)).contains("after 0 s"));
+        let mut ok = |act| run(act, &mut fake).unwrap();
+        ok(Act::WaitFor("/".into(), Awaited::Mountpoint, 0));
+        ok(Act::WaitFor("lo".into(), Awaited::Interface, 0));
+    }
+
+    #[test]
+    fn a_lock_is_held_and_the_next_one_waits_or_fails() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().display().to_string();
+        let mut fake = Fake { patience: 2, ..Fake::default() };
+        run(Act::Lock(path.clone(), false), &mut fake).unwrap();
+        let error = run(Act::Lock(path.clone(), false), &mut fake).unwrap_err();
+        assert!(error.what.contains("locked by another instance") && !error.stopped, "{error}");
+        let error = run(Act::Lock(path, true), &mut fake).unwrap_err();
+        assert!(error.stopped && fake.patience == 0, "{error}");
+        let error = run(Act::Lock("/no/such/file".into(), false), &mut fake).unwrap_err();
+        assert!(error.what.contains("No such file"), "{error}");
     }
 }

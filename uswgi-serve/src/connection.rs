@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use uswgi_proto::chunked::Decoder;
 use uswgi_proto::settings::Protocol;
-use uswgi_proto::{http, packet};
+use uswgi_proto::{http, packet, scgi};
 
 /// Bodies up to this many bytes are whole before the application runs.
 pub const BODY_BUFFER: u64 = 64 * 1024;
@@ -182,6 +182,7 @@ impl Connection {
         match self.protocol {
             Protocol::Http => http::is_head(&self.buffer),
             Protocol::Uwsgi => packet::is_head(&self.buffer),
+            Protocol::Scgi | Protocol::ScgiNph => scgi::is_head(&self.buffer),
         }
     }
 

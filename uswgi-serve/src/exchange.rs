@@ -60,7 +60,7 @@ impl Exchange<'_> {
         }
         match self.conn.protocol {
             Protocol::Http => &self.request.path,
-            Protocol::Uwsgi => self.request.known.path.of(&self.conn.buffer),
+            _ => self.request.known.path.of(&self.conn.buffer),
         }
     }
 
@@ -128,7 +128,7 @@ impl Exchange<'_> {
         match (self.conn.protocol, self.request.head.minor) {
             (Protocol::Http, 0) => b"HTTP/1.0",
             (Protocol::Http, _) => b"HTTP/1.1",
-            (Protocol::Uwsgi, _) => self.request.known.protocol.of(&self.conn.buffer),
+            _ => self.request.known.protocol.of(&self.conn.buffer),
         }
     }
 
@@ -139,7 +139,7 @@ impl Exchange<'_> {
             return Some(value);
         }
         let variables = self.variables();
-        if self.conn.protocol == Protocol::Uwsgi {
+        if self.conn.protocol != Protocol::Http {
             return variables.fields().rev().find(|field| field.name() == name).map(|field| field.value());
         }
         if let Some(fixed) = FIXED.iter().position(|f| *f == name) {
@@ -161,7 +161,7 @@ impl Exchange<'_> {
         let name = name.as_bytes();
         let is = |n: &[u8]| match self.conn.protocol {
             Protocol::Http => n.eq_ignore_ascii_case(name),
-            Protocol::Uwsgi => n.strip_prefix(b"HTTP_").is_some_and(|rest| is_variable(name, rest)),
+            _ => n.strip_prefix(b"HTTP_").is_some_and(|rest| is_variable(name, rest)),
         };
         let mut value = Vec::new();
         for field in self.variables().fields().filter(|field| is(field.name())) {

@@ -25,7 +25,7 @@ fn encode(conn: &Conn) -> Vec<u8> {
         Peer::Ip(a) => a.to_string(),
         Peer::Unix => String::new(),
     };
-    let mut head = vec![VERSION, u8::from(conn.protocol == Protocol::Http) | conn.greeting as u8];
+    let mut head = vec![VERSION, conn.protocol as u8 | conn.greeting as u8];
     head.extend_from_slice(&conn.listener.to_le_bytes());
     head.extend_from_slice(&conn.served.to_le_bytes());
     head.extend_from_slice(&(peer.len() as u16).to_le_bytes());
@@ -37,7 +37,13 @@ fn decode(message: &[u8], fd: OwnedFd, engine: &Engine) -> Option<Conn> {
     if message.len() < FIXED || message[0] != VERSION {
         return None;
     }
-    let protocol = if message[1] & 1 == 0 { Protocol::Uwsgi } else { Protocol::Http };
+    let protocol = match message[1] & 0x0f {
+        0 => Protocol::Uwsgi,
+        1 => Protocol::Http,
+        2 => Protocol::Scgi,
+        3 => Protocol::ScgiNph,
+        _ => return None,
+    };
     let listener = u16::from_le_bytes([message[2], message[3]]);
     let served = u32::from_le_bytes([message[4], message[5], message[6], message[7]]);
     let peer_end = FIXED + usize::from(u16::from_le_bytes([message[8], message[9]]));

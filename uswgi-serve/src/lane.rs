@@ -13,6 +13,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_proto::profile::LaneStanding;
+use uswgi_proto::settings::Protocol;
 
 thread_local! {
     /// What this thread waits for, where it is one that serves: the number of a [`LaneStanding`].
@@ -52,6 +53,8 @@ pub struct Client {
     pub fd: RawFd,
     /// It asked for a head only.
     pub head_only: bool,
+    /// What it speaks.
+    pub protocol: Protocol,
 }
 
 #[derive(Debug, Default)]

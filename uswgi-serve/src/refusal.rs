@@ -34,7 +34,7 @@ pub(crate) fn answer(engine: &Engine, conn: Conn, step: Need) {
                 }
             }
             // An empty socket buffer takes it all, or the peer is gone.
-            let _ = sys::send2(conn.raw(), &answer::error(status, conn.asks_head()), b"");
+            let _ = sys::send2(conn.raw(), &answer::error_as(conn.protocol, status, conn.asks_head()), b"");
             engine.submit(Job::Linger(conn));
         }
         Need::More | Need::Run => {}

@@ -128,6 +128,7 @@ pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerS
         let parsed = match conn.protocol {
             Protocol::Http => http_head(conn, request, settings),
             Protocol::Uwsgi => packet_head(conn, request, settings),
+            Protocol::Scgi | Protocol::ScgiNph => scgi::head(conn, request, settings),
         };
         if let Err(step) = parsed {
             return step;
@@ -135,7 +136,7 @@ pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerS
         request.rewritten.clear();
     }
     let step = match conn.protocol {
-        Protocol::Uwsgi => counted_body(conn, request, settings),
+        Protocol::Uwsgi | Protocol::Scgi | Protocol::ScgiNph => counted_body(conn, request, settings),
         Protocol::Http => {
             let head = &request.head;
             conn.expects = head.expect_continue && !conn.invited && conn.buffer.len() == request.head_length;
@@ -382,6 +383,7 @@ fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
     }
 }
 
+mod scgi;
 mod texts;
 
 pub use texts::loads_code;

@@ -5,6 +5,7 @@
 
 mod app_head;
 mod around;
+mod edits;
 mod head;
 mod output;
 
@@ -42,6 +43,8 @@ pub struct Response<H> {
     pub version: Vec<u8>,
     /// Headers for every answer, as lines.
     extra: Vec<u8>,
+    /// Lines of the application are changed or looked at.
+    edits: bool,
     /// How long a client may take nothing.
     pub timeout_ms: i32,
     /// Whether some of the request is still to come.
@@ -96,6 +99,7 @@ impl<H: Held> Response<H> {
             head_only: false,
             version: Vec::new(),
             extra,
+            edits: outbox.engine.settings.answers.edits(),
             timeout_ms: 0,
             unread: None,
             claims: false,
@@ -233,6 +237,11 @@ impl<H: Held> Response<H> {
     /// Whether it was answered with [`Response::switch`].
     pub fn is_switched(&self) -> bool {
         self.switched && self.head_sent
+    }
+
+    /// The page of the site for an error (`error-page-500`), if it has one.
+    pub fn error_page(&self, status: u16) -> Option<Vec<u8>> {
+        crate::answer::page(&self.outbox.engine.settings.answers.pages, status)
     }
 
     /// Put a whole body of at most [`COPY_BODY`] bytes behind the head; [`Response::send_staged`] sends both, when

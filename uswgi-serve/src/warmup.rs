@@ -103,6 +103,8 @@ fn ask<G: Gateway, I: Interpreter<Held = G::Held>>(
     let heard = engine.listeners.get(listener).map(|l| (l.protocol, &l.server));
     let nobody = (String::from("localhost"), String::from("80"));
     let (protocol, server) = heard.unwrap_or((Protocol::Http, &nobody));
+    // Variables are variables.
+    let protocol = if protocol == Protocol::Http { protocol } else { Protocol::Uwsgi };
     let (ours, theirs) = UnixStream::pair().map_err(|e| format!("no pair of sockets: {e}"))?;
     let peer = Peer::Ip(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     sys::non_blocking(ours.as_raw_fd());

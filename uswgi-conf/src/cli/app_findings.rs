@@ -10,7 +10,7 @@ fn is_served(i: &Instance, url: &str) -> bool {
         let prefix = prefix.trim_end_matches('/');
         url.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let in_front = i.sockets.iter().all(|s| s.protocol == Protocol::Uwsgi);
+    let in_front = i.sockets.iter().all(|s| s.protocol != Protocol::Http);
     in_front || i.static_files.maps.iter().any(|m| covers(&m.prefix))
 }
 

@@ -101,11 +101,12 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
     ])) {
         match &socket.address {
             Address::Tcp { host, .. }
-                if matches!(host.as_str(), "" | "0.0.0.0" | "::") && socket.protocol == Protocol::Uwsgi =>
+                if matches!(host.as_str(), "" | "0.0.0.0" | "::") && socket.protocol != Protocol::Http =>
             {
                 let message = format!(
-                    "{} takes the uwsgi protocol from every network: whoever reaches it may claim to be any user",
-                    socket.name
+                    "{} takes the {} protocol from every network: whoever reaches it may claim to be any user",
+                    socket.name,
+                    socket.protocol.option().1
                 );
                 say(
                     Severity::Note,

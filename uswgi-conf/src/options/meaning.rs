@@ -9,10 +9,12 @@ use super::getter::Shown::{self, As, Nothing, With};
 use super::getter::{ShownWhen, Written};
 use crate::instance::{CheaperAlgorithm, Instance, OnTerm, Socket};
 use crate::logs::{EncoderSpec, Route};
+use crate::startup::{CacheItem, CacheValue};
 use crate::written::{self, mib};
+use std::path::PathBuf;
 use uswgi_proto::background::SpoolFolder;
 use uswgi_proto::canary::decimal;
-use uswgi_proto::settings::{LaneKind, Protocol, StaticMap};
+use uswgi_proto::settings::{LaneKind, Protocol, RememberedHeader, StaticMap};
 
 /// One row: names (aliases that mean the same here) separated by spaces.
 pub(super) struct Meaning {
@@ -64,11 +66,30 @@ fn by_load(i: &Instance) -> bool {
 }
 
 fn socket(s: &Socket) -> (&'static str, String) {
-    let name = match s.protocol {
-        Protocol::Uwsgi => "socket",
-        Protocol::Http => "http-socket",
-    };
+    let name = s.protocol.option().0;
     (name, written::address(&s.address))
+}
+
+fn remembered(h: &RememberedHeader) -> (&'static str, String) {
+    (if h.pull { "pull-header" } else { "collect-header" }, format!("{} {}", h.name, h.variable))
+}
+
+fn error_page((status, path): &(u16, PathBuf)) -> (&'static str, String) {
+    let name = match status {
+        403 => "error-page-403",
+        404 => "error-page-404",
+        _ => "error-page-500",
+    };
+    (name, path.display().to_string())
+}
+
+fn cache_items(i: &Instance) -> Vec<(&'static str, String)> {
+    let item = |item: &CacheItem| match &item.value {
+        CacheValue::Text(text) => ("add-cache-item", format!("{} {}={text}", item.cache, item.key)),
+        CacheValue::File(_) => ("load-file-in-cache", format!("{} {}", item.cache, item.key)),
+        CacheValue::Compressed(_) => ("load-file-in-cache-gzip", format!("{} {}", item.cache, item.key)),
+    };
+    i.startup.items.iter().map(item).collect()
 }
 
 /// Sockets of a protocol whose connections may begin with a PROXY header.
@@ -113,7 +134,8 @@ fn encoders(i: &Instance) -> impl Iterator<Item = (&'static str, String)> {
 
 /// Options with a form of their own, as they were written, in their order: daemons, jobs and steps.
 fn as_given(i: &Instance) -> Vec<(&'static str, String)> {
-    let starts = ["attach-", "smart-attach-", "cron", "unique-cron", "exec-", "hook-", "touch-exec"];
+    let starts =
+        ["attach-", "smart-attach-", "cron", "unique-cron", "exec-", "hook-", "touch-exec", "flock", "wait-"];
     let known = |name: &str| {
         let name = super::fact(name)?.name;
         (name != "cron-harakiri" && starts.iter().any(|s| name.starts_with(s))).then_some(name)
@@ -353,7 +375,11 @@ pub(super) static MEANING: &[Meaning] = &[
     s("http-socket", With("socket"), "", "Listens for HTTP/1.1. Repeatable."),
     s("http11-socket", As("http-socket"), "", "The same as http-socket: persistent connections are always on."),
     s("http httprouter", As("http-socket"), "", "Listens for HTTP/1.1 in the workers themselves; there is no separate router process."),
-    s("protocol socket-protocol", As("socket"), "uwsgi", "What is spoken on `socket`: uwsgi or http."),
+    s("scgi-socket", With("socket"), "", "Listens for SCGI, as nginx's scgi_pass, lighttpd and Apache speak it. Repeatable."),
+    s("scgi-nph-socket", With("socket"), "", "The same, with a status line in front of the answer. Repeatable."),
+    m("fastcgi-socket fastcgi-nph-socket", Refused("every server that speaks FastCGI speaks uwsgi (`socket`) or SCGI (`scgi-socket`) too: uwsgi_pass or scgi_pass of nginx, mod_scgi of lighttpd, mod_proxy_uwsgi of Apache"), "", "Listens for FastCGI."),
+    m("puwsgi-socket", Refused("no web server speaks it: use socket"), "", "Listens for the uwsgi protocol with persistent connections."),
+    s("protocol socket-protocol", As("socket"), "uwsgi", "What is spoken on `socket`: uwsgi, http, scgi or scgi-nph."),
     s("abstract-socket", As("socket"), "false", "Puts unix sockets of `socket` into the abstract namespace."),
     s("listen", always(|i| i.listen.into()), "{}", "Length of the queue of every socket."),
     s("chmod-socket chmod", set(|i| (&i.chmod_socket.map(written::mode)).into()), "0777 without the umask", "Mode of unix sockets: three octal digits; without a value 666."),
@@ -364,12 +390,16 @@ pub(super) static MEANING: &[Meaning] = &[
     m("so-keepalive", Harmless("connections that stall are closed after socket-timeout"), "", "TCP keep-alive probes."),
     m("tcp-nodelay", Harmless("it is always on"), "", "Sends small answers at once."),
     s("no-defer-accept", set(|i| (!i.defer_accept).into()), "", "Accepts on uwsgi sockets before the first byte has come, as HTTP sockets always do."),
-    m("freebind", Refused("start after the address exists: systemd `After=network-online.target`, or listen on 0.0.0.0"), "", "Binds addresses that do not exist yet."),
+    s("freebind", set(|i| i.startup.freebind.into()), "{}", "Binds TCP sockets to addresses that are not there yet, as a failover address."),
+    s("socket-sndbuf", set(|i| i.startup.sndbuf.into()), "{}: the system's", "Bytes of the send buffer of connections."),
+    s("socket-rcvbuf", set(|i| i.startup.rcvbuf.into()), "{}: the system's", "Bytes of the receive buffer of connections."),
+    s("tcp-fast-open tcp-fastopen", set(|i| i.startup.fast_open.into()), "{}: not", "Connections of TCP sockets that may send data with their first packet before they are made."),
     s("enable-proxy-protocol", set(|i| (proxied(i, Protocol::Uwsgi)).into()), "false", "Connections from peers of forwarded-allow-ips may begin with a header of the PROXY protocol, version 1 or 2: the client that it names is the peer. On all sockets."),
     // Privileges.
     s("uid", set(|i| (&i.uid).into()), "", "User to become, by name or number."),
     s("gid", set(|i| (&i.gid).into()), "", "Group to become, by name or number."),
     s("add-gid", set(|i| (&i.add_gid).into()), "", "Supplementary group to add. Repeatable."),
+    s("no-initgroups", set(|i| i.startup.no_initgroups.into()), "{}", "Leaves the supplementary groups of the user out."),
     s("umask", set(|i| (&i.umask.map(written::mode)).into()), "", "umask of all processes: three or four octal digits."),
     m("master-as-root", Noticed("the master gives up root with the workers; its sockets stay open over every reload"), "", "Keeps the master root."),
     s("immediate-uid", set(|i| (&i.immediate.0).into()), "", "User to become before anything else is done: before the sockets and pidfiles are made."),
@@ -461,8 +491,9 @@ pub(super) static MEANING: &[Meaning] = &[
     m("python-raw python-worker-override", Refused("name a WSGI application with module or wsgi-file"), "", "A Python file that takes requests, or the work of a worker, on itself."),
     // What a category would say of these is not true of them.
     m("reload-on-fd brutal-reload-on-fd", Refused("touch a file that touch-reload names"), "", "Reloads when a descriptor has something to read."),
-    m("fs-reload fs-brutal-reload", Refused("touch-reload looks at a file; for a directory let a path unit of systemd run `uswgi-ctl reload`"), "", "Reloads when something changes in the file system."),
-    m("drop-after-init drop-after-apps", Refused("privileges are dropped before the app is loaded: let its user read what the app needs, or read it in an exec-as-root step"), "", "Drops privileges only after the plugins or the app were loaded."),
+    s("fs-reload fs-brutal-reload", With("touch-reload"), "", "As touch-reload, and of a folder of the file system a name in it that comes, goes or is replaced counts. Workers finish their requests in both. Repeatable."),
+    m("drop-after-init", Harmless("nothing is initialised between the sockets and the app that would need root"), "", "Drops privileges only after the plugins were initialised."),
+    m("drop-after-apps", Refused("privileges are dropped before the app is loaded: let its user read what the app needs, or read it in an exec-as-root step"), "", "Drops privileges only after the app was loaded."),
     m("skip-zero", Harmless("descriptor 0 is a socket only where fd://0 says so"), "", "Does not look whether descriptor 0 is a socket."),
     m("worker-mount", Refused("use mount: every worker has every app"), "", "Loads an app in one worker only, or after the fork."),
     m("worker-exec worker-exec2", Refused("run the program beside the instance with attach-daemon"), "", "Runs a program in the place of a worker."),
@@ -520,6 +551,7 @@ pub(super) static MEANING: &[Meaning] = &[
     s("harakiri-graceful-timeout", always(|i| i.harakiri.grace.into()), "{}", "Seconds an interrupted request may take to come out before its worker is replaced."),
     m("harakiri-verbose", Harmless("the log always has the request and the Python stack"), "", "More about a harakiri in the log."),
     s("harakiri-graceful-signal", set(|i| i.harakiri.signal.into()), "", "Signal that a worker sends itself when a request meets its harakiri, if the app has a handler for it; the request is interrupted in any case."),
+    s("harakiri-queue-threshold", set(|i| i.harakiri.queue.into()), "{}", "Connections that may wait at a socket while a late request runs on; harakiri comes when more do."),
     m("http-harakiri", Harmless("there is no router process that could hang; harakiri covers requests over HTTP too"), "", "Kills the HTTP router when it hangs."),
     m("harakiri-no-arh no-harakiri-arh no-harakiri-after-req-hook", Harmless("harakiri ends with the answer"), "", "No harakiri while hooks run after a request."),
     s("die-on-term", always(|i| (i.on_term == OnTerm::Stop).into()), "{}", "TERM stops; false: TERM reloads, as uWSGI does without this option."),
@@ -537,7 +569,8 @@ pub(super) static MEANING: &[Meaning] = &[
     m("cache-expire-freq cache-report-freed-items", Harmless("an item that has expired is never returned, and makes room when room is needed"), "", "Looks for items that have expired."),
     m("cache-use-last-modified", Harmless("the time of the last change is always kept"), "", "Keeps the time of the last change."),
     m("cache-store cache-store-sync", Refused("a cache lives in memory here: it survives reloads, not a restart; use redis for what must last"), "", "Keeps the cache in a file."),
-    m("add-cache-item load-file-in-cache load-file-in-cache-gzip", Refused("call uwsgi.cache_set when the app is loaded"), "", "Puts something into the cache at start."),
+    s("add-cache-item", set(|i| Written::named(cache_items(i))), "", "[CACHE ]NAME=VALUE: an item that a cache holds from the start on. Repeatable."),
+    s("load-file-in-cache load-file-in-cache-gzip", With("add-cache-item"), "", "[CACHE ]FILE: the content of a file, by its name as it is written; compressed by gzip or not. Repeatable."),
     s("queue", set(|i| i.shared.queue.slots.into()), "{}: none", "Blocks of a queue that all processes share, for uwsgi.queue_*. It survives reloads."),
     s("queue-blocksize", set(|i| i.shared.queue.blocksize.into()), "{}", "Bytes of a block of the queue; a message has at most 16 less."),
     m("queue-store queue-store-sync", Refused("the queue lives in memory here: it survives reloads, not a restart; spool what must last (spooler)"), "", "Keeps the queue in a file."),
@@ -574,7 +607,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("close-on-exec close-on-exec2", Harmless("programs that the app starts never inherit the sockets"), "", "Closes sockets in programs that the app starts."),
     m("honour-stdin", Noticed("workers read /dev/null as their standard input"), "", "Keeps the standard input."),
     m("ksm", Harmless("it saves memory only where the kernel merges pages"), "", "Lets the kernel merge equal pages."),
-    m("prio", Refused("set Nice= in the unit, or start through nice"), "", "Priority of the processes."),
+    s("prio", set(|i| (&i.startup.prio.map(|n| n.to_string())).into()), "that of the start", "Nice value of all processes, from -20 to 19."),
     s("thread-stacksize threads-stacksize thread-stack-size threads-stack-size", set(|i| i.python.stack_kib.into()), "{}: the system's", "KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system's."),
     m("forkbomb-delay", Harmless("a worker that dies at once is restarted with a growing delay"), "", "Pause between restarts of a worker that dies at once."),
     s("vacuum", always(|i| i.vacuum.into()), "{}", "Removes sockets and pidfiles at exit."),
@@ -609,6 +642,10 @@ pub(super) static MEANING: &[Meaning] = &[
     s("so-send-timeout socket-send-timeout so-write-timeout socket-write-timeout", As("socket-timeout"), "{}", "As socket-timeout."),
     s("http-keepalive", always(|i| i.timeouts.keepalive.into()), "{}", "Seconds an idle HTTP connection is kept; 1 stands for http-timeout (60 without it), 0 keeps none."),
     s("add-header", set(|i| (&i.headers.add).into()), "", "Header for every answer, `Name: value`. Repeatable."),
+    s("rem-header del-header", set(|i| (&i.answers.remove).into()), "", "Header that is taken out of every answer of the app, and of static files. Repeatable."),
+    s("collect-header response-header-collect", set(|i| Written::named(i.answers.remember.iter().map(remembered))), "", "HEADER VARIABLE: keeps a header of the answer as a variable, for %(var.VARIABLE) in log-format. Repeatable."),
+    s("pull-header", With("collect-header"), "", "As collect-header, and the client does not get it. Repeatable."),
+    s("error-page-500 error-page-403 error-page-404", set(|i| Written::named(i.answers.pages.iter().map(error_page))), "", "HTML file for errors that the server answers itself, as where no app is loaded or it fails before it answers; the app's own answers stay. The first that can be read counts. Repeatable."),
     s("static-map", set(|i| Written::named(i.static_files.maps.iter().map(map))), "", "Serves files below a path without Python: /path=directory. Repeatable."),
     s("static-map2", With("static-map"), "", "As static-map, with the path kept below the directory. Repeatable."),
     s("check-static static-check", As("static-map"), "", "Directory whose files are served before the app is asked. Repeatable."),
@@ -752,7 +789,11 @@ pub(super) static MEANING: &[Meaning] = &[
     m("alarm-cheap", Harmless("alarms need no threads"), "", "One thread for all alarms."),
     s("metric-threshold metric-alarm alarm-metric", set(|i| Written::each(&i.alarms.thresholds, written::threshold)), "", "A number of `metric` that raises an alarm while it has at least this value, looked at each second: key=NAME,value=N,alarm=ALARM, and msg=TEXT (else the name), rate=SECONDS between two times, reset=N (what it becomes). Repeatable."),
     s("print iprint", Nothing, "", "Prints a text while the configuration is read."),
-    m("fallback-config", Refused("a reload with a broken configuration keeps the old one serving; a start that fails should fail"), "", "Another configuration when this one fails."),
+    s("fallback-config", set(|i| (&i.startup.fallback).into()), "", "Configuration that is started in the place of an instance that ends with exit code 1: one that cannot start, as a rule."),
+    s("flock flock-wait flock2 flock-wait2", With("attach-daemon"), "", "File that is locked as long as the instance runs, so that a second one does not start; with -wait it waits. Those with a 2 are locked when the log is open."),
+    s("wait-for-file wait-for-dir wait-for-fs wait-for-mountpoint wait-for-socket", With("attach-daemon"), "", "Path that the start waits for. Repeatable."),
+    s("wait-for-interface wait-interface wait-for-iface wait-iface", With("attach-daemon"), "", "Network interface that the start waits for. Repeatable."),
+    s("wait-for-fs-timeout wait-for-socket-timeout wait-for-interface-timeout wait-interface-timeout wait-for-iface-timeout wait-iface-timeout", With("attach-daemon"), "a minute", "Seconds that the start waits before it fails; wait-for-fs-timeout is for paths of every kind but sockets."),
     s("stop", Nothing, "", "Stops the instance of a pidfile and ends; on the command line only."),
     s("reload", Nothing, "", "Reloads the instance of a pidfile and ends; on the command line only. `uswgi-ctl --pidfile FILE reload --wait` tells how it went."),
     s("pause suspend", Nothing, "", "The instance of a pidfile accepts no connections; on the command line only."),
@@ -777,7 +818,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("namespace-keep-mount namespace-net ns-net", Harmless("it matters only beside namespace, which is refused by itself"), "", "Belongs to `namespace`."),
     m("cgroup-opt cgroup-dir-mode", Harmless("it matters only beside cgroup, which is refused by itself"), "", "Belongs to `cgroup`."),
     m("setns-preopen setns-socket-skip setns-skip", Harmless("it matters only beside setns or setns-socket, which are refused by themselves"), "", "Belongs to `setns`."),
-    m("fastcgi-modifier1 fastcgi-modifier2 scgi-modifier1 scgi-modifier2 raw-modifier1 raw-modifier2 https-socket-modifier1 https-socket-modifier2", Harmless("it matters only beside the socket of its protocol"), "", "Modifier of requests on a socket of another protocol."),
+    m("fastcgi-modifier1 fastcgi-modifier2 raw-modifier1 raw-modifier2 https-socket-modifier1 https-socket-modifier2", Harmless("it matters only beside the socket of its protocol"), "", "Modifier of requests on a socket of another protocol."),
     m("multicast-ttl multicast-loop", Harmless("it matters only beside multicast, which is refused by itself"), "", "Tunes multicast."),
     m("ugreen-stacksize", Harmless("it matters only beside ugreen, which is refused by itself"), "", "Stack of a green thread of uGreen."),
     m("dumbloop-modifier1 dumbloop-code dumbloop-function", Harmless("it matters only beside loop = dumb, which is refused by itself"), "", "Belongs to a loop for tests."),
@@ -799,5 +840,16 @@ pub(super) static MEANING: &[Meaning] = &[
     m("http-manage-expect", Harmless("100 Continue is sent when the app reads the body"), "", "Answers Expect: 100-continue in the router."),
     m("http-gracetime http-quiet", Harmless("no router connects to workers: they take the connections themselves"), "", "Connections of the HTTP router to workers that fail."),
     m("http-cheap", Harmless("nothing accepts where no worker serves"), "", "The HTTP router accepts only while there are workers."),
+    m("ssl-verbose ssl-verify-depth ssl-sessions-use-cache ssl-session-use-cache ssl-sessions-timeout ssl-session-timeout ssl-enable3 ssl-enable-sslv3 ssl-enable-tlsv1 ssl-option ssl-tmp-dir sni sni-dir sni-dir-ciphers sni-regexp https-export-cert https-session-context", Harmless("it matters only beside https, which is refused by itself"), "", "Belongs to TLS."),
+    m("cgi-map-helper cgi-helper cgi-from-docroot cgi-buffer-size cgi-timeout cgi-index cgi-allowed-ext cgi-unset cgi-optimize cgi-optimized cgi-path-info cgi-do-not-kill-on-error cgi-async-max-attempts cgi-close-stdin-on-eof cgi-safe", Harmless("it matters only beside cgi, which is refused by itself"), "", "Belongs to CGI scripts."),
+    m("forkptyrouter-command forkpty-router-command forkptyrouter-cmd forkpty-router-cmd forkptyrouter-rows forkptyrouter-cols forkptyrouter-processes forkptyrouter-workers forkptyrouter-fallback forkptyrouter-events forkptyrouter-cheap forkptyrouter-timeout forkptyrouter-stats forkptyrouter-stats-server forkptyrouter-ss forkptyrouter-harakiri", Harmless("it matters only beside forkptyrouter, which is refused by itself"), "", "Belongs to the forkptyrouter."),
+    m("webdav-css webdav-javascript webdav-js webdav-class-directory webdav-div webdav-lock-cache webdav-principal-base webdav-add-option webdav-add-prop webdav-add-collection-prop webdav-add-object-prop webdav-add-prop-href webdav-add-collection-prop-href webdav-add-object-prop-href webdav-add-prop-comp webdav-add-collection-prop-comp webdav-add-object-prop-comp webdav-add-rtype-prop webdav-add-rtype-collection-prop webdav-add-rtype-object-prop webdav-skip-prop", Harmless("it matters only beside webdav-mount, which is refused by itself"), "", "Belongs to WebDAV."),
+    m("glusterfs-timeout", Harmless("it matters only beside glusterfs-mount, which is refused by itself"), "", "Seconds that GlusterFS may take."),
+    m("rados-timeout", Harmless("it matters only beside rados-mount, which is refused by itself"), "", "Seconds that RADOS may take."),
+    m("body-read-warning", Harmless("a body takes no more than 64 KiB of memory before the app reads it"), "", "Warns of bodies that take much memory."),
+    m("disable-sendfile", Harmless("files are sent whole in any case"), "", "Does not use sendfile(2)."),
+    m("hook-as-gateway", Harmless("there is no gateway process in which it could run"), "", "Runs in the processes of routers."),
+    m("http-uid http-gid", Harmless("there is no router process: workers take the connections, as the user of the instance"), "", "User and group of the HTTP router."),
+    m("metrics-no-cores", Harmless("metrics have no numbers of single threads"), "", "Leaves metrics of threads out."),
     m("http-resubscribe", Harmless("it matters only beside http-subscription-server, which is refused by itself"), "", "Passes subscriptions on."),
 ];

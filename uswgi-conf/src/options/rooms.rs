@@ -6,23 +6,23 @@ use super::facts::Fact;
 /// Headings, and the names below each; a star stands for any end.
 #[rustfmt::skip]
 const ROOMS: &[(&str, &str)] = &[
-    ("sockets", "socket uwsgi-socket http-socket http11-socket http httprouter protocol socket-protocol abstract-socket listen \
+    ("sockets", "socket uwsgi-socket http-socket scgi-socket scgi-nph-socket http11-socket http httprouter protocol socket-protocol abstract-socket listen \
         chmod-socket chmod chown-socket shared-socket undeferred-shared-socket reuse-port so-keepalive tcp-nodelay \
-        no-defer-accept freebind enable-proxy-protocol"),
+        no-defer-accept freebind socket-sndbuf socket-rcvbuf tcp-fast-open tcp-fastopen enable-proxy-protocol"),
     ("application", "chdir chdir2 env envdir early-envdir unenv home virtualenv venv pyhome module wsgi wsgi-file file callable mount manage-script-name \
         pythonpath python-path pp import pyimport py-import python-import pyargv need-app django-preload no-default-app lazy-apps lazy enable-threads \
         single-interpreter no-threads-wait catch-exceptions"),
     ("workers", "master processes workers threads asgi asgi-tasks asyncio-loop gevent* loop-lag-warn cheap cheaper* idle thunder-lock lock-engine cpu-affinity offload-thread* reaper \
         close-on-exec* no-orphans forkbomb-delay harakiri* no-harakiri-* reload-mercy worker-reload-mercy max-requests* \
         min-worker-lifetime max-worker-lifetime* reload-on-* limit-as max-surplus"),
-    ("reload and stop", "warmup warmup-header warmup-expect warmup-timeout reload-watch keep-previous canary-share canary-for canary-max-5xx canary-max-slower canary-min-requests die-on-term shutdown-delay exit-on-reload touch-reload touch-workers-reload touch-chain-reload py-autoreload \
+    ("reload and stop", "warmup warmup-header warmup-expect warmup-timeout reload-watch keep-previous canary-share canary-for canary-max-5xx canary-max-slower canary-min-requests die-on-term shutdown-delay exit-on-reload touch-reload fs-reload fs-brutal-reload touch-workers-reload touch-chain-reload py-autoreload \
         python-autoreload py-auto-reload python-auto-reload py-auto-reload-ignore master-fifo"),
     ("beside requests", "spooler spooler-* mule mules mule-* farm touch-mules-reload touch-spoolers-reload \
         signal-timer timer signal-rbtimer rbtimer touch-signal fs-signal signal-bufsize signals-* rpc-*"),
-    ("instance", "pidfile pidfile2 safe-pidfile* daemonize daemonize2 vacuum uid gid immediate-uid immediate-gid add-gid no-new-privs umask master-as-root limit-nproc max-fd \
+    ("instance", "fallback-config flock* wait-* prio no-initgroups pidfile pidfile2 safe-pidfile* daemonize daemonize2 vacuum uid gid immediate-uid immediate-gid add-gid no-new-privs umask master-as-root limit-nproc max-fd \
         ksm procname* auto-procname binary-path honour-stdin"),
     ("requests", "buffer-size max-vars limit-post post-buffering* socket-timeout http-timeout http-keepalive forwarded-allow-ips so-send-timeout \
-        socket-send-timeout so-write-timeout socket-write-timeout websocket* add-header file-serve-mode fileserve-mode ignore-sigpipe \
+        socket-send-timeout so-write-timeout socket-write-timeout websocket* add-header rem-header del-header collect-header response-header-collect pull-header error-page-* file-serve-mode fileserve-mode ignore-sigpipe \
         ignore-write-errors write-errors-* disable-write-exception http-*"),
     ("static files", "static-map static-map2 check-static static-check static-* mime-file mimefile honour-range"),
     ("logs", "disable-logging memory-report threaded-logger log* slow-request req-logger touch-logrotate touch-logreopen"),

@@ -6,6 +6,7 @@ use super::draft::Draft;
 use super::value::written;
 use crate::diag::shown;
 use crate::expand::{Applied, placeholder};
+use crate::startup::{CacheItem, CacheValue};
 use uswgi_proto::shared::CacheSpec;
 
 /// `key=value` pairs between commas; a backslash makes the next byte plain.
@@ -147,8 +148,50 @@ fn refused(d: &mut Draft, a: &Applied, key: &str, instead: &str) {
     said.help = Some(instead.into());
 }
 
+/// `add-cache-item = [CACHE ]NAME=VALUE`, `load-file-in-cache = [CACHE ]FILE`. The cache is the first one where none is named.
+pub(super) fn filled(d: &mut Draft, a: &Applied) {
+    let Some(text) = d.said.filled(a) else { return };
+    let named = text.split_once(' ').filter(|(cache, _)| !cache.contains('='));
+    let (cache, rest) = named.map_or(("", text.as_str()), |(cache, rest)| (cache, rest.trim_start()));
+    let (key, value) = match (a.fact.name, rest.split_once('=')) {
+        ("load-file-in-cache", _) => (rest, CacheValue::File(rest.into())),
+        ("load-file-in-cache-gzip", _) => (rest, CacheValue::Compressed(rest.into())),
+        (_, Some((key, value))) => (key, CacheValue::Text(value.into())),
+        (_, None) => return d.said.bad(a, "is no item", "write NAME=VALUE, or CACHE NAME=VALUE"),
+    };
+    let item = CacheItem { option: written(a), cache: cache.into(), key: key.into(), value };
+    d.items.push((item, a.clone()));
+}
+
+/// Give each item its cache.
+fn fill(d: &mut Draft) {
+    for (mut item, a) in std::mem::take(&mut d.items) {
+        let caches = &d.instance.shared.caches;
+        let found = caches.iter().find(|c| item.cache.is_empty() || c.name == item.cache);
+        match found.map(|c| c.name.clone()) {
+            Some(name) => {
+                item.cache = name;
+                d.instance.startup.items.push(item);
+            }
+            None if caches.is_empty() => {
+                let message = format!("{} has no effect: there is no cache", item.option);
+                d.said.warning(&a, "no-effect", message).help = Some("add cache2 = name=NAME,items=N".into());
+            }
+            None => {
+                let what = format!("there is no cache {:?}", item.cache);
+                d.said.bad(&a, &what, "name one of cache2, or none for the first");
+            }
+        }
+    }
+}
+
 /// The older form: `cache = N` is a cache named `default`, in front of all others.
 pub(super) fn finish(d: &mut Draft) {
+    older(d);
+    fill(d);
+}
+
+fn older(d: &mut Draft) {
     let Some(items) = d.cache_items.filter(|n| *n > 0) else { return };
     let mut spec = CacheSpec::new("default", u32::try_from(items).unwrap_or(u32::MAX));
     spec.blocksize = d.cache_blocksize.filter(|n| *n > 0).unwrap_or(spec.blocksize);
@@ -161,6 +204,7 @@ pub(super) fn finish(d: &mut Draft) {
 mod tests {
     use crate::expand::{Mode, expand};
     use crate::resolve::{Resolved, resolve};
+    use crate::startup::CacheValue;
     use uswgi_proto::shared::CacheSpec;
 
     fn resolved(args: &[&str]) -> Resolved {
@@ -201,6 +245,34 @@ mod tests {
         let c = &r.instance.shared.caches;
         assert_eq!((c[0].name.as_str(), c[0].items, c[0].blocksize), ("default", 10, 100));
         assert_eq!(c[1].name, "x");
+    }
+
+    #[test]
+    fn what_a_cache_holds_from_the_start_is_in_it_or_said() {
+        let two = ["--cache2", "name=a,items=5", "--cache2", "name=b,items=5"];
+        let of = |args: &[&str]| resolved(&[&two[..], args].concat());
+        let r = of(&[
+            "--add-cache-item",
+            "k=v w",
+            "--add-cache-item",
+            "b x=y=z",
+            "--load-file-in-cache",
+            "b f.html",
+        ]);
+        let items: Vec<_> = r
+            .instance
+            .startup
+            .items
+            .iter()
+            .map(|i| (i.cache.as_str(), i.key.as_str(), i.value.clone()))
+            .collect();
+        let text = |t: &str| CacheValue::Text(t.into());
+        assert_eq!(items[..2], [("a", "k", text("v w")), ("b", "x", text("y=z"))]);
+        assert_eq!(items[2], ("b", "f.html", CacheValue::File("f.html".into())));
+        let codes = |r: Resolved| r.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>();
+        assert!(codes(of(&["--add-cache-item", "c k=v"])).contains(&"bad-value"));
+        assert!(codes(of(&["--add-cache-item", "novalue"])).contains(&"bad-value"));
+        assert!(codes(resolved(&["--add-cache-item", "k=v"])).contains(&"no-effect"));
     }
 
     #[test]

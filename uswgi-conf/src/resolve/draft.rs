@@ -2,9 +2,11 @@
 //! `finish` settles what needs more than one option. It must know none of those files.
 
 use super::shared_sockets::Reference;
+use super::startup::StartSteps;
 use super::value::Said;
 use crate::expand::Applied;
 use crate::instance::{Address, Instance, OnTerm};
+use crate::startup::CacheItem;
 use crate::tasks::Phases;
 use uswgi_proto::settings::{App, Protocol, StaticMap};
 
@@ -51,9 +53,12 @@ pub(super) struct Draft {
     pub(super) hooked_term: Option<OnTerm>,
     pub(super) hook_steps: Phases,
     pub(super) exec_steps: Phases,
+    pub(super) start_steps: StartSteps,
     pub(super) cache_items: Option<u64>,
     pub(super) cache_blocksize: Option<u64>,
     pub(super) cache_no_expire: bool,
+    /// What caches hold from the start on.
+    pub(super) items: Vec<(CacheItem, Applied)>,
     /// `allow-unsupported`.
     pub(super) allowed: bool,
 }

@@ -13,6 +13,7 @@ const ROUTER_TIMEOUT: u32 = 60;
 pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diagnostic>) {
     apps(&mut d);
     super::tasks::finish(&mut d);
+    super::startup::finish(&mut d);
     super::caches::finish(&mut d);
     super::emperor::finish(&mut d);
     let failed = d.said.0.iter().any(|m| m.code == "bad-socket");

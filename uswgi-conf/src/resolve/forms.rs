@@ -77,9 +77,12 @@ pub(super) fn protocol(d: &mut Draft, a: &Applied) {
     match a.value.as_deref().unwrap_or_default() {
         b"uwsgi" => d.protocol = Some(Protocol::Uwsgi),
         b"http" | b"http11" => d.protocol = Some(Protocol::Http),
+        b"scgi" => d.protocol = Some(Protocol::Scgi),
+        b"scgi-nph" => d.protocol = Some(Protocol::ScgiNph),
         _ => {
             let message = format!("{} is not supported", written(a));
-            d.said.error(a, "unsupported", message).help = Some("the protocols are uwsgi and http".into());
+            d.said.error(a, "unsupported", message).help =
+                Some("the protocols are uwsgi, http, scgi and scgi-nph".into());
         }
     }
 }

@@ -6,6 +6,7 @@
 //! * `value`: numbers, texts and modes.
 //! * `address`: names of sockets.
 //! * `alarms`: what is told to whom when something happens.
+//! * `answers`: headers that go, pages for errors.
 //! * `background`: spoolers, mules and farms.
 //! * `carbon`: numbers that are sent away.
 //! * `caches`: the form of `cache2`. `sharing`: queue, areas, metrics, rpc.
@@ -16,6 +17,7 @@
 //! * `settings`: what each supported option sets.
 //! * `forms`: options with a form of their own.
 //! * `logs`: options about logs.
+//! * `startup`: what a start locks, waits for and sets.
 //! * `tasks`, `steps`: daemons and jobs of the clock; what runs at points of an instance's life.
 //! * `finish`: defaults, and rules between options.
 
@@ -23,6 +25,7 @@
 
 pub mod address;
 mod alarms;
+mod answers;
 mod background;
 mod caches;
 mod canary;
@@ -39,6 +42,7 @@ mod python;
 mod settings;
 mod shared_sockets;
 mod sharing;
+mod startup;
 mod static_files;
 mod steps;
 mod tasks;

@@ -29,6 +29,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "map-socket" => shared_sockets::map(d, a),
         "socket" | "uwsgi-socket" => socket(d, a, Protocol::Uwsgi),
         "http-socket" | "http11-socket" | "http" | "httprouter" => socket(d, a, Protocol::Http),
+        "scgi-socket" => socket(d, a, Protocol::Scgi),
+        "scgi-nph-socket" => socket(d, a, Protocol::ScgiNph),
         "protocol" | "socket-protocol" => protocol(d, a),
         "enable-proxy-protocol" => d.proxied = on,
         "http-enable-proxy-protocol" => d.http_proxied = on,
@@ -114,6 +116,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
             i.harakiri.grace = given.unwrap_or_else(|| Harakiri::default().grace);
         }
         "harakiri-graceful-signal" => harakiri_signal(d, a),
+        "harakiri-queue-threshold" => i.harakiri.queue = said.number32(a).unwrap_or(0),
         "py-autoreload" | "py-auto-reload" | "python-autoreload" | "python-auto-reload" => {
             i.autoreload.seconds = said.number32(a).unwrap_or(0);
         }
@@ -137,6 +140,11 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "http-timeout" => d.http_timeout = wait(d, a),
         "http-keepalive" => d.keepalive = said.number32(a),
         "add-header" => header(d, a),
+        "rem-header" | "del-header" | "collect-header" | "response-header-collect" | "pull-header" => {
+            super::answers::header(d, a);
+        }
+        "error-page-403" | "error-page-404" | "error-page-500" => super::answers::page(d, a),
+        "add-cache-item" | "load-file-in-cache" | "load-file-in-cache-gzip" => caches::filled(d, a),
         "pidfile" => i.pidfile = path(said),
         "pidfile2" => i.pidfile2 = path(said),
         "safe-pidfile" => i.safe_pidfile = path(said),
@@ -148,7 +156,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "shutdown-delay" => i.shutdown_delay = said.number32(a).unwrap_or(0),
         "exit-on-reload" => i.exit_on_reload = on,
         "die-on-term" => d.die_on_term = Some(on),
-        "touch-reload" => i.touch_reload.extend(path(said)),
+        "touch-reload" | "fs-reload" | "fs-brutal-reload" => i.touch_reload.extend(path(said)),
         "touch-workers-reload" | "touch-chain-reload" => i.touch_workers.extend(path(said)),
         "master-fifo" => i.master_fifo.extend(path(said)),
         "stats" | "stats-server" => stats(d, a),
@@ -205,6 +213,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "allow-unsupported" => {}
         _ => {
             return super::warmup::set(d, a)
+                || super::startup::set(d, a)
                 || super::canary::set(d, a)
                 || static_files::set(d, a)
                 || python::set(d, a)

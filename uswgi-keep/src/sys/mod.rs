@@ -81,18 +81,27 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
 
 /// Wake the accepting side only when data is there, or after this many seconds.
 pub fn defer_accept(fd: BorrowedFd<'_>, seconds: i32) -> io::Result<()> {
+    tcp_option(fd, libc::TCP_DEFER_ACCEPT, seconds)
+}
+
+/// Let so many connections that are not made yet bring data with their first packet (tcp(7)).
+pub fn fast_open(fd: BorrowedFd<'_>, connections: i32) -> io::Result<()> {
+    tcp_option(fd, libc::TCP_FASTOPEN, connections)
+}
+
+fn tcp_option(fd: BorrowedFd<'_>, name: libc::c_int, value: i32) -> io::Result<()> {
     let size = size_of::<i32>() as libc::socklen_t;
     // SAFETY: the pointer is to a live i32 of the given size.
     unsafe {
-        check(libc::setsockopt(
-            fd.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_DEFER_ACCEPT,
-            (&raw const seconds).cast(),
-            size,
-        ))
+        check(libc::setsockopt(fd.as_raw_fd(), libc::IPPROTO_TCP, name, (&raw const value).cast(), size))
     }
     .map(drop)
+}
+
+/// Nice value of this process, and of those that it will start.
+pub fn set_priority(nice: i32) -> io::Result<()> {
+    // SAFETY: it takes no pointers; 0 is this process.
+    unsafe { check(libc::setpriority(libc::PRIO_PROCESS, 0, nice)) }.map(drop)
 }
 
 /// Give signals their default disposition back. An ignored one (nohup, some process managers) would

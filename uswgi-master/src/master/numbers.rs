@@ -69,10 +69,7 @@ impl Master<'_> {
     pub(crate) fn sockets(&self) -> String {
         let Some(setup) = self.setup() else { return String::new() };
         let named = setup.listeners.iter().zip(&setup.instance.sockets).map(|(l, s)| {
-            let protocol = match s.protocol {
-                uswgi_proto::settings::Protocol::Uwsgi => "uwsgi",
-                uswgi_proto::settings::Protocol::Http => "http",
-            };
+            let protocol = s.protocol.option().1;
             format!("{} ({protocol})", l.shown)
         });
         named.collect::<Vec<_>>().join(", ")

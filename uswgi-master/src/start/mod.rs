@@ -83,6 +83,17 @@ pub enum StartError {
     /// A limit.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// A priority that is refused.
+    #[error("prio = {prio}: {source}; only root may go below the priority of the start")]
+    Priority {
+        /// As configured.
+        prio: i32,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// An item for a cache.
+    #[error(transparent)]
+    CacheItem(#[from] crate::cache_items::CacheItemError),
     /// A daemon that wants another user.
     #[error("{0}")]
     Daemon(String),

@@ -3,6 +3,7 @@
 
 use super::{Made, StartError, Started};
 use crate::board::Board;
+use crate::cache_items;
 use crate::events::Events;
 use crate::fifo::Fifo;
 use crate::jail;
@@ -124,9 +125,13 @@ fn prepare(instance: &Instance, detached: bool) -> Result<Prepared, StartError> 
             instance.max_fd
         ));
     }
+    if let Some(prio) = instance.startup.prio {
+        uswgi_keep::sys::set_priority(prio).map_err(|source| StartError::Priority { prio, source })?;
+    }
     let board = Board::create(instance)?;
     let place = Some(steer::reserve()?);
     let shared = Memory::create(&instance.shared)?;
+    cache_items::store(instance, shared.shared())?;
     let mut queues = Queues::default();
     queues.prepare(&instance.background, 1).map_err(system("queues of messages"))?;
     Ok(Prepared { events, board, shared, queues, place, steer: None })

@@ -258,11 +258,14 @@ pub struct Harakiri {
     /// Signal that a process sends itself when a request meets its harakiri and the application has a handler for
     /// it; 0: none.
     pub signal: i32,
+    /// Connections that wait at a socket at least before anything of this happens, and one more; 0: always.
+    #[serde(default)]
+    pub queue: u32,
 }
 
 impl Default for Harakiri {
     fn default() -> Self {
-        Harakiri { seconds: 0, grace: 2, signal: 0 }
+        Harakiri { seconds: 0, grace: 2, signal: 0, queue: 0 }
     }
 }
 

@@ -5,6 +5,7 @@
 //! not grow fields that only the master needs. `groups` has what a configuration says of a worker, with its defaults.
 #![forbid(unsafe_code)]
 
+mod answers;
 mod groups;
 mod python;
 mod websockets;
@@ -12,6 +13,7 @@ mod websockets;
 use crate::background::{Aide, BesideRequests};
 use crate::logs::LogLines;
 use crate::step::Step;
+pub use answers::{Answers, RememberedHeader};
 pub use groups::{
     App, AppSource, Application, AsyncioLoop, Autoreload, Harakiri, Headers, LaneKind, Lanes, LogAlways,
     Recycling, RequestLimits, RequestLog, StaticMap, StaticServing, Timeouts, Warmup,
@@ -76,6 +78,22 @@ pub enum Protocol {
     Uwsgi,
     /// HTTP/1.1 with persistent connections.
     Http,
+    /// SCGI, answered with a `Status` field.
+    Scgi,
+    /// SCGI, answered with a status line.
+    ScgiNph,
+}
+
+impl Protocol {
+    /// Its option, and what it is called.
+    pub fn option(self) -> (&'static str, &'static str) {
+        match self {
+            Protocol::Uwsgi => ("socket", "uwsgi"),
+            Protocol::Http => ("http-socket", "http"),
+            Protocol::Scgi => ("scgi-socket", "scgi"),
+            Protocol::ScgiNph => ("scgi-nph-socket", "scgi-nph"),
+        }
+    }
 }
 
 /// One listening socket, in the order of the inherited descriptors.
@@ -165,6 +183,9 @@ pub struct WorkerSettings {
     pub static_files: StaticServing,
     /// What is believed, and added.
     pub headers: Headers,
+    /// What is done with answers.
+    #[serde(default)]
+    pub answers: Answers,
     /// Lines of requests.
     pub request_log: RequestLog,
     /// How lines are made.
@@ -185,7 +206,7 @@ impl WorkerSettings {
     pub fn patience(&self, protocol: Protocol) -> u32 {
         match protocol {
             Protocol::Http => self.timeouts.http,
-            Protocol::Uwsgi => self.timeouts.socket,
+            Protocol::Uwsgi | Protocol::Scgi | Protocol::ScgiNph => self.timeouts.socket,
         }
     }
 
@@ -218,6 +239,7 @@ impl WorkerSettings {
             warmup: Warmup::default(),
             static_files: StaticServing::default(),
             headers: Headers::default(),
+            answers: Answers::default(),
             request_log: RequestLog::default(),
             log_lines: LogLines::default(),
             background: BesideRequests::default(),

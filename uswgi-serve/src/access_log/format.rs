@@ -53,7 +53,13 @@ fn fill(variable: &Variable, style: Style, over: &Over<'_>, out: &mut Vec<u8>) {
         Variable::Addr => return escape(super::remote(exchange), 64, style, out),
         Variable::Proto => return escape(exchange.protocol(), 16, style, out),
         Variable::Var(name) => {
-            return escape(exchange.variable(name.as_bytes()).unwrap_or_default(), 4096, style, out);
+            if let Some(value) = exchange.variable(name.as_bytes()) {
+                return escape(value, 4096, style, out);
+            }
+            // Of its answer: collect-header.
+            return engine.lanes[*lane]
+                .notes
+                .variable(name.as_bytes(), |value| escape(value, 4096, style, out));
         }
         Variable::Ltime => return dates::ltime_now(out),
         Variable::Ftime => return formatted_time(engine, style, out),

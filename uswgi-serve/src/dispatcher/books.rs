@@ -63,7 +63,11 @@ pub(super) fn prepare<H: Held>(response: &mut Response<H>, exchange: &Exchange<'
         let fine = version.len() == 8
             && version.starts_with(b"HTTP/")
             && version[5..].iter().all(u8::is_ascii_graphic);
-        response.version.extend_from_slice(if fine { version } else { b"HTTP/1.0" });
+        response.version.extend_from_slice(match conn.protocol {
+            Protocol::Scgi => b"Status:",
+            _ if fine => version,
+            _ => b"HTTP/1.0",
+        });
         response.minor = 0;
         response.keep_alive = false;
     }
@@ -84,7 +88,11 @@ impl<H: Held> Dispatcher<H> {
             0 => 0,
             seconds => {
                 let deadline = self.started + u64::from(seconds) * 1_000_000;
-                let client = Client { fd: exchange.conn.raw(), head_only: exchange.method() == b"HEAD" };
+                let client = Client {
+                    fd: exchange.conn.raw(),
+                    head_only: exchange.method() == b"HEAD",
+                    protocol: exchange.conn.protocol,
+                };
                 cell.begin(client, deadline);
                 deadline
             }

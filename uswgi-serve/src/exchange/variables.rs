@@ -68,7 +68,7 @@ impl Exchange<'_> {
         let Exchange { conn, request, .. } = self;
         let (protocol, buffer) = (conn.protocol, &conn.buffer[..]);
         match protocol {
-            Protocol::Uwsgi => {
+            Protocol::Uwsgi | Protocol::Scgi | Protocol::ScgiNph => {
                 Variables { protocol, buffer, fixed: Default::default(), count: 0, fields: &request.vars }
             }
             Protocol::Http => {
@@ -121,7 +121,7 @@ impl<'a> Variables<'a> {
     pub fn name<'n>(&self, name: &'n [u8], room: &'n mut Vec<u8>) -> Option<&'n [u8]> {
         match self.protocol {
             Protocol::Http => environ_name(name, room).then_some(&room[..]),
-            Protocol::Uwsgi => (!is_reserved(name) && !loads_code(name)).then_some(name),
+            _ => (!is_reserved(name) && !loads_code(name)).then_some(name),
         }
     }
 }

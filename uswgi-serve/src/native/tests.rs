@@ -135,10 +135,12 @@ fn what_a_lane_has_lent_is_sent_while_it_works() {
 
 #[test]
 fn a_deadline_gets_504_stacks_an_interruption_and_a_successor() {
-    let rig =
-        Rig::new(WorkerSettings { harakiri: Harakiri { seconds: 1, grace: 1, signal: 0 }, ..settings() });
+    let rig = Rig::new(WorkerSettings {
+        harakiri: Harakiri { seconds: 1, grace: 1, ..Harakiri::default() },
+        ..settings()
+    });
     let (ours, mut theirs) = UnixStream::pair().unwrap();
-    let client = crate::lane::Client { fd: ours.as_raw_fd(), head_only: false };
+    let client = crate::lane::Client { fd: ours.as_raw_fd(), ..Default::default() };
     rig.engine.lanes[0].begin(client, monotonic_us() + 20_000);
     rig.engine.wake_native();
     let text = String::from_utf8(all_of(&mut theirs)).unwrap();

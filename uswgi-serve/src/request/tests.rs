@@ -55,6 +55,24 @@ fn a_head_is_taken_byte_by_byte() {
 }
 
 #[test]
+fn scgi_says_the_same_too() {
+    let block = "CONTENT_LENGTH\x003\0REQUEST_METHOD\0POST\0PATH_INFO\0/p\0HTTP_X_A\x001\0UWSGI_FILE\0evil\0";
+    let bytes = format!("{}:{block},abcNEXT", block.len()).into_bytes();
+    let pieces: Vec<&[u8]> = bytes.chunks(1).collect();
+    let (mut conn, mut request, step, used) = feed(Protocol::Scgi, &settings(), &pieces);
+    assert!(matches!(step, Need::Run), "{step:?}");
+    assert_eq!((used, request.body, request.loading_vars), (bytes.len() - 4, Some(Body::Buffered(3)), 1));
+    ask(&mut conn, &mut request, |x| {
+        assert_eq!((x.method(), x.path(), x.header("x-a")), (&b"POST"[..], &b"/p"[..], b"1".to_vec()));
+    });
+    let small = limited(RequestLimits { buffer_size: 8, ..RequestLimits::default() });
+    assert_eq!(refused(&whole(Protocol::Scgi, &small, &bytes).2).0, 431);
+    for bad in [&b"GET / HTTP/1.1"[..], b"0:,", b"3:A\0\0X", b"2:AB,"] {
+        assert_eq!(refused(&whole(Protocol::ScgiNph, &settings(), bad).2).0, 400, "{bad:?}");
+    }
+}
+
+#[test]
 fn a_packet_says_the_same_by_variables() {
     let vars = [
         ("REQUEST_METHOD", "HEAD"),

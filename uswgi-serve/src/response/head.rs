@@ -1,6 +1,6 @@
 //! The head of an answer, made of what the application gave and of what the framing needs. Sends nothing.
 
-use super::{AppHead, Response};
+use super::{AppHead, Response, edits};
 use crate::send_queue::Held;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -20,7 +20,15 @@ impl<H: Held> Response<H> {
         }
         out.extend_from_slice(&head.status_text);
         out.extend_from_slice(b"\r\n");
+        let lines = out.len();
         out.extend_from_slice(&head.lines);
+        if self.edits {
+            let engine = &self.outbox.engine;
+            edits::edit(out, lines, &engine.settings.answers, |name, value| {
+                let pair = (name.as_bytes().to_vec(), value.to_vec());
+                engine.lanes[self.lane].notes.change(|said| said.variables.push(pair));
+            });
+        }
         out.extend_from_slice(&self.extra);
         if self.switched {
             // Its fields are all said; what comes behind is no body.

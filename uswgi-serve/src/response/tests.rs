@@ -208,7 +208,7 @@ fn an_answer_whose_deadline_has_passed_is_not_begun() {
     let mut rig = http().says(200, None);
     rig.response.claims = true;
     let lane = &rig.engine.lanes[0];
-    lane.begin(crate::lane::Client { fd: rig.response.fd, head_only: false }, 1);
+    lane.begin(crate::lane::Client { fd: rig.response.fd, ..Default::default() }, 1);
     crate::harakiri::check(&rig.engine, &crate::testing::Counting::default(), 2);
     rig.response.body(b"late", true, None);
     assert_eq!(rig.response.failed.as_ref().map(|e| e.kind()), Some(io::ErrorKind::TimedOut));

@@ -123,7 +123,10 @@ fn set_user_harakiri(py: Python<'_>, seconds: i64) -> PyResult<()> {
     let (client, answered) = match lock(&current.answer).as_mut() {
         Some(response) => {
             response.claims = true;
-            (Client { fd: response.fd, head_only: response.head_only }, response.head_sent)
+            (
+                Client { fd: response.fd, head_only: response.head_only, protocol: response.protocol },
+                response.head_sent,
+            )
         }
         None => return Ok(()),
     };

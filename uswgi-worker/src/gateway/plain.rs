@@ -20,14 +20,17 @@ pub(super) fn plain_error(py: Python<'_>, response: &mut Response, status: u16) 
 
 fn plain_answer(py: Python<'_>, response: &mut Response, status: u16, more: &[u8]) {
     let text = format!("{status} {}", answer::reason(status));
+    let (kind, body) = match response.error_page(status) {
+        Some(page) => (&b"Content-Type: text/html\r\n"[..], page),
+        None => (&b"Content-Type: text/plain\r\n"[..], format!("{text}\n").into_bytes()),
+    };
     response.head = Some(Arc::new(AppHead {
         status,
-        status_text: text.clone().into_bytes(),
-        lines: [b"Content-Type: text/plain\r\n", more].concat(),
+        status_text: text.into_bytes(),
+        lines: [kind, more].concat(),
         count: 1 + u32::from(!more.is_empty()),
         ..AppHead::default()
     }));
     response.keep_alive = false;
-    let body = text + "\n";
-    py.detach(|| response.body(body.as_bytes(), true, None));
+    py.detach(|| response.body(&body, true, None));
 }

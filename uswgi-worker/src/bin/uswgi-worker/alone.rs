@@ -37,7 +37,8 @@ impl Alone {
                 self.protocol = Some(match text.as_str() {
                     "http" => Protocol::Http,
                     "uwsgi" => Protocol::Uwsgi,
-                    _ => return Err(format!("--protocol {text}: it is http or uwsgi")),
+                    "scgi" => Protocol::Scgi,
+                    _ => return Err(format!("--protocol {text}: it is http, uwsgi or scgi")),
                 });
             }
             "--check" => self.app = Some((Role::Check, text)),
