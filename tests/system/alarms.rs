@@ -131,3 +131,31 @@ fn a_full_queue_raises_an_alarm_with_the_words_of_the_original() {
         assert!(line.contains(") full !!! (") && line.ends_with("/2)"), "{line}");
     }
 }
+
+/// Observed on uWSGI 2.0.30 of pyuwsgi (the pip build has no PCRE here, and so no such option): the whole line is the
+/// message, its line break too, also one that `log-drain` drops; of requests as well.
+#[test]
+fn lines_of_the_log_raise_alarms_and_a_reload_changes_which() {
+    let site = site(false).option("alarm-log", "c,l needle");
+    let server = site.option("not-alarm-log", "c ^calm").option("log-alarm", "c ^storm|^calm").start();
+    let told_now = |all: &str| {
+        let now = until("the lines", || Some(told(server.dir.path())).filter(|t| t.len() >= all.len()));
+        assert_eq!(now, all);
+    };
+    let print = |line: &str| {
+        ask(&server, &format!("print('{}' + '{}', flush=True)", &line[..3], &line[3..]));
+    };
+    print("a needle here");
+    told_now("a needle here\n|\n");
+    ["calm day", "nothing", "storm"].iter().for_each(|line| print(line));
+    told_now("a needle here\n|\nstorm\n|\n");
+    server.wait_log("ALARM: a needle here\n");
+    assert_eq!(server.log().matches("ALARM: ").count(), 1, "an alarm raises none");
+    fs::write(server.dir.join("told"), "").unwrap();
+    let ini = server.dir.join("uwsgi.ini");
+    let text = fs::read_to_string(&ini).unwrap();
+    fs::write(&ini, text.replace("needle", "thread")).unwrap();
+    server.reload();
+    ask(&server, "[print(w + 'dle', w + 'x', 'thr' + 'ead', flush=True) for w in ['nee']]");
+    told_now("needle neex thread\n|\n");
+}

@@ -8,6 +8,7 @@ use crate::logs::{
     DAEMON_INFO, DAEMON_NOTICE, EncoderSpec, Encoding, FACILITIES, Logger, LoggerTarget, Route,
 };
 use uswgi_proto::background::Farm;
+use uswgi_proto::logs::routing::LogAlarm;
 use uswgi_proto::settings::{App, AppSource};
 use uswgi_proto::shared::{CacheSpec, MetricSpec};
 
@@ -37,6 +38,12 @@ pub(crate) fn alarm(a: &Alarm) -> String {
         AlarmTarget::Mule(number) => format!("{} mule:{number}", a.name),
         AlarmTarget::Log(text) => format!("{} log:{text}", a.name),
     }
+}
+
+/// Lines that raise alarms, by the option.
+pub(crate) fn log_alarm(l: &LogAlarm) -> (&'static str, String) {
+    let name = if l.negated { "not-alarm-log" } else { "alarm-log" };
+    (name, format!("{} {}", l.alarms.join(","), l.pattern))
 }
 
 /// A number that raises an alarm.

@@ -29,6 +29,8 @@ pub enum Woken {
     Reading,
     /// Directories of touch files.
     Touch,
+    /// Lines of the log that raise alarms.
+    LogAlarms,
     /// Somebody connects to a socket that is watched while there is no worker.
     Listeners,
 }
@@ -54,6 +56,7 @@ impl Wake for Woken {
             Woken::Reading => (7, 0),
             Woken::Touch => (8, 0),
             Woken::Listeners => (9, 0),
+            Woken::LogAlarms => (10, 0),
         }
     }
 
@@ -68,6 +71,7 @@ impl Wake for Woken {
             7 => Woken::Reading,
             8 => Woken::Touch,
             9 => Woken::Listeners,
+            10 => Woken::LogAlarms,
             _ => Woken::Signals,
         }
     }
@@ -91,6 +95,7 @@ mod tests {
             Woken::Reading,
             Woken::Touch,
             Woken::Listeners,
+            Woken::LogAlarms,
         ];
         for w in all {
             let (kind, number) = w.token();

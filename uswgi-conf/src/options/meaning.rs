@@ -786,6 +786,8 @@ pub(super) static MEANING: &[Meaning] = &[
     s("alarm-msg-size", set(|i| i.alarms.message_size.into()), "{}", "Bytes of a message of an alarm, at most 8192; a longer one is cut."),
     s("alarm-segfault segfault-alarm", set(|i| (&i.alarms.segfault).into()), "", "Alarm that is raised when a worker, mule or spooler crashes. Repeatable."),
     s("alarm-backlog backlog-alarm lq-alarm alarm-lq alarm-listen-queue listen-queue-alarm", set(|i| (&i.alarms.backlog).into()), "", "Alarm that is raised each second in which the queue of a listening socket is full. Repeatable."),
+    s("alarm-log log-alarm", set(|i| Written::named(i.log.alarms.iter().map(written::log_alarm))), "", "Lines of the log that match raise alarms: NAME[,NAME...] PATTERN. Repeatable, in order."),
+    s("not-alarm-log not-log-alarm", With("alarm-log"), "", "Lines that match raise none of the alarms of later lines: NAME PATTERN. Repeatable."),
     m("alarm-cheap", Harmless("alarms need no threads"), "", "One thread for all alarms."),
     s("metric-threshold metric-alarm alarm-metric", set(|i| Written::each(&i.alarms.thresholds, written::threshold)), "", "A number of `metric` that raises an alarm while it has at least this value, looked at each second: key=NAME,value=N,alarm=ALARM, and msg=TEXT (else the name), rate=SECONDS between two times, reset=N (what it becomes). Repeatable."),
     s("print iprint", Nothing, "", "Prints a text while the configuration is read."),

@@ -4,6 +4,7 @@ use super::draft::Draft;
 use crate::alarms::{Alarm, AlarmTarget, Alarms, Threshold};
 use crate::expand::{Applied, Expansion};
 use uswgi_proto::control::MOST_ALARM_BYTES;
+use uswgi_proto::logs::routing::LogAlarm;
 
 /// Names of kinds that other builds of uWSGI have, which are no typing errors.
 const OTHERS: [&str; 7] = ["curl", "xmpp", "speech", "nagios", "zabbix", "rawsock", "syslog"];
@@ -28,6 +29,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "alarm-segfault" | "segfault-alarm" => alarms.segfault.extend(d.said.filled(a)),
         "alarm-backlog" | "backlog-alarm" | "lq-alarm" | "alarm-lq" | "alarm-listen-queue"
         | "listen-queue-alarm" => alarms.backlog.extend(d.said.filled(a)),
+        "alarm-log" | "log-alarm" => log_alarm(d, a, false),
+        "not-alarm-log" | "not-log-alarm" => log_alarm(d, a, true),
         "metric-threshold" | "metric-alarm" | "alarm-metric" => threshold(d, a),
         _ => return false,
     }
@@ -68,6 +71,18 @@ fn alarm(d: &mut Draft, a: &Applied) {
         return;
     }
     all.push(Alarm { name: name.into(), target });
+}
+
+/// `alarm-log = NAME[,NAME...] PATTERN`.
+fn log_alarm(d: &mut Draft, a: &Applied, negated: bool) {
+    let Some(text) = d.said.filled(a) else { return };
+    let Some((names, pattern)) = text.split_once(' ') else {
+        return d.said.bad(a, "it has no regular expression", "write alarm-log = NAME[,NAME...] PATTERN");
+    };
+    if super::logs::checked(d, a, pattern) {
+        let alarms = names.split(',').map(str::to_string).collect();
+        d.instance.log.alarms.push(LogAlarm { negated, alarms, pattern: pattern.into() });
+    }
 }
 
 /// `metric-threshold = key=NAME,value=N,alarm=NAME,msg=TEXT,rate=SECONDS,reset=N`.
@@ -137,7 +152,10 @@ pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
     ];
     let threshold = ["metric-threshold", "metric-alarm", "alarm-metric"];
     let of_thresholds: Vec<String> = alarms.thresholds.iter().filter_map(|t| t.alarm.clone()).collect();
-    let raised: [(&[&str], &[String]); 3] = [
+    let by_lines = d.instance.log.alarms.iter().filter(|l| !l.negated);
+    let of_lines: Vec<String> = by_lines.flat_map(|l| l.alarms.clone()).collect();
+    let raised: [(&[&str], &[String]); 4] = [
+        (&["alarm-log", "log-alarm"], &of_lines),
         (&["alarm-segfault", "segfault-alarm"], &alarms.segfault),
         (&backlog, &alarms.backlog),
         (&threshold, &of_thresholds),
@@ -186,6 +204,8 @@ mod tests {
             "--alarm=e log:what: ",
             "--metric=m",
             "--alarm-metric=key=m,value=-5,alarm=a,msg=too many,rate=5,reset=0",
+            "--log-alarm=a,b needle here",
+            "--not-alarm-log=a ^x",
             "--lq-alarm=a",
             "--segfault-alarm=b",
             "--alarm-freq=0",
@@ -205,6 +225,12 @@ mod tests {
         let t = &i.alarms.thresholds[0];
         assert_eq!((t.value, t.rate, t.reset), (-5, 5, Some(0)));
         assert_eq!((t.alarm.as_deref(), t.message.as_deref()), (Some("a"), Some("too many")));
+        let lines = &i.log.alarms;
+        assert_eq!(
+            (lines[0].pattern.as_str(), lines[0].alarms.len(), lines[0].negated),
+            ("needle here", 2, false)
+        );
+        assert!(lines[1].negated && i.log.needs_process());
         assert_eq!((i.alarms.freq, i.alarms.message_size), (0, 8192));
         assert_eq!((i.alarms.backlog[0].as_str(), i.alarms.segfault[0].as_str()), ("a", "b"));
     }
@@ -217,6 +243,8 @@ mod tests {
             (&["--alarm=x xmpp:me;pw"], "xmpp: is not supported"),
             (&["--alarm=x signal:300"], "from 0 to 255"),
             (&["--alarm=x mule:1"], "there are 0 mules"),
+            (&["--alarm-log=x"], "no regular expression"),
+            (&["--alarm-log=x ("], "no regular expression"),
             (&["--alarm-msg-size=9000"], "at most 8192"),
             (&["--metric-alarm=value=1"], "needs a key"),
             (&["--metric-alarm=key=worker.0.requests,value=1"], "no metric \"worker.0.requests\""),

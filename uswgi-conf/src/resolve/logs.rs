@@ -130,7 +130,7 @@ fn encoder(d: &mut Draft, a: &Applied) -> Option<EncoderSpec> {
     Some(EncoderSpec { logger, encoding })
 }
 
-fn checked(d: &mut Draft, a: &Applied, pattern: &str) -> bool {
+pub(super) fn checked(d: &mut Draft, a: &Applied, pattern: &str) -> bool {
     match regex::bytes::RegexBuilder::new(pattern).unicode(false).build() {
         Ok(_) => true,
         Err(e) => {

@@ -4,6 +4,7 @@
 //! those that it had read, and its successor goes on where it stopped.
 #![forbid(unsafe_code)]
 
+use super::alarms::{AlarmPipe, AlarmRules, LineAlarms};
 use super::chain::Routes;
 use super::file::LogFile;
 use super::output::{Frame, Output, Peer};
@@ -17,6 +18,7 @@ use nix::unistd::{Pid, pipe2};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 use uswgi_proto::exit::Exit;
@@ -60,6 +62,8 @@ pub struct Collector {
     outputs: Vec<Output>,
     /// stderr of before.
     stderr: OwnedFd,
+    /// Where lines go that raise alarms.
+    alarms: Option<Rc<AlarmPipe>>,
 }
 
 fn pipe(size: i32) -> nix::Result<(OwnedFd, OwnedFd)> {
@@ -102,12 +106,14 @@ fn output(
 }
 
 impl Collector {
-    /// Open all outputs, with the rights of the moment. `default` is the log without loggers; `file` opens one.
+    /// Open all outputs, with the rights of the moment. `default` is the log without loggers; `file` opens one; `alarms` is for
+    /// lines that raise some.
     pub fn open(
         logs: &LogRouting,
         default: Output,
         stderr: OwnedFd,
         file: OpenFile<'_>,
+        alarms: Option<Rc<AlarmPipe>>,
     ) -> Result<Collector, log::LogError> {
         let mut outputs = vec![default];
         for logger in logs.messages.loggers.iter().chain(&logs.requests.loggers) {
@@ -128,6 +134,7 @@ impl Collector {
             pipes: vec![ChildPipe { child: None, source: PipeSource::Master, reader }],
             outputs,
             stderr,
+            alarms,
         })
     }
 
@@ -179,16 +186,20 @@ impl Collector {
         let copy = |fd: &OwnedFd| fd.try_clone().ok();
         let pipes: Vec<_> = self.pipes.iter().filter_map(|p| Some((p.source, copy(&p.reader)?))).collect();
         let (Some(records), Ok(rules)) = (copy(&self.records.0), Routes::new(&self.logs)) else { return };
+        let alarm_rules = AlarmRules::new(&self.logs.alarms).unwrap_or_default();
+        let pipe = self.alarms.as_ref().and_then(|pipe| pipe.writer().try_clone_to_owned().ok());
         // A panic here is said where the parent's were said before.
         let _ = log::redirect_to(self.stderr.as_fd());
         let outputs = std::mem::take(&mut self.outputs);
         let mut keep: Vec<i32> = vec![0, 1, 2, control.as_raw_fd(), records.as_raw_fd()];
         keep.extend(pipes.iter().map(|(_, fd)| fd.as_raw_fd()));
         keep.extend(outputs.iter().flat_map(Output::descriptors));
+        keep.extend(pipe.iter().map(|fd| fd.as_raw_fd()));
         // The listeners of the parent above all: they must not stay open with us.
         sys::close_all_but(&mut keep);
         let lines = self.logs.lines.clone();
-        process::run(Work { control, records, pipes, rules, outputs, lines }, lost);
+        let alarms = pipe.map(|pipe| LineAlarms::new(alarm_rules, pipe));
+        process::run(Work { control, records, pipes, rules, outputs, lines, alarms }, lost);
     }
 
     /// Descriptor for records.

@@ -9,6 +9,7 @@
 //! * [`process`]: the log process; [`lines`], [`chain`], [`encode`], [`output`]: the way of a line in it.
 #![forbid(unsafe_code)]
 
+pub mod alarms;
 pub mod chain;
 pub mod collector;
 pub mod encode;

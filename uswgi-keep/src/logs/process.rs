@@ -6,6 +6,7 @@
 //! busy instance wakes it 200 times a second and not with every line.
 #![forbid(unsafe_code)]
 
+use super::alarms::LineAlarms;
 use super::chain::{DEFAULT, Routes};
 use super::lines::Lines;
 use super::output::Output;
@@ -70,6 +71,8 @@ pub struct Work {
     pub outputs: Vec<Output>,
     /// What lines look like.
     pub lines: LogLines,
+    /// Which raise alarms, and where.
+    pub alarms: Option<LineAlarms>,
 }
 
 const CONTROL: u64 = 0;
@@ -100,6 +103,7 @@ struct LogProcess<'a> {
     rules: Routes,
     outputs: Vec<Output>,
     lines: LogLines,
+    alarms: Option<LineAlarms>,
     lost: &'a AtomicU64,
     counted: u64,
 }
@@ -157,6 +161,10 @@ impl LogProcess<'_> {
     fn put(&mut self, what: &LineKind, text: &[u8]) {
         let line = form(&self.lines, what, text);
         let now = now();
+        // Whether it is dropped later or not.
+        if let Some(alarms) = &self.alarms {
+            alarms.see(matches!(what, LineKind::Message { master: true, .. }), text, &line);
+        }
         let LogProcess { rules, outputs, lines, .. } = self;
         rules.deliver(matches!(what, LineKind::Request), &line, now, |output, text| {
             if let Some(output) = outputs.get_mut(output) {
@@ -284,9 +292,9 @@ fn watch(epoll: &Epoll, fd: &OwnedFd, token: u64) {
 
 /// Work until everybody else has ended. Lines that no output took are added to `lost`.
 pub fn run(work: Work, lost: &AtomicU64) {
-    let Work { control, records, pipes, rules, outputs, lines } = work;
+    let Work { control, records, pipes, rules, outputs, lines, alarms } = work;
     let Ok(epoll) = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC) else { return };
-    let mut state = LogProcess { rules, outputs, lines, lost, counted: 0 };
+    let mut state = LogProcess { rules, outputs, lines, alarms, lost, counted: 0 };
     let mut reader = RecordReader::default();
     let mut buffer = vec![0; 64 * 1024];
     let mut slots: Vec<Option<Pipe>> = Vec::new();

@@ -33,8 +33,10 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use uswgi_conf::instance::Instance;
 use uswgi_keep::log::{self, LogError};
+use uswgi_keep::logs::alarms::AlarmPipe;
 use uswgi_keep::logs::collector::{Collector, OpenFile};
 use uswgi_keep::logs::file::{FileSpec, LogFile};
 use uswgi_keep::logs::output::Output;
@@ -99,6 +101,10 @@ pub struct Logs {
     coming: Option<Box<Logs>>,
     /// Log processes that others took the place of.
     leaving: Vec<Collector>,
+    /// Lines that raise alarms come by it; there once a configuration asks for some.
+    alarms: Option<Rc<AlarmPipe>>,
+    /// It is watched.
+    listens: bool,
 }
 
 /// `target`: who gets the file where it belongs to the user that we become.
@@ -194,6 +200,8 @@ impl Logs {
             ours: false,
             coming: None,
             leaving: Vec::new(),
+            alarms: None,
+            listens: false,
         }
     }
 
@@ -206,7 +214,11 @@ impl Logs {
                 Some(file) => Output::file(file),
                 None => Output::descriptor(copy(stderr)?),
             };
-            self.collector = Some(Collector::open(&i.log, default, copy(stderr)?, open)?);
+            if !i.log.alarms.is_empty() && self.alarms.is_none() {
+                self.alarms = Some(Rc::new(AlarmPipe::new().map_err(|e| failed(e.into()))?));
+            }
+            let alarms = self.alarms.clone().filter(|_| !i.log.alarms.is_empty());
+            self.collector = Some(Collector::open(&i.log, default, copy(stderr)?, open, alarms)?);
         } else {
             self.file = file;
             self.own = self.direct().and_then(sink::own);
@@ -236,6 +248,17 @@ impl Logs {
         let failed = |source| LogError::Detach { what: "starting the log process", source };
         let Some(collector) = &mut self.collector else { return Ok(()) };
         collector.start(&board.header().log_lines_lost).and_then(|()| collector.listen()).map_err(failed)
+    }
+
+    /// What has to be watched from now on for [`Logs::raised`].
+    pub(crate) fn listen(&mut self) -> Option<BorrowedFd<'_>> {
+        let listens = std::mem::replace(&mut self.listens, self.alarms.is_some());
+        self.alarms.as_ref().filter(|_| !listens).map(|pipe| pipe.reader())
+    }
+
+    /// The alarms that lines have raised.
+    pub(crate) fn raised(&self) -> Vec<(String, Vec<u8>)> {
+        self.alarms.as_ref().map_or(Vec::new(), |pipe| pipe.take())
     }
 
     /// stdout and stderr of a new child (worker 0: the template), when they are not ours.

@@ -54,6 +54,7 @@ impl Logs {
         }
         let stderr = self.stderr.as_ref().and_then(|fd| fd.try_clone().ok());
         let mut logs = Logs::new(stderr, self.detached.clone(), generation);
+        (logs.alarms, logs.listens) = (self.alarms.clone(), self.listens);
         let open = |path: &Path, max_size, backup| -> Result<LogFile, LogError> {
             let spec = FileSpec { max_size, backup, ..spec(new, path, None) };
             let opened = match self.held(path) {

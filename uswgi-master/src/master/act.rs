@@ -307,6 +307,7 @@ impl Master<'_> {
             self.rename_pidfiles(&pidfiles);
         }
         self.watch_files();
+        self.watch_log_alarms();
         self.with_tasks(|tasks, i, events| tasks.replace(i, events));
         self.drop_unused();
     }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Master;
+use crate::events::Woken;
 use crate::shell::shell;
 use crate::supervisor::alarms::{AlarmOrder, Backlog};
 use crate::supervisor::{Event, Stage};
@@ -55,10 +56,10 @@ impl Master<'_> {
         }
     }
 
-    /// What processes have raised, and those that have crashed.
-    pub(super) fn hear_alarms(&mut self, heard: &[Event]) {
+    /// What lines of the log (`raised`) and processes have raised, and those that have crashed.
+    pub(super) fn hear_alarms(&mut self, raised: Vec<(String, Vec<u8>)>, heard: &[Event]) {
         let now = Instant::now();
-        for (name, message) in self.processes.take_alarms() {
+        for (name, message) in raised.into_iter().chain(self.processes.take_alarms()) {
             let orders = self.alarms.raise(&name, &message, now);
             self.obey_alarms(orders);
         }
@@ -73,6 +74,15 @@ impl Master<'_> {
         for (who, pid, how) in ends {
             let orders = self.alarms.crashed(&who, pid, how, now);
             self.obey_alarms(orders);
+        }
+    }
+
+    /// Hear of lines that raise alarms, where some do.
+    pub(super) fn watch_log_alarms(&mut self) {
+        if let Some(fd) = self.logs.listen()
+            && let Err(e) = self.events.watch(fd, Woken::LogAlarms, false)
+        {
+            log::line(format_args!("alarm-log raises nothing: {e}"));
         }
     }
 

@@ -156,6 +156,7 @@ impl<'a> Master<'a> {
         self.fifo.watch(&self.events);
         self.touch.listen(&self.events);
         self.watch_files();
+        self.watch_log_alarms();
         let mut watchdog = self.watched().map(|period| Watchdog::new(period, Instant::now()));
         let mut next_look = Instant::now() + COARSE;
         loop {
@@ -249,6 +250,7 @@ impl<'a> Master<'a> {
         };
         let mut heard = Vec::new();
         let mut signalled = false;
+        let mut raised = Vec::new();
         for w in woken {
             match w {
                 Woken::Control(child) => self.processes.hear(child, &mut heard),
@@ -261,6 +263,7 @@ impl<'a> Master<'a> {
                 Woken::Reading => self.go_on_reading(),
                 Woken::Touch => self.touch.noticed(&self.events),
                 Woken::Listeners => heard.push(Event::Connection),
+                Woken::LogAlarms => raised = self.logs.raised(),
             }
         }
         if signalled {
@@ -274,7 +277,7 @@ impl<'a> Master<'a> {
         if self.tasks.take_stop() {
             heard.push(Event::Stop);
         }
-        self.hear_alarms(&heard);
+        self.hear_alarms(raised, &heard);
         let orders = self.alarms.tick(Instant::now());
         self.obey_alarms(orders);
         self.push();

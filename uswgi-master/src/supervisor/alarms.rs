@@ -114,7 +114,8 @@ impl AlarmBook {
             AlarmTarget::Mule(number) => AlarmOrder::Tell(number, message),
             AlarmTarget::Log(prefix) => {
                 let prefix = if prefix.is_empty() { prefix } else { format!("{} ", prefix.trim_end()) };
-                AlarmOrder::Log(format!("ALARM: {prefix}{}", String::from_utf8_lossy(&message)))
+                let text = message.strip_suffix(b"\n").unwrap_or(&message);
+                AlarmOrder::Log(format!("ALARM: {prefix}{}", String::from_utf8_lossy(text)))
             }
             AlarmTarget::Command(command) => {
                 let run = AlarmOrder::Run { alarm: alarm.name, command, message };

@@ -105,6 +105,17 @@ pub struct Stream {
     pub routes: Vec<Route>,
 }
 
+/// Lines that raise alarms (`alarm-log`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogAlarm {
+    /// A line that matches raises none of those that follow (`not-alarm-log`).
+    pub negated: bool,
+    /// Names of alarms.
+    pub alarms: Vec<String>,
+    /// Which lines.
+    pub pattern: String,
+}
+
 /// Everything about logs but the choice of request lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRouting {
@@ -138,6 +149,9 @@ pub struct LogRouting {
     pub drains: Vec<String>,
     /// Bytes of the longest datagram to an rsyslog; None: [`RSYSLOG_PACKET`].
     pub rsyslog_packet: Option<u32>,
+    /// Lines that raise alarms, in order.
+    #[serde(default)]
+    pub alarms: Vec<LogAlarm>,
 }
 
 impl LogRouting {
@@ -150,6 +164,7 @@ impl LogRouting {
             || stream(&self.requests)
             || !self.filters.is_empty()
             || !self.drains.is_empty()
+            || !self.alarms.is_empty()
     }
 
     /// Whether the outputs that are open for these settings serve the others too. What the master follows without
@@ -166,6 +181,7 @@ impl LogRouting {
             requests: l.requests.clone(),
             filters: l.filters.clone(),
             drains: l.drains.clone(),
+            alarms: l.alarms.clone(),
             rsyslog_packet: l.rsyslog_packet,
             ..LogRouting::default()
         };
