@@ -8,6 +8,7 @@
 //! | api | the module uwsgi, beside the original |
 //! | asgi | ASGI 3 in tasks: scopes, messages, lifespan, frameworks, deadlines, reloads |
 //! | asgi_extensions | early hints, trailers, files by their path |
+//! | asgi_types | what an ASGI application is given, beside the types of asgiref |
 //! | autoreload | what an editor writes is served, or the reason is in the log |
 //! | bad_input | every mistake in a configuration is one clear message; every mistake on a socket costs nothing |
 //! | bodies | request bodies of every size and way to read them |
@@ -110,6 +111,7 @@ mod answers;
 mod api;
 mod asgi;
 mod asgi_extensions;
+mod asgi_types;
 mod autoreload;
 mod bad_input;
 mod bodies;
