@@ -29,6 +29,11 @@ def ratios(workload, rows):
     if not ours:
         return out
     for what, wanted in workload.targets.items():
+        if what in ("most", "least"):
+            for key, limit in wanted.items():
+                reached = ours[key] <= limit if what == "most" else ours[key] >= limit
+                out.append((f"{key} at {what}", "itself", ours[key], limit, reached))
+            continue
         # own: what the server's process spent outside of the application.
         key = {"cpu": "cpu_us", "own": "own_us", "rps": "rps", "p99": "p99_us"}[what]
         more_is_better = what == "rps"
@@ -65,7 +70,7 @@ def table(workload, found):
         errors = {e for sample in found["samples"][name] for e in sample["errors"]}
         lines.append(f"{name:<10} failed: {'; '.join(errors) or 'no answers'}")
     for what, peer, ratio, wanted, reached in ratios(workload, rows):
-        sign = ">=" if what == "rps" else "<="
+        sign = ">=" if what == "rps" or what.endswith("least") else "<="
         verdict = "reached" if reached else "MISSED"
         lines.append(f"  {what} / {peer}: {ratio:.2f} (target {sign} {wanted}) {verdict}")
     if "floor" in rows:

@@ -26,7 +26,8 @@ import workloads
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-PACKAGES = ["uwsgi==2.0.31", "gunicorn==27.0.1", "granian==2.8.7", "bjoern==3.2.2", "django==5.2.19"]
+PACKAGES = ["gevent==26.9.0", "packaging", "uwsgi==2.0.31", "gunicorn==27.0.1", "granian==2.8.7", "bjoern==3.2.2", "django==5.2.19",
+            "uvloop==0.23.0", "uvicorn[standard]==0.54.0", "hypercorn==0.18.0"]
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Setup:
     spent: str  # where the app counts its own CPU time
     workers: int
     threads: int
+    engine: str = ""  # "gevent", "asgi"
+    lanes: int = 0
     floor: str = ""  # the program that stands for the least any server can spend; "": it cannot do this workload
     preload: bool = False  # gunicorn: import the app before forking, as uswgi and uWSGI always do here
 
@@ -53,7 +56,7 @@ class Setup:
 
 def prepare(venv, peers=True):
     """The load generator, and a virtualenv with Django and the peers."""
-    if not os.path.exists(os.path.join(venv, "bin/granian" if peers else "bin/django-admin")):
+    if not os.path.exists(os.path.join(venv, "bin/hypercorn" if peers else "bin/django-admin")):
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
         pip = [os.path.join(venv, "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         for package in PACKAGES if peers else [p for p in PACKAGES if p.startswith("django")]:
@@ -98,7 +101,7 @@ class Bench:
             uswgi = self.args.before if name == servers.BEFORE else self.args.uswgi
             setup = Setup(self.w.protocol, address, HERE, self.w.app, self.args.venv, uswgi,
                           f"{self.folder}/file", f"{self.folder}/{name}.spent", self.w.workers, self.w.threads,
-                          os.path.join(os.path.dirname(self.loadgen), "floor"))
+                          self.w.engine, self.w.lanes, os.path.join(os.path.dirname(self.loadgen), "floor"))
             with open(setup.spent, "wb") as spent:
                 spent.write(bytes(8))
             try:
@@ -139,7 +142,10 @@ server {{ listen 127.0.0.1:{port}; location / {{ include /etc/nginx/uwsgi_params
 
     def command(self, server, **options):
         to = self.front[server.name][1] if self.w.nginx else server.setup.address
-        options = {"to": to, "protocol": "http" if self.w.nginx else self.w.protocol, "path": self.w.path,
+        protocol = "http" if self.w.nginx else self.w.protocol
+        if server.name == "uWSGI" and self.w.engine == "gevent":
+            protocol = "http-close"  # see servers.uwsgi
+        options = {"to": to, "protocol": protocol, "path": self.w.path,
                    "clients": self.w.clients, **self.w.options, **options}
         return [self.loadgen, *(f"{k}={v}" for k, v in options.items())]
 
@@ -181,7 +187,7 @@ server {{ listen 127.0.0.1:{port}; location / {{ include /etc/nginx/uwsgi_params
         none = {"idle": 0, "slow-in": 0, "slow-out": 0}
         alone = self.sample(server, **none)
         held = measure.rss(server.pid)
-        crowd = subprocess.Popen(self.command(server, clients=0, hold=1, seconds=0), stdin=subprocess.PIPE,
+        crowd = subprocess.Popen(self.command(server, **{**self.w.crowd, "clients": 0, "hold": 1, "seconds": 0}), stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = crowd.stdout.readline()
         try:

@@ -13,29 +13,39 @@ class Unable(Exception):
 
 
 def _uwsgi_arguments(setup, http):
-    option = {"uwsgi": "--socket", "http": http, "http-close": http}[setup.protocol]
+    option = {"uwsgi": "--socket"}.get(setup.protocol, http)
+    # A file of ours may be named as a package of the venv: gevent_app.py is none of gevent's, and imports it.
+    loads = ["--module", setup.module] if setup.engine else ["--wsgi-file", setup.app]
     arguments = [
-        option, setup.address, "--chdir", setup.folder, "--wsgi-file", setup.app, "--home", setup.venv,
+        option, setup.address, "--chdir", setup.folder, *loads, "--home", setup.venv,
         "--master", "--processes", str(setup.workers), "--listen", str(BACKLOG), "--buffer-size", "16384",
         "--disable-logging",
     ]
     if setup.threads > 1:
         arguments += ["--threads", str(setup.threads)]
+    if setup.engine == "gevent":
+        arguments += ["--gevent", str(setup.lanes)]
     return arguments
 
 
 def uswgi(setup):
-    return [os.path.join(setup.uswgi, "uswgi-master"), *_uwsgi_arguments(setup, "--http-socket")]
+    tasks = ["--asgi", "--asgi-tasks", str(setup.lanes)] if setup.engine == "asgi" else []
+    return [os.path.join(setup.uswgi, "uswgi-master"), *_uwsgi_arguments(setup, "--http-socket"), *tasks]
 
 
 def uwsgi(setup):
-    # http-socket closes behind every answer; http11-socket keeps the connection.
-    http = "--http11-socket" if setup.protocol == "http" else "--http-socket"
+    if setup.engine == "asgi":
+        raise Unable("no ASGI")
+    # http-socket closes behind every answer; http11-socket keeps the connection, but answers nobody in greenlets.
+    keeps = setup.protocol == "http" and setup.engine != "gevent"
+    http = "--http11-socket" if keeps else "--http-socket"
     extra = [] if setup.app == "app.py" else ["--need-app"]
     return [os.path.join(setup.venv, "bin/uwsgi"), *_uwsgi_arguments(setup, http), "--die-on-term", *extra]
 
 
 def gunicorn(setup):
+    if setup.engine == "asgi":
+        raise Unable("its ASGI worker is uvicorn's")
     bind = f"unix:{setup.address}" if setup.address.startswith("/") else setup.address
     arguments = [
         os.path.join(setup.venv, "bin/gunicorn"), "--chdir", setup.folder, "-b", bind, "-w", str(setup.workers),
@@ -47,6 +57,9 @@ def gunicorn(setup):
         kind = arguments.index("gthread")
         arguments[kind] = "gthread" if setup.threads > 1 else "sync"
         arguments += ["--protocol", "uwsgi", "--uwsgi-allow-from", "*"]
+    if setup.engine == "gevent":
+        arguments[arguments.index("gthread")] = "gevent"
+        arguments[arguments.index("--worker-connections") + 1] = str(setup.lanes)
     if setup.preload:
         arguments.append("--preload")
     return [*arguments, f"{setup.module}:application"]
@@ -55,11 +68,39 @@ def gunicorn(setup):
 def granian(setup):
     if setup.protocol == "uwsgi":
         raise Unable("no uwsgi protocol")
+    if setup.engine == "gevent":
+        raise Unable("no greenlets")
+    host, port = setup.address.rsplit(":", 1)
+    kind = ["--interface", "wsgi", "--blocking-threads", str(setup.threads), "--no-ws"]
+    if setup.engine == "asgi":
+        kind = ["--interface", "asgi", "--loop", "uvloop", "--ws"]
+    return [
+        os.path.join(setup.venv, "bin/granian"), *kind, "--host", host, "--port", port, "--workers", str(setup.workers),
+        "--backlog", str(BACKLOG), "--no-log", "--working-dir", setup.folder, f"{setup.module}:application",
+    ]
+
+
+def _needs_asgi(setup):
+    if setup.engine != "asgi":
+        raise Unable("ASGI only")
+
+
+def uvicorn(setup):
+    _needs_asgi(setup)
     host, port = setup.address.rsplit(":", 1)
     return [
-        os.path.join(setup.venv, "bin/granian"), "--interface", "wsgi", "--host", host, "--port", port,
-        "--workers", str(setup.workers), "--blocking-threads", str(setup.threads), "--backlog", str(BACKLOG),
-        "--no-ws", "--no-log", "--working-dir", setup.folder, f"{setup.module}:application",
+        os.path.join(setup.venv, "bin/uvicorn"), "--host", host, "--port", port, "--loop", "uvloop", "--http", "httptools",
+        "--backlog", str(BACKLOG), "--no-access-log", "--log-level", "error", "--app-dir", setup.folder,
+        "--timeout-keep-alive", "75", f"{setup.module}:application",
+    ]
+
+
+def hypercorn(setup):
+    _needs_asgi(setup)
+    return [
+        os.path.join(setup.venv, "bin/hypercorn"), "--bind", setup.address, "--worker-class", "uvloop", "--workers",
+        str(setup.workers), "--backlog", str(BACKLOG), "--log-level", "error", "--keep-alive", "75",
+        f"{setup.module}:application",
     ]
 
 
@@ -68,6 +109,8 @@ def bjoern(setup):
         raise Unable("no uwsgi protocol")
     if setup.threads > 1 or setup.workers > 1:
         raise Unable("one process, one thread")
+    if setup.engine:
+        raise Unable("plain WSGI only")
     host, port = setup.address.rsplit(":", 1)
     code = (
         f"import sys; sys.path.insert(0, {setup.folder!r}); import bjoern, {setup.module}; "
@@ -85,7 +128,8 @@ def floor(setup):
     return [setup.floor, f"to={setup.address}", f"protocol={setup.protocol}", f"workers={setup.workers}", *page]
 
 
-ALL = {"uswgi": uswgi, "uWSGI": uwsgi, "gunicorn": gunicorn, "granian": granian, "bjoern": bjoern, "floor": floor}
+ALL = {"uswgi": uswgi, "uWSGI": uwsgi, "gunicorn": gunicorn, "granian": granian, "bjoern": bjoern, "uvicorn": uvicorn,
+       "hypercorn": hypercorn, "floor": floor}
 # An earlier build of ours, in a folder of its own.
 BEFORE = "before"
 

@@ -14,12 +14,16 @@ class Workload:
     path: str = "/"
     workers: int = 1
     threads: int = 1
+    engine: str = ""  # "gevent", "asgi": what runs the requests instead of threads
+    lanes: int = 0  # greenlets or tasks in each worker
     clients: int = 32
     options: dict = field(default_factory=dict)  # of loadgen
     # "cpu" or "rps": {peer: ratio}; cpu is at most ratio x the peer's, rps at least. "*": the best peer.
+    # "most" or "least": {number of ours: limit}.
     targets: dict = field(default_factory=dict)
     floor: bool = False  # measured beside what no server can go below, too
     special: str = ""  # "idle", "slow": two runs, without and with a crowd
+    crowd: dict = field(default_factory=dict)  # options of the crowd, where they are not those of the clients
 
 
 ALL = [
@@ -48,4 +52,14 @@ ALL = [
              options={"idle": 10000}),
     Workload("slow", "hello, HTTP keep-alive, beside 500 slow senders and 500 slow readers", special="slow",
              options={"slow-in": 500, "slow-out": 500}),
+    Workload("gevent", "hello in greenlets (gevent = 100), HTTP keep-alive", app="gevent_app.py", engine="gevent", lanes=100,
+             targets={"cpu": {"uWSGI": 0.50, "gunicorn": 0.50}}),
+    Workload("gevent-wait", "gevent = 1000, 1,000 clients that each wait 100 ms, HTTP keep-alive", app="gevent_app.py",
+             engine="gevent", lanes=1000, path="/wait", clients=1000, targets={"rps": {"*": 1.2}, "most": {"p99_us": 130_000}}),
+    Workload("asgi", "ASGI hello, HTTP keep-alive, uvloop", app="asgi_app.py", engine="asgi", lanes=256,
+             targets={"cpu": {"*": 0.80}, "rps": {"*": 1.25}}),
+    Workload("websocket", "ASGI, WebSocket echo of 64 bytes, 100 connections", app="asgi_app.py", engine="asgi", lanes=256,
+             protocol="websocket", clients=100, options={"body": 64}, targets={"rps": {"*": 1.2}}),
+    Workload("websocket-idle", "ASGI hello beside 10,000 idle WebSockets", app="asgi_app.py", engine="asgi", lanes=10_100,
+             special="idle", options={"idle": 10000}, crowd={"protocol": "websocket"}, targets={"least": {"share": 0.95}}),
 ]

@@ -9,6 +9,8 @@ pub enum Protocol {
     Http,
     /// A connection for each request.
     HttpClose,
+    /// A WebSocket for each client: what is sent is a message, its echo the answer.
+    WebSocket,
 }
 
 /// What to do.
@@ -24,7 +26,7 @@ pub struct Args {
     pub clients: usize,
     /// For how long.
     pub seconds: f64,
-    /// Bytes of the request's body; more than none makes it a POST.
+    /// Bytes of the request's body; more than none makes it a POST. Of a message on a WebSocket, at most 125.
     pub body: usize,
     /// Bytes of additional headers, in lines of about 64.
     pub header_bytes: usize,
@@ -67,7 +69,8 @@ impl Args {
                         "uwsgi" => Protocol::Uwsgi,
                         "http" => Protocol::Http,
                         "http-close" => Protocol::HttpClose,
-                        _ => return Err(format!("{arg}: uwsgi, http or http-close")),
+                        "websocket" => Protocol::WebSocket,
+                        _ => return Err(format!("{arg}: uwsgi, http, http-close or websocket")),
                     }
                 }
                 "path" => a.path = value.into(),

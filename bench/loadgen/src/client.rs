@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::args::{Args, Protocol};
+use crate::request;
 use crate::stats::Stats;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use std::io::{ErrorKind, Read, Write};
@@ -67,10 +68,24 @@ pub enum Turn {
     Over,
 }
 
+/// What is special about a WebSocket.
+#[derive(Default)]
+struct Socket {
+    /// The message that is sent again and again.
+    message: Vec<u8>,
+    open: bool,
+    /// Of the answer to the handshake.
+    head: Vec<u8>,
+    /// Bytes of an echo.
+    got: usize,
+}
+
 /// A client.
 pub struct Client<'a> {
     args: &'a Args,
     request: &'a [u8],
+    /// Where it is a WebSocket.
+    socket: Socket,
     id: usize,
     stream: Option<Stream>,
     sent: usize,
@@ -87,6 +102,7 @@ impl<'a> Client<'a> {
         Client {
             args,
             request,
+            socket: Socket { message: request::message(args.body), ..Socket::default() },
             id,
             stream: None,
             sent: 0,
@@ -116,6 +132,8 @@ impl<'a> Client<'a> {
                     continue;
                 }
                 self.stream = Some(stream);
+                (self.socket.open, self.socket.got) = (false, 0);
+                self.socket.head.clear();
             }
             match self.send() {
                 Ok(()) => return,
@@ -130,8 +148,9 @@ impl<'a> Client<'a> {
 
     fn send(&mut self) -> std::io::Result<()> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
-        while self.sent < self.request.len() {
-            match stream.write(&self.request[self.sent..]) {
+        let bytes = if self.socket.open { &self.socket.message[..] } else { self.request };
+        while self.sent < bytes.len() {
+            match stream.write(&bytes[self.sent..]) {
                 Ok(n) => self.sent += n,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,
                 Err(e) => return Err(e),
@@ -142,8 +161,11 @@ impl<'a> Client<'a> {
 
     /// Its socket has something.
     pub fn ready(&mut self, stats: &mut Stats) -> Turn {
-        if self.sent < self.request.len() && self.send().is_err() {
+        if self.send().is_err() {
             return self.fail(stats, "send");
+        }
+        if self.args.protocol == Protocol::WebSocket {
+            return self.hear(stats);
         }
         let Some(stream) = &mut self.stream else { return Turn::Over };
         loop {
@@ -173,6 +195,39 @@ impl<'a> Client<'a> {
                 }
                 Ok(false) => {}
                 Err(what) => return self.fail(stats, what),
+            }
+        }
+    }
+
+    /// The same on a WebSocket: its opening, then an echo.
+    fn hear(&mut self, stats: &mut Stats) -> Turn {
+        loop {
+            let Some(stream) = &mut self.stream else { return Turn::Over };
+            let n = match stream.read(&mut self.buffer) {
+                Ok(0) => return self.fail(stats, "closed early"),
+                Ok(n) => n,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Turn::Waiting,
+                Err(_) => return self.fail(stats, "receive"),
+            };
+            stats.bytes += n as u64;
+            if self.socket.open {
+                self.socket.got += n;
+                if self.socket.got + 4 >= self.socket.message.len() {
+                    self.socket.got = 0;
+                    self.answer.status = 200;
+                    return self.finish(stats);
+                }
+                continue;
+            }
+            self.socket.head.extend_from_slice(&self.buffer[..n]);
+            if self.socket.head.ends_with(b"\r\n\r\n") {
+                if !self.socket.head.starts_with(b"HTTP/1.1 101 ") {
+                    return self.fail(stats, "no WebSocket");
+                }
+                (self.socket.open, self.sent, self.begun) = (true, 0, Instant::now());
+                if self.send().is_err() {
+                    return self.fail(stats, "send");
+                }
             }
         }
     }

@@ -12,13 +12,33 @@ pub fn bytes(args: &Args) -> Result<Vec<u8>, String> {
 pub fn request(args: &Args, path: &str) -> Result<Vec<u8>, String> {
     let headers: Vec<(String, String)> =
         (0..args.header_bytes / 64).map(|i| (format!("X-Bench-{i:03}"), "v".repeat(49))).collect();
+    if args.protocol == Protocol::WebSocket {
+        return Ok(handshake(path));
+    }
     let method = if args.body > 0 { "POST" } else { "GET" };
     let mut out = match args.protocol {
         Protocol::Uwsgi => packet(method, path, args.body, &headers)?,
-        Protocol::Http | Protocol::HttpClose => head(method, path, args, &headers),
+        Protocol::Http | Protocol::HttpClose | Protocol::WebSocket => head(method, path, args, &headers),
     };
     out.resize(out.len() + args.body, b'x');
     Ok(out)
+}
+
+/// The request for a WebSocket.
+fn handshake(path: &str) -> Vec<u8> {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: bench.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// A text of so many bytes (at most 125) as a client sends it: one masked frame. Its echo has four bytes less.
+pub fn message(bytes: usize) -> Vec<u8> {
+    let bytes = bytes.min(125);
+    let mut frame = vec![0x81, 0x80 | bytes as u8, 1, 2, 3, 4];
+    frame.extend((0..bytes).map(|i| b'x' ^ [1, 2, 3, 4][i % 4]));
+    frame
 }
 
 fn head(method: &str, path: &str, args: &Args, headers: &[(String, String)]) -> Vec<u8> {
