@@ -50,7 +50,9 @@
 //! | loggers | the log process: loggers, routes, encoders, log-json |
 //! | logging | the request line |
 //! | mules | messages for mules and farms: to one process each, none lost in a reload |
+//! | numbers | one number, one process (worker-id-exclusive) |
 //! | need_app | need-app = false: no application, and everybody knows; it never replaces one |
+//! | numbers | one number, one process (worker-id-exclusive) |
 //! | operate | every verb of uswgi-ctl on a running instance, also while its master stands still |
 //! | operating | verbs, exit codes, numbers, messages and options are all in the documents |
 //! | options | where the app comes from, sockets, static files, stats |
@@ -157,6 +159,7 @@ mod loggers;
 mod logging;
 mod mules;
 mod need_app;
+mod numbers;
 mod operate;
 mod operating;
 mod options;

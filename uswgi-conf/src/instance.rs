@@ -125,6 +125,8 @@ pub struct Instance {
     pub mercy: u32,
     /// Surplus processes allowed during replacement; None: max(1, 25 % of workers).
     pub max_surplus: Option<u32>,
+    /// A worker number belongs to one process at a time (`worker-id-exclusive`).
+    pub worker_id_exclusive: bool,
     /// When a worker is replaced after its own limits.
     pub recycling: Recycling,
     /// Most that is added to `max_requests` at random, per worker.
@@ -276,6 +278,7 @@ impl Default for Instance {
             websockets: WebSockets::default(),
             mercy: 60,
             max_surplus: None,
+            worker_id_exclusive: false,
             recycling: Recycling::default(),
             max_requests_delta: 0,
             max_worker_lifetime: 0,

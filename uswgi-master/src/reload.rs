@@ -104,6 +104,7 @@ pub fn plan(i: &Instance) -> Plan {
         signals_pile_up: i.signals.pile_up,
         mercy: seconds(i.mercy),
         surplus: i.max_surplus.unwrap_or(i.workers / 4).max(1),
+        exclusive: i.worker_id_exclusive,
         max_requests: i.recycling.max_requests,
         max_requests_delta: i.max_requests_delta,
         max_lifetime: (i.max_worker_lifetime != 0).then(|| seconds(i.max_worker_lifetime)),

@@ -214,9 +214,9 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
                 log::set_worker(who.worker_id);
                 title(&inherited.settings);
                 bind_to_cpus(&inherited.settings);
-                api::state::become_worker(who.worker_id);
+                api::state::become_worker(who.worker_id, who.slot);
                 gevent::after_fork(py, &inherited.settings);
-                api::hooks::after_fork(py);
+                api::hooks::after_fork(py, who.worker_id);
             }
         }
     }

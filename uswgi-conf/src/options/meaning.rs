@@ -359,6 +359,12 @@ pub(super) static OWN: &[Own] = &[
         "Seconds for each of these requests.",
         "{}",
     ),
+    (
+        own("worker-id-exclusive", Opt, Bool),
+        set(|i| i.worker_id_exclusive.into()),
+        "A worker number belongs to one process at a time: a worker is replaced in its place, its successor starts when it has ended, as many at a time as max-surplus says.",
+        "{}",
+    ),
 ];
 
 const LOG_SAME: &str = "the log process takes lines of up to 64 KiB from everybody";

@@ -95,6 +95,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "reload-mercy" => d.reload_mercy = said.number32(a),
         "worker-reload-mercy" => d.worker_mercy = said.number32(a),
         "max-surplus" => i.max_surplus = said.number32(a),
+        "worker-id-exclusive" => i.worker_id_exclusive = on,
         "max-requests" => i.recycling.max_requests = said.number(a).unwrap_or(0),
         "max-requests-delta" => i.max_requests_delta = said.number(a).unwrap_or(0),
         "min-worker-lifetime" => {

@@ -133,7 +133,6 @@ impl Supervisor {
                 let child = self.children.iter().find(|(_, c)| {
                     (c.aide() == aide && (aide.is_some() || c.worker_id() == Some(worker_id)))
                         && c.pid.is_none()
-                        && c.stage == Stage::Starting
                         && Some(c.generation) == of
                 });
                 if let Some((&child, _)) = child {
@@ -190,6 +189,7 @@ impl Supervisor {
         {
             // It was waited for as a fork; from here on it has its own time.
             c.kill_at = Some(end);
+            self.found(child);
         }
     }
 

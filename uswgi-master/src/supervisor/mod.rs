@@ -9,6 +9,7 @@
 //!   a reload under way. `wish`, `activity`: how many workers are wanted; when there was a request.
 //! * `machine`: the [`Supervisor`] made of these, its phases and how events reach the rooms below.
 //! * `replace`: empty seats are filled, workers are replaced one at a time.
+//! * `exclusive`: a worker is replaced in its place, so that its number is never had twice (`worker-id-exclusive`).
 //! * `scale`: how many workers there are to be, and which go when it is fewer.
 //! * `cheaper`, `idle`: when that number changes by itself.
 //! * [`alarms`]: who is told of what, how often.
@@ -26,7 +27,7 @@
 //! its way to be one; a *drainer* is retiring. A *generation* is one configuration with its template.
 //!
 //! What stays true, whatever happens (the property tests hold it):
-//! a seat's old worker is retired only when its successor accepts; never more than the wanted workers
+//! a seat's old worker is retired only when its successor accepts, or with `worker-id-exclusive` ends before that starts; never more than the wanted workers
 //! plus the surplus are alive; every drainer is gone or killed within the mercy; no action names a
 //! process that was reaped.
 
@@ -47,6 +48,7 @@ mod daemon;
 pub mod daemons;
 mod deadline;
 mod event;
+mod exclusive;
 mod generation;
 mod idle;
 mod interpreter;

@@ -25,6 +25,8 @@ pub struct Plan {
     pub mercy: Duration,
     /// Processes above `workers` during replacement, drainers included; at least 1.
     pub surplus: u32,
+    /// A worker number belongs to one process at a time: replaced are `surplus` of them at once, in their places.
+    pub exclusive: bool,
     /// Requests after which a worker asks to be replaced; 0: never.
     pub max_requests: u64,
     /// Most that is added to it at random.

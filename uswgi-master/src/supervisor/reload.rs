@@ -81,7 +81,8 @@ impl Supervisor {
             return self.begin_replacing();
         }
         let Some(reload) = self.reload.as_mut() else { return };
-        let lazy = plan.lazy;
+        // One whose place is taken before its successor loads: a template, which serves nobody, tries it first.
+        let lazy = plan.lazy && !plan.exclusive;
         let number = reload.number;
         let python = self.current.python.clone();
         reload.next = Some(Generation { python, ..Generation::new(number, plan) });
@@ -146,10 +147,11 @@ impl Supervisor {
             && next.template == Some(child)
         {
             next.loaded = true;
+            let tried = next.plan.lazy.then(|| next.template.take()).flatten();
             if waits {
                 self.begin_replacing();
             }
-            return;
+            return self.drop_template(tried);
         }
         if self.current.template == Some(child) && std::mem::replace(&mut self.current.loaded, true) {
             let line = format!(

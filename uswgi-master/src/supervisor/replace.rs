@@ -40,11 +40,16 @@ impl Supervisor {
         }
         self.fit_seats();
         for worker_id in self.wanted() {
-            if self.at(worker_id).next().is_none() && self.may_start(worker_id) && !self.crowded() {
+            let empty = self.at(worker_id).next().is_none() && !self.held(worker_id);
+            if empty && self.may_start(worker_id) && !self.crowded() {
                 self.start_worker(worker_id);
             }
         }
-        self.replace_one();
+        if self.exclusive() {
+            self.replace_in_place()
+        } else {
+            self.replace_one()
+        }
         self.reconcile_aides();
         self.started();
         self.finish_reload();
@@ -58,7 +63,7 @@ impl Supervisor {
         self.children.iter().filter(move |(_, c)| of_seat(c)).map(|(&id, c)| (id, c))
     }
 
-    fn may_start(&self, worker_id: u32) -> bool {
+    pub(super) fn may_start(&self, worker_id: u32) -> bool {
         self.seats.get(worker_id as usize - 1).is_none_or(|s| s.backoff.over(self.now))
     }
 
@@ -104,19 +109,27 @@ impl Supervisor {
         }
     }
 
-    fn start_worker(&mut self, worker_id: u32) {
+    /// Whether there is what a worker of this number comes from. A template that is missing is started.
+    pub(super) fn has_source(&mut self, worker_id: u32) -> bool {
         let target = self.source_of(worker_id);
-        let (generation, lazy) = (target.number, target.plan.lazy);
-        let (max_requests, delta) = (target.plan.max_requests, target.plan.max_requests_delta);
-        let template = target.template;
-        if !lazy {
-            match template {
-                None => return self.start_template_of(generation),
-                Some(t) if self.children.get(&t).is_none_or(|t| t.stage != Stage::Ready) => return,
-                Some(_) if self.unanswered() >= FORKS_AT_A_TIME => return,
-                Some(_) => {}
+        match target.template {
+            _ if target.plan.lazy => true,
+            None => {
+                self.start_template_of(target.number);
+                false
             }
+            Some(t) if self.children.get(&t).is_none_or(|t| t.stage != Stage::Ready) => false,
+            Some(_) => self.unanswered() < FORKS_AT_A_TIME,
         }
+    }
+
+    fn start_worker(&mut self, worker_id: u32) {
+        if !self.has_source(worker_id) {
+            return;
+        }
+        let target = self.source_of(worker_id);
+        let (generation, lazy, template) = (target.number, target.plan.lazy, target.template);
+        let (max_requests, delta) = (target.plan.max_requests, target.plan.max_requests_delta);
         // The capacity covers twice the workers, and a reload that needs more is refused; drainers of
         // several reloads in a row could still use it up, and then the seat waits for one to end.
         let taken = |slot| self.children.values().any(|c| c.slot() == Some(slot));
@@ -244,8 +257,10 @@ impl Supervisor {
         let now = self.now;
         let Some(c) = self.children.get_mut(&child) else { return };
         if c.pid.is_none() {
-            self.out.push(Action::CloseControl { child });
-            self.forget(child);
+            if !self.waits_for(child, None) {
+                self.out.push(Action::CloseControl { child });
+                self.forget(child);
+            }
             return;
         }
         let mercy = if c.aide().is_some() { aide_mercy } else { mercy };

@@ -115,8 +115,11 @@ impl Supervisor {
             if on.len() == wish || there + empty >= most {
                 return;
             }
-            match self.seats.iter_mut().find(|s| !s.on) {
-                Some(seat) => seat.on = true,
+            let off = |id: &u32| !self.seats[*id as usize - 1].on;
+            let mut free = (1..=self.seats.len() as u32).filter(off);
+            // One whose last process still drains can have none yet.
+            match free.clone().find(|&id| !self.held(id)).or_else(|| free.next()) {
+                Some(id) => self.seats[id as usize - 1].on = true,
                 None => self.seats.push(SeatRecord { on: true, ..SeatRecord::default() }),
             }
         }

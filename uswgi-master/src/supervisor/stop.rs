@@ -106,6 +106,9 @@ impl Supervisor {
         let end = leaving.then(|| self.now + UNKILLABLE);
         let Some(c) = self.children.get_mut(&child) else { return };
         if c.pid.is_none() {
+            if self.waits_for(child, self.last_wait()) {
+                return;
+            }
             self.out.push(Action::CloseControl { child });
             self.forget(child);
         } else if c.stage != Stage::Killed {

@@ -37,7 +37,12 @@ fn run(py: Python<'_>, name: &str) {
 }
 
 /// In a worker that was just forked from the template.
-pub(crate) fn after_fork(py: Python<'_>) {
+pub(crate) fn after_fork(py: Python<'_>, worker_id: u32) {
+    if let Some(pid) = hook(py, "post_fork_hook").and_then(|_| super::process::also_has_number()) {
+        uswgi_serve::say!(
+            "uwsgi.post_fork_hook runs in worker {worker_id} while pid {pid} has the same number until it ends: what is named by the number needs worker-id-exclusive = true, or uwsgi.worker_slot()"
+        );
+    }
     run(py, "post_fork_hook");
 }
 

@@ -63,6 +63,7 @@ pub(crate) fn install(
         shared,
         board,
         worker_id: AtomicU32::new(settings.worker_id),
+        slot: AtomicU32::new(settings.slot),
         engine: OnceLock::new(),
         aide: OnceLock::new(),
         queues,

@@ -16,6 +16,7 @@ use uswgi_serve::{sys, title};
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
         wrap_pyfunction!(worker_id, module)?,
+        wrap_pyfunction!(worker_slot, module)?,
         wrap_pyfunction!(masterpid, module)?,
         wrap_pyfunction!(workers, module)?,
         wrap_pyfunction!(total_requests, module)?,
@@ -39,6 +40,26 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction]
 fn worker_id() -> PyResult<u32> {
     Ok(state()?.worker_id.load(Relaxed))
+}
+
+/// A number from 0 on that no other worker has, also while one of the same worker number ends; None outside of workers.
+#[pyfunction]
+fn worker_slot() -> PyResult<Option<u32>> {
+    let state = state()?;
+    Ok((state.worker_id.load(Relaxed) != 0).then(|| state.slot.load(Relaxed)))
+}
+
+/// Pid of another process that has the number of this worker.
+pub(super) fn also_has_number() -> Option<i32> {
+    let state = state().ok()?;
+    let (board, own) = (state.board.as_ref()?, state.slot.load(Relaxed));
+    (0..board.worker_capacity())
+        .filter(|&slot| slot != own)
+        .filter_map(|slot| board.worker(slot))
+        .filter(|w| w.worker_id.load(Relaxed) == state.worker_id.load(Relaxed))
+        .filter(|w| w.state.load(Relaxed) != WorkerState::Free as u32)
+        .map(|w| w.pid.load(Relaxed))
+        .find(|&pid| pid > 0)
 }
 
 /// Pid of the master; 0 when there is none. While the application is imported for all workers it is this process:

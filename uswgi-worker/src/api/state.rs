@@ -29,6 +29,8 @@ pub(crate) struct ModuleState {
     pub(super) shared: Shared,
     pub(super) board: Option<Arc<Scoreboard>>,
     pub(super) worker_id: AtomicU32,
+    /// Its slot in the scoreboard, where it is a worker.
+    pub(super) slot: AtomicU32,
     pub(super) engine: OnceLock<Arc<Engine>>,
     pub(super) aide: OnceLock<Arc<Link>>,
     pub(super) queues: Queues,
@@ -50,9 +52,10 @@ pub(crate) fn state() -> PyResult<&'static ModuleState> {
 }
 
 /// This process has become a worker.
-pub(crate) fn become_worker(worker_id: u32) {
+pub(crate) fn become_worker(worker_id: u32, slot: u32) {
     if let Some(state) = STATE.get() {
         state.worker_id.store(worker_id, Ordering::Relaxed);
+        state.slot.store(slot, Ordering::Relaxed);
     }
 }
 

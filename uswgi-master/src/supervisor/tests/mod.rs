@@ -2,7 +2,7 @@
 //!
 //! * `aides`: spoolers and mules.
 //! * `sim`: that world; it panics when an action names a process that was reaped.
-//! * `start`, `respawn`, `replace`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `leave`, `watch`, `canary`, `judge`, `rollback`, `stop`: one rule a test.
+//! * `start`, `respawn`, `replace`, `exclusive`, `scale`, `dynamic`, `busyness`, `sleep`, `reload`, `application`, `operator`, `leave`, `watch`, `canary`, `judge`, `rollback`, `stop`: one rule a test.
 //! * `daemons` (`daemon_world`: the system below them), `cron`, `touch_exec`: programs beside the instance.
 //! * `properties`: what stays true whatever happens.
 
@@ -15,6 +15,7 @@ mod cron;
 mod daemon_world;
 mod daemons;
 mod dynamic;
+mod exclusive;
 mod judge;
 mod leave;
 mod operator;

@@ -160,7 +160,11 @@ impl Sim {
                 Action::Retire { child, .. } => Some(child),
                 _ => None,
             });
-            let cut: Vec<_> = told.filter(|child| busy.contains(child)).collect();
+            // Who is replaced in its place leaves busy too; its seat stays on.
+            let exclusive = self.s.exclusive();
+            let on = |c: &&ChildId| self.s.on().into_iter().any(|id| self.of(id).contains(c));
+            let cut: Vec<_> =
+                told.filter(|child| busy.contains(child)).filter(|c| !(exclusive && on(c))).collect();
             assert!(cut.is_empty(), "busy and taken down: {cut:?}");
         }
     }
@@ -185,6 +189,7 @@ impl Sim {
             serving.all(|child| of_template(&child) || self.procs[&child].paused == self.s.paused()),
             "somebody does not know of the pause, or of its end"
         );
+        assert!(!plan.exclusive || !self.twice, "two processes with one number");
         let mut slots: Vec<u32> = self.s.children().values().filter_map(|c| c.slot()).collect();
         slots.sort_unstable();
         assert!(slots.windows(2).all(|w| w[0] != w[1]), "two in one slot: {slots:?}");
@@ -219,11 +224,12 @@ impl Sim {
 
 fn plans() -> impl Strategy<Value = Plan> {
     let first = (1u32..6, any::<bool>(), 1u32..3, any::<bool>(), any::<bool>());
-    (first, cheaper(), sleep(), watch()).prop_map(
-        |(first, cheaper, sleep, (reload_watch, reload_waits, kept))| {
+    (first, cheaper(), sleep(), watch(), any::<bool>()).prop_map(
+        |(first, cheaper, sleep, (reload_watch, reload_waits, kept), exclusive)| {
             let (workers, lazy, surplus, aging, need_app) = first;
             Plan {
                 lazy,
+                exclusive,
                 need_app,
                 surplus,
                 max_lifetime: aging.then(|| Duration::from_secs(45)),
@@ -342,6 +348,8 @@ proptest! {
             sim.take(step, &plan);
             // A probe goes as soon as it has shown that the application loads.
             let wanted = if sim.s.wished.probe { 0 } else { sim.s.workers_wanted() as usize };
+            // Who is replaced in its place is missed for a while.
+            let wanted = wanted.saturating_sub(if plan.exclusive { plan.surplus as usize } else { 0 });
             prop_assert!(sim.ready_workers() >= before.min(wanted), "{before} before, {wanted} wanted");
         }
     }

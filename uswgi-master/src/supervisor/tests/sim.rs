@@ -21,6 +21,8 @@ pub(super) struct Proc {
     pub(super) paused: bool,
     /// Nobody knows its pid before.
     pub(super) hello: Option<i32>,
+    /// Who was asked to fork it.
+    pub(super) template: Option<ChildId>,
 }
 
 pub(super) struct Sim {
@@ -42,6 +44,8 @@ pub(super) struct Sim {
     pub(super) scaled: bool,
     /// An operator sent the workers away.
     pub(super) sent_away: bool,
+    /// A worker number, or an aide's name, was given to a process while another one had it.
+    pub(super) twice: bool,
     next_pid: i32,
 }
 
@@ -55,6 +59,7 @@ pub(super) fn plan(workers: u32) -> Plan {
         aide_mercy: Duration::from_secs(20),
         mercy: Duration::from_secs(10),
         surplus: (workers / 4).max(1),
+        exclusive: false,
         max_requests: 0,
         max_requests_delta: 0,
         max_lifetime: None,
@@ -91,6 +96,7 @@ impl Sim {
             highest_wish: 0,
             scaled: false,
             sent_away: false,
+            twice: false,
             next_pid: 1000,
         }
     }
@@ -109,6 +115,16 @@ impl Sim {
         while let Some(event) = queue.pop_front() {
             if let Event::Exited { child, .. } = &event {
                 assert!(self.procs.remove(child).is_some(), "{child} ended twice");
+                // What it was asked for and has not forked never will be, which the ends of their sockets show.
+                let asked = |p: &Proc| p.hello.is_some() && p.template == Some(*child);
+                let never: Vec<ChildId> =
+                    self.procs.iter().filter(|(_, p)| asked(p)).map(|(&id, _)| id).collect();
+                queue.extend(never.into_iter().map(|child| Event::Closed { child }));
+            }
+            if let Event::Closed { child } = &event
+                && self.procs.get(child).is_some_and(|p| p.hello.is_some())
+            {
+                self.procs.remove(child);
             }
             self.scaled |= matches!(event, Event::Scale(_));
             self.sent_away |= event == Event::SendAway;
@@ -126,8 +142,14 @@ impl Sim {
 
     fn start(&mut self, birth: &Birth) -> i32 {
         let &Birth { child, kind, generation, max_requests, paused, .. } = birth;
-        let (retired, closed, need_app, hello) = (None, false, None, None);
-        let p = Proc { kind, generation, retired, closed, max_requests, need_app, paused, hello };
+        let (retired, closed, need_app, hello, template) = (None, false, None, None, None);
+        let p = Proc { kind, generation, retired, closed, max_requests, need_app, paused, hello, template };
+        let same = |p: &Proc| {
+            kind.seat().map(|s| s.worker_id) == p.kind.seat().map(|s| s.worker_id)
+                && kind.aide().map(|s| s.aide) == p.kind.aide().map(|s| s.aide)
+        };
+        let twice = self.procs.values().any(same);
+        self.twice |= twice && kind != ProcessKind::Template;
         assert!(self.procs.insert(child, p).is_none(), "{child} started twice");
         self.next_pid += 1;
         self.next_pid
@@ -148,6 +170,7 @@ impl Sim {
                 assert_eq!(t.generation, birth.generation);
                 assert!(!t.closed);
                 let (child, pid) = (birth.child, self.start(birth));
+                self.procs.entry(child).and_modify(|p| p.template = Some(template));
                 if self.slow_hello {
                     self.procs.entry(child).and_modify(|p| p.hello = Some(pid));
                 } else {
