@@ -141,6 +141,9 @@ prepare venv $(cat tests/requirements.txt examples/django/requirements.txt)
 # Libraries that look for the module uwsgi, unmodified; and the original, to compare with.
 # shellcheck disable=SC2046
 prepare clients $(cat tests/requirements-clients.txt)
+# Libraries that work beside requests, in spoolers and mules and by worker number, pinned.
+# shellcheck disable=SC2046
+prepare background $(cat tests/requirements-background.txt)
 # Built here, not taken from pip's cache, which may have one that was built without libxml2.
 prepare uwsgi --no-cache-dir uwsgi==2.0.31
 # What other lanes than threads need, pinned.

@@ -93,6 +93,11 @@ pub fn clients() -> PathBuf {
     prepared("clients")
 }
 
+/// The virtualenv with libraries that work beside requests.
+pub fn background() -> PathBuf {
+    prepared("background")
+}
+
 /// The virtualenv with gevent.
 pub fn engines() -> PathBuf {
     prepared("engines")

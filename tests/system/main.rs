@@ -90,6 +90,7 @@
 //! | storm | reloads in a row and all at once |
 //! | supervisors | sd_notify, supervisord |
 //! | survival | kill -9 of anything; no CPU when idle |
+//! | task_libraries | uwsgi-tasks, django-uwsgi-ng and prometheus_client, as pip installs them |
 //! | tasks | daemons and steps around a real application |
 //! | trust | unsafe blocks, licences, the oldest Rust, circles of imports |
 //! | validator | wsgiref.validate finds nothing |
@@ -197,6 +198,7 @@ mod steer;
 mod storm;
 mod supervisors;
 mod survival;
+mod task_libraries;
 mod tasks;
 mod trust;
 mod validator;
