@@ -267,6 +267,10 @@ complete -c uswgi-master -l lq-alarm -d 'Alarm that is raised each second in whi
 complete -c uswgi-master -l alarm-lq -d 'Alarm that is raised each second in which the queue of a listening socket is full. Repeatable.' -r -F
 complete -c uswgi-master -l alarm-listen-queue -d 'Alarm that is raised each second in which the queue of a listening socket is full. Repeatable.' -r -F
 complete -c uswgi-master -l listen-queue-alarm -d 'Alarm that is raised each second in which the queue of a listening socket is full. Repeatable.' -r -F
+complete -c uswgi-master -l log-alarm -d 'Lines of the log that match raise alarms: NAME[,NAME...] PATTERN. Repeatable, in order.' -r -F
+complete -c uswgi-master -l alarm-log -d 'Lines of the log that match raise alarms: NAME[,NAME...] PATTERN. Repeatable, in order.' -r -F
+complete -c uswgi-master -l not-log-alarm -d 'Lines that match raise none of the alarms of later lines: NAME PATTERN. Repeatable.' -r -F
+complete -c uswgi-master -l not-alarm-log -d 'Lines that match raise none of the alarms of later lines: NAME PATTERN. Repeatable.' -r -F
 complete -c uswgi-master -l alarm-msg-size -d 'Bytes of a message of an alarm, at most 8192; a longer one is cut.' -r -F
 complete -c uswgi-master -l log-maxsize -d 'Rotates the log file when it has this many bytes.' -r -F
 complete -c uswgi-master -l log-backupname -d 'Name of the rotated log file; an older one is replaced.' -r -F
@@ -426,13 +430,13 @@ complete -c uswgi-master -l canary-min-requests -d 'Requests that the new genera
 complete -c uswgi-master -l canary-share -d 'Share of the workers that are of the new generation during a canary, in percent: above 0, at most 50.' -r -F
 complete -c uswgi-master -l emperor-start-concurrency -d 'Vassals that an Emperor starts at a time.' -r -F
 complete -c uswgi-master -l forwarded-allow-ips -d 'Peers whose X-Forwarded-Proto, -SSL and -For are believed: addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
-complete -c uswgi-master -l keep-previous -d 'Seconds for which the template of the generation before sleeps after a reload, for `uswgi-ctl rollback`.' -r -F
+complete -c uswgi-master -l keep-previous -d 'Seconds for which the template of the generation before sleeps after a reload, for `uswgi-ctl rollback`; 0: not.' -r -F
 complete -c uswgi-master -l log-json -d 'Writes one JSON object a line: requests, messages, and what the application prints.' -r -F
 complete -c uswgi-master -l slow-request -d 'Milliseconds from which on a request is written down with where its time went, for `uswgi-ctl slow`; 0: none.' -r -F
 complete -c uswgi-master -l loop-lag-warn -d 'Milliseconds for which one greenlet may keep the others from running before the log says where it stands; 0: never.' -r -F
 complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while workers are being replaced.' -r -F
 complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F
-complete -c uswgi-master -l reload-watch -d 'Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back.' -r -F
+complete -c uswgi-master -l reload-watch -d 'Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back. It is over after that time; 0: nobody watches.' -r -F
 complete -c uswgi-master -l rpc-allow-ips -d 'Peers that may call functions of uwsgi.register_rpc over a uwsgi socket (modifier1 173): addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l shutdown-delay -d 'Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.' -r -F
 complete -c uswgi-master -l spooler-allow-ips -d 'Peers that may spool a task over a uwsgi socket (modifier1 17): addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
@@ -445,6 +449,7 @@ complete -c uswgi-master -l warmup-header -d 'Header field of these requests, Na
 complete -c uswgi-master -l warmup-expect -d 'Status codes that are good: ranges such as 200-399, with commas between.' -r -F
 complete -c uswgi-master -l websocket-reload -d 'What becomes of WebSockets when their worker leaves: close (with 1001, at once), or drain (they go on until they end or the mercy is over).' -r -F
 complete -c uswgi-master -l warmup-timeout -d 'Seconds for each of these requests.' -r -F
+complete -c uswgi-master -l worker-id-exclusive -d 'A worker number belongs to one process at a time: a worker is replaced in its place, its successor starts when it has ended, as many at a time as max-surplus says.' -r -F
 complete -c uswgi-master -l strict -d 'Unknown options stop the start.'
 complete -c uswgi-master -l skip-atexit -d 'Workers end without running functions of atexit and uwsgi.atexit.'
 complete -c uswgi-master -l skip-atexit-teardown -d 'Workers end without finalising Python: uwsgi.atexit runs, functions of atexit do not.'
