@@ -11,7 +11,6 @@ use super::leave::Leave;
 use super::plan::Plan;
 use super::rollback::KeptGeneration;
 use super::seat::{AideRecords, SeatRecord};
-use super::watch::Aside;
 use super::wish::Wish;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -54,7 +53,7 @@ pub struct Supervisor {
     /// What there is to go back to.
     pub(super) previous: Option<KeptGeneration>,
     /// Whether the one in force lives, although its reload is over.
-    pub(super) aside: Option<Aside>,
+    pub(super) aside: Option<super::watch::Aside>,
     /// HUPs that came during the start or a reload; any number of them is one more reload.
     pub(super) reload_again: bool,
     pub(super) last_generation: u64,

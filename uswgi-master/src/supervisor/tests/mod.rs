@@ -19,6 +19,7 @@ mod exclusive;
 mod judge;
 mod leave;
 mod operator;
+mod plans;
 mod poll;
 mod properties;
 mod reload;
