@@ -154,8 +154,8 @@ pub struct Instance {
     pub timeouts: Timeouts,
     /// What a worker asks itself before it accepts.
     pub warmup: Warmup,
-    /// Seconds for which a reload watches its workers once all of them accept, and is over afterwards; 0: not. None: for ten
-    /// seconds, while it is over already.
+    /// Seconds for which a reload watches its workers once all of them accept, and is over afterwards; 0: not. None: for
+    /// [`Instance::RELOAD_WATCH`], while it is over already.
     pub reload_watch: Option<u32>,
     /// Seconds for which the template of the generation before sleeps after a reload; 0: not.
     pub keep_previous: u32,
@@ -341,6 +341,9 @@ impl Default for Instance {
 }
 
 impl Instance {
+    /// Seconds for which the workers of a reload are watched where nothing is configured.
+    pub const RELOAD_WATCH: u32 = 10;
+
     /// The option for which /proc has to be there, if one is set.
     pub fn measures_memory(&self) -> Option<&'static str> {
         let set = [

@@ -268,6 +268,7 @@ fn every_documented_default_is_the_value_in_force() {
         ("logfile-chmod", numbers(&format!("{:o}", logs::FILE_MODE))),
         ("reload-mercy", vec![i.mercy.into(), i.tasks.mercy.into()]),
         ("max-surplus", vec![1]),
+        ("reload-watch", vec![u64::from(Instance::RELOAD_WATCH)]),
         ("asgi-tasks", vec![u64::from(Lanes::TASKS)]),
         ("chmod-socket", vec![777]),
         ("chmod", vec![777]),

@@ -21,9 +21,6 @@ use uswgi_proto::scoreboard::Scoreboard;
 /// How long a reload waits for a process to become ready.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// How long the workers of a reload that is over are watched, where nothing is configured.
-const RELOAD_WATCH: Duration = Duration::from_secs(10);
-
 /// How much later than the worker's own grace the master acts on a harakiri.
 const BACKSTOP: Duration = Duration::from_secs(3);
 
@@ -114,7 +111,7 @@ pub fn plan(i: &Instance) -> Plan {
         term_reloads: i.on_term == OnTerm::Reload,
         shutdown_delay: seconds(i.shutdown_delay),
         keep_previous: seconds(i.keep_previous),
-        reload_watch: i.reload_watch.map_or(RELOAD_WATCH, seconds),
+        reload_watch: seconds(i.reload_watch.unwrap_or(Instance::RELOAD_WATCH)),
         reload_waits: i.reload_watch.is_some(),
         canary: i.canary,
         load_timeout: LOAD_TIMEOUT,
