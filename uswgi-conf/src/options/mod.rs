@@ -200,16 +200,15 @@ pub fn row(name: &str) -> Option<Row> {
     })
 }
 
+/// Which hand-written meaning a name has.
+fn meanings() -> &'static HashMap<&'static str, usize> {
+    static MEANINGS: OnceLock<HashMap<&'static str, usize>> = OnceLock::new();
+    let named = |(i, m): (usize, &'static meaning::Meaning)| m.names.split(' ').map(move |n| (n, i));
+    MEANINGS.get_or_init(|| meaning::MEANING.iter().enumerate().flat_map(named).collect())
+}
+
 fn row_of(fact: &'static Fact) -> Row {
-    static MEANING: OnceLock<HashMap<&'static str, usize>> = OnceLock::new();
-    let meaning = MEANING.get_or_init(|| {
-        meaning::MEANING
-            .iter()
-            .enumerate()
-            .flat_map(|(i, m)| m.names.split(' ').map(move |n| (n, i)))
-            .collect()
-    });
-    match meaning.get(fact.name) {
+    match meanings().get(fact.name) {
         Some(&i) => {
             let m = &meaning::MEANING[i];
             Row { fact, status: m.status, help: m.help, shown: m.shown, default: m.default, own: false }
@@ -228,7 +227,7 @@ fn row_is_ours() -> impl Iterator<Item = &'static str> {
 
 /// Whether people use it: it has a hand-written meaning.
 fn is_common(name: &str) -> bool {
-    meaning::MEANING.iter().any(|m| m.names.split(' ').any(|n| n == name))
+    meanings().contains_key(name)
 }
 
 /// All rows: uWSGI's in its order, then ours.

@@ -20,6 +20,10 @@ fn distance(a: &[u8], b: &[u8], limit: usize) -> Option<usize> {
                 now[j] = now[j].min(before[j - 2] + 1);
             }
         }
+        // What comes stands on these two rows, and only grows.
+        if last.iter().chain(&now).all(|&d| d > limit) {
+            return None;
+        }
         std::mem::swap(&mut before, &mut last);
         std::mem::swap(&mut last, &mut now);
     }
