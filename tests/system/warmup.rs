@@ -185,7 +185,7 @@ const DIES: &str = "import os, threading, time\nNAME = 'dies'\ndef end():\n    t
 
 #[test]
 fn a_reload_that_nobody_watches_is_taken_back_too_and_whatever_was_before_comes_back() {
-    let server = site("").start();
+    let server = site("").option("keep-previous", 300).start();
     version(&server, DIES);
     let (code, told) = reload(&server);
     assert_eq!(code, Some(0), "it waits for nothing: {told}");
@@ -201,7 +201,7 @@ fn a_reload_that_nobody_watches_is_taken_back_too_and_whatever_was_before_comes_
         (json["reloads"]["last_outcome"] == "taken-back").then_some(json)
     });
     assert!(status.to_string().contains("exited with code 7"), "{status}");
-    // Somebody who has read nothing can go back after a reload that is good.
+    // After a reload that is good there is a way back again.
     version(&server, TWO);
     assert_eq!(reload(&server).0, Some(0));
     assert_eq!(server.get("/").expect(200).text(), "two");

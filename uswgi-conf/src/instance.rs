@@ -293,7 +293,7 @@ impl Default for Instance {
             timeouts: Timeouts::default(),
             warmup: Warmup::default(),
             reload_watch: None,
-            keep_previous: 300,
+            keep_previous: 0,
             canary: uswgi_proto::canary::Terms::default(),
             static_files: StaticServing::default(),
             headers: Headers::default(),
