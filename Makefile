@@ -65,7 +65,7 @@ run: ready .venv/.ready release
 test:
 	PYTHON=$(PYTHON) tests/setup.sh
 	$(CARGO) build --workspace
-	fuzz/run.sh --runs 20000
+	fuzz/run.sh --runs 10000
 	tests/run.sh
 
 # Outside of CI: both commands on machines that have nothing but Rust, Python 3 and make.
