@@ -220,6 +220,16 @@ fn http_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) 
     Ok(())
 }
 
+/// Refuse a block of variables that is larger than `buffer-size` allows.
+fn allowed(size: usize, settings: &WorkerSettings) -> Result<(), Need> {
+    match settings.limits.buffer_size {
+        most if size > most as usize => {
+            Err(refuse(431, format!("the request head has {size} bytes, buffer-size allows {most}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Read the variables of a uwsgi packet, once they are all there.
 fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings) -> Result<(), Need> {
     let Some(header) = packet::header(&conn.buffer) else { return Err(Need::More) };
@@ -237,12 +247,7 @@ fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings
         other => return Err(refuse(501, not_served(other, settings.lanes.kind))),
     }
     let size = usize::from(header.size);
-    if size > settings.limits.buffer_size as usize {
-        return Err(refuse(
-            431,
-            format!("the request head has {size} bytes, buffer-size allows {}", settings.limits.buffer_size),
-        ));
-    }
+    allowed(size, settings)?;
     let end = packet::HEADER_LEN + size;
     if conn.buffer.len() < end {
         conn.needed = end;

@@ -11,7 +11,7 @@ use crate::spawn::{self, Inherited, SpawnError};
 use crate::supervisor::{Action, Birth, ChildId, Event, Plan, ProcessKind};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
 use uswgi_conf::instance::Instance;
@@ -339,10 +339,7 @@ impl Master<'_> {
         self.pidfiles = kept;
         for path in wanted {
             if !self.pidfiles.iter().any(|p| p.path() == path) {
-                match Pidfile::write(path) {
-                    Ok(pidfile) => self.pidfiles.push(pidfile),
-                    Err(e) => log::line(e),
-                }
+                self.write_pidfile(path);
             }
         }
         old.into_iter().for_each(Pidfile::remove);
@@ -351,10 +348,14 @@ impl Master<'_> {
     /// The pidfile that is written when everything else is done: before anybody can see that it is.
     fn last_pidfile(&mut self) {
         if let Some(path) = self.setup().and_then(|s| s.instance.safe_pidfile2.clone()) {
-            match Pidfile::write(&path) {
-                Ok(pidfile) => self.pidfiles.push(pidfile),
-                Err(e) => log::line(e),
-            }
+            self.write_pidfile(&path);
+        }
+    }
+
+    fn write_pidfile(&mut self, path: &Path) {
+        match Pidfile::write(path) {
+            Ok(pidfile) => self.pidfiles.push(pidfile),
+            Err(e) => log::line(e),
         }
     }
 

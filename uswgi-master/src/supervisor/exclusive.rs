@@ -9,7 +9,6 @@ use super::action::Action;
 use super::child::{Child, ChildId, Stage};
 use super::machine::{Phase, Supervisor};
 use std::time::Instant;
-use uswgi_keep::group::UNKILLABLE;
 use uswgi_proto::scoreboard::Restart;
 
 impl Supervisor {
@@ -72,11 +71,6 @@ impl Supervisor {
             until => (Stage::Killed, until),
         };
         true
-    }
-
-    /// Until when one is waited for that is to be killed and has no pid.
-    pub(super) fn last_wait(&self) -> Option<Instant> {
-        Some(self.now + UNKILLABLE)
     }
 
     /// The pid of one that nobody wanted any more.

@@ -106,7 +106,7 @@ impl Supervisor {
         let end = leaving.then(|| self.now + UNKILLABLE);
         let Some(c) = self.children.get_mut(&child) else { return };
         if c.pid.is_none() {
-            if self.waits_for(child, self.last_wait()) {
+            if self.waits_for(child, Some(self.now + UNKILLABLE)) {
                 return;
             }
             self.out.push(Action::CloseControl { child });

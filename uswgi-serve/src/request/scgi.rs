@@ -1,6 +1,6 @@
 //! The head of an SCGI request: its variables mean what those of a uwsgi packet mean.
 
-use super::{Need, Request, know, leading_digits, refuse};
+use super::{Need, Request, allowed, know, leading_digits, refuse};
 use crate::connection::Conn;
 use uswgi_proto::scgi;
 use uswgi_proto::settings::WorkerSettings;
@@ -10,12 +10,7 @@ pub(super) fn head(conn: &mut Conn, request: &mut Request, settings: &WorkerSett
     let strange = |e: scgi::ScgiError| refuse(e.status(), e.to_string());
     let Some((start, end)) = scgi::block(&conn.buffer).map_err(strange)? else { return Err(Need::More) };
     let size = end - start;
-    if size > settings.limits.buffer_size as usize {
-        return Err(refuse(
-            431,
-            format!("the request head has {size} bytes, buffer-size allows {}", settings.limits.buffer_size),
-        ));
-    }
+    allowed(size, settings)?;
     // The comma too.
     let length = end + 1;
     if conn.buffer.len() < length {
