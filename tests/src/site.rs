@@ -4,6 +4,7 @@ use crate::paths;
 use crate::request::Address;
 use crate::server::{Failure, Server};
 use crate::temp::TempDir;
+use crate::until;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -194,6 +195,15 @@ impl Site {
     /// Start it and wait until it serves; panics with its log when it does not.
     pub fn start(self) -> Server {
         Server::start(self)
+    }
+
+    /// Start the original with the same options, and wait until it listens for HTTP.
+    #[track_caller]
+    pub fn original(self) -> Server {
+        let server = Server::begin(self.option("die-on-term", "true").program(paths::uwsgi()));
+        let address = server.http.clone().expect("no HTTP");
+        until("the original to listen", || address.connect().ok());
+        server
     }
 
     /// Start it, expecting that it refuses: its status and what it said.

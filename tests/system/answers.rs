@@ -1,7 +1,7 @@
 //! What is done with answers, and what caches hold from the start on, beside the original.
 
 use std::fs;
-use uswgi_tests::{Request, Server, Site, paths, until};
+use uswgi_tests::{Request, Server, Site, paths};
 
 const APP: &str = r#"
 import uwsgi
@@ -28,13 +28,6 @@ fn ours(site: Site) -> Server {
     site.home(&paths::pythons()[0].1).start()
 }
 
-fn theirs(site: Site) -> Server {
-    let server = Server::begin(site.option("die-on-term", "true").program(paths::uwsgi()));
-    let address = server.http.clone().unwrap();
-    until("the original to listen", || address.connect().ok());
-    server
-}
-
 #[test]
 fn headers_go_and_are_remembered() {
     let removing = || {
@@ -43,7 +36,7 @@ fn headers_go_and_are_remembered() {
             .option("del-header", "X-TWO")
             .option("add-header", "X-One: added")
     };
-    for server in [theirs(removing()), ours(removing())] {
+    for server in [removing().original(), ours(removing())] {
         let reply = server.get("/a").expect(404);
         assert_eq!((reply.all("X-One"), reply.all("X-Two")), (vec!["added"], vec![]), "{:?}", reply.headers);
         assert_eq!(reply.header("Content-Type"), Some("text/plain"));
@@ -68,7 +61,7 @@ fn errors_of_the_server_have_a_page_and_those_of_the_app_stay() {
             .option("error-page-404", page)
     };
     let none = || paged(site()).without("wsgi-file").option("need-app", "false");
-    for server in [theirs(none()), ours(none())] {
+    for server in [none().original(), ours(none())] {
         let reply = server.get("/a").expect(500);
         assert_eq!(
             (reply.text().as_str(), reply.header("Content-Type")),
@@ -103,7 +96,7 @@ fn caches_hold_what_the_configuration_says() {
             .option("add-cache-item", "b foo=bar")
             .option("load-file-in-cache", "page.html")
     };
-    assert_eq!(told(&theirs(same())), told(&ours(same())));
+    assert_eq!(told(&same().original()), told(&ours(same())));
     let failure = filled("load-file-in-cache")
         .option("load-file-in-cache", "nope")
         .home(&paths::pythons()[0].1)

@@ -38,18 +38,10 @@ fn ours(site: Site) -> Server {
     site.home(&paths::pythons()[0].1).start()
 }
 
-/// The original with the same options, when it answers.
-fn theirs(site: Site) -> Server {
-    let server = Server::begin(site.option("die-on-term", "true").program(paths::uwsgi()));
-    let address = server.http.clone().unwrap();
-    until("the original to listen", || address.connect().ok());
-    server
-}
-
 /// The answer of both, which is the same.
 fn both(make: impl Fn() -> Site, target: &str) -> String {
     let text = |server: Server| server.get(target).expect(200).text();
-    let (theirs, ours) = (text(theirs(make())), text(ours(make())));
+    let (theirs, ours) = (text(make().original()), text(ours(make())));
     assert_eq!(theirs, ours, "{}", make().text());
     ours
 }
@@ -157,7 +149,7 @@ fn an_exception_that_is_named_replaces_the_worker() {
         ("reload-on-exception-repr", "ValueError: boom", true, false, false),
     ] {
         let servers =
-            [Some(ours(site().option(name, value))), there.then(|| theirs(site().option(name, value)))];
+            [Some(ours(site().option(name, value))), there.then(|| site().option(name, value).original())];
         for server in servers.into_iter().flatten() {
             for (target, changes) in [("/boom", boom), ("/key", key)] {
                 let before = server.get("/pid").text();
@@ -189,7 +181,7 @@ fn each_worker_prints_its_stacks_at_a_socket() {
         let base = site.dir.join("stacks").display().to_string();
         site.option("py-tracebacker", base)
     };
-    let (theirs, mut ours) = (theirs(make()), ours(make()));
+    let (theirs, mut ours) = (make().original(), ours(make()));
     for n in ["stacks1", "stacks2"] {
         let path = theirs.dir.join(n);
         until("the original's socket", || path.exists().then_some(()));
@@ -214,7 +206,7 @@ fn a_worker_ends_without_what_is_to_be_skipped() {
     {
         for original in [true, false] {
             let site = site().source("sees.py", source).option(name, "true");
-            let mut server = if original { theirs(site) } else { ours(site) };
+            let mut server = if original { site.original() } else { ours(site) };
             assert_eq!(server.get("/").text(), "x");
             // The original kills a worker that is not back from its request.
             server.wait_log("GET /");
@@ -231,7 +223,7 @@ fn a_worker_ends_without_what_is_to_be_skipped() {
 fn a_reload_can_end_the_instance() {
     for original in [true, false] {
         let site = site().option("exit-on-reload", "true");
-        let mut server = if original { theirs(site) } else { ours(site) };
+        let mut server = if original { site.original() } else { ours(site) };
         // The original hears no signal before it serves.
         server.get("/").expect(200);
         server.signal(nix::sys::signal::Signal::SIGHUP);
@@ -271,7 +263,7 @@ fn sockets_refer_to_shared_ones_and_belong_to_some_workers() {
             .option("map-socket", "0:2")
             .at_http(Address::Port(two))
     };
-    let theirs = theirs(make(one, two));
+    let theirs = make(one, two).original();
     let (three, four) = (paths::free_port(), paths::free_port());
     let ours = ours(make(three, four));
     for (at, mapped) in [(one, false), (two, true), (three, false), (four, true)] {

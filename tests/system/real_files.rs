@@ -35,10 +35,7 @@ fn ours(site: Site) -> Site {
 /// What both programs answer to these targets, as `status body`.
 #[track_caller]
 fn alike(make: impl Fn(Site) -> Site, wanted: &[(&str, &str)]) -> Server {
-    let theirs = Server::begin(make(site()).option("die-on-term", "true").program(paths::uwsgi()));
-    let ours = ours(make(site())).start();
-    let address = theirs.http.clone().unwrap();
-    until("the original to listen", || address.connect().ok());
+    let (theirs, ours) = (make(site()).original(), ours(make(site())).start());
     for (target, want) in wanted {
         for (name, server) in [("uWSGI", &theirs), ("uswgi", &ours)] {
             let reply = server.get(target);

@@ -66,10 +66,7 @@ const WHO: [(u8, bool, &[&str]); 12] = [
 fn signals_reach_whom_they_reach_on_the_original() {
     let mut servers = vec![ours(site())];
     if paths::original().is_none() {
-        let theirs = Server::begin(site().option("die-on-term", "true").program(paths::uwsgi()));
-        let address = theirs.http.clone().unwrap();
-        until("the original to listen", || address.connect().ok());
-        servers.push(theirs);
+        servers.push(site().original());
     }
     for server in &servers {
         // Mules and spoolers of the original lose what comes before they wait.
@@ -160,11 +157,7 @@ fn ticks_do_not_pile_up_behind_a_busy_worker_unless_that_is_wanted() {
     let mut all = vec![(ours(plain().env("TIMER", "1")), false)];
     all.push((ours(plain().env("TIMER", "1").option("signals-pile-up", "true")), true));
     if paths::original().is_none() {
-        let theirs = plain().env("TIMER", "1").option("die-on-term", "true").program(paths::uwsgi());
-        let theirs = Server::begin(theirs);
-        let address = theirs.http.clone().unwrap();
-        until("the original to listen", || address.connect().ok());
-        all.push((theirs, true));
+        all.push((plain().env("TIMER", "1").original(), true));
     }
     for (server, pile_up) in &all {
         until("a tick", || lines(server, "tick").pop());

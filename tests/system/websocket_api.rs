@@ -69,13 +69,7 @@ fn conversation(server: &Server) -> Vec<serde_json::Value> {
 
 #[test]
 fn every_function_gives_what_the_original_gives() {
-    let theirs = {
-        let site = site(("threads", 8)).without("home").option("master", true).option("die-on-term", true);
-        let server = Server::begin(site.program(paths::uwsgi()));
-        let address = server.http.clone().unwrap();
-        until("the original to listen", || address.connect().ok());
-        conversation(&server)
-    };
+    let theirs = conversation(&site(("threads", 8)).without("home").option("master", true).original());
     for engine in ENGINES {
         assert_eq!(conversation(&site(engine).start()), theirs, "{engine:?}");
     }
