@@ -1,16 +1,20 @@
 //! A spooler without Python: which task is next, and what becomes of it.
 //!
-//! The folder is listed at the start and every so often; in between the kernel says which names are new (inotify), so that
-//! an idle spooler does nothing and a full folder is not read for each task. It must never run a task.
+//! The folder is read at the start and every so often, some names at a time and tasks in between; beside that the kernel
+//! says which names are new (`watched`), so that an idle spooler does nothing and a full folder keeps no task waiting. Where
+//! priorities decide, no task begins before the first look has come to its end. It must never run a task.
 
 #![forbid(unsafe_code)]
+
+mod news;
+#[cfg(test)]
+mod tests;
+mod watched;
 
 use crate::aide::Link;
 use crate::say;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use std::collections::HashSet;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,11 +24,10 @@ use uswgi_proto::control::ToMaster;
 use uswgi_proto::scoreboard::Restart;
 use uswgi_proto::scoreboard::layout::add;
 use uswgi_spool::attempts::Attempts;
-use uswgi_spool::queue::{Entry, is_priority};
-use uswgi_spool::{Claimed, Folder, Queue, TaskClaim, TaskName};
+use uswgi_spool::queue::Entry;
+use uswgi_spool::{Claimed, Folder, Queue, Scan, TaskClaim, TaskName};
+use watched::Watched;
 
-/// Tasks between two looks at what is new, where no priority has to be met.
-const IN_A_ROW: u32 = 64;
 /// Names that are looked at without a look at whether this process is to leave.
 const AT_A_TIME: u32 = 256;
 /// When a task is looked at again that somebody may still write, seconds.
@@ -60,19 +63,20 @@ pub struct Spooler {
     folder: Folder,
     queue: Queue,
     watch: Option<Watched>,
-    /// When the folder is listed again.
-    list_at: Instant,
+    /// The look at the folder that goes on.
+    scan: Option<Scan>,
+    /// When the next one begins.
+    scan_at: Instant,
+    /// Names may be there of which nobody has told: the next look is due, and where priorities decide, no task begins before
+    /// its end.
+    missed: bool,
+    /// Names that were read so far.
+    names_read: u64,
     /// Tasks of which a file says how often they were tried.
     tried: HashSet<TaskName>,
     current: Option<Entry>,
     in_a_row: u32,
     done: u32,
-}
-
-/// Folders in which the kernel watches: the spool folder, and those of priorities by their name.
-struct Watched {
-    inotify: Inotify,
-    watches: Vec<(WatchDescriptor, Option<String>)>,
 }
 
 fn seconds(now: SystemTime) -> u64 {
@@ -88,7 +92,10 @@ impl Spooler {
             folder: Folder::new(root, rules.ordered),
             queue: Queue::default(),
             watch: None,
-            list_at: Instant::now(),
+            scan: None,
+            scan_at: Instant::now(),
+            missed: true,
+            names_read: 0,
             tried: HashSet::new(),
             current: None,
             in_a_row: 0,
@@ -145,9 +152,14 @@ impl Spooler {
                 return NextTask::Leave;
             }
             self.look();
+            if self.rules.ordered && self.missed {
+                continue;
+            }
             match self.take() {
                 Some(claim) => return NextTask::Task(Box::new(claim)),
-                None if !self.queue_has_more() && self.wait() => return NextTask::Interrupted,
+                None if self.scan.is_none() && !self.queue_has_more() && self.wait() => {
+                    return NextTask::Interrupted;
+                }
                 None => {}
             }
         }
@@ -156,85 +168,6 @@ impl Spooler {
     /// Whether there are names that were not looked at yet.
     fn queue_has_more(&self) -> bool {
         self.queue.is_due(seconds(SystemTime::now()))
-    }
-
-    /// What is new.
-    fn look(&mut self) {
-        self.in_a_row += 1;
-        let now = Instant::now();
-        if self.list_at <= now {
-            self.list(now);
-        } else if self.rules.ordered || self.in_a_row >= IN_A_ROW || !self.queue_has_more() {
-            self.in_a_row = 0;
-            self.hear();
-        }
-    }
-
-    fn frequency(&self) -> Duration {
-        let asked = self.link.slot().map_or(0, |s| s.frequency.load(Relaxed));
-        Duration::from_secs(if asked > 0 { asked } else { self.rules.frequency }.max(1).into())
-    }
-
-    fn list(&mut self, now: Instant) {
-        self.list_at = now + self.frequency();
-        if self.watch.is_none() {
-            self.watch = self.watched();
-        }
-        self.hear();
-        if let Err(e) = self.folder.list(&mut self.queue, SystemTime::now()) {
-            say!("{}: cannot read {}: {e}", self.link.aide, self.folder.root().display());
-        }
-        self.show();
-    }
-
-    /// The kernel's word on new names; None where it gives none: then only listings find them.
-    fn watched(&self) -> Option<Watched> {
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok()?;
-        let mut watches = vec![(inotify.add_watch(self.folder.root(), self.wanted()).ok()?, None)];
-        for priority in self.folder.priorities() {
-            let path = self.folder.root().join(&priority);
-            if let Ok(watch) = inotify.add_watch(&path, self.wanted()) {
-                watches.push((watch, Some(priority)));
-            }
-        }
-        Some(Watched { inotify, watches })
-    }
-
-    fn wanted(&self) -> AddWatchFlags {
-        // The last one: somebody has given a task another time.
-        let files = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_ATTRIB;
-        let files = files | AddWatchFlags::IN_ONLYDIR;
-        if self.rules.ordered { files | AddWatchFlags::IN_CREATE } else { files }
-    }
-
-    /// Names that are new. Where some were lost, or a folder is new, the folder is listed.
-    fn hear(&mut self) {
-        let Some(Watched { inotify, watches }) = &self.watch else { return };
-        let mut again = false;
-        while let Ok(events) = inotify.read_events() {
-            if events.is_empty() {
-                break;
-            }
-            for event in events {
-                let lost = AddWatchFlags::IN_Q_OVERFLOW | AddWatchFlags::IN_IGNORED;
-                again |= event.mask.intersects(lost);
-                let Some(file) = event.name.as_ref().and_then(|n| n.to_str()) else { continue };
-                let Some((_, priority)) = watches.iter().find(|(w, _)| *w == event.wd) else { continue };
-                if event.mask.contains(AddWatchFlags::IN_ISDIR) {
-                    again |= self.rules.ordered && priority.is_none() && is_priority(file);
-                } else if let Some(name) = TaskName::of(file)
-                    && !event.mask.contains(AddWatchFlags::IN_CREATE)
-                {
-                    let entry = Entry::new(priority.as_deref(), name);
-                    let timed = event.mask.contains(AddWatchFlags::IN_ATTRIB);
-                    if timed { self.queue.hurry(entry) } else { self.queue.add(entry) }
-                }
-            }
-        }
-        if again {
-            self.watch = None;
-            self.list_at = Instant::now();
-        }
     }
 
     /// The first task that is to be had.
@@ -380,18 +313,18 @@ impl Spooler {
 
     /// Wait until something may be to do; whether a signal of the system came.
     fn wait(&mut self) -> bool {
-        if self.queue.take_full() && self.queue.is_empty() {
-            self.list_at = Instant::now();
+        if self.queue.take_left_out() {
+            self.missed = true;
             return false;
         }
         self.show();
-        let listing = self.list_at.saturating_duration_since(Instant::now());
+        let listing = self.scan_at.saturating_duration_since(Instant::now());
         let due = self.queue.due().map(|at| {
             let at = UNIX_EPOCH + Duration::from_secs(at);
             at.duration_since(SystemTime::now()).unwrap_or_default()
         });
         let wait = due.map_or(listing, |due| due.min(listing)) + Duration::from_millis(1);
-        let watch = self.watch.iter().map(|w| w.inotify.as_fd());
+        let watch = self.watch.iter().map(Watched::as_fd);
         let mut fds: Vec<PollFd<'_>> =
             self.link.signal_fds().chain(watch).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);

@@ -6,7 +6,8 @@
 use crate::name::TaskName;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Names that are held; what is beyond them is found by a later look at the folder.
+/// Names that are held of those that are ready, and of those that wait: the first ones. What is beyond them is found by a
+/// later look at the folder.
 pub const MOST: usize = 100_000;
 
 /// Where a task lies, and its place in the order.
@@ -44,24 +45,40 @@ pub fn is_priority(folder: &str) -> bool {
 }
 
 /// Tasks that are known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Queue {
+    most: usize,
     ready: BTreeSet<Entry>,
     waiting: BTreeSet<(u64, Entry)>,
     /// When each of the waiting comes.
     times: BTreeMap<Entry, u64>,
-    full: bool,
+    left_out: bool,
+}
+
+impl Default for Queue {
+    fn default() -> Queue {
+        Queue::of(MOST)
+    }
 }
 
 impl Queue {
+    /// One that holds so many names of either kind.
+    pub fn of(most: usize) -> Queue {
+        let (ready, waiting) = (BTreeSet::new(), BTreeSet::new());
+        Queue { most, ready, waiting, times: BTreeMap::new(), left_out: false }
+    }
+
     /// A task was seen.
     pub fn add(&mut self, entry: Entry) {
         if self.times.contains_key(&entry) {
             return;
         }
-        if self.ready.len() + self.waiting.len() >= MOST {
-            self.full = true;
-            return;
+        if self.ready.len() >= self.most && !self.ready.contains(&entry) {
+            self.left_out = true;
+            if self.ready.last().is_some_and(|last| *last < entry) {
+                return;
+            }
+            self.ready.pop_last();
         }
         self.ready.insert(entry);
     }
@@ -76,14 +93,15 @@ impl Queue {
 
     /// It is to be looked at again at this moment, seconds since the epoch.
     pub fn wait(&mut self, entry: Entry, at: u64) {
-        if self.ready.len() + self.waiting.len() >= MOST {
-            self.full = true;
-            return;
-        }
         if let Some(before) = self.times.insert(entry.clone(), at) {
             self.waiting.remove(&(before, entry.clone()));
         }
         self.waiting.insert((at, entry));
+        if self.waiting.len() > self.most
+            && let Some((_, last)) = self.waiting.pop_last()
+        {
+            self.times.remove(&last);
+        }
     }
 
     /// The next one, `now` in seconds since the epoch. The oldest comes first, or, where there are priorities, the lowest
@@ -94,7 +112,7 @@ impl Queue {
             && let Some((_, entry)) = self.waiting.pop_first()
         {
             self.times.remove(&entry);
-            self.ready.insert(entry);
+            self.add(entry);
         }
         self.ready.pop_first()
     }
@@ -119,9 +137,10 @@ impl Queue {
         self.len() == 0
     }
 
-    /// Whether names had no place, since this was asked last: the folder is to be looked at again when this is empty.
-    pub fn take_full(&mut self) -> bool {
-        std::mem::take(&mut self.full)
+    /// Whether ready ones had no place since this was asked last: the folder is to be looked at again when no other is
+    /// ready. Of those that wait the next regular look finds what had none.
+    pub fn take_left_out(&mut self) -> bool {
+        std::mem::take(&mut self.left_out)
     }
 
     /// When the oldest was made, seconds since the epoch.
@@ -184,12 +203,19 @@ mod tests {
         assert_eq!(q.next(0).unwrap(), entry(None, 5));
     }
 
+    /// Any number of tasks of next week are no reason to forget one of today.
     #[test]
-    fn it_holds_a_bounded_number_of_names() {
-        let mut q = Queue::default();
-        (0..MOST as u64 + 10).for_each(|n| q.add(entry(None, n)));
-        assert_eq!(q.len(), MOST);
-        assert!(q.take_full() && !q.take_full());
+    fn it_holds_the_first_of_many_names() {
+        let most = 100;
+        let mut q = Queue::of(100);
+        (0..most + 10).for_each(|n| q.wait(entry(None, n), 1000 + n));
+        assert_eq!((q.len(), q.due(), q.take_left_out()), (100, Some(1000), false));
+        (10..most + 20).rev().for_each(|n| q.add(entry(Some("1"), n)));
+        assert_eq!(q.len(), 200);
+        assert!(q.take_left_out() && !q.take_left_out());
+        assert_eq!(q.next(0).unwrap(), entry(Some("1"), 10));
+        q.wait(entry(None, most + 50), 999);
+        assert_eq!(q.due(), Some(999), "and of those that wait");
     }
 
     #[test]

@@ -127,7 +127,8 @@ pub(crate) fn host() -> String {
 }
 
 fn random() -> u32 {
-    // Keys of its own for each call, from the system's randomness.
+    // Its keys come from the system's randomness once for each thread, and are another pair with each call. A forked process
+    // goes on with those of its parent: what tells its tasks from theirs is the pid in the name.
     std::hash::RandomState::new().build_hasher().finish() as u32
 }
 
