@@ -23,7 +23,7 @@ _uswgi__master() {
 
     case "${cmd}" in
         uswgi__master)
-            opts="--socket --uwsgi-socket --http-socket --http11-socket --scgi-socket --scgi-nph-socket --protocol --socket-protocol --shared-socket --undeferred-shared-socket --processes --workers --harakiri --harakiri-graceful-timeout --harakiri-graceful-signal --harakiri-queue-threshold --mule-harakiri --xmlconfig --xml --config --fallback-config --strict --skip-atexit --skip-atexit-teardown --set --set-placeholder --set-ph --get --declare-option --declare-option2 --resolve --for --for-glob --for-times --for-readline --endfor --end-for --if-opt --if-not-opt --if-env --if-not-env --ifenv --if-reload --if-not-reload --if-hostname --if-not-hostname --if-hostname-match --if-not-hostname-match --if-exists --if-not-exists --ifexists --if-plugin --if-not-plugin --ifplugin --if-file --if-not-file --if-dir --if-not-dir --ifdir --if-directory --endif --end-if --blacklist --end-blacklist --whitelist --end-whitelist --inherit --include --inject-before --inject-after --daemonize --daemonize2 --stop --reload --pause --suspend --resume --connect-and-read --extract --listen --max-vars --buffer-size --memory-report --abstract-socket --chmod-socket --chmod --chown-socket --umask --freebind --map-socket --procname-prefix --procname-prefix-spaced --need-app --emperor --emperor-wrapper --emperor-wrapper-override --emperor-wrapper-fallback --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-on-demand-exec --emperor-extra-extension --emperor-extra-ext --emperor-no-blacklist --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --heartbeat --reload-mercy --worker-reload-mercy --mule-reload-mercy --exit-on-reload --die-on-term --help --usage --max-requests --max-requests-delta --min-worker-lifetime --max-worker-lifetime --max-worker-lifetime-delta --socket-timeout --locks --sharedarea --cache --cache-blocksize --cache-no-expire --add-cache-item --load-file-in-cache --load-file-in-cache-gzip --cache2 --queue --queue-blocksize --spooler --spooler-external --spooler-ordered --spooler-chdir --spooler-processes --spooler-quiet --spooler-max-tasks --spooler-harakiri --spooler-frequency --spooler-freq --mule --mules --farm --mule-msg-size --signal-timer --timer --signal-rbtimer --rbtimer --rpc-max --disable-logging --flock --flock-wait --flock2 --flock-wait2 --pidfile --pidfile2 --safe-pidfile --safe-pidfile2 --chroot --uid --gid --add-gid --immediate-uid --immediate-gid --no-initgroups --hook-asap --hook-pre-jail --hook-in-jail --hook-as-root --hook-as-user --hook-as-user-atexit --hook-pre-app --hook-post-app --hook-post-fork --hook-accepting --hook-accepting1 --hook-accepting-once --hook-accepting1-once --hook-master-start --hook-touch --hook-emperor-start --hook-as-vassal --hook-as-emperor --exec-asap --exec-pre-jail --exec-in-jail --exec-as-root --exec-as-user --exec-as-user-atexit --exec-pre-app --exec-post-app --exec-as-vassal --exec-as-emperor --wait-for-interface --wait-for-interface-timeout --wait-interface --wait-interface-timeout --wait-for-iface --wait-for-iface-timeout --wait-iface --wait-iface-timeout --wait-for-fs --wait-for-file --wait-for-dir --wait-for-mountpoint --wait-for-fs-timeout --wait-for-socket --wait-for-socket-timeout --ini --yaml --yml --json --js --no-defer-accept --so-send-timeout --socket-send-timeout --so-write-timeout --socket-write-timeout --socket-sndbuf --socket-rcvbuf --limit-as --limit-nproc --reload-on-as --reload-on-rss --evil-reload-on-as --evil-reload-on-rss --touch-reload --touch-workers-reload --touch-mules-reload --touch-spoolers-reload --touch-chain-reload --touch-logrotate --touch-logreopen --touch-exec --touch-signal --fs-reload --fs-brutal-reload --fs-signal --limit-post --prio --cpu-affinity --post-buffering --no-default-app --manage-script-name --reload-on-exception --reload-on-exception-type --reload-on-exception-value --reload-on-exception-repr --metric --metric-threshold --metric-alarm --alarm-metric --stats --stats-server --stats-http --stats-minified --stats-min --stats-no-cores --master-fifo --max-fd --logto --logto2 --log-format --logformat --logformat-strftime --log-format-strftime --logfile-chown --logfile-chmod --log-syslog --log-socket --req-logger --logger-req --logger --log-encoder --log-req-encoder --log-drain --log-filter --log-route --log-req-route --alarm --alarm-freq --alarm-segfault --segfault-alarm --alarm-backlog --backlog-alarm --lq-alarm --alarm-lq --alarm-listen-queue --listen-queue-alarm --log-alarm --alarm-log --not-log-alarm --not-alarm-log --alarm-msg-size --log-master --log-reopen --log-truncate --log-maxsize --log-backupname --logdate --log-date --log-prefix --log-zero --log-slow --log-4xx --log-5xx --log-big --log-sendfile --log-ioerror --log-micros --log-x-forwarded-for --chdir --chdir2 --lazy --lazy-apps --cheap --cheaper --cheaper-initial --cheaper-algo --cheaper-step --cheaper-overload --cheaper-rss-limit-soft --cheaper-rss-limit-hard --idle --die-on-idle --mount --threads --thread-stacksize --threads-stacksize --thread-stack-size --threads-stack-size --error-page-403 --error-page-404 --error-page-500 --websockets-ping-freq --websocket-ping-freq --websockets-pong-tolerance --websocket-pong-tolerance --websockets-max-size --websocket-max-size --add-header --rem-header --del-header --collect-header --response-header-collect --pull-header --check-static --static-check --static-map --static-map2 --static-skip-ext --static-index --static-safe --mimefile --mime-file --static-expires-type --static-expires-type-mtime --static-expires --static-expires-mtime --static-expires-uri --static-expires-uri-mtime --static-expires-path-info --static-expires-path-info-mtime --static-gzip --static-gzip-all --static-gzip-dir --static-gzip-prefix --static-gzip-ext --static-gzip-suffix --honour-range --mode --env --envdir --early-envdir --unenv --vacuum --enable-proxy-protocol --tcp-fast-open --tcp-fastopen --cron --cron2 --unique-cron --cron-harakiri --attach-daemon --attach-control-daemon --smart-attach-daemon --smart-attach-daemon2 --daemons-honour-stdin --attach-daemon2 --print --iprint --exit --version --carbon --carbon-timeout --carbon-freq --carbon-id --carbon-no-workers --carbon-max-retry --carbon-retry-delay --carbon-root --carbon-hostname-dots --carbon-idle-avg --cheaper-busyness-max --cheaper-busyness-min --cheaper-busyness-multiplier --cheaper-busyness-penalty --cheaper-busyness-verbose --cheaper-busyness-backlog-alert --cheaper-busyness-backlog-multiplier --cheaper-busyness-backlog-step --cheaper-busyness-backlog-nonzero --gevent --gevent-monkey-patch --gevent-early-monkey-patch --gevent-wait-for-hub --http --httprouter --http-timeout --http-keepalive --http-enable-proxy-protocol --wsgi-file --file --eval --module --wsgi --callable --home --virtualenv --venv --pyhome --pythonpath --python-path --pp --pymodule-alias --post-pymodule-alias --import --pyimport --py-import --python-import --shared-import --shared-pyimport --shared-py-import --shared-python-import --spooler-import --spooler-pyimport --spooler-py-import --spooler-python-import --pyargv --optimize --paste --paste-logger --ini-paste --ini-paste-logged --no-site --py-tracebacker --py-auto-reload --py-autoreload --python-auto-reload --python-autoreload --py-auto-reload-ignore --python-version --py-executable --py-sys-executable --rsyslog-packet-size --allow-unsupported --asgi --asgi-tasks --asyncio-loop --django-preload --emperor-die-with --canary-for --canary-max-5xx --canary-max-slower --canary-min-requests --canary-share --emperor-start-concurrency --forwarded-allow-ips --keep-previous --log-json --slow-request --loop-lag-warn --max-surplus --no-new-privs --reload-watch --rpc-allow-ips --shutdown-delay --spooler-allow-ips --spooler-fsync --spooler-max-attempts --signals-pile-up --spooler-retry-delay --warmup --warmup-header --warmup-expect --websocket-reload --warmup-timeout --worker-id-exclusive"
+            opts="--socket --uwsgi-socket --http-socket --http11-socket --scgi-socket --scgi-nph-socket --protocol --socket-protocol --shared-socket --undeferred-shared-socket --processes --workers --harakiri --harakiri-graceful-timeout --harakiri-graceful-signal --harakiri-queue-threshold --mule-harakiri --xmlconfig --xml --config --fallback-config --strict --skip-atexit --skip-atexit-teardown --set --set-placeholder --set-ph --get --declare-option --declare-option2 --resolve --for --for-glob --for-times --for-readline --endfor --end-for --if-opt --if-not-opt --if-env --if-not-env --ifenv --if-reload --if-not-reload --if-hostname --if-not-hostname --if-hostname-match --if-not-hostname-match --if-exists --if-not-exists --ifexists --if-plugin --if-not-plugin --ifplugin --if-file --if-not-file --if-dir --if-not-dir --ifdir --if-directory --endif --end-if --blacklist --end-blacklist --whitelist --end-whitelist --inherit --include --inject-before --inject-after --daemonize --daemonize2 --stop --reload --pause --suspend --resume --connect-and-read --extract --listen --max-vars --buffer-size --memory-report --abstract-socket --chmod-socket --chmod --chown-socket --umask --freebind --map-socket --procname-prefix --procname-prefix-spaced --need-app --emperor --emperor-wrapper --emperor-wrapper-override --emperor-wrapper-fallback --emperor-nofollow --emperor-freq --emperor-required-heartbeat --emperor-pidfile --emperor-tyrant --emperor-tyrant-nofollow --emperor-stats --emperor-stats-server --emperor-throttle --emperor-max-throttle --emperor-on-demand-extension --emperor-on-demand-ext --emperor-on-demand-directory --emperor-on-demand-dir --emperor-on-demand-exec --emperor-extra-extension --emperor-extra-ext --emperor-no-blacklist --vassals-inherit --vassals-include --vassals-inherit-before --vassals-include-before --vassals-start-hook --vassals-stop-hook --vassals-set --vassal-set --heartbeat --reload-mercy --worker-reload-mercy --mule-reload-mercy --exit-on-reload --die-on-term --help --usage --max-requests --max-requests-delta --min-worker-lifetime --max-worker-lifetime --max-worker-lifetime-delta --socket-timeout --locks --sharedarea --cache --cache-blocksize --cache-no-expire --add-cache-item --load-file-in-cache --load-file-in-cache-gzip --cache2 --queue --queue-blocksize --spooler --spooler-external --spooler-ordered --spooler-chdir --spooler-processes --spooler-quiet --spooler-max-tasks --spooler-harakiri --spooler-frequency --spooler-freq --mule --mules --farm --mule-msg-size --signal-timer --timer --signal-rbtimer --rbtimer --rpc-max --disable-logging --flock --flock-wait --flock2 --flock-wait2 --pidfile --pidfile2 --safe-pidfile --safe-pidfile2 --chroot --uid --gid --add-gid --immediate-uid --immediate-gid --no-initgroups --hook-asap --hook-pre-jail --hook-in-jail --hook-as-root --hook-as-user --hook-as-user-atexit --hook-pre-app --hook-post-app --hook-post-fork --hook-accepting --hook-accepting1 --hook-accepting-once --hook-accepting1-once --hook-master-start --hook-touch --hook-emperor-start --hook-as-vassal --hook-as-emperor --exec-asap --exec-pre-jail --exec-in-jail --exec-as-root --exec-as-user --exec-as-user-atexit --exec-pre-app --exec-post-app --exec-as-vassal --exec-as-emperor --wait-for-interface --wait-for-interface-timeout --wait-interface --wait-interface-timeout --wait-for-iface --wait-for-iface-timeout --wait-iface --wait-iface-timeout --wait-for-fs --wait-for-file --wait-for-dir --wait-for-mountpoint --wait-for-fs-timeout --wait-for-socket --wait-for-socket-timeout --ini --yaml --yml --json --js --no-defer-accept --so-send-timeout --socket-send-timeout --so-write-timeout --socket-write-timeout --socket-sndbuf --socket-rcvbuf --limit-as --limit-nproc --reload-on-as --reload-on-rss --evil-reload-on-as --evil-reload-on-rss --touch-reload --touch-workers-reload --touch-mules-reload --touch-spoolers-reload --touch-chain-reload --touch-logrotate --touch-logreopen --touch-exec --touch-signal --fs-reload --fs-brutal-reload --fs-signal --limit-post --prio --cpu-affinity --post-buffering --no-default-app --manage-script-name --reload-on-exception --reload-on-exception-type --reload-on-exception-value --reload-on-exception-repr --metric --metric-threshold --metric-alarm --alarm-metric --stats --stats-server --stats-http --stats-minified --stats-min --stats-no-cores --master-fifo --max-fd --logto --logto2 --log-format --logformat --logformat-strftime --log-format-strftime --logfile-chown --logfile-chmod --log-syslog --log-socket --req-logger --logger-req --logger --log-encoder --log-req-encoder --log-drain --log-filter --log-route --log-req-route --alarm --alarm-freq --alarm-segfault --segfault-alarm --alarm-backlog --backlog-alarm --lq-alarm --alarm-lq --alarm-listen-queue --listen-queue-alarm --log-alarm --alarm-log --not-log-alarm --not-alarm-log --alarm-msg-size --log-master --log-reopen --log-truncate --log-maxsize --log-backupname --logdate --log-date --log-prefix --log-zero --log-slow --log-4xx --log-5xx --log-big --log-sendfile --log-ioerror --log-micros --log-x-forwarded-for --chdir --chdir2 --lazy --lazy-apps --cheap --cheaper --cheaper-initial --cheaper-algo --cheaper-step --cheaper-overload --cheaper-rss-limit-soft --cheaper-rss-limit-hard --idle --die-on-idle --mount --threads --thread-stacksize --threads-stacksize --thread-stack-size --threads-stack-size --route --route-host --route-uri --route-qs --route-remote-addr --route-user-agent --route-remote-user --route-referer --route-label --route-if --route-if-not --route-run --final-route --final-route-status --final-route-host --final-route-uri --final-route-qs --final-route-remote-addr --final-route-user-agent --final-route-remote-user --final-route-referer --final-route-label --final-route-if --final-route-if-not --final-route-run --error-route --error-route-status --error-route-host --error-route-uri --error-route-qs --error-route-remote-addr --error-route-user-agent --error-route-remote-user --error-route-referer --error-route-label --error-route-if --error-route-if-not --error-route-run --response-route --response-route-status --response-route-host --response-route-uri --response-route-qs --response-route-remote-addr --response-route-user-agent --response-route-remote-user --response-route-referer --response-route-label --response-route-if --response-route-if-not --response-route-run --error-page-403 --error-page-404 --error-page-500 --websockets-ping-freq --websocket-ping-freq --websockets-pong-tolerance --websocket-pong-tolerance --websockets-max-size --websocket-max-size --add-header --rem-header --del-header --collect-header --response-header-collect --pull-header --check-static --static-check --static-map --static-map2 --static-skip-ext --static-index --static-safe --mimefile --mime-file --static-expires-type --static-expires-type-mtime --static-expires --static-expires-mtime --static-expires-uri --static-expires-uri-mtime --static-expires-path-info --static-expires-path-info-mtime --static-gzip --static-gzip-all --static-gzip-dir --static-gzip-prefix --static-gzip-ext --static-gzip-suffix --honour-range --mode --env --envdir --early-envdir --unenv --vacuum --enable-proxy-protocol --tcp-fast-open --tcp-fastopen --cron --cron2 --unique-cron --cron-harakiri --attach-daemon --attach-control-daemon --smart-attach-daemon --smart-attach-daemon2 --daemons-honour-stdin --attach-daemon2 --print --iprint --exit --version --carbon --carbon-timeout --carbon-freq --carbon-id --carbon-no-workers --carbon-max-retry --carbon-retry-delay --carbon-root --carbon-hostname-dots --carbon-idle-avg --cheaper-busyness-max --cheaper-busyness-min --cheaper-busyness-multiplier --cheaper-busyness-penalty --cheaper-busyness-verbose --cheaper-busyness-backlog-alert --cheaper-busyness-backlog-multiplier --cheaper-busyness-backlog-step --cheaper-busyness-backlog-nonzero --gevent --gevent-monkey-patch --gevent-early-monkey-patch --gevent-wait-for-hub --http --httprouter --http-timeout --http-keepalive --http-enable-proxy-protocol --wsgi-file --file --eval --module --wsgi --callable --home --virtualenv --venv --pyhome --pythonpath --python-path --pp --pymodule-alias --post-pymodule-alias --import --pyimport --py-import --python-import --shared-import --shared-pyimport --shared-py-import --shared-python-import --spooler-import --spooler-pyimport --spooler-py-import --spooler-python-import --pyargv --optimize --paste --paste-logger --ini-paste --ini-paste-logged --no-site --py-tracebacker --py-auto-reload --py-autoreload --python-auto-reload --python-autoreload --py-auto-reload-ignore --python-version --py-executable --py-sys-executable --rsyslog-packet-size --allow-unsupported --asgi --asgi-tasks --asyncio-loop --django-preload --emperor-die-with --canary-for --canary-max-5xx --canary-max-slower --canary-min-requests --canary-share --emperor-start-concurrency --forwarded-allow-ips --keep-previous --log-json --slow-request --loop-lag-warn --max-surplus --no-new-privs --reload-watch --rpc-allow-ips --shutdown-delay --spooler-allow-ips --spooler-fsync --spooler-max-attempts --signals-pile-up --spooler-retry-delay --warmup --warmup-header --warmup-expect --websocket-reload --warmup-timeout --worker-id-exclusive"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1222,6 +1222,210 @@ _uswgi__master() {
                     return 0
                     ;;
                 --threads-stack-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-uri)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-qs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-remote-addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-user-agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-remote-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-referer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-if-not)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --route-run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-uri)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-qs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-remote-addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-user-agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-remote-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-referer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-if-not)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --final-route-run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-uri)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-qs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-remote-addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-user-agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-remote-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-referer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-if-not)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-route-run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-uri)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-qs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-remote-addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-user-agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-remote-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-referer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-if-not)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-route-run)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

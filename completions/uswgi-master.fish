@@ -297,6 +297,57 @@ complete -c uswgi-master -l thread-stacksize -d 'KiB of the stack of each thread
 complete -c uswgi-master -l threads-stacksize -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
 complete -c uswgi-master -l thread-stack-size -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
 complete -c uswgi-master -l threads-stack-size -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
+complete -c uswgi-master -l route -d 'PATTERN ACTION:ARGUMENT: a rule of internal routing, done with a request whose PATH_INFO matches before the app is asked. Repeatable; rules of all route-* options are gone through in their order.' -r -F
+complete -c uswgi-master -l route-host -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l route-uri -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l route-qs -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l route-remote-addr -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l route-user-agent -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l route-remote-user -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l route-referer -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l route-label -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l route-if -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l route-if-not -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l route-run -d 'As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable.' -r -F
+complete -c uswgi-master -l final-route -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-status -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-host -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-uri -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-qs -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-remote-addr -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-user-agent -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-remote-user -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-referer -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-label -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-if -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-if-not -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l final-route-run -d 'As route, when a request has its answer: for lines and variables of the log. Repeatable.' -r -F
+complete -c uswgi-master -l error-route -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-status -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-host -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-uri -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-qs -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-remote-addr -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-user-agent -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-remote-user -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-referer -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-label -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-if -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-if-not -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l error-route-run -d 'As route, when the head of an answer is made, whatever its status. Repeatable.' -r -F
+complete -c uswgi-master -l response-route -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-status -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-host -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-uri -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-qs -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-remote-addr -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-user-agent -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-remote-user -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-referer -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-label -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-if -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-if-not -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
+complete -c uswgi-master -l response-route-run -d 'As route, when the head of an answer is made, behind error-route. Repeatable.' -r -F
 complete -c uswgi-master -l error-page-403 -d 'HTML file for errors that the server answers itself, as where no app is loaded or it fails before it answers; the app\'s own answers stay. The first that can be read counts. Repeatable.' -r -F
 complete -c uswgi-master -l error-page-404 -d 'HTML file for errors that the server answers itself, as where no app is loaded or it fails before it answers; the app\'s own answers stay. The first that can be read counts. Repeatable.' -r -F
 complete -c uswgi-master -l error-page-500 -d 'HTML file for errors that the server answers itself, as where no app is loaded or it fails before it answers; the app\'s own answers stay. The first that can be read counts. Repeatable.' -r -F

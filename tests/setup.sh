@@ -51,6 +51,8 @@ if [ "$for_what" = test ]; then
     # with the first.
     needs pkg-config pkgconf
     pkg-config --exists libxml-2.0 2>/dev/null || lacks libxml2-dev
+    # Without PCRE it has no internal routing.
+    command -v pcre2-config >/dev/null || lacks libpcre2-dev
     # As root: one whose files other users may read, too.
     if am_root && has_apt && [ ! -x /usr/bin/python3 ]; then lacks python3; lacks python3-venv; fi
 fi
@@ -144,7 +146,9 @@ prepare clients $(cat tests/requirements-clients.txt)
 # Libraries that work beside requests, in spoolers and mules and by worker number, pinned.
 # shellcheck disable=SC2046
 prepare background $(cat tests/requirements-background.txt)
-# Built here, not taken from pip's cache, which may have one that was built without libxml2.
+# Built here, not taken from pip's cache, which may have one that was built without libxml2 or PCRE. One that an earlier setup
+# has built without is built again.
+[ ! -e "$out/uwsgi/.ready" ] || "$out/uwsgi/bin/uwsgi" --help 2>/dev/null | grep -q -- --route-uri || rm "$out/uwsgi/.ready"
 prepare uwsgi --no-cache-dir uwsgi==2.0.31
 # What other lanes than threads need, pinned.
 # shellcheck disable=SC2046

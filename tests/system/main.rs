@@ -72,6 +72,7 @@
 //! | repeated | what is remembered for speed never shows in another request |
 //! | reread | the configuration read again, touch files |
 //! | same_table | command lines and converted files: both programs read the same table |
+//! | routing | rules of internal routing, beside the original |
 //! | s6 | a master and a worker alone under a real s6 |
 //! | sharing | queue_*, sharedarea_*, metric_* and rpc, beside the original |
 //! | shutdown_delay | TERM: not ready at once, everything served for a while, then the stop |
@@ -179,6 +180,7 @@ mod real_files;
 mod reload;
 mod repeated;
 mod reread;
+mod routing;
 mod s6;
 mod same_table;
 mod scgi;

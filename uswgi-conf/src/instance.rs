@@ -15,6 +15,7 @@ use crate::tasks::Tasks;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use uswgi_proto::background::BesideRequests;
+use uswgi_proto::routing::RouteLine;
 use uswgi_proto::settings::{
     Answers, Application, Autoreload, Harakiri, Headers, Lanes, Protocol, PythonSettings, Recycling,
     RequestLimits, RequestLog, StaticServing, Timeouts, Warmup, WebSockets,
@@ -168,6 +169,9 @@ pub struct Instance {
     /// What is done with answers.
     #[serde(default)]
     pub answers: Answers,
+    /// Rules of internal routing, in their order.
+    #[serde(default)]
+    pub routes: Vec<RouteLine>,
 
     /// The master's pid before privileges are dropped.
     pub pidfile: Option<PathBuf>,
@@ -298,6 +302,7 @@ impl Default for Instance {
             static_files: StaticServing::default(),
             headers: Headers::default(),
             answers: Answers::default(),
+            routes: Vec::new(),
             pidfile: None,
             pidfile2: None,
             safe_pidfile: None,

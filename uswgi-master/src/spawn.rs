@@ -102,6 +102,7 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
         static_files: i.static_files.clone(),
         headers: i.headers.clone(),
         answers: i.answers.clone(),
+        routes: i.routes.clone(),
         request_log: i.request_log.clone(),
         log_lines: i.log.lines.clone(),
         background: i.background.clone(),

@@ -44,6 +44,7 @@ pub mod profile;
 pub mod proxy;
 pub mod reason;
 pub mod route;
+pub mod routing;
 pub mod scale;
 pub mod scgi;
 pub mod scoreboard;

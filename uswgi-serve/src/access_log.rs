@@ -75,6 +75,8 @@ pub(crate) fn remote<'a>(exchange: &'a Exchange<'_>) -> &'a [u8] {
         && engine.trust.allows(conn.peer.ip())
     {
         known.forwarded.of(&conn.buffer)
+    } else if let Some(set) = exchange.over(b"REMOTE_ADDR") {
+        set
     } else if conn.protocol == Protocol::Http {
         conn.remote().unwrap_or_default().0
     } else {
@@ -110,8 +112,8 @@ pub(crate) fn request(exchange: &Exchange<'_>, facts: &LineFacts) {
 fn default_line(over: &Over<'_>, out: &mut Vec<u8>) {
     let Over { exchange, facts } = *over;
     let answer = &facts.answer;
-    let Exchange { engine, conn, request, lane } = exchange;
-    let (buffer, known) = (&conn.buffer, &request.known);
+    let Exchange { engine, request, lane, .. } = exchange;
+    let known = &request.known;
     let total = engine
         .board
         .as_ref()
@@ -132,14 +134,14 @@ fn default_line(over: &Over<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"] ");
     escaped(remote(exchange), 64, out);
     out.extend_from_slice(b" (");
-    escaped(known.user.of(buffer), 64, out);
+    escaped(exchange.named(b"REMOTE_USER", known.user), 64, out);
     pieces(out, &[(b") {", vars as u64), (b" vars in ", bytes as u64)]);
     out.extend_from_slice(b" bytes} [");
     dates::ctime_now(out);
     out.extend_from_slice(b"] ");
-    escaped(known.method.of(buffer), 32, out);
+    escaped(exchange.shown_method(), 32, out);
     out.push(b' ');
-    escaped(known.uri.of(buffer), 4096, out);
+    escaped(exchange.uri(), 4096, out);
     let (time, unit): (_, &[u8]) = match engine.settings.request_log.micros {
         true => (facts.micros, b" micros ("),
         false => (facts.micros / 1000, b" msecs ("),

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod before;
 mod books;
 mod warm;
 
@@ -19,7 +20,8 @@ use crate::request::{Need, Request, examine};
 use crate::response::Response;
 use crate::send_queue::Held;
 use crate::token::Token;
-use crate::{handover, limited_say, refusal, static_files};
+use crate::{handover, limited_say, refusal};
+use before::Before;
 use books::After;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -127,18 +129,12 @@ impl<H: Held> Dispatcher<H> {
     ) -> Next {
         loop {
             if let Some(conn) = at_hand.take() {
-                let Some(files) = &self.engine.files else { return self.run(conn) };
-                let mut conn = conn;
-                let exchange = Exchange {
-                    engine: &self.engine,
-                    lane: self.lane,
-                    conn: &mut conn,
-                    request: &mut self.request,
-                };
-                at_hand = match files.find(&exchange) {
-                    Ok(None) => return self.run(conn),
-                    Ok(Some(found)) => self.serve_file(conn, found),
-                    Err(e) => self.answer(conn, static_files::no_answer(&e)),
+                if self.engine.routing.is_none() && self.engine.files.is_none() {
+                    return self.run(conn);
+                }
+                at_hand = match self.without_app(conn) {
+                    Before::Run(conn) => return self.run(conn),
+                    Before::Answered(conn) => conn,
                 };
                 continue;
             }

@@ -23,7 +23,7 @@ use crate::parking::Parking;
 use crate::sync::lock;
 use crate::sys::{Epoll, Event, WakeEvent};
 use crate::token::Token;
-use crate::{spool_door::SpoolDoor, static_files::StaticFiles};
+use crate::{routing::Routing, spool_door::SpoolDoor, static_files::StaticFiles};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -74,6 +74,8 @@ pub struct Engine {
     pub(crate) spool_door: Option<SpoolDoor>,
     /// None: no file is served without the application.
     pub files: Option<StaticFiles>,
+    /// None: there are no rules.
+    pub(crate) routing: Option<Routing>,
     /// Sockets that are listened on.
     pub listeners: Vec<ListenSocket>,
     /// The way to the master; None: the worker is alone.
@@ -130,6 +132,7 @@ impl Engine {
             spool_door: SpoolDoor::new(&settings.background),
             trust: Trust::parse(&settings.headers.trusted).unwrap_or_default(),
             files: StaticFiles::new(&settings),
+            routing: Routing::new(&settings),
             listeners: ListenSocket::all(listeners, &settings),
             control,
             board,

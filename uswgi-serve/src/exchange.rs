@@ -14,6 +14,9 @@ use uswgi_proto::websocket::{self, HandshakeError};
 
 pub use variables::{FIXED, Variables, is_reserved};
 
+/// Under this name a rule rewrites the scheme; it is the server's own, so no application gets it as a variable.
+pub(crate) const SCHEME: &[u8] = b"wsgi.url_scheme";
+
 /// A request and the connection that it came on. What it says is asked here, whatever the protocol.
 pub struct Exchange<'a> {
     /// The worker that runs it.
@@ -48,7 +51,7 @@ impl Exchange<'_> {
         self.request.rewritten.truncate(count);
     }
 
-    fn over(&self, name: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn over(&self, name: &[u8]) -> Option<&[u8]> {
         let all = &self.request.rewritten;
         all.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_slice())
     }
@@ -72,14 +75,27 @@ impl Exchange<'_> {
         self.request.known.script.of(&self.conn.buffer)
     }
 
-    /// REQUEST_URI, as it was sent.
+    /// REQUEST_URI, as it was sent, or as a rule has set it.
     pub fn uri(&self) -> &[u8] {
-        self.request.known.uri.of(&self.conn.buffer)
+        self.named(b"REQUEST_URI", self.request.known.uri)
+    }
+
+    /// The method that the application and the log see; [`Exchange::method`] is the one that was sent.
+    pub fn shown_method(&self) -> &[u8] {
+        self.named(b"REQUEST_METHOD", self.request.known.method)
+    }
+
+    /// A variable that may be rewritten, with where it stands.
+    pub(crate) fn named(&self, name: &[u8], stands: Span) -> &[u8] {
+        self.over(name).unwrap_or_else(|| stands.of(&self.conn.buffer))
     }
 
     /// As uWSGI decides: UWSGI_SCHEME, X-Forwarded-Proto, X-Forwarded-SSL, HTTPS = on or 1. The forwarded ones only from
     /// peers that are believed.
     pub fn is_https(&self) -> bool {
+        if let Some(scheme) = self.over(SCHEME) {
+            return scheme.eq_ignore_ascii_case(b"https");
+        }
         let (buffer, known) = (&self.conn.buffer, &self.request.known);
         let is = |span: Span| span.of(buffer).eq_ignore_ascii_case(b"https");
         let on = |span: Span| {

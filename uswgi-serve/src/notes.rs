@@ -15,6 +15,8 @@ pub struct Said {
     pub variables: Vec<(Vec<u8>, Vec<u8>)>,
     /// It gets its line whatever the options say.
     pub log_it: bool,
+    /// It gets none.
+    pub leave_out: bool,
 }
 
 /// Of one lane; its request's end makes it empty.
@@ -58,6 +60,11 @@ impl Notes {
     /// Whether the request wants its line in the log whatever the options say.
     pub fn wants_line(&self) -> bool {
         self.is_used() && lock(&self.said).log_it
+    }
+
+    /// Whether the request wants no line.
+    pub(crate) fn wants_no_line(&self) -> bool {
+        self.is_used() && lock(&self.said).leave_out
     }
 
     /// A variable that the request has set for its line in the log.

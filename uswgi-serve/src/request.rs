@@ -5,7 +5,7 @@
 
 use crate::connection::{BODY_BUFFER, Chunks, Conn, Connection};
 use crate::greeting::{self, Greeting};
-use crate::{rpc, spool};
+use crate::{routing::ruled::Ruled, rpc, spool};
 use uswgi_proto::chunked::Decoder;
 use uswgi_proto::http::{self, Head, Limits, Progress};
 use uswgi_proto::packet;
@@ -64,6 +64,8 @@ pub struct Request {
     pub(crate) known: Known,
     /// Variables that were rewritten since it was parsed, the last of a name counts.
     pub(crate) rewritten: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What rules want of its answer; only where there are some.
+    pub(crate) ruled: Option<Box<Ruled>>,
     /// Of a uwsgi packet.
     pub modifier1: u8,
     /// Argument of `modifier1`.

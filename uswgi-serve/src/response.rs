@@ -10,6 +10,7 @@ mod head;
 mod output;
 
 use crate::outbox::Outbox;
+use crate::routing::ruled::Ruled;
 use crate::send_queue::{Held, SendQueue};
 use crate::sys;
 use std::io::{self, Write};
@@ -45,6 +46,8 @@ pub struct Response<H> {
     extra: Vec<u8>,
     /// Lines of the application are changed or looked at.
     edits: bool,
+    /// What rules want of it.
+    pub(crate) ruled: Option<Box<Ruled>>,
     /// How long a client may take nothing.
     pub timeout_ms: i32,
     /// Whether some of the request is still to come.
@@ -99,7 +102,8 @@ impl<H: Held> Response<H> {
             head_only: false,
             version: Vec::new(),
             extra,
-            edits: outbox.engine.settings.answers.edits(),
+            edits: outbox.engine.settings.answers.edits() || outbox.engine.routing.is_some(),
+            ruled: None,
             timeout_ms: 0,
             unread: None,
             claims: false,

@@ -53,7 +53,8 @@ struct Opened {
 impl StaticFiles {
     /// None: there is nothing to serve.
     pub fn new(settings: &WorkerSettings) -> Option<StaticFiles> {
-        if settings.static_files.maps.is_empty() {
+        // Rules of routing name files, too.
+        if settings.static_files.maps.is_empty() && settings.routes.is_empty() {
             return None;
         }
         // The configuration was checked; without the rules, files are still served.
@@ -88,6 +89,18 @@ impl StaticFiles {
             }
         }
         Ok(None)
+    }
+
+    /// The file of this path.
+    pub(crate) fn at(&self, exchange: &Exchange<'_>, path: &Path) -> io::Result<Option<FileAnswer>> {
+        let opened = self.open(path, Path::new(""))?;
+        Ok(opened.map(|opened| self.answer(exchange, exchange.path(), opened)))
+    }
+
+    /// The type of a file of this name.
+    pub(crate) fn kind(&self, path: &[u8]) -> &str {
+        let name = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        self.types().of(name).unwrap_or_default()
     }
 
     fn open(&self, root_path: &Path, relative: &Path) -> io::Result<Option<(Opened, Option<Opened>)>> {

@@ -25,7 +25,7 @@ pub static CODES: &[Code] = &[
     c("bad-mode", "A mode is three octal digits, as 660. uWSGI ends with an error on anything else."),
     c("bad-mount", "A mount is /path=app.py, /path=module or /path=module:callable. uWSGI loads nothing for a module without a callable, and ends where there is no `=`."),
     c("bad-number", "The number makes no sense for this option: no workers, a negative count, or more than 32 bits."),
-    c("bad-pattern", "The regular expression cannot be read. Look-around and back-references of PCRE do not exist here: every pattern is matched in linear time."),
+    c("bad-pattern", "The regular expression cannot be read. Look-around and back-references of PCRE exist in rules of route and its kin only: every other pattern is matched in linear time."),
     c("bad-socket", "The name is no address: host:port, :port, [v6]:port, a path, @abstract or fd://N. uWSGI reads `unix:/path` as a host and listens where nobody can reach it."),
     c("bad-value", "The value does not have the form that the option needs."),
     c("bom", "A byte order mark in front of [uwsgi] makes it another section: uWSGI then runs with no option of the file."),

@@ -14,6 +14,7 @@ use crate::written::{self, mib};
 use std::path::PathBuf;
 use uswgi_proto::background::SpoolFolder;
 use uswgi_proto::canary::decimal;
+use uswgi_proto::routing::RouteLine;
 use uswgi_proto::settings::{LaneKind, Protocol, RememberedHeader, StaticMap};
 
 /// One row: names (aliases that mean the same here) separated by spaces.
@@ -63,6 +64,11 @@ fn fewer(i: &Instance) -> bool {
 /// The load decides how many.
 fn by_load(i: &Instance) -> bool {
     fewer(i) && i.dynamic.algorithm == CheaperAlgorithm::Busyness
+}
+
+/// A rule of routing; its name is one of the table's.
+fn rule(line: &RouteLine) -> (&'static str, String) {
+    (super::fact(&line.option).map_or("route", |f| f.name), line.text.clone())
 }
 
 fn socket(s: &Socket) -> (&'static str, String) {
@@ -652,6 +658,11 @@ pub(super) static MEANING: &[Meaning] = &[
     s("collect-header response-header-collect", set(|i| Written::named(i.answers.remember.iter().map(remembered))), "", "HEADER VARIABLE: keeps a header of the answer as a variable, for %(var.VARIABLE) in log-format. Repeatable."),
     s("pull-header", With("collect-header"), "", "As collect-header, and the client does not get it. Repeatable."),
     s("error-page-500 error-page-403 error-page-404", set(|i| Written::named(i.answers.pages.iter().map(error_page))), "", "HTML file for errors that the server answers itself, as where no app is loaded or it fails before it answers; the app's own answers stay. The first that can be read counts. Repeatable."),
+    s("route", set(|i| Written::named(i.routes.iter().map(rule))), "", "PATTERN ACTION:ARGUMENT: a rule of internal routing, done with a request whose PATH_INFO matches before the app is asked. Repeatable; rules of all route-* options are gone through in their order."),
+    s("route-host route-uri route-qs route-remote-addr route-user-agent route-remote-user route-referer route-label route-if route-if-not route-run", With("route"), "", "As route, with another subject: a request variable, a condition (CONDITION:SUBJECT), always (-run), or a label that goto names. Repeatable."),
+    s("error-route error-route-status error-route-host error-route-uri error-route-qs error-route-remote-addr error-route-user-agent error-route-remote-user error-route-referer error-route-label error-route-if error-route-if-not error-route-run", With("route"), "", "As route, when the head of an answer is made, whatever its status. Repeatable."),
+    s("response-route response-route-status response-route-host response-route-uri response-route-qs response-route-remote-addr response-route-user-agent response-route-remote-user response-route-referer response-route-label response-route-if response-route-if-not response-route-run", With("route"), "", "As route, when the head of an answer is made, behind error-route. Repeatable."),
+    s("final-route final-route-status final-route-host final-route-uri final-route-qs final-route-remote-addr final-route-user-agent final-route-remote-user final-route-referer final-route-label final-route-if final-route-if-not final-route-run", With("route"), "", "As route, when a request has its answer: for lines and variables of the log. Repeatable."),
     s("static-map", set(|i| Written::named(i.static_files.maps.iter().map(map))), "", "Serves files below a path without Python: /path=directory. Repeatable."),
     s("static-map2", With("static-map"), "", "As static-map, with the path kept below the directory. Repeatable."),
     s("check-static static-check", As("static-map"), "", "Directory whose files are served before the app is asked. Repeatable."),

@@ -24,6 +24,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("requests", "buffer-size max-vars limit-post post-buffering* socket-timeout http-timeout http-keepalive forwarded-allow-ips so-send-timeout \
         socket-send-timeout so-write-timeout socket-write-timeout websocket* add-header rem-header del-header collect-header response-header-collect pull-header error-page-* file-serve-mode fileserve-mode ignore-sigpipe \
         ignore-write-errors write-errors-* disable-write-exception http-*"),
+    ("routing", "route route-* error-route* response-route* final-route*"),
     ("static files", "static-map static-map2 check-static static-check static-* mime-file mimefile honour-range"),
     ("logs", "disable-logging memory-report threaded-logger log* slow-request req-logger touch-logrotate touch-logreopen"),
     ("metrics", "stats* metric enable-metrics carbon carbon-*"),

@@ -16,11 +16,6 @@ const fn c(name: &'static str, help: &'static str, refused: &'static str) -> Cat
 }
 
 static LANGUAGE: Category = c("configuration", "Part of the configuration language.", "");
-static ROUTING: Category = c(
-    "routing",
-    "A rule of uWSGI's internal routing.",
-    "there is no internal routing: write the rule in nginx, Apache or the app",
-);
 static LANGUAGES: Category = c(
     "other languages",
     "Belongs to a plugin for another language or server.",
@@ -137,7 +132,6 @@ fn find(f: &Fact) -> &'static Category {
         Kind::Set | Kind::Declare | Kind::Resolve | Kind::Logic | Kind::End | Kind::Clear => {
             return &LANGUAGE;
         }
-        Kind::Route => return &ROUTING,
         _ => {}
     }
     if matches!(n, "blacklist" | "whitelist" | "inject-before" | "inject-after") {

@@ -13,6 +13,7 @@
 //! * `dynamic`: fewer workers while there is little to do. `engines`: threads or greenlets.
 //! * `emperor`: who runs many instances.
 //! * `python`: Python around the application.
+//! * `routing`: rules that requests and answers go through.
 //! * `shared_sockets`: sockets that others refer to, or that some workers have.
 //! * `settings`: what each supported option sets.
 //! * `forms`: options with a form of their own.
@@ -39,6 +40,7 @@ mod forms;
 mod loggers;
 mod logs;
 mod python;
+mod routing;
 mod settings;
 mod shared_sockets;
 mod sharing;

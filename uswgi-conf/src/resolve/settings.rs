@@ -217,6 +217,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
                 || super::startup::set(d, a)
                 || super::canary::set(d, a)
                 || static_files::set(d, a)
+                || super::routing::set(d, a)
                 || python::set(d, a)
                 || super::logs::set(d, a)
                 || dynamic::set(d, a)

@@ -75,7 +75,7 @@ fn what_cannot_work_is_refused_with_a_way_out() {
         (&["--subscribe-to", "10.0.0.1:4040"], "nginx"),
         (&["--loop", "x"], "gevent = N"),
         (&["--gevent", "100", "--threads", "2"], "remove `threads`"),
-        (&["--route", "x"], "nginx"),
+        (&["--route", "x"], "PATTERN ACTION:ARGUMENT"),
         (&["--max-worker-lifetime", "5"], "min-worker-lifetime"),
         (&["--add-header", "x"], "Name: value"),
         (&["--logger", "redislog"], "file:PATH"),

@@ -12,6 +12,7 @@ mod websockets;
 
 use crate::background::{Aide, BesideRequests};
 use crate::logs::LogLines;
+use crate::routing::RouteLine;
 use crate::step::Step;
 pub use answers::{Answers, RememberedHeader};
 pub use groups::{
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use websockets::{WebSocketReload, WebSockets};
 
 /// Version of this document. Changes with every incompatible change of the structs below.
-pub const SETTINGS_VERSION: u32 = 10;
+pub const SETTINGS_VERSION: u32 = 11;
 
 /// What a [`Role::Check`] ends with when the application loads. Only the launcher sees it: 0 is also how an application
 /// ends that leaves while it is imported.
@@ -186,6 +187,9 @@ pub struct WorkerSettings {
     /// What is done with answers.
     #[serde(default)]
     pub answers: Answers,
+    /// Rules of internal routing, in their order.
+    #[serde(default)]
+    pub routes: Vec<RouteLine>,
     /// Lines of requests.
     pub request_log: RequestLog,
     /// How lines are made.
@@ -240,6 +244,7 @@ impl WorkerSettings {
             static_files: StaticServing::default(),
             headers: Headers::default(),
             answers: Answers::default(),
+            routes: Vec::new(),
             request_log: RequestLog::default(),
             log_lines: LogLines::default(),
             background: BesideRequests::default(),

@@ -38,18 +38,18 @@ pub(super) fn line(format: &LogFormat, over: &Over<'_>, out: &mut Vec<u8>) {
 fn fill(variable: &Variable, style: Style, over: &Over<'_>, out: &mut Vec<u8>) {
     let Over { exchange, facts } = *over;
     let answer = &facts.answer;
-    let Exchange { engine, conn, request, lane } = exchange;
+    let Exchange { engine, request, lane, .. } = exchange;
     let known = &request.known;
-    let mut text = |span: Span| escape(span.of(&conn.buffer), 4096, style, out);
+    let mut text = |name: &[u8], span: Span| escape(exchange.named(name, span), 4096, style, out);
     let memory =
         || engine.slot().map_or((0, 0), |s| (s.vsz.load(Ordering::Relaxed), s.rss.load(Ordering::Relaxed)));
     let number: u64 = match variable {
-        Variable::Uri => return text(known.uri),
-        Variable::Method => return text(known.method),
-        Variable::User => return text(known.user),
-        Variable::Host => return text(known.host),
-        Variable::Agent => return text(known.agent),
-        Variable::Referer => return text(known.referer),
+        Variable::Uri => return text(b"REQUEST_URI", known.uri),
+        Variable::Method => return text(b"REQUEST_METHOD", known.method),
+        Variable::User => return text(b"REMOTE_USER", known.user),
+        Variable::Host => return text(b"HTTP_HOST", known.host),
+        Variable::Agent => return text(b"HTTP_USER_AGENT", known.agent),
+        Variable::Referer => return text(b"HTTP_REFERER", known.referer),
         Variable::Addr => return escape(super::remote(exchange), 64, style, out),
         Variable::Proto => return escape(exchange.protocol(), 16, style, out),
         Variable::Var(name) => {

@@ -15,7 +15,6 @@ use crate::request::Body;
 use crate::response::Response;
 use crate::send_queue::{Held, SendQueue};
 use crate::slow::{self, Ended};
-use crate::static_files;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,14 +43,17 @@ pub(super) fn response_for<H: Held>(outbox: &Arc<Outbox<H>>, lane: usize) -> Box
 }
 
 /// Set up an answer for a request.
-pub(super) fn prepare<H: Held>(response: &mut Response<H>, exchange: &Exchange<'_>) {
-    let Exchange { engine, conn, request, .. } = exchange;
+pub(super) fn prepare<H: Held>(response: &mut Response<H>, exchange: &mut Exchange<'_>) {
     response.reset();
+    response.head_only = exchange.method() == b"HEAD";
+    if exchange.engine.routing.is_some() {
+        response.ruled = exchange.request.ruled.take();
+    }
+    let Exchange { engine, conn, request, .. } = &*exchange;
     response.fd = conn.raw();
     response.timeout_ms =
         engine.settings.patience(conn.protocol).saturating_mul(1000).min(i32::MAX as u32) as i32;
     response.protocol = conn.protocol;
-    response.head_only = exchange.method() == b"HEAD";
     if conn.protocol == Protocol::Http {
         response.minor = request.head.minor;
         response.keep_alive = request.keep_alive
@@ -83,7 +85,7 @@ impl<H: Held> Dispatcher<H> {
         self.requests += 1;
         let mut response = self.response.take().unwrap_or_else(|| response_for(&self.outbox, self.lane));
         response.claims = engine.settings.harakiri.seconds > 0;
-        let exchange = Exchange { engine, lane: self.lane, conn, request: &mut self.request };
+        let mut exchange = Exchange { engine, lane: self.lane, conn, request: &mut self.request };
         let deadline = match engine.settings.harakiri.seconds {
             0 => 0,
             seconds => {
@@ -107,7 +109,7 @@ impl<H: Held> Dispatcher<H> {
             add(&slot.requests, 1);
         }
         engine.watch();
-        prepare(&mut response, &exchange);
+        prepare(&mut response, &mut exchange);
         (exchange, response)
     }
 
@@ -166,7 +168,12 @@ impl<H: Held> Dispatcher<H> {
             });
         }
         let notes = &engine.lanes[self.lane].notes;
-        if access_log::wanted(engine, response, micros) || notes.wants_line() {
+        let status = response.status();
+        if let Some(routing) = engine.routing.as_ref().filter(|r| r.at_end) {
+            let mut exchange = Exchange { engine, lane: self.lane, conn, request: &mut self.request };
+            routing.end(&mut exchange, status);
+        }
+        if (access_log::wanted(engine, response, micros) || notes.wants_line()) && !notes.wants_no_line() {
             let facts = LineFacts {
                 micros,
                 requests: self.requests,
@@ -180,51 +187,10 @@ impl<H: Held> Dispatcher<H> {
         notes.end();
         engine.count_request(finished);
     }
-
-    pub(super) fn serve_file(&mut self, mut conn: Conn, found: static_files::FileAnswer) -> Option<Conn> {
-        let started = monotonic_us();
-        conn.name_peer();
-        let mut response = self.response.take().unwrap_or_else(|| response_for(&self.outbox, self.lane));
-        response.claims = false;
-        let exchange =
-            Exchange { engine: &self.engine, lane: self.lane, conn: &mut conn, request: &mut self.request };
-        prepare(&mut response, &exchange);
-        // Bytes of body behind the head in the buffer; None: it has not all come.
-        let body = match exchange.request.body {
-            Some(Body::Buffered(n)) => Some(n),
-            Some(Body::Stream(_) | Body::StreamChunks) => None,
-            Some(Body::None | Body::Spooled | Body::Decoded) | None => Some(0),
-        };
-        response.keep_alive &= body.is_some();
-        response.head = Some(Arc::new(found.head));
-        if let Some((fd, offset, length)) = found.file {
-            response.file(fd, offset, length);
-        }
-        response.end();
-        if let Some(slot) = self.engine.lane_slot(self.lane) {
-            add(&slot.static_requests, 1);
-            add(&slot.tx, response.head_bytes + response.body_bytes);
-            add(&slot.by_class[class_of(response.status())], 1);
-            if response.failed.is_some() {
-                add(&slot.write_errors, 1);
-            }
-        }
-        let micros = monotonic_us() - started;
-        if access_log::wanted(&self.engine, &response, micros) {
-            let facts =
-                LineFacts { micros, requests: 0, switches: 1, app: None, answer: Answered::of(&response) };
-            access_log::request(&exchange, &facts);
-        }
-        conn.consume(self.request.head_length + body.unwrap_or(0));
-        conn.served += 1;
-        let after = settle(&mut response, body.is_some());
-        self.response = Some(response);
-        self.settle(conn, after)
-    }
 }
 
 /// What becomes of the connection once its answer is made; takes the output that is left.
-fn settle<H: Held>(response: &mut Response<H>, body_whole: bool) -> After<H> {
+pub(super) fn settle<H: Held>(response: &mut Response<H>, body_whole: bool) -> After<H> {
     let keep = response.keep_alive && body_whole && response.failed.is_none();
     if response.failed.is_some() {
         response.pending = SendQueue::default();

@@ -31,7 +31,7 @@ impl<H: crate::send_queue::Held> Warm<'_, H> {
         let exceptions = slot.map_or(0, |s| s.exceptions.load(Relaxed));
         let mut response = response_for(outbox, lane);
         let mut exchange = Exchange { engine, lane, conn: &mut conn, request };
-        prepare(&mut response, &exchange);
+        prepare(&mut response, &mut exchange);
         response.keep_alive = false;
         let mut ran = {
             let _taken_back = outbox.lent[lane].guard();

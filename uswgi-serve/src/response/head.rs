@@ -1,10 +1,12 @@
 //! The head of an answer, made of what the application gave and of what the framing needs. Sends nothing.
 
 use super::{AppHead, Response, edits};
+use crate::routing::{self, Ruling};
 use crate::send_queue::Held;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use uswgi_proto::routing::WholeAnswer;
 use uswgi_proto::settings::Protocol;
 
 impl<H: Held> Response<H> {
@@ -23,11 +25,17 @@ impl<H: Held> Response<H> {
         let lines = out.len();
         out.extend_from_slice(&head.lines);
         if self.edits {
+            if let Some(ruled) = &self.ruled {
+                ruled.without_removed(out, lines);
+            }
             let engine = &self.outbox.engine;
             edits::edit(out, lines, &engine.settings.answers, |name, value| {
                 let pair = (name.as_bytes().to_vec(), value.to_vec());
                 engine.lanes[self.lane].notes.change(|said| said.variables.push(pair));
             });
+            if let Some(ruled) = &self.ruled {
+                out.extend_from_slice(&ruled.added);
+            }
         }
         out.extend_from_slice(&self.extra);
         if self.switched {
@@ -82,9 +90,45 @@ impl<H: Held> Response<H> {
         if !self.claim() {
             return false;
         }
+        if self.ruled.is_some() && !self.switched && !self.rule() {
+            return false;
+        }
         self.build_head(whole_body);
         self.head_sent = true;
         true
+    }
+
+    /// Ask the rules of the site; false: something else than this answer was sent.
+    fn rule(&mut self) -> bool {
+        let (Some(ruled), Some(head)) = (&mut self.ruled, &mut self.head) else { return true };
+        let engine = self.outbox.engine.clone();
+        let body = match routing::rule(ruled, &engine, self.lane, head) {
+            Ruling::Send => return true,
+            Ruling::NoBody => {
+                // Its length stays said, as for HEAD, and the end of the connection is the end of the answer.
+                (self.head_only, self.keep_alive) = (true, false);
+                return true;
+            }
+            Ruling::Close => {
+                self.leave_unanswered();
+                return false;
+            }
+            Ruling::Instead(answer) => {
+                let WholeAnswer { status, status_text, lines, count, body } = answer;
+                self.head =
+                    Some(Arc::new(AppHead { status, status_text, lines, count, ..AppHead::default() }));
+                body
+            }
+        };
+        self.build_head(Some(body.len() as u64));
+        (self.head_sent, self.ended) = (true, true);
+        let mut out = std::mem::take(&mut self.out);
+        if !self.bodiless {
+            out.extend_from_slice(&body);
+            self.body_bytes = body.len() as u64;
+        }
+        self.put(&out, b"", None);
+        false
     }
 
     /// Send bytes that are no HTTP answer as they are, and nothing else; without any the connection is closed without a word.
@@ -96,6 +140,11 @@ impl<H: Held> Response<H> {
         (self.head_sent, self.ended, self.keep_alive) = (true, true, false);
         self.body_bytes = data.len() as u64;
         self.put(data, b"", None);
+    }
+
+    /// Close the connection without a word.
+    pub(crate) fn leave_unanswered(&mut self) {
+        (self.head_sent, self.ended, self.keep_alive) = (true, true, false);
     }
 
     fn claim(&mut self) -> bool {

@@ -1,0 +1,14 @@
+"""Says what a request is after the rules of its site: one line, then the variables that rules may have set."""
+
+SHOWN = ("REQUEST_METHOD", "REQUEST_URI", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_USER", "REMOTE_ADDR",
+         "DOCUMENT_ROOT", "wsgi.url_scheme", "HTTP_HOST")
+
+
+def application(environ, start_response):
+    start_response(environ.get("HTTP_X_STATUS", "200 OK"),
+                   [("Content-Type", "text/plain"), ("X-App", "one"), ("X-App", "two")])
+    line = [environ.get(name, "-") for name in SHOWN]
+    line += ["%s=%s" % (name, environ[name]) for name in sorted(environ) if name.startswith("V_")]
+    if environ.get("HTTP_X_READ"):
+        line.append(environ["wsgi.input"].read().decode("latin-1"))
+    return [("|".join(line) + "\n").encode("latin-1")]

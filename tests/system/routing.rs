@@ -1,0 +1,227 @@
+//! Internal routing, beside the original: rule sets of tests/routing, each with its requests. What uWSGI 2.0.31 answered stands in
+//! tests/routing/answers.json, each rule set on an instance of its own; here all of a file share one. After a change of the rule sets:
+//! `cargo test -p uswgi-tests --test system -- --ignored routing::record`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use uswgi_tests::request::Address;
+use uswgi_tests::{Request, Server, Site, paths};
+
+/// A rule set and its requests.
+#[derive(Clone)]
+struct RuleSet {
+    name: String,
+    rules: Vec<String>,
+    requests: Vec<String>,
+}
+
+const FILES: [&str; 7] = ["actions", "answers", "conditions", "flow", "patterns", "responses", "wording"];
+
+fn folder() -> PathBuf {
+    paths::root().join("tests/routing")
+}
+
+/// The rule sets of a file; its first lines say how it is read.
+fn rule_sets(file: &str) -> Vec<RuleSet> {
+    let text = fs::read_to_string(folder().join(format!("{file}.rules"))).unwrap();
+    let (mut common, mut sets) = (Vec::new(), Vec::<RuleSet>::new());
+    let mut open = false;
+    for line in text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with("# ")) {
+        let short = |rule: String| RuleSet { name: line.into(), rules: vec![rule], requests: Vec::new() };
+        match line.split_once(' ') {
+            Some(("===", name)) => {
+                sets.push(RuleSet { name: name.into(), rules: Vec::new(), requests: Vec::new() });
+                open = true;
+                continue;
+            }
+            Some((">", request)) if open => sets.last_mut().unwrap().requests.push(request.into()),
+            Some((">", request)) => common.push(request.to_string()),
+            Some(("?", condition)) => sets.push(short(format!("route-if = {condition} addheader:R: y"))),
+            Some(("~", pattern)) => sets.push(short(format!("route = {pattern} addheader:R: [$1][$2]"))),
+            Some(("$", text)) => sets.push(short(format!("route = ^/(\\w*)/?(.*) addheader:R: [{text}]"))),
+            _ => sets.last_mut().unwrap().rules.push(line.into()),
+        }
+    }
+    for set in sets.iter_mut().filter(|s| s.requests.is_empty()) {
+        set.requests.clone_from(&common);
+    }
+    sets
+}
+
+/// A site with files for rules; `alone`: of one rule set, else each belongs to requests with its number.
+fn site(sets: &[RuleSet], alone: bool) -> Site {
+    let mut site = Site::new().file("routed").http();
+    let files = site.dir.join("files");
+    fs::create_dir_all(files.join("dd")).unwrap();
+    let users = "bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\npln:plain\n";
+    for (name, text) in
+        [("f.txt", "text\n"), ("f.css", "css\n"), ("plain", "plain"), ("b.html", "<b>\n"), ("ht", users)]
+    {
+        fs::write(files.join(name), text).unwrap();
+    }
+    symlink("f.txt", files.join("l.txt")).unwrap();
+    let app = site.dir.join("app/routed.py").display().to_string();
+    site = site.option("wsgi-file", app).option("static-map", format!("/static={}", files.display()));
+    for (number, set) in sets.iter().enumerate() {
+        for chain in ["route", "error-route", "response-route"] {
+            let of = |rule: &&String| {
+                let name = rule.split(" = ").next().unwrap_or_default();
+                name.strip_prefix(chain).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            };
+            let rules: Vec<_> = set.rules.iter().filter(of).collect();
+            if rules.is_empty() {
+                continue;
+            }
+            let end = format!("end of {number}");
+            if !alone {
+                let other = format!("equal:${{HTTP_X_CASE}};{number} goto:{end}");
+                site = site.option(&format!("{chain}-if-not"), other);
+            }
+            for rule in rules {
+                let (name, text) = rule.split_once(" = ").unwrap();
+                site = site.option(name, text.replace("DIR", &files.display().to_string()));
+            }
+            if !alone {
+                site = site.option(&format!("{chain}-label"), end);
+            }
+        }
+    }
+    site
+}
+
+/// `METHOD TARGET Name: value | Name: value @@body`.
+fn request(line: &str, number: usize) -> Request {
+    let (line, body) = line.split_once(" @@").map_or((line, None), |(l, b)| (l, Some(b)));
+    let mut words = line.splitn(3, ' ');
+    let (method, target) = (words.next().unwrap(), words.next().unwrap());
+    let mut request = match body {
+        Some(body) => Request { method: method.into(), ..Request::post(target, body) },
+        None => Request::new(method, target),
+    };
+    for field in words.next().unwrap_or_default().split(" | ").filter(|f| !f.is_empty()) {
+        let (name, value) = field.split_once(':').unwrap();
+        request = request.header(name, value.trim());
+    }
+    if !request.has("host") {
+        request = request.header("Host", "example.com");
+    }
+    request.header("X-Case", &number.to_string()).header("Connection", "close")
+}
+
+/// What is left where framing, dates and what one of the servers says of files do not count. HEAD has no body here.
+fn answer(server: &Server, line: &str, number: usize) -> String {
+    let Some(Address::Port(port)) = server.http else { panic!("no HTTP") };
+    let mut stream = Address::Port(port).connect().unwrap();
+    let request = request(line, number);
+    let mut bytes = uswgi_tests::http::head(&request);
+    if let Some(body) = &request.body {
+        body.pieces(|piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })
+        .unwrap();
+    }
+    stream.write_all(&bytes).unwrap();
+    let mut all = Vec::new();
+    // Who closes with bytes unread resets: what came before counts.
+    let _ = stream.read_to_end(&mut all);
+    let text: String = all.iter().map(|b| char::from(*b)).collect();
+    if text.is_empty() {
+        return "closed".into();
+    }
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let mut lines = head.split("\r\n");
+    let first = lines.next().unwrap_or_default();
+    let left_out = [
+        "date",
+        "connection",
+        "content-length",
+        "last-modified",
+        "etag",
+        "accept-ranges",
+        "transfer-encoding",
+    ];
+    let mut fields: Vec<_> = lines
+        .filter(|l| {
+            !left_out.contains(&l.split(':').next().unwrap_or_default().to_ascii_lowercase().as_str())
+        })
+        .collect();
+    fields.sort_unstable();
+    let body = if line.starts_with("HEAD") { "" } else { body };
+    let mut said = first.to_string();
+    for field in fields {
+        said = format!("{said}\n{field}");
+    }
+    format!("{said}\n\n{body}").replace(&server.dir.join("files").display().to_string(), "DIR")
+}
+
+fn recorded() -> BTreeMap<String, String> {
+    serde_json::from_str(&fs::read_to_string(folder().join("answers.json")).unwrap()).unwrap()
+}
+
+fn key(file: &str, set: &RuleSet, request: &str) -> String {
+    format!("{file} / {} / {request}", set.name)
+}
+
+/// Each request of some rule sets that share an instance, by its key.
+fn ask_all(server: &Server, file: &str, sets: &[RuleSet]) -> Vec<(String, String)> {
+    let each = |(number, set): (usize, &RuleSet)| -> Vec<_> {
+        set.requests.iter().map(|r| (key(file, set, r), answer(server, r, number))).collect()
+    };
+    sets.iter().enumerate().flat_map(each).collect()
+}
+
+fn compare(answers: Vec<(String, String)>, wanted: impl Fn(&str) -> String) {
+    let mut wrong = String::new();
+    for (key, answer) in answers {
+        let want = wanted(&key);
+        if answer != want {
+            wrong = format!("{wrong}{key}\n  uWSGI {want:?}\n  here  {answer:?}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn rule_sets_answer_as_the_original_did() {
+    let recorded = recorded();
+    let (mut sets_seen, mut requests) = (0, 0);
+    for file in FILES {
+        let sets = rule_sets(file);
+        let server = site(&sets, false).start();
+        let answers = ask_all(&server, file, &sets);
+        sets_seen += sets.len();
+        requests += answers.len();
+        compare(answers, |key| recorded.get(key).unwrap_or_else(|| panic!("not recorded: {key}")).clone());
+    }
+    assert_eq!(requests, recorded.len(), "what is recorded is asked");
+    assert!(sets_seen >= 200 && requests >= 1000, "{sets_seen} rule sets, {requests} requests");
+}
+
+/// The recorded answers are those of the original that is here, for the rule sets that can share an instance there.
+#[test]
+fn a_file_of_rule_sets_answers_as_the_original_does() {
+    let sets = rule_sets("actions");
+    let (ours, original) = (site(&sets, false).start(), site(&sets, false).original());
+    let theirs: BTreeMap<_, _> = ask_all(&original, "actions", &sets).into_iter().collect();
+    compare(ask_all(&ours, "actions", &sets), |key| theirs[key].clone());
+}
+
+/// Writes tests/routing/answers.json anew.
+#[test]
+#[ignore = "it makes what the other tests compare with"]
+fn record() {
+    let mut all = BTreeMap::new();
+    for file in FILES {
+        for set in rule_sets(file) {
+            let sets = [set];
+            let original = site(&sets, true).original();
+            all.extend(ask_all(&original, file, &sets));
+        }
+    }
+    let text = serde_json::to_string_pretty(&all).unwrap();
+    fs::write(folder().join("answers.json"), text + "\n").unwrap();
+}

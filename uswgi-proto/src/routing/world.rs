@@ -1,0 +1,104 @@
+//! A request and its surroundings as rules see them: what they ask, and what they want done.
+
+use super::PathIs;
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeAnswer {
+    /// Code.
+    pub status: u16,
+    /// Code and reason.
+    pub status_text: Vec<u8>,
+    /// Header lines, each with its end.
+    pub lines: Vec<u8>,
+    /// Number of `lines`.
+    pub count: u32,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// What the surroundings of a request have to do for a rule.
+#[derive(Debug)]
+pub enum RouteEffect<'a> {
+    /// A line for the log.
+    Log(&'a [u8]),
+    /// No line for the request.
+    NoLine,
+    /// A variable of the request's line.
+    LogVariable(&'a [u8], &'a [u8]),
+    /// The scheme that the application sees.
+    Scheme(&'a [u8]),
+    /// A line for the head of the answer, without its end.
+    AddHeader(&'a [u8]),
+    /// A header that the application may not give.
+    RemoveHeader(&'a [u8]),
+    /// Another status, and no header of before.
+    ClearHeaders(u16, &'a [u8]),
+    /// Another working directory.
+    Chdir(&'a [u8]),
+    /// A signal of the application.
+    Signal(&'a [u8]),
+    /// An alarm, and what it says.
+    Alarm(&'a [u8], &'a [u8]),
+    /// This answer, and no other.
+    Answer(WholeAnswer),
+    /// The connection is closed without a word.
+    Close,
+    /// The answer has no body.
+    NoBody,
+    /// A file with a status (code and text) and a type; without one, by its name.
+    File {
+        /// Which.
+        path: &'a [u8],
+        /// Code.
+        status: u16,
+        /// Code and reason.
+        status_text: &'a [u8],
+        /// Its type; None: by its name.
+        content_type: Option<&'a [u8]>,
+    },
+    /// A file as `static-map` serves them.
+    Static(&'a [u8]),
+    /// Something that went wrong.
+    Trouble(&'static str),
+}
+
+/// How it goes on behind an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteFlow {
+    /// It is done.
+    Done,
+    /// It cannot be done: no such file.
+    Failed,
+}
+
+/// How a chain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteEnd {
+    /// The request goes on.
+    Served,
+    /// It has its answer, which the surroundings were told.
+    Answered,
+}
+
+/// A request and its surroundings, as rules see them.
+pub trait RouteWorld {
+    /// A variable of the request as it is now.
+    fn variable(&self, name: &[u8]) -> Option<&[u8]>;
+    /// Give a variable another value.
+    fn set(&mut self, name: &[u8], value: &[u8]);
+    /// Status of the answer; 500 before there is one.
+    fn status(&self) -> u16;
+    /// Microseconds since 1970.
+    fn micros(&self) -> u64;
+    /// `${uwsgi[key]}` but for the status.
+    fn fact(&self, key: &[u8]) -> Vec<u8>;
+    /// The type of a file of this name, if somebody knows one.
+    fn mime(&self, path: &[u8]) -> Vec<u8>;
+    /// Whether a path is something.
+    fn look(&self, path: &[u8], is: PathIs) -> bool;
+    /// Whether somebody is in a file of htpasswd(1).
+    fn knows(&self, file: &str, user: &[u8], password: &[u8]) -> bool;
+    /// Do something.
+    fn act(&mut self, effect: RouteEffect<'_>) -> RouteFlow;
+}

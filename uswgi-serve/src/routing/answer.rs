@@ -1,0 +1,120 @@
+//! What rules want of an answer: headers that a rule of the request has added or taken away, and the rules of `error-route` and
+//! `response-route`, which look at every head when it is made.
+
+use super::ruled::Ruled;
+use super::{htpasswd, world};
+use crate::engine::Engine;
+use crate::exchange::Exchange;
+use crate::log;
+use crate::response::AppHead;
+use crate::{say, sys};
+use std::sync::Arc;
+use uswgi_proto::routing::{PathIs, RouteChain, RouteEffect, RouteEnd, RouteFlow, RouteWorld, WholeAnswer};
+
+/// What rules make of a head.
+pub(crate) enum Ruling {
+    /// It is sent.
+    Send,
+    /// It is sent without a body.
+    NoBody,
+    /// This is sent instead.
+    Instead(WholeAnswer),
+    /// The connection is closed.
+    Close,
+}
+
+/// Keep the variables of a request: when its head is made, the application has it.
+pub(super) fn remember(ruled: &mut Ruled, exchange: &Exchange<'_>) {
+    let all = &mut ruled.variables;
+    let Ok(()) = exchange.variables().each(|name, value| {
+        all.push((name.into(), value.into()));
+        Ok::<_, std::convert::Infallible>(())
+    });
+    all.extend_from_slice(exchange.rewritten());
+}
+
+/// Go through the rules for a head that is about to be sent.
+pub(crate) fn rule(ruled: &mut Ruled, engine: &Engine, lane: usize, head: &mut Arc<AppHead>) -> Ruling {
+    let Some(routing) = &engine.routing else { return Ruling::Send };
+    if !routing.at_answers {
+        return Ruling::Send;
+    }
+    let mut world = AnswerWorld { engine, lane, ruled, head, ruling: Ruling::Send };
+    for chain in [RouteChain::Error, RouteChain::Response] {
+        if routing.table.run(chain, &mut world) == RouteEnd::Answered {
+            break;
+        }
+    }
+    world.ruling
+}
+
+struct AnswerWorld<'w> {
+    engine: &'w Engine,
+    lane: usize,
+    ruled: &'w mut Ruled,
+    head: &'w mut Arc<AppHead>,
+    ruling: Ruling,
+}
+
+impl RouteWorld for AnswerWorld<'_> {
+    fn variable(&self, name: &[u8]) -> Option<&[u8]> {
+        self.ruled.variables.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_slice())
+    }
+
+    fn set(&mut self, name: &[u8], value: &[u8]) {
+        self.ruled.variables.push((name.into(), value.into()));
+    }
+
+    fn status(&self) -> u16 {
+        self.head.status
+    }
+
+    fn micros(&self) -> u64 {
+        sys::realtime_us()
+    }
+
+    fn fact(&self, key: &[u8]) -> Vec<u8> {
+        world::fact(self.engine, key)
+    }
+
+    fn mime(&self, path: &[u8]) -> Vec<u8> {
+        world::kind(self.engine, path).into()
+    }
+
+    fn look(&self, path: &[u8], is: PathIs) -> bool {
+        world::look(path, is)
+    }
+
+    fn knows(&self, file: &str, user: &[u8], password: &[u8]) -> bool {
+        htpasswd::knows(self.engine, file, user, password)
+    }
+
+    fn act(&mut self, effect: RouteEffect<'_>) -> RouteFlow {
+        let notes = &self.engine.lanes[self.lane].notes;
+        match effect {
+            RouteEffect::Log(line) => say!("{}", log::shown(line, 4096)),
+            RouteEffect::NoLine => notes.change(|said| said.leave_out = true),
+            RouteEffect::LogVariable(name, value) => notes.change(|said| {
+                said.variables.retain(|(n, _)| n != name);
+                said.variables.push((name.into(), value.into()));
+            }),
+            RouteEffect::AddHeader(line) => self.ruled.add(line),
+            RouteEffect::ClearHeaders(status, text) => {
+                self.ruled.added.clear();
+                *self.head = Arc::new(AppHead { status, status_text: text.into(), ..AppHead::default() });
+            }
+            RouteEffect::Signal(number) => world::signal(self.engine, number),
+            RouteEffect::Alarm(name, message) => world::alarm(self.engine, name, message),
+            RouteEffect::Answer(answer) => self.ruling = Ruling::Instead(answer),
+            RouteEffect::NoBody => self.ruling = Ruling::NoBody,
+            RouteEffect::Close => self.ruling = Ruling::Close,
+            RouteEffect::Trouble(what) => say!("a rule of a response: {what}"),
+            // Too late: the application has the request, and has given its headers.
+            RouteEffect::Scheme(_) | RouteEffect::RemoveHeader(_) => {}
+            RouteEffect::Chdir(_) | RouteEffect::File { .. } | RouteEffect::Static(_) => {
+                return RouteFlow::Failed;
+            }
+        }
+        RouteFlow::Done
+    }
+}

@@ -1,0 +1,173 @@
+//! The rules of `route`, before a request is served.
+
+use super::answer::remember;
+use super::ruled::Ruled;
+use super::{Routing, htpasswd, world};
+use crate::exchange::{Exchange, SCHEME};
+use crate::log::{self, Fault};
+use crate::request::Need;
+use crate::response::AppHead;
+use crate::static_files::{FileAnswer, no_answer};
+use crate::{limited_say, say, sys};
+use std::fs::File;
+use uswgi_proto::routing::{PathIs, RouteChain, RouteEffect, RouteEnd, RouteFlow, RouteWorld, WholeAnswer};
+
+/// What becomes of a request.
+pub(crate) enum ForRequest {
+    /// It is served.
+    Serve,
+    /// A file is its answer.
+    File(FileAnswer),
+    /// This is its answer.
+    Whole(WholeAnswer),
+    /// Its connection is closed without a word.
+    Close,
+    /// Nobody can tell: it is refused.
+    Refuse(Need),
+}
+
+/// A request as its rules see it.
+struct RequestWorld<'w, 'x> {
+    exchange: &'w mut Exchange<'x>,
+    ruled: Ruled,
+    becomes: ForRequest,
+    status: u16,
+}
+
+impl Routing {
+    /// Go through the rules for a request that is whole.
+    pub(crate) fn request(&self, exchange: &mut Exchange<'_>) -> ForRequest {
+        exchange.conn.name_peer();
+        exchange.request.ruled = None;
+        let mut world =
+            RequestWorld { exchange, ruled: Ruled::default(), becomes: ForRequest::Close, status: 500 };
+        let end = self.table.run(RouteChain::Request, &mut world);
+        let RequestWorld { mut ruled, becomes, exchange, .. } = world;
+        if self.at_answers {
+            remember(&mut ruled, exchange);
+        }
+        if !ruled.is_empty() {
+            exchange.request.ruled = Some(Box::new(ruled));
+        }
+        match end {
+            RouteEnd::Served => ForRequest::Serve,
+            RouteEnd::Answered => becomes,
+        }
+    }
+
+    /// The rules for a request that has its answer.
+    pub(crate) fn end(&self, exchange: &mut Exchange<'_>, status: u16) {
+        let (ruled, becomes) = (Ruled::default(), ForRequest::Close);
+        let mut world = RequestWorld { exchange, ruled, becomes, status };
+        self.table.run(RouteChain::Final, &mut world);
+    }
+}
+
+impl RouteWorld for RequestWorld<'_, '_> {
+    fn variable(&self, name: &[u8]) -> Option<&[u8]> {
+        self.exchange.variable(name)
+    }
+
+    fn set(&mut self, name: &[u8], value: &[u8]) {
+        if !name.is_empty() {
+            self.exchange.rewrite(name, value);
+        }
+    }
+
+    fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn micros(&self) -> u64 {
+        sys::realtime_us()
+    }
+
+    fn fact(&self, key: &[u8]) -> Vec<u8> {
+        world::fact(self.exchange.engine, key)
+    }
+
+    fn mime(&self, path: &[u8]) -> Vec<u8> {
+        world::kind(self.exchange.engine, path).into()
+    }
+
+    fn look(&self, path: &[u8], is: PathIs) -> bool {
+        world::look(path, is)
+    }
+
+    fn knows(&self, file: &str, user: &[u8], password: &[u8]) -> bool {
+        htpasswd::knows(self.exchange.engine, file, user, password)
+    }
+
+    fn act(&mut self, effect: RouteEffect<'_>) -> RouteFlow {
+        let engine = self.exchange.engine;
+        let notes = &engine.lanes[self.exchange.lane].notes;
+        match effect {
+            RouteEffect::Log(line) => say!("{}", log::shown(line, 4096)),
+            RouteEffect::NoLine => notes.change(|said| said.leave_out = true),
+            RouteEffect::LogVariable(name, value) => notes.change(|said| {
+                said.variables.retain(|(n, _)| n != name);
+                said.variables.push((name.into(), value.into()));
+            }),
+            RouteEffect::Scheme(scheme) => {
+                self.exchange.rewrite(b"UWSGI_SCHEME", scheme);
+                self.exchange.rewrite(SCHEME, scheme);
+            }
+            RouteEffect::AddHeader(line) => self.ruled.add(line),
+            RouteEffect::RemoveHeader(name) => self.ruled.remove.push(name.into()),
+            // The application says its own.
+            RouteEffect::ClearHeaders(..) | RouteEffect::NoBody => {}
+            RouteEffect::Chdir(path) => {
+                if let Err(e) = std::env::set_current_dir(world::path(path)) {
+                    let path = log::shown(path, 400);
+                    limited_say!(Fault::Ours, engine, "chdir:{path} of a rule failed: {e}");
+                    return RouteFlow::Failed;
+                }
+            }
+            RouteEffect::Signal(number) => world::signal(engine, number),
+            RouteEffect::Alarm(name, message) => world::alarm(engine, name, message),
+            RouteEffect::Answer(answer) => self.becomes = ForRequest::Whole(answer),
+            RouteEffect::Close => self.becomes = ForRequest::Close,
+            RouteEffect::File { path, status, status_text, content_type } => {
+                let by_name = || world::kind(engine, path).as_bytes();
+                let kind = content_type.unwrap_or_else(by_name);
+                let Some(found) = file(path, status, status_text, kind) else { return RouteFlow::Failed };
+                self.becomes = ForRequest::File(found);
+            }
+            RouteEffect::Static(_) if !matches!(self.exchange.method(), b"GET" | b"HEAD") => {
+                return RouteFlow::Failed;
+            }
+            RouteEffect::Static(path) => match static_file(self.exchange, path) {
+                Ok(Some(found)) => self.becomes = ForRequest::File(found),
+                Ok(None) => return RouteFlow::Failed,
+                Err(e) => self.becomes = ForRequest::Refuse(no_answer(&e)),
+            },
+            RouteEffect::Trouble(what) => {
+                let uri = log::shown(self.exchange.uri(), 400);
+                limited_say!(Fault::Ours, engine, "{uri}: {what}");
+            }
+        }
+        RouteFlow::Done
+    }
+}
+
+/// A file as `static-map` serves them.
+fn static_file(exchange: &Exchange<'_>, path: &[u8]) -> std::io::Result<Option<FileAnswer>> {
+    exchange.engine.files.as_ref().map_or(Ok(None), |files| files.at(exchange, world::path(path)))
+}
+
+/// A file as it is.
+fn file(path: &[u8], status: u16, status_text: &[u8], kind: &[u8]) -> Option<FileAnswer> {
+    let file = File::open(world::path(path)).ok()?;
+    let meta = file.metadata().ok().filter(|m| m.is_file())?;
+    let mut head = AppHead { status, status_text: status_text.into(), ..AppHead::default() };
+    head.lines = format!("Content-Length: {}\r\n", meta.len()).into_bytes();
+    head.content_length = Some(meta.len());
+    head.count = 1;
+    if !kind.is_empty() {
+        head.lines.extend_from_slice(b"Content-Type: ");
+        head.lines.extend_from_slice(kind);
+        head.lines.extend_from_slice(b"\r\n");
+        head.count += 1;
+    }
+    Some(FileAnswer { head, file: Some((file.into(), 0, meta.len())) })
+}

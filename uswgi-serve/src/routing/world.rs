@@ -1,0 +1,72 @@
+//! What rules ask of the system, whoever has the variables.
+
+use crate::engine::Engine;
+use crate::sys;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use uswgi_proto::app_signals::SignalMessage;
+use uswgi_proto::control::{MOST_ALARM_BYTES, ToMaster};
+use uswgi_proto::routing::PathIs;
+
+/// Longest name that can be an alarm's.
+const ALARM_NAME: usize = 1024;
+
+/// A path of bytes.
+pub(super) fn path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+/// Whether a path is something.
+pub(super) fn look(at: &[u8], is: PathIs) -> bool {
+    let at = path(at);
+    let meta = || at.metadata().ok();
+    match is {
+        PathIs::There => meta().is_some(),
+        PathIs::File => meta().is_some_and(|m| m.is_file()),
+        PathIs::Directory => meta().is_some_and(|m| m.is_dir()),
+        PathIs::Link => at.symlink_metadata().is_ok_and(|m| m.is_symlink()),
+        PathIs::Executable => meta().is_some_and(|m| m.permissions().mode() & 0o111 != 0),
+    }
+}
+
+/// The type of a file of this name.
+pub(super) fn kind<'a>(engine: &'a Engine, at: &[u8]) -> &'a str {
+    engine.files.as_ref().map_or("", |files| files.kind(at))
+}
+
+/// `${uwsgi[key]}`.
+pub(super) fn fact(engine: &Engine, key: &[u8]) -> Vec<u8> {
+    match key {
+        b"wid" => engine.settings.worker_id.to_string().into_bytes(),
+        b"pid" => sys::pid().to_string().into_bytes(),
+        b"uuid" => uuid().unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// A random UUID, as the kernel makes them (random(4)).
+fn uuid() -> Option<Vec<u8>> {
+    let text = std::fs::read("/proc/sys/kernel/random/uuid").ok()?;
+    Some(text.trim_ascii().to_vec())
+}
+
+/// Raise a signal of the application.
+pub(super) fn signal(engine: &Engine, number: &[u8]) {
+    let number = std::str::from_utf8(number).ok().and_then(|n| n.trim().parse().ok());
+    if let (Some(number), Some(control)) = (number, &engine.control) {
+        control.send(&ToMaster::AppSignal { said: SignalMessage::Raise { number } });
+    }
+}
+
+/// Raise an alarm.
+pub(super) fn alarm(engine: &Engine, name: &[u8], message: &[u8]) {
+    let (name, message) =
+        (String::from_utf8_lossy(name), &message[..message.len().min(MOST_ALARM_BYTES as usize)]);
+    if let Some(control) = &engine.control
+        && name.len() <= ALARM_NAME
+    {
+        control.send(&ToMaster::Alarm { name: name.into(), message: message.to_vec() });
+    }
+}
