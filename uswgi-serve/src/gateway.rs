@@ -7,6 +7,7 @@
 
 use crate::connection::Conn;
 use crate::dispatcher::{Dispatcher, Next};
+use crate::engine::Engine;
 use crate::exchange::Exchange;
 use crate::outbox::Outbox;
 use crate::response::Response;
@@ -55,6 +56,15 @@ pub struct Ran<H> {
     pub switches: u32,
 }
 
+/// The calling thread runs this lane; `ident` is what the interpreter calls it.
+fn adopt(engine: &Engine, lane: usize, ident: u64) {
+    engine.lanes[lane].adopt(ident);
+    if let Some(slot) = engine.lane_slot(lane) {
+        slot.tid.store(engine.lanes[lane].id(), Ordering::Relaxed);
+        slot.state.store(ThreadState::Idle as u32, Ordering::Relaxed);
+    }
+}
+
 /// Serve in a lane until told to leave. Runs in the lane, with the gateway's lock held.
 pub fn run_lane<G: Gateway>(
     outbox: &Arc<Outbox<G::Held>>,
@@ -62,10 +72,7 @@ pub fn run_lane<G: Gateway>(
     gateway: &mut G,
 ) -> Result<(), G::Error> {
     let engine = &outbox.engine;
-    engine.lanes[lane].adopt(gateway.start()?);
-    if let Some(slot) = engine.lane_slot(lane) {
-        slot.state.store(ThreadState::Idle as u32, Ordering::Relaxed);
-    }
+    adopt(engine, lane, gateway.start()?);
     let mut dispatcher = Dispatcher::new(outbox, lane);
     let mut previous = None;
     loop {
@@ -107,10 +114,7 @@ impl<H: Held> SharedLane<H> {
     /// The lane of this number; `ident` is the interpreter's identifier of the thread, which is the calling one.
     pub fn new(outbox: &Arc<Outbox<H>>, number: usize, ident: u64) -> SharedLane<H> {
         let engine = &outbox.engine;
-        engine.lanes[number].adopt(ident);
-        if let Some(slot) = engine.lane_slot(number) {
-            slot.state.store(ThreadState::Idle as u32, Ordering::Relaxed);
-        }
+        adopt(engine, number, ident);
         SharedLane { outbox: outbox.clone(), number, dispatcher: Dispatcher::new(outbox, number) }
     }
 

@@ -90,11 +90,16 @@ pub fn page(s: &Snapshot, now: u64) -> String {
         0 => String::new(),
         n => format!(", {n} static files"),
     };
+    let waiting = match s.waiting() {
+        None | Some(0) => String::new(),
+        Some(n) => format!(", {n} waiting"),
+    };
     let sockets = match s.websockets() {
         0 => String::new(),
         n => format!(", {n} of them WebSockets"),
     };
-    row("requests", format!("{} ({} under way{sockets}){files}", t.requests, s.busy_threads()));
+    let busy = s.busy_threads();
+    row("requests", format!("{} ({busy} under way{waiting}{sockets}){files}", t.requests));
     if let Some(lag) = LoopLag::of_all(&s.workers) {
         row("loop lag", loop_lag(&lag));
     }
@@ -177,7 +182,7 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
     let loops = s.workers.iter().any(|w| w.lag.is_some());
     let _ = writeln!(
         out,
-        "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>10} {:>10} {:>8} {:>8} {}{:>8}  LAST RESTART",
+        "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>5} {:>10} {:>10} {:>8} {:>8} {}{:>8}  LAST RESTART",
         "WORKER",
         "PID",
         "STATE",
@@ -185,6 +190,7 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
         "REQUESTS",
         "5XX",
         "BUSY",
+        "WAIT",
         "CONNS",
         "SPAWN",
         "RSS",
@@ -208,7 +214,7 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
         let size = |n: Option<u64>| n.filter(|n| *n > 0).map_or("-".into(), bytes);
         let _ = writeln!(
             out,
-            "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>10} {:>10} {:>8} {:>8} {lag}{up:>8}  {}",
+            "{:>6} {:>8} {:<9} {:>4} {:>9} {:>6} {:>6} {:>5} {:>5} {:>5} {:>10} {:>10} {:>8} {:>8} {lag}{up:>8}  {}",
             w.id,
             w.pid,
             worker_state_name(w.state),
@@ -216,6 +222,7 @@ pub fn workers(s: &Snapshot, now: u64) -> String {
             w.total.requests,
             w.total.by_class[4],
             format!("{busy}/{}", w.threads.len()),
+            w.waiting.map_or("-".into(), |n| n.to_string()),
             w.connections,
             w.respawns,
             size(Some(w.rss)),

@@ -64,10 +64,11 @@ fn header(top: &Top, now: u64) -> Vec<Line<'static>> {
             stands_still(s),
         )),
         Line::from(format!(
-            "{} requests, {:.1}/s, {} under way; p50 {} p95 {} p99 {} ms",
+            "{} requests, {:.1}/s, {} under way{}; p50 {} p95 {} p99 {} ms",
             t.requests,
             top.rate,
             s.busy_threads(),
+            s.waiting().map_or(String::new(), |n| format!(", {n} waiting")),
             latency[0],
             latency[1],
             latency[2],

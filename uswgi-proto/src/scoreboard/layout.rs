@@ -364,6 +364,8 @@ pub struct ThreadSlot {
     pub request: RequestText,
     /// Requests by duration; see [`bucket_of`].
     pub histogram: [AtomicU64; BUCKETS],
+    /// The kernel's number of the thread that runs it, which may be that of other lanes too; 0: there is none yet.
+    pub tid: AtomicI32,
 }
 
 /// Place of a status among the counts by class; nonsense counts as the nearest class.

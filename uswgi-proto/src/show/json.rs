@@ -26,6 +26,7 @@ pub fn json(s: &Snapshot) -> Value {
         "threads": s.threads,
         "lanes": s.lanes.plural(),
         "busy": s.busy_threads(),
+        "waiting": s.waiting(),
         "websockets": s.websockets(),
         "loop_lag_us": LoopLag::of_all(&s.workers).as_ref().map(LoopLag::json),
         "template_pid": s.template_pid,
@@ -86,6 +87,7 @@ fn worker_json(w: &Worker) -> Value {
         "totals": totals(&w.total),
         "latency_us": latency(&w.histogram),
         "lanes": w.lanes.plural(),
+        "waiting": w.waiting,
         "loop_lag_us": w.lag.as_ref().map(LoopLag::json),
         "threads": w.threads.iter().map(thread_json).collect::<Vec<_>>(),
     })

@@ -207,6 +207,15 @@ fn ours(out: &mut String, s: &Snapshot) {
         family(out, name, "gauge", help);
         let _ = writeln!(out, "uswgi_{name} {value}");
     }
+    if let Some(waiting) = s.waiting() {
+        family(
+            out,
+            "threads_waiting",
+            "gauge",
+            "Threads (greenlets, tasks) in a request that do not run: they wait",
+        );
+        let _ = writeln!(out, "uswgi_threads_waiting {waiting}");
+    }
     family(out, "workers", "gauge", "Workers by state");
     for (state, name) in [
         (WorkerState::Starting, "starting"),

@@ -4,6 +4,7 @@
 //! what must not be torn (request lines, the outcome of a reload) is read in the right order.
 
 mod thread;
+mod waiting;
 
 pub use thread::Thread;
 
@@ -159,6 +160,9 @@ pub struct Worker {
     pub usage: Option<Usage>,
     /// Its threads.
     pub threads: Vec<Thread>,
+    /// How many of those that have a request do not run: they wait for a client, a database, a timer, the GIL. None
+    /// where the system cannot be asked.
+    pub waiting: Option<usize>,
     /// What they are.
     pub lanes: LaneKind,
     /// How late the loop is that runs them, where one does.
@@ -204,6 +208,7 @@ impl Snapshot {
             worker.usage = usage::of(worker.pid, self.pid, pss);
             if let Some(usage) = worker.usage {
                 (worker.rss, worker.vsz) = (usage.rss, usage.vsz);
+                worker.waiting = Some(worker.count_waiting());
             }
         }
     }
@@ -375,6 +380,7 @@ fn worker(board: &Reader, slot: u32) -> Option<Worker> {
         },
         usage: None,
         threads: slots.iter().map(|t| Thread::read(t)).collect(),
+        waiting: None,
         lanes,
         lag: lanes.share_a_thread().then(|| super::lag::LoopLag::read(&w.lag, monotonic_us())),
     })

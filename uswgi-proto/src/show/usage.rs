@@ -34,6 +34,19 @@ pub fn of(pid: i32, parent: i32, pss: bool) -> Option<Usage> {
     Some(usage)
 }
 
+/// Whether a thread of a process runs, or could if it had a processor; None: there is no such thread.
+pub(super) fn runs(pid: i32, tid: i32) -> Option<bool> {
+    let mut stat = [0; 512];
+    let n = File::open(format!("/proc/{pid}/task/{tid}/stat")).ok()?.read(&mut stat).ok()?;
+    state(&stat[..n]).map(|state| state == b'R')
+}
+
+/// Field 3 of proc_pid_stat(5).
+fn state(stat: &[u8]) -> Option<u8> {
+    let after = stat.iter().rposition(|&b| b == b')')? + 1;
+    stat.get(after + 1).copied()
+}
+
 /// Whether a process is in our namespace of this kind (`net`, `pid`...). Unknown counts as no.
 pub fn same_namespace(pid: i32, kind: &str) -> bool {
     let of = |who: &str| fs::read_link(Path::new("/proc").join(who).join("ns").join(kind)).ok();
@@ -87,7 +100,8 @@ mod tests {
         // Not every kernel has the rollup; where it is there, it says something.
         assert!(usage.pss.is_none_or(|pss| pss > 10_000 && pss <= usage.rss + (1 << 20)), "{usage:?}");
         assert_eq!(of(me, parent + 1, false), None);
-        assert!(same_namespace(me, "net") && !same_namespace(0, "net"));
+        let own = nix::unistd::gettid().as_raw();
+        assert_eq!((runs(me, own), runs(me, 1), runs(0, own)), (Some(true), None, None));
     }
 
     #[test]
@@ -103,6 +117,7 @@ mod tests {
             threads: 5,
         };
         assert_eq!(parse(stat, 4, 100, 4096), Some(want));
+        assert_eq!((state(stat), state(b"9 (a"), state(b"9 (a)")), (Some(b'S'), None, None));
         for bad in [&b""[..], b"9 (a", b"9 (a) S", b"9 (a) S 4 x"] {
             assert_eq!(parse(bad, 4, 100, 4096), None);
         }

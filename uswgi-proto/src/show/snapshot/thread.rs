@@ -16,6 +16,8 @@ pub struct Thread {
     pub busy_us: u64,
     /// Microseconds until its harakiri; None: there is none.
     pub harakiri_us: Option<u64>,
+    /// The kernel's number of the thread that runs it; lanes may share one.
+    pub(super) tid: i32,
     /// Bytes of body that the request under way announced.
     pub body_in: u64,
     /// Bytes of body given for it so far.
@@ -37,6 +39,7 @@ impl Thread {
             websocket: busy && t.websocket.load(Relaxed) != 0,
             busy_us: if busy && started > 0 { now.saturating_sub(started) } else { 0 },
             harakiri_us: (busy && deadline > 0).then(|| deadline.saturating_sub(now)),
+            tid: t.tid.load(Relaxed),
             body_in: if busy { t.body_in.load(Relaxed) } else { 0 },
             body_out: if busy { t.body_out.load(Relaxed) } else { 0 },
             total: Totals::of_thread(t),
