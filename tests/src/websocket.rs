@@ -4,6 +4,7 @@ use crate::http::{parse_head, read_some};
 use crate::request::{Reply, Request, Stream};
 use crate::server::Door;
 use crate::wait::PATIENCE;
+use crate::{Site, paths};
 use std::io::Write;
 use uswgi_proto::websocket::{Opcode, accept_key, put_frame};
 
@@ -16,6 +17,20 @@ pub struct WebSocket {
     buffer: Vec<u8>,
     /// The answer to the handshake.
     pub reply: Reply,
+}
+
+/// The application that echoes, in every engine, each with its name.
+pub fn echoes() -> [(&'static str, Site); 3] {
+    let site = |callable: &str| {
+        let site = Site::new().file("ws_echo").both().home(&paths::engines());
+        let chdir = site.dir.join("app").display().to_string();
+        site.option("chdir", chdir).option("module", format!("ws_echo:{callable}"))
+    };
+    [
+        ("asgi", site("tasks").option("asgi", true)),
+        ("threads", site("application").option("threads", 4)),
+        ("gevent", site("application").option("gevent", 4)),
+    ]
 }
 
 /// The request of a handshake.

@@ -1,59 +1,12 @@
 //! What clients and applications do wrong with WebSockets in every engine: each has its answer or close code, one line, and no
 //! effect on others. (The messages of ASGI applications are in `websocket`.)
 
-use uswgi_tests::websocket::{WebSocket, frame, handshake};
-use uswgi_tests::{Site, paths, until};
-
-const ASGI: &str = r#"
-import asyncio
-
-async def application(scope, receive, send):
-    if scope["path"] == "/never":
-        await asyncio.sleep(300)
-    await receive()
-    await send({"type": "websocket.accept"})
-    while True:
-        message = await receive()
-        if message["type"] == "websocket.disconnect":
-            return
-        message["type"] = "websocket.send"
-        await send(message)
-"#;
-
-const WSGI: &str = r#"
-import uwsgi, time
-if uwsgi.opt.get("gevent"):
-    from gevent import sleep
-else:
-    from time import sleep
-
-def application(environ, start_response):
-    if environ["PATH_INFO"] == "/never":
-        for _ in range(3000):
-            sleep(0.1)
-    uwsgi.websocket_handshake()
-    while True:
-        try:
-            message = uwsgi.websocket_recv()
-        except OSError:
-            return []
-        uwsgi.websocket_send(message)
-"#;
-
-fn engines() -> [(&'static str, Site); 3] {
-    let site = |text| {
-        Site::probe().home(&paths::engines()).without("module").source("bad.py", text).option("module", "bad")
-    };
-    [
-        ("asgi", site(ASGI).option("asgi", true)),
-        ("threads", site(WSGI).option("threads", 4)),
-        ("gevent", site(WSGI).option("gevent", 4)),
-    ]
-}
+use uswgi_tests::until;
+use uswgi_tests::websocket::{WebSocket, echoes, frame, handshake};
 
 #[test]
 fn an_upgrade_that_nobody_answers_meets_the_deadline_of_requests() {
-    for (engine, site) in engines() {
+    for (engine, site) in echoes() {
         let server = site.option("harakiri", 1).start();
         let mut other = WebSocket::open(&server.door(), "/echo");
         for door in server.doors() {
@@ -70,7 +23,7 @@ fn an_upgrade_that_nobody_answers_meets_the_deadline_of_requests() {
 
 #[test]
 fn a_violation_is_closed_alike_whoever_speaks_for_the_application() {
-    for (engine, site) in engines() {
+    for (engine, site) in echoes() {
         let server = site.option("websockets-max-size", 64).start();
         let mut other = WebSocket::open(&server.door(), "/echo");
         let mut fragments = frame(0x01, b"");

@@ -4,38 +4,9 @@
 //! Where the suite calls an echo before the end of a connection that fails "strict", and none at all fine too, both are
 //! taken here (`lenient`): what came whole before a violation is the application's to answer, or not.
 
+use uswgi_tests::Server;
 use uswgi_tests::server::Door;
-use uswgi_tests::websocket::{WebSocket, frame};
-use uswgi_tests::{Server, Site, paths};
-
-const ASGI: &str = r#"
-async def application(scope, receive, send):
-    if scope["type"] != "websocket":
-        raise RuntimeError("not here")
-    await receive()
-    await send({"type": "websocket.accept"})
-    while True:
-        message = await receive()
-        if message["type"] == "websocket.disconnect":
-            return
-        message["type"] = "websocket.send"
-        await send(message)
-"#;
-
-/// uWSGI's functions do not tell text from bytes: the path does.
-const WSGI: &str = r#"
-import uwsgi
-
-def application(environ, start_response):
-    uwsgi.websocket_handshake()
-    send = uwsgi.websocket_send if environ["PATH_INFO"] == "/text" else uwsgi.websocket_send_binary
-    while True:
-        try:
-            message = uwsgi.websocket_recv()
-        except OSError:
-            return []
-        send(message)
-"#;
+use uswgi_tests::websocket::{WebSocket, echoes, frame};
 
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
@@ -327,15 +298,8 @@ fn all(server: &Server) {
 }
 
 #[test]
-fn tasks_pass_the_cases() {
-    let site = Site::probe().home(&paths::engines()).without("module").source("echoes.py", ASGI);
-    all(&site.option("module", "echoes").option("asgi", true).start());
-}
-
-#[test]
-fn threads_and_greenlets_pass_the_cases() {
-    for engine in ["threads", "gevent"] {
-        let site = Site::probe().home(&paths::engines()).without("module").source("echoes.py", WSGI);
-        all(&site.option("module", "echoes").option(engine, 4).start());
+fn every_engine_passes_the_cases() {
+    for (_, site) in echoes() {
+        all(&site.start());
     }
 }
