@@ -21,8 +21,8 @@ def result(function, *arguments):
         return repr(function(*arguments))
     except OSError as e:
         return "OSError: %s" % e
-    except TypeError:
-        return "TypeError"
+    except (TypeError, OverflowError) as e:
+        return type(e).__name__
 
 
 def application(environ, start_response):
@@ -30,8 +30,16 @@ def application(environ, start_response):
     if path == "/pid":
         start_response("200 OK", [])
         return [str(os.getpid()).encode()]
+    said = []
     if path == "/plain":
         said = [result(uwsgi.websocket_handshake)]
+        start_response("200 OK", [])
+        return [json.dumps(said).encode()]
+    if path == "/switching":
+        # What is for uWSGI's own switching: nothing happens, and nobody waits.
+        for name in ["wait_fd_read", "wait_fd_write", "async_sleep", "suspend", "green_schedule", "ready_fd"]:
+            function = getattr(uwsgi, name)
+            said += [result(function, *arguments) for arguments in [(), (-1,), (-1, 30), ("x",), (1 << 40, 1), (1.5,)]]
         start_response("200 OK", [])
         return [json.dumps(said).encode()]
     if path == "/without":
@@ -42,7 +50,6 @@ def application(environ, start_response):
     if path == "/unhandled":
         uwsgi.websocket_handshake()
         return []
-    said = []
     if path == "/given":
         said.append(result(uwsgi.websocket_handshake, environ["HTTP_SEC_WEBSOCKET_KEY"], "http://o", "chat"))
         uwsgi.websocket_send("given")

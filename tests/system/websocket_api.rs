@@ -23,7 +23,7 @@ fn noted(server: &Server, name: &str) -> serde_json::Value {
 /// What both programs do alike: a conversation, and what each function gave.
 fn conversation(server: &Server) -> Vec<serde_json::Value> {
     let door = server.door();
-    let mut all = vec![door.get("/plain").expect(200).json()];
+    let mut all = ["/plain", "/switching"].map(|target| door.get(target).expect(200).json()).to_vec();
     let mut socket = WebSocket::open(&door, "/echo?echo");
     for n in [1, 125, 126, 65_535, 65_536, 500_000] {
         let bytes = vec![n as u8; n];
@@ -237,4 +237,73 @@ b.disconnect()
     command.arg(&client).arg(server.http_port().to_string());
     assert_eq!(process::good(command, Duration::from_secs(60)).trim(), "from b from b");
     assert!(!server.log().contains("Traceback"), "{}", server.log());
+}
+
+/// It waits for the descriptor of its client and for that of Redis with gevent's select, and asks uWSGI's functions then.
+#[test]
+fn django_websocket_redis_runs_unmodified() {
+    let redis = "import sys\nfrom fakeredis import TcpFakeServer\n\
+        TcpFakeServer(('127.0.0.1', int(sys.argv[1]))).serve_forever()\n";
+    let port = paths::free_port();
+    let settings = format!(
+        "SECRET_KEY = 'x'\nALLOWED_HOSTS = ['*']\nROOT_URLCONF = 'urls'\nWEBSOCKET_URL = '/ws/'\n\
+         INSTALLED_APPS = ['django.contrib.contenttypes', 'django.contrib.auth', 'ws4redis']\n\
+         WS4REDIS_CONNECTION = {{'host': '127.0.0.1', 'port': {port}}}\nWS4REDIS_HEARTBEAT = 'beat'\n"
+    );
+    let app = "import os, socket, time\nos.environ['DJANGO_SETTINGS_MODULE'] = 'settings'\n\
+         from ws4redis.uwsgi_runserver import uWSGIWebsocketServer\n\
+         server = uWSGIWebsocketServer()\n\
+         def application(environ, start_response):\n\
+         \x20   if environ['PATH_INFO'] != '/redis':\n\
+         \x20       return server(environ, start_response)\n\
+         \x20   server._redis_connection.ping()\n\
+         \x20   start_response('200 OK', [])\n    return [b'there']\n";
+    let site = Site::new().both().home(&paths::engines()).source("redis_site.py", app);
+    let site = site
+        .source("settings.py", &settings)
+        .source("urls.py", "urlpatterns = []\n")
+        .source("fake.py", redis);
+    let folder = site.dir.join("app");
+    let python = paths::engines().join("bin/python");
+    let server = site
+        .option("chdir", folder.display())
+        .option("module", "redis_site")
+        .option("gevent", 20)
+        .option("gevent-early-monkey-patch", true)
+        .option("http-websockets", true)
+        .option("attach-daemon", format!("{} {}/fake.py {port}", python.display(), folder.display()))
+        .start();
+    let door = server.door();
+    until("Redis", || (door.get("/redis").status == 200).then_some(()));
+    let next = |socket: &mut WebSocket| {
+        until("a message that is no heartbeat", || {
+            let text = socket.next_text();
+            (text != "beat").then_some(text)
+        })
+    };
+    // A heartbeat follows what it reads: from the first one on it has subscribed. (What comes together with the answer to
+    // that it would see with the next bytes only.)
+    let open = |query: &str| {
+        let mut socket = WebSocket::open(&door, &format!("/ws/room?subscribe-broadcast{query}"));
+        let mut before = Vec::new();
+        until("the first heartbeat", || {
+            let text = socket.next_text();
+            let beats = text == "beat";
+            before.push(text);
+            beats.then_some(())
+        });
+        (socket, before)
+    };
+    let (mut one, _) = open("&publish-broadcast&echo");
+    let (mut other, _) = open("&publish-broadcast");
+    one.text("hello");
+    assert_eq!((next(&mut one), next(&mut other)), ("hello".into(), "hello".into()));
+    other.text("world");
+    assert_eq!(next(&mut one), "world");
+    // What was said last is kept for who comes later.
+    let (mut late, before) = open("");
+    assert_eq!(before, ["world", "beat"]);
+    one.close(1000);
+    other.text("again");
+    assert_eq!(next(&mut late), "again");
 }

@@ -27,6 +27,7 @@ mod sharedarea;
 pub(crate) mod signals;
 pub(crate) mod spool;
 pub(crate) mod state;
+mod switching;
 pub(crate) mod waiting;
 mod websocket;
 
@@ -83,6 +84,7 @@ pub(crate) fn install(
     metric::add(&module)?;
     alarm::add(&module)?;
     rpc::add(&module)?;
+    switching::add(&module)?;
     signals::add(&module)?;
     if settings.lanes.kind != LaneKind::Tasks {
         websocket::add(&module)?;
