@@ -7,6 +7,7 @@
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv, send};
+use std::cell::RefCell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 use uswgi_proto::app_signals::RaisedSignal;
@@ -87,15 +88,25 @@ impl Queues {
                 return Came::Woken;
             }
             for (end, _) in ends.iter().zip(&ready[also.len()..]).filter(|(_, ready)| **ready) {
-                let mut buffer = vec![0; most];
                 // Somebody else may have been first.
-                if let Ok(length) = recv(end.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
-                    buffer.truncate(length);
-                    return Came::Message(buffer);
+                if let Ok(message) = take_message(*end, most) {
+                    return Came::Message(message);
                 }
             }
         }
     }
+}
+
+/// Take a message, in a buffer that is kept: a message is seldom as long as it may be.
+fn take_message(from: BorrowedFd<'_>, most: usize) -> nix::Result<Vec<u8>> {
+    thread_local!(static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+    BUFFER.with_borrow_mut(|buffer| {
+        if buffer.len() < most {
+            buffer.resize(most, 0);
+        }
+        let length = recv(from.as_raw_fd(), &mut buffer[..most], MsgFlags::MSG_DONTWAIT)?;
+        Ok(buffer[..length].to_vec())
+    })
 }
 
 /// Take a signal out of a queue, if nobody was faster.

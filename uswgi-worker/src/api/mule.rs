@@ -6,10 +6,15 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyInt, PyModule};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use uswgi_proto::background::{AideKind, MessageQueue};
+use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_serve::aide::Link;
 use uswgi_serve::say;
+
+/// Microseconds between two lines about messages that were not sent.
+const BETWEEN_US: u64 = 1_000_000;
 
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
@@ -77,7 +82,13 @@ fn send(queue: &MessageQueue, message: &[u8]) -> PyResult<bool> {
                 nix::Error::EMSGSIZE => "it is too large for a queue",
                 e => e.desc(),
             };
-            say!("a message of {} bytes was not sent to a mule: {why}", message.len());
+            // Who tries again and again would fill the log.
+            static SAID_US: AtomicU64 = AtomicU64::new(0);
+            let now = monotonic_us();
+            if now.saturating_sub(SAID_US.load(Ordering::Relaxed)) >= BETWEEN_US {
+                SAID_US.store(now, Ordering::Relaxed);
+                say!("a message of {} bytes was not sent to a mule: {why}", message.len());
+            }
             Ok(false)
         }
         None => Ok(false),

@@ -56,10 +56,6 @@ pub(crate) fn wait(
         if link.is_leaving() {
             return Err(PySystemExit::new_err(0));
         }
-        if wanted && let Some(signal) = link.next_signal() {
-            signals::run_handler(py, signal.number);
-            return Ok(Waited::AppSignal);
-        }
         let also: Vec<BorrowedFd<'_>> = link.signal_fds().take(if wanted { usize::MAX } else { 1 }).collect();
         match py.detach(|| queues.receive(from, most, &also, until)) {
             Came::Message(message) => {
@@ -72,7 +68,13 @@ pub(crate) fn wait(
             Came::Interrupted => breathe(py)?,
             // Signals that are not wanted now stay until they are.
             Came::Woken if !wanted && !link.is_leaving() => std::thread::sleep(Duration::from_millis(1)),
-            Came::Woken => {}
+            // Asked only when something has come: each question is a system call, and messages are many.
+            Came::Woken => {
+                if let Some(signal) = link.next_signal().filter(|_| wanted) {
+                    signals::run_handler(py, signal.number);
+                    return Ok(Waited::AppSignal);
+                }
+            }
         }
     }
 }
