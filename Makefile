@@ -98,6 +98,8 @@ soak: release
 	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_MINUTES=$(SOAK_MINUTES) \
 	  USWGI_SOAK=1000 USWGI_SEED=$$(date +%s%N) \
 	  $(CARGO) test -q -p uswgi-tests --test system chaos -- --nocapture
+	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_TASKS=10000 \
+	  $(CARGO) test -q -p uswgi-tests --test system spooler_kills -- --nocapture
 	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_MINUTES=$(SOAK_MINUTES) \
 	  $(CARGO) test -q -p uswgi-tests --test system canary::equal
 	PROPTEST_CASES=200 tests/valgrind.sh

@@ -70,3 +70,35 @@ impl Drop for TempDir {
         }
     }
 }
+
+/// A file system of 64 KiB.
+pub struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// On a folder that is there; for [`crate::Need::Mounts`].
+    pub fn new(dir: &Path) -> SmallDisk {
+        SmallDisk(dir.into()).mounted(nix::mount::MsFlags::empty())
+    }
+
+    /// It takes no change from now on.
+    pub fn read_only(self) -> SmallDisk {
+        self.mounted(nix::mount::MsFlags::MS_REMOUNT | nix::mount::MsFlags::MS_RDONLY)
+    }
+
+    /// It takes changes again.
+    pub fn writable(self) -> SmallDisk {
+        self.mounted(nix::mount::MsFlags::MS_REMOUNT)
+    }
+
+    fn mounted(self, flags: nix::mount::MsFlags) -> SmallDisk {
+        let (kind, options) = (Some("tmpfs"), Some("size=64k,mode=777"));
+        nix::mount::mount(kind, &self.0, kind, flags, options).expect("a tmpfs");
+        self
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = nix::mount::umount2(&self.0, nix::mount::MntFlags::MNT_DETACH);
+    }
+}

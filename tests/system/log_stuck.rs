@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use uswgi_tests::temp::SmallDisk;
 use uswgi_tests::{Need, Server, Site, lacks, paths, process, until};
 
 /// Enough for any pipe.
@@ -84,7 +85,7 @@ fn a_disk_that_gets_room_again_gets_whole_lines_again() {
     let site = Site::probe();
     let disk = site.dir.join("disk");
     fs::create_dir(&disk).unwrap();
-    let _mounted = Mounted::new(&disk);
+    let _mounted = SmallDisk::new(&disk);
     let log = disk.join("app.log");
     let filler = disk.join("filler");
     let server = site.option("logto", log.display()).start();
@@ -102,27 +103,4 @@ fn a_disk_that_gets_room_again_gets_whole_lines_again() {
         text.lines().filter(|l| l.contains("[pid: ")).all(|l| l.starts_with("[pid: ")),
         "glued lines: {text}"
     );
-}
-
-/// A tmpfs of 64 KiB.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn new(dir: &Path) -> Mounted {
-        let mount = nix::mount::mount(
-            Some("tmpfs"),
-            dir,
-            Some("tmpfs"),
-            nix::mount::MsFlags::empty(),
-            Some("size=64k,mode=777"),
-        );
-        mount.expect("a tmpfs");
-        Mounted(dir.into())
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = nix::mount::umount2(&self.0, nix::mount::MntFlags::MNT_DETACH);
-    }
 }

@@ -81,6 +81,7 @@
 //! | static_files | files without Python: what is served, and nothing else |
 //! | slow | slow requests by phase; advice |
 //! | signals | signals, timers and files of an application, beside the original; the decorators of the original |
+//! | spooler_disk | a full disk and a read-only folder: spool() raises, nothing half-written stays |
 //! | spooler | tasks as files: as uWSGI runs them, and better where that lost some |
 //! | spool_verb | uswgi-ctl spool: tasks seen, run, retried and dropped, with the instance up and down |
 //! | spooler_door | tasks from the network: the answers and files of uWSGI, and who may |
@@ -191,6 +192,7 @@ mod signals;
 mod slow;
 mod spool_verb;
 mod spooler;
+mod spooler_disk;
 mod spooler_door;
 mod spooler_kills;
 mod startup;
