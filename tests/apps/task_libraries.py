@@ -1,4 +1,5 @@
 """Unmodified libraries that work beside requests: uwsgi-tasks, the page of django-uwsgi-ng, prometheus_client by worker number."""
+import fcntl
 import os
 import time
 
@@ -23,6 +24,21 @@ ANSWERED = prometheus_client.Counter("answered", "Requests that were answered.")
 def ran(*words):
     with open(os.path.join(HOLD, "ran"), "a") as f:
         f.write(" ".join(str(w) for w in words) + "\n")
+
+
+def claim():
+    # Held until this process ends: another one of the number cannot have it meanwhile.
+    global CLAIM
+    if uwsgi.worker_id():
+        CLAIM = open(os.path.join(HOLD, "number_%d" % uwsgi.worker_id()), "w")
+        try:
+            fcntl.flock(CLAIM, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ran("alone", uwsgi.worker_id())
+        except OSError:
+            ran("shared", uwsgi.worker_id())
+
+
+uwsgi.post_fork_hook = claim
 
 
 @task(executor=TaskExecutor.SPOOLER)

@@ -32,8 +32,8 @@ fn uwsgi_tasks_runs_in_spoolers_and_mules_and_django_shows_the_spooler() {
     assert!(name.starts_with("uwsgi_spoolfile_on_") && page.contains(&name), "{name}: {page}");
 }
 
-/// Files are named by the number, so that there are no more of them than workers and the template; no count is lost. That
-/// a number has one process is held by `numbers`: two of them lose a count too seldom to be seen here.
+/// Files are named by the number, so that there are no more of them than workers and the template; no count is lost. Two
+/// processes of a number lose a count too seldom to be seen, so each holds a lock of its number from its fork to its end.
 #[test]
 fn prometheus_client_counts_every_request_in_files_named_by_worker_number_through_reloads() {
     let server = site().option("worker-id-exclusive", "true").start();
@@ -51,6 +51,9 @@ fn prometheus_client_counts_every_request_in_files_named_by_worker_number_throug
         failures.extend(seen.failures);
     }
     assert!(failures.is_empty(), "{failures:?}");
+    let claims = ran(&server);
+    let of = |start: &str| claims.iter().filter(|l| l.starts_with(start)).count();
+    assert_eq!((of("alone "), of("shared ")), (6, 0), "two workers, three times: {claims:?}");
     let counted: f64 = server.get("/counts").expect(200).text().parse().unwrap();
     assert_eq!(counted as u64, good);
     let mut files = server
