@@ -14,6 +14,7 @@
 //! | bodies | request bodies of every size and way to read them |
 //! | canary | a new version beside the old one: worse ones are taken back, equal ones go on to all |
 //! | carbon | numbers that are sent to carbon, beside the original |
+//! | pushing | numbers that are sent over UDP, and stand in files, beside the original |
 //! | chaos | kills, stops, reloads and scaling at random; the books balance |
 //! | clients | libraries that look for the module uwsgi, as pip installs them |
 //! | commands | --reload PIDFILE, --connect-and-read and so on, beside the original |
@@ -175,6 +176,7 @@ mod pieces;
 mod preload;
 mod privileges;
 mod profile;
+mod pushing;
 mod python_options;
 mod pythons;
 mod real_files;

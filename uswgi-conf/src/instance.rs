@@ -9,6 +9,7 @@ pub use crate::dynamic::{Busyness, CheaperAlgorithm, Dynamic};
 use crate::emperor::EmperorSettings;
 use crate::logs::LogRouting;
 pub use crate::origin::Origin;
+use crate::pushing::Pushing;
 use crate::signals::AppSignals;
 use crate::startup::Startup;
 use crate::tasks::Tasks;
@@ -246,6 +247,8 @@ pub struct Instance {
     pub alarms: Alarms,
     /// What is sent to carbon.
     pub carbon: Carbon,
+    /// What is sent elsewhere, and what stands in files.
+    pub pushing: Pushing,
     /// What the start sets once.
     #[serde(default)]
     pub startup: Startup,
@@ -339,6 +342,7 @@ impl Default for Instance {
             signals: AppSignals::default(),
             alarms: Alarms::default(),
             carbon: Carbon::default(),
+            pushing: Pushing::default(),
             startup: Startup::default(),
             options: Vec::new(),
         }

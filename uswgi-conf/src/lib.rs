@@ -41,6 +41,7 @@ pub mod logs;
 pub mod options;
 mod origin;
 pub mod place;
+pub mod pushing;
 mod quote;
 pub mod read;
 pub mod resolve;

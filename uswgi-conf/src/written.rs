@@ -7,6 +7,7 @@ use crate::instance::Address;
 use crate::logs::{
     DAEMON_INFO, DAEMON_NOTICE, EncoderSpec, Encoding, FACILITIES, Logger, LoggerTarget, Route,
 };
+use crate::pushing::Pusher;
 use uswgi_proto::background::Farm;
 use uswgi_proto::logs::routing::LogAlarm;
 use uswgi_proto::settings::{App, AppSource};
@@ -27,6 +28,14 @@ pub(crate) fn address(a: &Address) -> String {
 pub(crate) fn metric(m: &MetricSpec) -> String {
     let oid = if m.oid.is_empty() { String::new() } else { format!(",oid={}", m.oid) };
     format!("name={},type={},initial_value={}{oid}", m.name, m.kind.name(), m.initial)
+}
+
+/// Who gets numbers, as `stats-push` says it.
+pub(crate) fn pusher(p: &Pusher) -> String {
+    match p {
+        Pusher::Socket { address, prefix } => format!("socket:{address},{prefix}"),
+        Pusher::Carbon => "carbon".into(),
+    }
 }
 
 /// An alarm as `alarm` says it.

@@ -49,6 +49,10 @@ fn around(name: &str) -> Vec<(String, String)> {
         n if n.starts_with("cheaper") => &[("workers", "8"), ("cheaper", "2")],
         "farm" => &[("mules", "2")],
         "metric-threshold" | "metric-alarm" | "alarm-metric" => &[("metric", "a"), ("alarm", "x cmd:true")],
+        "stats-pusher-default-freq" | "stats-pushers-default-freq" => {
+            &[("stats-push", "socket:127.0.0.1:8125")]
+        }
+        "metrics-dir-restore" | "metric-dir-restore" => &[("metrics-dir", "/tmp")],
         n if n.starts_with("carbon-") => &[("carbon", "127.0.0.1:2003")],
         n if n.contains("alarm") && n != "alarm" => &[("alarm", "x cmd:true")],
         "queue-blocksize" => &[("queue", "3")],
@@ -149,6 +153,8 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "alarm-fd" => "x 0:4 text",
         "log-alarm" | "alarm-log" | "not-log-alarm" | "not-alarm-log" => "x ^a",
         "carbon" => "127.0.0.1:2003",
+        "stats-push" => "socket:127.0.0.1:8125,site",
+        "metrics-dir" | "metric-dir" => "/tmp",
         "carbon-idle-avg" => "zero",
         "carbon-retry-delay" => "9",
         "queue-blocksize" => "4096",

@@ -10,7 +10,7 @@
 //!   process needs is `uswgi-keep`'s.
 //! * [`tasks`], `steps`, `step_child`, `shell`, [`clock`]: programs beside the workers.
 //! * [`shared`]: the memory of locks and caches; `cache_items`: what caches hold from the start on.
-//! * [`board`], [`stats`]: what is shown to others; `push`: what is sent to them.
+//! * [`board`], [`stats`]: what is shown to others; `push`: what is sent to them, `number_files`: what stands in files for them.
 //! * [`steer`], [`fifo`]: what others ask for.
 //!
 //! Data flows in a circle: `events` and `processes` -> `supervisor` -> `master::act` -> the system.
@@ -28,6 +28,7 @@ pub mod jail;
 pub mod launcher;
 pub mod logs;
 pub mod master;
+mod number_files;
 pub mod privs;
 pub mod processes;
 mod push;

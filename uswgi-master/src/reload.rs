@@ -55,6 +55,9 @@ pub enum ReloadError {
     /// A folder for tasks.
     #[error(transparent)]
     Spooler(#[from] FolderError),
+    /// The folder of numbers.
+    #[error(transparent)]
+    Numbers(#[from] crate::number_files::NumbersError),
     /// No queue for another mule.
     #[error("queues of messages: {0}")]
     Queues(nix::Error),
@@ -196,6 +199,7 @@ pub fn out_of_reach(jail: &Jail, i: &Instance) -> Option<String> {
 pub fn prepare(read: Read, board: &Scoreboard, held: &[Setup]) -> Result<Setup, ReloadError> {
     let Read { mut instance, warnings } = read;
     spool_folders::prepare(&mut instance)?;
+    crate::number_files::prepare(&mut instance)?;
     let (workers, threads) = (board.worker_capacity(), board.threads_capacity());
     if board::worker_capacity(instance.workers) > workers {
         return Err(ReloadError::Workers { wanted: instance.workers, room: (workers - 8) / 2 });

@@ -27,7 +27,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("routing", "route route-* error-route* response-route* final-route*"),
     ("static files", "static-map static-map2 check-static static-check static-* mime-file mimefile honour-range"),
     ("logs", "disable-logging memory-report threaded-logger log* slow-request req-logger touch-logrotate touch-logreopen"),
-    ("metrics", "stats* metric enable-metrics carbon carbon-*"),
+    ("metrics", "stats* metric metric-dir* metrics-* enable-metrics carbon carbon-*"),
     ("alarms", "alarm alarm-* log-alarm not-log-alarm not-alarm-log segfault-alarm backlog-alarm lq-alarm listen-queue-alarm metric-threshold metric-alarm"),
     ("emperor", "emperor* vassal* early-emperor"),
     ("configuration", "strict allow-unsupported plugin plugins plugin-dir plugins-dir need-plugin need-plugins autoload show-config get \

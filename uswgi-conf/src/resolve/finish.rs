@@ -34,6 +34,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
     super::shared_sockets::finish(&mut d);
     super::sharing::finish(&mut d, expansion);
     super::alarms::finish(&mut d, expansion);
+    super::pushing::finish(&mut d, expansion);
     sockets(&mut d);
     d.instance.python.tracebacker_mode = d.instance.python.tracebacker.as_ref().and(d.instance.chmod_socket);
     super::logs::finish(&mut d);

@@ -8,7 +8,7 @@
 //! * `alarms`: what is told to whom when something happens.
 //! * `answers`: headers that go, pages for errors.
 //! * `background`: spoolers, mules and farms.
-//! * `carbon`: numbers that are sent away.
+//! * `carbon`, `pushing`: numbers that are sent away.
 //! * `caches`: the form of `cache2`. `sharing`: queue, areas, metrics, rpc.
 //! * `dynamic`: fewer workers while there is little to do. `engines`: threads or greenlets.
 //! * `emperor`: who runs many instances.
@@ -39,6 +39,7 @@ mod finish;
 mod forms;
 mod loggers;
 mod logs;
+mod pushing;
 mod python;
 mod routing;
 mod settings;

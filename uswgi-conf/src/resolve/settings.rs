@@ -225,7 +225,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
                 || background::set(d, a)
                 || super::sharing::set(d, a)
                 || super::alarms::set(d, a)
-                || super::carbon::set(d, a);
+                || super::carbon::set(d, a)
+                || super::pushing::set(d, a);
         }
     }
     true

@@ -119,7 +119,7 @@ impl<'a> Master<'a> {
             reads: 1,
             tasks: TaskExecutor::new(&instance, now),
             alarms: AlarmBook::new(&instance.alarms),
-            pushes: Pushes::new(&instance, now),
+            pushes: Pushes::new(&instance, started.shared.shared(), now),
             step_env: started.step_env,
             harakiri_limit: reload::harakiri_limit(&instance),
             callers: Callers::default(),

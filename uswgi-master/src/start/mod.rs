@@ -77,6 +77,9 @@ pub enum StartError {
     /// A folder for tasks.
     #[error(transparent)]
     Spooler(#[from] crate::spool_folders::FolderError),
+    /// The folder of numbers.
+    #[error(transparent)]
+    Numbers(#[from] crate::number_files::NumbersError),
     /// No launcher.
     #[error(transparent)]
     Launcher(#[from] NoLauncher),

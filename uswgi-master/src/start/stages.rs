@@ -224,6 +224,7 @@ fn settle(
     }
     target.become_it()?;
     spool_folders::prepare(instance)?;
+    crate::number_files::prepare(instance)?;
     if instance.no_new_privs {
         nix::sys::prctl::set_no_new_privs().map_err(system("no-new-privs"))?;
     }

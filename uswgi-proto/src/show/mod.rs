@@ -3,7 +3,7 @@
 //!
 //! * [`snapshot`]: everything that a scoreboard says, as plain data.  * [`usage`]: what proc(5) adds.
 //! * [`previous`]: the generation before.  * [`slow`]: slow requests.  * [`lag`]: how late event loops are.  * [`canary`]: two generations beside each other.  * [`aides`]: spoolers and mules.  * [`names`]: states in words.  * [`latency`]: quantiles.
-//! * [`json`]: a snapshot as our JSON.  * [`uwsgi`]: as uWSGI's statistics.  * [`metrics`]: as OpenMetrics.  * [`carbon`]: as text for carbon.
+//! * [`json`]: a snapshot as our JSON.  * [`uwsgi`]: as uWSGI's statistics.  * [`metrics`]: as OpenMetrics.  * [`carbon`]: as text for carbon.  * [`numbers`]: as uWSGI's metrics.
 #![forbid(unsafe_code)]
 
 pub mod aides;
@@ -15,6 +15,7 @@ pub mod lag;
 pub mod latency;
 pub mod metrics;
 pub mod names;
+pub mod numbers;
 pub mod previous;
 pub mod slow;
 pub mod snapshot;
