@@ -7,11 +7,21 @@
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv, send};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 use uswgi_proto::app_signals::RaisedSignal;
 use uswgi_proto::background::MessageQueue;
+
+/// Messages that are taken in a row before a look at what else is there.
+const IN_A_ROW: u32 = 32;
+
+thread_local! {
+    /// Of these, how many may still be taken: where one message was, there is often another, and a look is a system call.
+    static ROW: Cell<u32> = const { Cell::new(0) };
+    /// Kept: a message is seldom as long as it may be.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The queues of an instance.
 #[derive(Debug, Default)]
@@ -65,7 +75,7 @@ impl Queues {
     }
 
     /// Take a message out of one of these queues; one that is larger than `most` loses its end, as on uWSGI. Waits until
-    /// `until` (None: for ever), or until one of `also` is readable, which comes first.
+    /// `until` (None: for ever), or until one of `also` is readable, which comes first, but for some messages in a row.
     pub fn receive(
         &self,
         from: &[MessageQueue],
@@ -74,6 +84,12 @@ impl Queues {
         until: Option<Instant>,
     ) -> Came {
         let ends: Vec<BorrowedFd<'_>> = from.iter().filter_map(|q| self.receiving(q)).collect();
+        if ROW.get() > 0
+            && let Some(message) = ends.iter().find_map(|end| take_message(*end, most).ok())
+        {
+            ROW.set(ROW.get() - 1);
+            return Came::Message(message);
+        }
         loop {
             let mut fds: Vec<PollFd<'_>> =
                 also.iter().chain(&ends).map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
@@ -90,6 +106,7 @@ impl Queues {
             for (end, _) in ends.iter().zip(&ready[also.len()..]).filter(|(_, ready)| **ready) {
                 // Somebody else may have been first.
                 if let Ok(message) = take_message(*end, most) {
+                    ROW.set(IN_A_ROW);
                     return Came::Message(message);
                 }
             }
@@ -97,9 +114,7 @@ impl Queues {
     }
 }
 
-/// Take a message, in a buffer that is kept: a message is seldom as long as it may be.
 fn take_message(from: BorrowedFd<'_>, most: usize) -> nix::Result<Vec<u8>> {
-    thread_local!(static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
     BUFFER.with_borrow_mut(|buffer| {
         if buffer.len() < most {
             buffer.resize(most, 0);
@@ -186,6 +201,18 @@ mod tests {
         let (also, write) = silence();
         q.send(&MessageQueue::Mules, b"m").unwrap().unwrap();
         nix::unistd::write(&write, b"x").unwrap();
+        assert_eq!(q.receive(&[MessageQueue::Mules], 10, &[also.as_fd()], None), Came::Woken);
+        // Behind messages that come without a pause, too: after so many.
+        let (silent, _keep) = silence();
+        assert_eq!(
+            q.receive(&[MessageQueue::Mules], 10, &[silent.as_fd()], None),
+            Came::Message(b"m".to_vec())
+        );
+        for _ in 0..IN_A_ROW {
+            q.send(&MessageQueue::Mules, b"m").unwrap().unwrap();
+            assert!(matches!(q.receive(&[MessageQueue::Mules], 10, &[also.as_fd()], None), Came::Message(_)));
+        }
+        q.send(&MessageQueue::Mules, b"m").unwrap().unwrap();
         assert_eq!(q.receive(&[MessageQueue::Mules], 10, &[also.as_fd()], None), Came::Woken);
     }
 }
