@@ -237,8 +237,13 @@ complete -c uswgi-master -l metric -d 'A number of the application for uwsgi.met
 complete -c uswgi-master -l metric-threshold -d 'A number of `metric` that raises an alarm while it has at least this value, looked at each second: key=NAME,value=N,alarm=ALARM, and msg=TEXT (else the name), rate=SECONDS between two times, reset=N (what it becomes). Repeatable.' -r -F
 complete -c uswgi-master -l metric-alarm -d 'A number of `metric` that raises an alarm while it has at least this value, looked at each second: key=NAME,value=N,alarm=ALARM, and msg=TEXT (else the name), rate=SECONDS between two times, reset=N (what it becomes). Repeatable.' -r -F
 complete -c uswgi-master -l alarm-metric -d 'A number of `metric` that raises an alarm while it has at least this value, looked at each second: key=NAME,value=N,alarm=ALARM, and msg=TEXT (else the name), rate=SECONDS between two times, reset=N (what it becomes). Repeatable.' -r -F
+complete -c uswgi-master -l metrics-dir -d 'Folder in which each number under the names of uWSGI\'s metrics, and each of `metric`, is a file, written once a second when it has changed.' -r -F
+complete -c uswgi-master -l metric-dir -d 'Folder in which each number under the names of uWSGI\'s metrics, and each of `metric`, is a file, written once a second when it has changed.' -r -F
 complete -c uswgi-master -l stats -d 'Address of the statistics server: one JSON text a connection. Repeatable.' -r -F
 complete -c uswgi-master -l stats-server -d 'Address of the statistics server: one JSON text a connection. Repeatable.' -r -F
+complete -c uswgi-master -l stats-push -d 'Sends numbers under the names of uWSGI\'s metrics: socket:HOST:PORT[,PREFIX] (UDP, a datagram `PREFIX.NAME TYPE VALUE` for each), or carbon (to the servers of `carbon`, this often). Repeatable.' -r -F
+complete -c uswgi-master -l stats-pusher-default-freq -d 'Seconds between two times that `stats-push` sends.' -r -F
+complete -c uswgi-master -l stats-pushers-default-freq -d 'Seconds between two times that `stats-push` sends.' -r -F
 complete -c uswgi-master -l master-fifo -d 'A FIFO for commands of one letter each, as uWSGI has them; of several the first is read, and the digits choose. Repeatable.' -r -F
 complete -c uswgi-master -l max-fd -d 'Open files of each process.' -r -F
 complete -c uswgi-master -l logto -d 'Log file.' -r -F
@@ -532,6 +537,9 @@ complete -c uswgi-master -l socket-write-timeout -d 'As socket-timeout.'
 complete -c uswgi-master -l no-default-app -d 'What no application owns is answered with 500, and not by the default application.'
 complete -c uswgi-master -l manage-script-name -d 'Chooses the app by the longest mount prefix, and sets SCRIPT_NAME.'
 complete -c uswgi-master -l reload-on-exception -d 'Replaces a worker when an exception has left its app; other requests are finished.'
+complete -c uswgi-master -l metrics-dir-restore -d 'Numbers of `metric`, and counters of `metrics-dir`, begin with what their files say.'
+complete -c uswgi-master -l metric-dir-restore -d 'Numbers of `metric`, and counters of `metrics-dir`, begin with what their files say.'
+complete -c uswgi-master -l metrics-no-cores -d 'Leaves numbers of single threads out of `stats-push` and `metrics-dir`.'
 complete -c uswgi-master -l stats-http -d 'The statistics server speaks HTTP: /metrics for Prometheus, /healthz, /readyz, and the JSON text everywhere else.'
 complete -c uswgi-master -l stats-minified -d 'Writes the statistics without indentation.'
 complete -c uswgi-master -l stats-min -d 'Writes the statistics without indentation.'
