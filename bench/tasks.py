@@ -182,9 +182,12 @@ def idle(start, options, seconds, folder):
     where = Path(tempfile.mkdtemp(dir=folder))
     try:
         with start(1, 0, ["--spooler", str(where), "--mules", "2"] + options) as server:
-            time.sleep(2)
-            pids = aides(server)
-            assert len(pids) == 3, pids
+            deadline = time.monotonic() + 60
+            while len(pids := aides(server)) != 3:
+                assert time.monotonic() < deadline, pids
+                time.sleep(0.1)
+            # Their start is over.
+            time.sleep(3)
             before = sum(map(cpu_ns, pids))
             time.sleep(seconds)
             used = sum(map(cpu_ns, pids)) - before
