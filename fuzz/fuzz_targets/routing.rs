@@ -30,6 +30,9 @@ impl RouteWorld for World<'_> {
     fn look(&self, path: &[u8], _: PathIs) -> bool {
         path.len() % 2 == 0
     }
+    fn changed(&self, path: &[u8]) -> Option<i64> {
+        path.first().map(|b| i64::from(*b) << 56)
+    }
     fn knows(&self, _: &str, user: &[u8], password: &[u8]) -> bool {
         user == password
     }

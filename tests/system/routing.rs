@@ -210,6 +210,49 @@ fn a_file_of_rule_sets_answers_as_the_original_does() {
     compare(ask_all(&ours, "actions", &sets), |key| theirs[key].clone());
 }
 
+const ASGI: &str = r#"
+async def application(scope, receive, send):
+    headers = [(n.decode(), v.decode()) for n, v in scope["headers"] if n.startswith(b"x-")]
+    text = repr((scope["method"], scope["path"], scope["query_string"], scope["raw_path"], scope["client"], scope["scheme"], headers))
+    await send({"type": "http.response.start", "status": 201, "headers": []})
+    await send({"type": "http.response.body", "body": text.encode()})
+"#;
+
+#[test]
+fn an_asgi_application_and_the_log_see_what_rules_have_set() {
+    let server = Site::new()
+        .source("ruled.py", ASGI)
+        .http()
+        .option("asgi", "true")
+        .option("log-format", "L %(method) %(uri) %(addr) %(user) %(mine) %(status)")
+        .option("route", "^/silent donotlog:")
+        .option("route", "^/none return:404")
+        .option("route-run", "addvar:HTTP_X_OLD=new ${HTTP_X_OLD}")
+        .option("route-run", "addvar:HTTP_X_MORE=more")
+        .option("route-run", "setmethod:PUT")
+        .option("route-run", "setremoteaddr:192.0.2.9")
+        .option("route-run", "setuser:bob")
+        .option("route-run", "setscheme:https")
+        .option("route-run", "seturi:/seen%20here?x")
+        .option("route-run", "rewrite:/to%20path?q=1")
+        .option("final-route-run", "logvar:mine=of ${REQUEST_METHOD}")
+        .option("final-route-run", "log:final ${uwsgi[status]} ${PATH_INFO}");
+    let chdir = server.dir.join("app").display().to_string();
+    let server = server.option("chdir", chdir).option("module", "ruled").start();
+    let ask = |path: &str| server.ask(&Request::get(path).header("X-Old", "old").header("X-Kept", "kept"));
+    let reply = ask("/a?z");
+    let wanted = "('PUT', '/to path', b'q=1&z', b'/seen%20here', ('192.0.2.9', ";
+    assert_eq!((reply.status, reply.text().starts_with(wanted)), (201, true), "{reply:?}");
+    let fields = "'https', [('x-old', 'new old'), ('x-more', 'more'), ('x-kept', 'kept')])";
+    assert!(reply.text().ends_with(fields), "{}", reply.text());
+    server.wait_log("L PUT /seen%20here?x 192.0.2.9 bob of PUT 201\n");
+    server.wait_log("final 201 /to path\n");
+    assert_eq!((ask("/silent").status, ask("/none").status), (201, 404));
+    let log = server.wait_log("L GET /none 127.0.0.1 - of GET 404\n");
+    assert!(log.contains("final 404 /none\n"), "{log}");
+    assert_eq!(log.matches("\nL ").count(), 2, "donotlog: {log}");
+}
+
 /// Writes tests/routing/answers.json anew.
 #[test]
 #[ignore = "it makes what the other tests compare with"]

@@ -3,6 +3,7 @@
 use super::action::{Credentials, RouteAction, frames};
 use super::pattern::RouteGroups;
 use super::run::Fields;
+use super::values;
 use super::{RouteChain, RouteEffect, RouteEnd, RouteFlow, RouteWorld, WholeAnswer};
 use crate::{http, reason};
 use base64::Engine;
@@ -42,6 +43,13 @@ impl RouteAction {
                 rewrite(&to, fields);
                 return if *last { Onward::End(RouteEnd::Served) } else { Onward::Next };
             }
+            RouteAction::FixPath => {
+                let script = fields.world.variable(b"SCRIPT_NAME").map_or(0, <[u8]>::len);
+                let path = fields.field(b"PATH_INFO");
+                let rest = path.get(script..).unwrap_or_default().to_vec();
+                fields.set(b"PATH_INFO", &rest);
+                return Onward::Next;
+            }
             RouteAction::BasicAuth { realm, who, next } => return basic_auth(realm, who, *next, fields),
             _ => {}
         }
@@ -64,6 +72,7 @@ impl RouteAction {
             RouteAction::Variable(..)
             | RouteAction::Field(..)
             | RouteAction::Rewrite { .. }
+            | RouteAction::FixPath
             | RouteAction::BasicAuth { .. } => {}
             RouteAction::Scheme(scheme) => drop(world.act(RouteEffect::Scheme(&text(scheme, world)))),
             RouteAction::AddHeader(line) => {
@@ -71,6 +80,23 @@ impl RouteAction {
                 let line = one_line(&line);
                 if !line.trim_ascii().is_empty() && !frames(line) {
                     world.act(RouteEffect::AddHeader(line));
+                }
+            }
+            RouteAction::Expires { of_file, when } => {
+                let when = text(when, world);
+                let second = match of_file {
+                    true => world.changed(&when),
+                    false => Some(values::places(&when)),
+                };
+                match second {
+                    Some(second) => {
+                        let line = format!("Expires: {}", values::http_date(second));
+                        world.act(RouteEffect::AddHeader(line.as_bytes()));
+                    }
+                    None => {
+                        world.act(RouteEffect::Close);
+                        return ANSWERED;
+                    }
                 }
             }
             RouteAction::RemoveHeader(name) => {

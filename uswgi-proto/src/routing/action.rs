@@ -74,6 +74,15 @@ pub enum RouteAction {
         /// `path?query`.
         to: Wording,
     },
+    /// PATH_INFO without as many bytes as SCRIPT_NAME has.
+    FixPath,
+    /// An Expires header: a second since 1970, or when a file was changed last.
+    Expires {
+        /// Which file.
+        of_file: bool,
+        /// The second, or the path.
+        when: Wording,
+    },
     /// A password (RFC 7617).
     BasicAuth {
         /// What it is for.
@@ -147,6 +156,8 @@ impl RouteAction {
             "redirect" | "redirect-302" => RouteAction::Redirect { permanent: false, to: text()? },
             "redirect-permanent" | "redirect-301" => RouteAction::Redirect { permanent: true, to: text()? },
             "rewrite" | "rewrite-last" => RouteAction::Rewrite { last: name != "rewrite", to: text()? },
+            "fixpathinfo" => RouteAction::FixPath,
+            "expires" => expires(argument)?,
             "basicauth" | "basicauth-next" => basic_auth(argument, next)?,
             "file" | "file-next" | "sendfile" | "sendfile-next" | "fastfile" | "fastfile-next" => {
                 RouteAction::File { order: order(argument)?, next }
@@ -193,6 +204,21 @@ fn basic_auth(argument: &str, next: bool) -> Result<RouteAction, RouteError> {
         false => Credentials::File(who.into()),
     };
     Ok(RouteAction::BasicAuth { realm: realm.into(), who, next })
+}
+
+/// `unix=SECOND`, which `value` means too, or `filename=PATH`.
+fn expires(argument: &str) -> Result<RouteAction, RouteError> {
+    let form = || bad("expires", "write unix=SECOND or filename=PATH");
+    let (of_file, when) = match argument.split_once('=') {
+        None if argument.is_empty() => (false, "0"),
+        Some(("unix" | "value", second)) => (false, second),
+        Some(("filename", path)) => (true, path),
+        _ => return Err(form()),
+    };
+    match when.contains(',') {
+        true => Err(form()),
+        false => Ok(RouteAction::Expires { of_file, when: Wording::read(when.as_bytes())? }),
+    }
 }
 
 /// `filename=PATH,status=CODE REASON,content_type=TYPE`.
@@ -242,9 +268,7 @@ fn unknown(name: &str) -> RouteError {
         "gzip" | "chunked" | "tofile" | "to-file" | "flush" | "fixcl" | "forcecl" | "template" => {
             "bodies of answers are sent as they are: let the web server in front change them"
         }
-        "+" | "-" | "*" | "/" | "hash" | "expires" | "fixpathinfo" | "harakiri" | "offload" => {
-            "write it in the app"
-        }
+        "+" | "-" | "*" | "/" | "hash" | "harakiri" | "offload" => "write it in the app",
         "metricinc" | "metricdec" | "metricmul" | "metricdiv" | "metricset" => {
             "count in the app (uwsgi.metric_inc)"
         }

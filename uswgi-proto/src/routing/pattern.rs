@@ -57,6 +57,10 @@ impl RouteGroups {
 impl RoutePattern {
     /// Compile a pattern.
     pub fn compile(text: &str) -> Result<RoutePattern, RouteError> {
+        // First: `(?R)` is a flag for the crate regex.
+        if CALLS.iter().any(|call| text.contains(call)) || calls_by_number(text) {
+            return Err(RouteError::Pattern(text.into(), "it calls a part of itself".into()));
+        }
         let translated = super::pcre::translate(text);
         let ends = translated.contains('$');
         let linear = RegexBuilder::new(&translated).unicode(false).size_limit(PATTERN_SIZE).build();
@@ -64,9 +68,6 @@ impl RoutePattern {
             Ok(regex) => return Ok(RoutePattern { engine: Engine::Linear(regex), ends }),
             Err(e) => e.to_string().lines().last().unwrap_or_default().trim().to_string(),
         };
-        if CALLS.iter().any(|call| text.contains(call)) || calls_by_number(text) {
-            return Err(RouteError::Pattern(text.into(), "it calls a part of itself".into()));
-        }
         let fancy = fancy_regex::RegexBuilder::new(&translated)
             .backtrack_limit(STEPS)
             .delegate_size_limit(PATTERN_SIZE)

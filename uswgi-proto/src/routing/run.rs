@@ -121,7 +121,7 @@ fn in_time(action: RouteAction, chain: RouteChain) -> Result<RouteAction, RouteE
         RouteAction::File { .. } => "file",
         RouteAction::Static { .. } => "static",
         RouteAction::BasicAuth { .. } => "basicauth",
-        RouteAction::Rewrite { .. } => "rewrite",
+        RouteAction::Rewrite { .. } | RouteAction::FixPath => "rewrite",
         RouteAction::Chdir(_) => "chdir",
         RouteAction::Scheme(_) => "setscheme",
         RouteAction::RemoveHeader(_) => "delheader",

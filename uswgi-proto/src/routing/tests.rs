@@ -34,6 +34,9 @@ impl RouteWorld for World {
     fn look(&self, path: &[u8], is: PathIs) -> bool {
         path == b"/there" && is == PathIs::There
     }
+    fn changed(&self, path: &[u8]) -> Option<i64> {
+        (path == b"/there").then_some(60)
+    }
     fn knows(&self, file: &str, user: &[u8], password: &[u8]) -> bool {
         file == "/file" && is_password(b"{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", password) && user == b"bob"
     }

@@ -97,6 +97,8 @@ pub trait RouteWorld {
     fn mime(&self, path: &[u8]) -> Vec<u8>;
     /// Whether a path is something.
     fn look(&self, path: &[u8], is: PathIs) -> bool;
+    /// When a file was changed last, in seconds since 1970.
+    fn changed(&self, path: &[u8]) -> Option<i64>;
     /// Whether somebody is in a file of htpasswd(1).
     fn knows(&self, file: &str, user: &[u8], password: &[u8]) -> bool;
     /// Do something.

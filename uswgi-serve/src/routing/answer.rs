@@ -85,6 +85,10 @@ impl RouteWorld for AnswerWorld<'_> {
         world::look(path, is)
     }
 
+    fn changed(&self, path: &[u8]) -> Option<i64> {
+        world::changed(path)
+    }
+
     fn knows(&self, file: &str, user: &[u8], password: &[u8]) -> bool {
         htpasswd::knows(self.engine, file, user, password)
     }

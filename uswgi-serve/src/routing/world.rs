@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::sys;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use uswgi_proto::app_signals::SignalMessage;
 use uswgi_proto::control::{MOST_ALARM_BYTES, ToMaster};
@@ -29,6 +29,11 @@ pub(super) fn look(at: &[u8], is: PathIs) -> bool {
         PathIs::Link => at.symlink_metadata().is_ok_and(|m| m.is_symlink()),
         PathIs::Executable => meta().is_some_and(|m| m.permissions().mode() & 0o111 != 0),
     }
+}
+
+/// When a file was changed last.
+pub(super) fn changed(at: &[u8]) -> Option<i64> {
+    path(at).metadata().ok().map(|meta| meta.mtime())
 }
 
 /// The type of a file of this name.

@@ -55,7 +55,7 @@ pub(super) fn of<'py>(
             _ => "1.1",
         },
     )?;
-    scope.set_item("method", latin1(exchange.method()).to_ascii_uppercase())?;
+    scope.set_item("method", latin1(exchange.shown_method()).to_ascii_uppercase())?;
     scope.set_item("scheme", if exchange.is_https() { "https" } else { "http" })?;
     scope.set_item("path", String::from_utf8_lossy(&path))?;
     let target = exchange.uri();
@@ -132,16 +132,27 @@ fn headers<'py>(py: Python<'py>, exchange: &Exchange<'_>) -> PyResult<Bound<'py,
     let list = PyList::empty(py);
     let buffer = &exchange.conn.buffer;
     let mut name = Vec::with_capacity(64);
-    let mut put = |raw: &[u8], value: &[u8]| -> PyResult<()> {
+    // Fields that rules of the site have set (`addvar`).
+    let set: Vec<(&[u8], &[u8])> =
+        exchange.rewritten().iter().filter_map(|(n, value)| Some((field_of(n)?, &value[..]))).collect();
+    let mut put = |raw: &[u8], value: &[u8], ruled: bool| -> PyResult<()> {
         name.clear();
         name.extend(raw.iter().map(|b| if *b == b'_' { b'-' } else { b.to_ascii_lowercase() }));
+        if !ruled && set.iter().any(|(field, _)| same_field(field, &name)) {
+            return Ok(());
+        }
         list.append((PyBytes::new(py, &name), PyBytes::new(py, value)))
     };
+    for (at, (field, value)) in set.iter().enumerate() {
+        if !set[at + 1..].iter().any(|(later, _)| later == field) {
+            put(field, value, true)?;
+        }
+    }
     if exchange.conn.protocol == Protocol::Http {
         for (name, value) in &exchange.request.head.headers {
             // One with an underscore would be taken for the one with a dash.
             if !name.of(buffer).contains(&b'_') {
-                put(name.of(buffer), value.of(buffer))?;
+                put(name.of(buffer), value.of(buffer), false)?;
             }
         }
         return Ok(list);
@@ -149,12 +160,30 @@ fn headers<'py>(py: Python<'py>, exchange: &Exchange<'_>) -> PyResult<Bound<'py,
     for (name, value) in &exchange.request.vars {
         let (name, value) = (name.of(buffer), value.of(buffer));
         match name {
-            b"CONTENT_TYPE" | b"CONTENT_LENGTH" if !value.is_empty() => put(name, value)?,
-            _ => match name.strip_prefix(b"HTTP_") {
-                Some(field) if !loads_code(name) => put(field, value)?,
-                _ => {}
-            },
+            b"CONTENT_TYPE" | b"CONTENT_LENGTH" if value.is_empty() => {}
+            _ => {
+                if let Some(field) = field_of(name).filter(|_| !loads_code(name)) {
+                    put(field, value, false)?;
+                }
+            }
         }
     }
     Ok(list)
+}
+
+/// The header field that a variable is made of.
+fn field_of(variable: &[u8]) -> Option<&[u8]> {
+    match variable {
+        b"CONTENT_TYPE" | b"CONTENT_LENGTH" => Some(variable),
+        _ => variable.strip_prefix(b"HTTP_"),
+    }
+}
+
+/// Whether a variable's name without its `HTTP_` is that of a header field in lower case.
+fn same_field(of_variable: &[u8], header: &[u8]) -> bool {
+    of_variable.len() == header.len()
+        && of_variable
+            .iter()
+            .zip(header)
+            .all(|(v, h)| v.to_ascii_lowercase() == *h || (*v == b'_' && *h == b'-'))
 }
