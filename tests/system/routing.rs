@@ -233,8 +233,8 @@ fn an_asgi_application_and_the_log_see_what_rules_have_set() {
         .option("route-run", "setremoteaddr:192.0.2.9")
         .option("route-run", "setuser:bob")
         .option("route-run", "setscheme:https")
-        .option("route-run", "seturi:/seen%20here?x")
-        .option("route-run", "rewrite:/to%20path?q=1")
+        .option("route-run", "seturi:/seen%%20here?x")
+        .option("route-run", "rewrite:/to%%20path?q=1")
         .option("final-route-run", "logvar:mine=of ${REQUEST_METHOD}")
         .option("final-route-run", "log:final ${uwsgi[status]} ${PATH_INFO}");
     let chdir = server.dir.join("app").display().to_string();
