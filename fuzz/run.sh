@@ -11,7 +11,7 @@ case "${1:-}" in
     --runs) limit="-seed=1 -runs=$2"; keep=; shift 2 ;;
     [0-9]*) limit="-max_total_time=$1"; shift ;;
 esac
-[ $# -gt 0 ] || set -- packet http chunked websocket proxy scgi routing scoreboard conf_read conf_expand
+[ $# -gt 0 ] || set -- packet http chunked websocket proxy scgi fastcgi routing scoreboard conf_read conf_expand
 # Where tests/setup.sh puts it.
 PATH="$PATH:$(cd .. && pwd)/build/test/cargo/bin"
 if ! cargo fuzz --version >/dev/null 2>&1; then

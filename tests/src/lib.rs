@@ -8,6 +8,7 @@
 //! checked on both. `USWGI_TEST_BIN` names the folder of our commands (default: where cargo puts them).
 #![forbid(unsafe_code)]
 
+pub mod authority;
 pub mod http;
 pub mod load;
 pub mod machine;

@@ -26,16 +26,27 @@ fn backend(server: &Server) -> (String, String) {
         Address::Unix(path) => {
             (format!("unix:{}", path.display()), format!("unix:{}|uwsgi://site/", path.display()))
         }
-        Address::Abstract(_) => panic!("nginx and Apache know no abstract sockets"),
+        Address::Abstract(_) | Address::Tls(_) => panic!("no uwsgi socket that nginx and Apache know"),
     }
+}
+
+/// What lighttpd speaks with the server behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// SCGI.
+    Scgi,
+    /// uwsgi, by the same module.
+    Uwsgi,
+    /// FastCGI.
+    FastCgi,
 }
 
 /// What lighttpd is told of the server behind it.
 pub struct Lighttpd {
     /// Where that listens on 127.0.0.1.
     pub port: u16,
-    /// `scgi.protocol = "uwsgi"`.
-    pub uwsgi: bool,
+    /// What it speaks there.
+    pub behind: Behind,
     /// `fix-root-scriptname`.
     pub fix_root: bool,
 }
@@ -94,7 +105,7 @@ impl Proxy {
         let port = free_port();
         let here = dir.path().display();
         let user = if is_root() { "User www-data\nGroup www-data" } else { "" };
-        let modules = ["mpm_event", "authz_core", "alias", "proxy", "proxy_uwsgi"]
+        let modules = ["mpm_event", "authz_core", "alias", "proxy", "proxy_uwsgi", "proxy_fcgi"]
             .map(|m| format!("LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so"))
             .join("\n");
         let site = site.replace("<VirtualHost *:80>", &format!("<VirtualHost 127.0.0.1:{port}>"));
@@ -111,17 +122,21 @@ impl Proxy {
         Proxy::begin(command, dir, port)
     }
 
-    /// lighttpd with mod_scgi, which speaks uwsgi too.
+    /// lighttpd with mod_scgi, which speaks uwsgi too, or mod_fastcgi.
     pub fn lighttpd(how: &Lighttpd) -> Proxy {
         let dir = TempDir::new();
         let port = free_port();
         let here = dir.path().display();
-        let protocol = if how.uwsgi { "scgi.protocol = \"uwsgi\"\n" } else { "" };
+        let (module, protocol) = match how.behind {
+            Behind::Scgi => ("scgi", ""),
+            Behind::Uwsgi => ("scgi", "scgi.protocol = \"uwsgi\"\n"),
+            Behind::FastCgi => ("fastcgi", ""),
+        };
         let fix = if how.fix_root { "\"enable\"" } else { "\"disable\"" };
         let text = format!(
-            "server.modules = (\"mod_scgi\")\nserver.document-root = \"{here}\"\nserver.bind = \"127.0.0.1\"\nserver.port = {port}\n\
+            "server.modules = (\"mod_{module}\")\nserver.document-root = \"{here}\"\nserver.bind = \"127.0.0.1\"\nserver.port = {port}\n\
              server.errorlog = \"{here}/log\"\nserver.upload-dirs = (\"{here}\")\n{protocol}\
-             scgi.server = (\"/\" => ((\"host\" => \"127.0.0.1\", \"port\" => {}, \"check-local\" => \"disable\", \"fix-root-scriptname\" => {fix})))\n",
+             {module}.server = (\"/\" => ((\"host\" => \"127.0.0.1\", \"port\" => {}, \"check-local\" => \"disable\", \"fix-root-scriptname\" => {fix})))\n",
             how.port
         );
         fs::write(dir.join("lighttpd.conf"), text).expect("lighttpd.conf");

@@ -17,6 +17,8 @@ pub enum Address {
     Unix(PathBuf),
     /// A name in the abstract namespace.
     Abstract(String),
+    /// HTTPS.
+    Tls(crate::authority::TlsAddress),
 }
 
 /// A connection of either kind.
@@ -62,6 +64,7 @@ impl Address {
             Address::Port(port) => Box::new(nodelay(TcpStream::connect(("127.0.0.1", *port))?)?),
             Address::Tcp(name) => Box::new(nodelay(TcpStream::connect(name.as_str())?)?),
             Address::Unix(path) => Box::new(UnixStream::connect(path)?),
+            Address::Tls(client) => Box::new(client.connect()?),
             Address::Abstract(name) => {
                 use std::os::linux::net::SocketAddrExt;
                 Box::new(UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?)

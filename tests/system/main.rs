@@ -28,6 +28,7 @@
 //! | emperor_chaos | vassals and Emperor at random: those that nobody touches lose nothing |
 //! | emperor_options | tyrant, on demand, heartbeat, what dies with the Emperor; its statistics |
 //! | emperor | vassals come, change and go with their files, and outlive the Emperor |
+//! | fastcgi | FastCGI, from nginx, Apache and lighttpd |
 //! | fastapi | Starlette and FastAPI |
 //! | forwarded | whose X-Forwarded-* is believed |
 //! | examples | what stands in examples/, as it stands there |
@@ -95,6 +96,7 @@
 //! | survival | kill -9 of anything; no CPU when idle |
 //! | task_libraries | uwsgi-tasks, django-uwsgi-ng and prometheus_client, as pip installs them |
 //! | tasks | daemons and steps around a real application |
+//! | tls | HTTPS beside the original: names, certificates of clients, renewal, strangers |
 //! | trust | unsafe blocks, licences, the oldest Rust, circles of imports |
 //! | validator | wsgiref.validate finds nothing |
 //! | vassals | files of vassals: which count, when, and what a vassal is given |
@@ -141,6 +143,7 @@ mod emperor_hooks;
 mod emperor_options;
 mod examples;
 mod fastapi;
+mod fastcgi;
 mod forks;
 mod forwarded;
 mod frameworks;
@@ -206,6 +209,7 @@ mod supervisors;
 mod survival;
 mod task_libraries;
 mod tasks;
+mod tls;
 mod trust;
 mod validator;
 mod vassals;

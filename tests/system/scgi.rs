@@ -1,7 +1,7 @@
 //! SCGI: byte by byte, from nginx and from lighttpd; and lighttpd with the uwsgi protocol.
 
 use std::io::{Read, Write};
-use uswgi_tests::proxy::{Lighttpd, Proxy};
+use uswgi_tests::proxy::{Behind, Lighttpd, Proxy};
 use uswgi_tests::request::Address;
 use uswgi_tests::{Request, Server, Site, paths};
 
@@ -59,7 +59,7 @@ fn servers_in_front_speak_it() {
         "server {{ listen 80; access_log off; client_max_body_size 0;\n\
          location / {{ include /etc/nginx/scgi_params; scgi_param PATH_INFO $document_uri; scgi_pass 127.0.0.1:{port}; }} }}\n"
     ));
-    let lighttpd = Proxy::lighttpd(&Lighttpd { port, uwsgi: false, fix_root: true });
+    let lighttpd = Proxy::lighttpd(&Lighttpd { port, behind: Behind::Scgi, fix_root: true });
     let body = "x".repeat(300_000);
     for proxy in [&nginx, &lighttpd] {
         let seen = proxy.get("/environ?a=b%20c").expect(200).json()["strings"].clone();
@@ -86,9 +86,9 @@ fn lighttpd_speaks_uwsgi_by_its_scgi() {
         let of = |name: &str| strings[name].as_str().unwrap_or_default().to_string();
         (of("SCRIPT_NAME"), of("PATH_INFO"))
     };
-    let good = Proxy::lighttpd(&Lighttpd { port, uwsgi: true, fix_root: true });
+    let good = Proxy::lighttpd(&Lighttpd { port, behind: Behind::Uwsgi, fix_root: true });
     assert_eq!(seen(&good, "/environ"), ("".into(), "/environ".into()));
     good.get("/other/environ").expect(404);
-    let wrong = Proxy::lighttpd(&Lighttpd { port, uwsgi: true, fix_root: false });
+    let wrong = Proxy::lighttpd(&Lighttpd { port, behind: Behind::Uwsgi, fix_root: false });
     assert_eq!(seen(&wrong, "/other/environ"), ("/other".into(), "/environ".into()));
 }

@@ -83,6 +83,7 @@ pub(crate) fn take(sockets: &mut Vec<Socket>, held: &[Held], protocol: Protocol)
                 early: false,
                 workers: Vec::new(),
                 proxied: false,
+                front: uswgi_front::plan::FrontSpec::None,
                 origin: Origin::default(),
             });
         }
@@ -105,6 +106,7 @@ mod tests {
             early: false,
             workers: Vec::new(),
             proxied: false,
+            front: uswgi_front::plan::FrontSpec::None,
             origin: Origin::default(),
         }
     }

@@ -15,6 +15,8 @@ use crate::startup::Startup;
 use crate::tasks::Tasks;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use uswgi_front::plan::FrontSpec;
+use uswgi_front::spec::TlsSettings;
 use uswgi_proto::background::BesideRequests;
 use uswgi_proto::routing::RouteLine;
 use uswgi_proto::settings::{
@@ -48,8 +50,11 @@ pub struct Socket {
     pub name: String,
     /// Where.
     pub address: Address,
-    /// What is spoken.
+    /// What workers speak there.
     pub protocol: Protocol,
+    /// Who speaks with its clients, if workers do not.
+    #[serde(default)]
+    pub front: FrontSpec,
     /// It is bound with the rights of the start, whoever the instance becomes (`shared-socket`).
     #[serde(default)]
     pub early: bool,
@@ -61,6 +66,19 @@ pub struct Socket {
     pub proxied: bool,
     /// Where it was written.
     pub origin: Origin,
+}
+
+impl Socket {
+    /// What clients speak there.
+    pub fn spoken(&self) -> &'static str {
+        match (&self.front, self.protocol) {
+            (FrontSpec::None, protocol) => protocol.option().1,
+            (FrontSpec::Tls(_), _) => "https",
+            (FrontSpec::FastCgi, Protocol::ScgiNph) => "fastcgi-nph",
+            (FrontSpec::FastCgi, _) => "fastcgi",
+            (FrontSpec::ToHttps, _) => "http to https",
+        }
+    }
 }
 
 /// What a TERM to the master does (`die-on-term`).
@@ -167,6 +185,9 @@ pub struct Instance {
     pub static_files: StaticServing,
     /// What is believed of a request, and added to an answer.
     pub headers: Headers,
+    /// How TLS is spoken.
+    #[serde(default)]
+    pub tls: TlsSettings,
     /// What is done with answers.
     #[serde(default)]
     pub answers: Answers,
@@ -304,6 +325,7 @@ impl Default for Instance {
             canary: uswgi_proto::canary::Terms::default(),
             static_files: StaticServing::default(),
             headers: Headers::default(),
+            tls: TlsSettings::default(),
             answers: Answers::default(),
             routes: Vec::new(),
             pidfile: None,

@@ -80,7 +80,12 @@ fn sample(row: &Row, default: &HashMap<&str, String>) -> String {
         "socket" | "uwsgi-socket" => "127.0.0.1:9",
         "http-socket" | "http11-socket" | "http" | "httprouter" | "stats" | "stats-server" => ":81",
         "protocol" | "socket-protocol" => "http",
-        "scgi-socket" | "scgi-nph-socket" => ":81",
+        "scgi-socket" | "scgi-nph-socket" | "fastcgi-socket" | "fastcgi-nph-socket" | "http-to-https" => {
+            ":81"
+        }
+        "https" | "https-socket" => ":81,a.crt,a.key,HIGH,!ca.pem",
+        "https2" => "addr=:81,cert=a.crt,key=a.key,client_ca=ca.pem",
+        "sni" | "sni-regexp" => "a.example a.crt,a.key",
         "add-cache-item" => "k=v",
         "collect-header" | "response-header-collect" | "pull-header" => "X-A SEEN",
         "chmod-socket" | "chmod" | "logfile-chmod" => "604",

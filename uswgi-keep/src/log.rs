@@ -4,7 +4,7 @@
 
 use crate::sys;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -70,6 +70,11 @@ pub fn send_to(fd: Option<OwnedFd>, records: bool) {
     state.sink = fd.is_some().then(|| Sink::new(SinkKind::Own, PATIENCE));
     state.fd = fd;
     state.records = records;
+}
+
+/// Where lines go beside stderr, for a child that closes what it does not need.
+pub fn descriptor() -> Option<RawFd> {
+    state().fd.as_ref().map(AsRawFd::as_raw_fd)
 }
 
 /// Lines that this process has lost since its output was chosen.

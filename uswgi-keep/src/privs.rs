@@ -46,7 +46,7 @@ pub enum PrivsError {
 
 /// Whom to become.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct FinalUser {
     /// User; None: stays.
     pub uid: Option<Uid>,
     /// Group; None: stays.
@@ -110,8 +110,8 @@ pub struct Wanted<'a> {
 
 /// Look up whom to become. A user without a group gets its own primary group, and a number without a
 /// name the group of the same number: never root's. Names of the jail come first, then those of this system.
-pub fn target(wanted: &Wanted<'_>, jail: Option<&Names>) -> Result<Target, PrivsError> {
-    let mut target = Target { uid: None, gid: None, name: None, extra: Vec::new(), groups: None };
+pub fn target(wanted: &Wanted<'_>, jail: Option<&Names>) -> Result<FinalUser, PrivsError> {
+    let mut target = FinalUser { uid: None, gid: None, name: None, extra: Vec::new(), groups: None };
     let group = |option, name: &str| match jail.and_then(|names| names.group(name)) {
         Some(gid) => Ok(gid),
         None => group(option, name),
@@ -157,7 +157,7 @@ pub fn target(wanted: &Wanted<'_>, jail: Option<&Names>) -> Result<Target, Privs
     Ok(target)
 }
 
-impl Target {
+impl FinalUser {
     /// Whether there is something to drop. Without root there never is: `target` refused it.
     pub fn drops(&self) -> bool {
         Uid::effective().is_root() && (self.uid.is_some() || self.gid.is_some())

@@ -8,6 +8,7 @@
 //! * `reading`: the configuration read again, in a child; [`reload`]: what becomes of it.
 //! * [`spawn`], [`launcher`], [`sockets`], [`privs`], [`jail`], [`logs`], `touch_files`: one system matter each; what every parent
 //!   process needs is `uswgi-keep`'s.
+//! * [`front`]: the process that ends TLS and FastCGI.
 //! * [`tasks`], `steps`, `step_child`, `shell`, [`clock`]: programs beside the workers.
 //! * [`shared`]: the memory of locks and caches; `cache_items`: what caches hold from the start on.
 //! * [`board`], [`stats`]: what is shown to others; `push`: what is sent to them, `number_files`: what stands in files for them.
@@ -24,6 +25,7 @@ pub mod clock;
 pub mod events;
 pub mod fallback;
 pub mod fifo;
+pub mod front;
 pub mod jail;
 pub mod launcher;
 pub mod logs;

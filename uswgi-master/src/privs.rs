@@ -4,10 +4,12 @@
 use uswgi_conf::instance::Instance;
 use uswgi_keep::names::Names;
 use uswgi_keep::privs::{self, Wanted};
-pub use uswgi_keep::privs::{LimitError, PrivsError, Target, chown, group, limit_descriptors, owner, user};
+pub use uswgi_keep::privs::{
+    FinalUser, LimitError, PrivsError, chown, group, limit_descriptors, owner, user,
+};
 
 /// Look up whom to become. Names of the jail come first, then those of this system.
-pub fn target(instance: &Instance, jail: Option<&Names>) -> Result<Target, PrivsError> {
+pub fn target(instance: &Instance, jail: Option<&Names>) -> Result<FinalUser, PrivsError> {
     let (uid, gid) = (instance.uid.as_deref(), instance.gid.as_deref());
     privs::target(
         &Wanted { uid, gid, add_gid: &instance.add_gid, alone: instance.startup.no_initgroups },

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::board;
+use crate::front::{self, FrontError};
 use crate::logs::SuccessionError;
 use crate::reading::Read;
 use crate::sockets::{self, Listener, SocketError};
@@ -15,6 +16,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use uswgi_conf::instance::{Address, CheaperAlgorithm, Dynamic, Instance, OnTerm};
 use uswgi_conf::jail::Jail;
+use uswgi_front::plan::FrontPlan;
 use uswgi_keep::pidfile::{Pidfile, PidfileError};
 use uswgi_proto::scoreboard::Scoreboard;
 
@@ -43,6 +45,9 @@ pub enum ReloadError {
         /// What there is room for.
         room: u32,
     },
+    /// Certificates.
+    #[error(transparent)]
+    Front(#[from] FrontError),
     /// Another pidfile.
     #[error(transparent)]
     Pidfile(#[from] PidfileError),
@@ -80,6 +85,8 @@ pub struct Setup {
     pub listeners: Vec<Rc<Listener>>,
     /// Listeners of the stats server, shared with other generations.
     pub stats: Vec<Rc<Listener>>,
+    /// What the front does.
+    pub front: Rc<FrontPlan>,
     /// Its unix sockets may have the mode and owner of other settings.
     pub undressed: bool,
 }
@@ -210,7 +217,9 @@ pub fn prepare(read: Read, board: &Scoreboard, held: &[Setup]) -> Result<Setup, 
     for path in pidfiles(&instance) {
         Pidfile::check(path)?;
     }
-    let mut setup = Setup { instance, warnings, listeners: Vec::new(), stats: Vec::new(), undressed: false };
+    let front = front::plan(&instance)?;
+    let mut setup =
+        Setup { instance, warnings, listeners: Vec::new(), stats: Vec::new(), front, undressed: false };
     match bind(&mut setup, held) {
         Ok(()) => Ok(setup),
         Err(e) => {

@@ -301,6 +301,12 @@ impl Listener {
         }
     }
 
+    /// What workers take of those that the front passes on, to be watched as a socket.
+    pub fn passed(fd: OwnedFd) -> Listener {
+        let name = String::from("the front");
+        Listener { shown: name.clone(), name, address: Address::Fd(-1), fd, made: None, outside: false }
+    }
+
     /// Change the length of the queue.
     pub fn listen(&self, backlog: u32) {
         if let Ok(backlog) = Backlog::new(backlog.min(i32::MAX as u32) as i32) {

@@ -16,6 +16,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use uswgi_conf::instance::Instance;
+use uswgi_front::plan::FrontSpec;
 use uswgi_keep::sys::exec;
 use uswgi_proto::settings::{self, Role, SETTINGS_VERSION, WorkerSettings, env};
 use uswgi_proto::step::Step;
@@ -74,6 +75,11 @@ pub fn settings_for(i: &Instance, birth: &Birth) -> WorkerSettings {
         protocol: s.protocol,
         workers: s.workers.clone(),
         proxied: s.proxied,
+        front: match s.front {
+            FrontSpec::None => settings::Front::None,
+            FrontSpec::Tls(_) => settings::Front::Tls,
+            FrontSpec::FastCgi | FrontSpec::ToHttps => settings::Front::Other,
+        },
     };
     WorkerSettings {
         version: SETTINGS_VERSION,

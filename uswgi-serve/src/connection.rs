@@ -1,6 +1,7 @@
 //! A client's connection: its descriptor, what it has sent and nobody has used yet, and where it stands in its life.
 //! It receives when it is told to, never waits, and knows no Python; what the bytes mean is decided in `request`.
 
+use crate::client_certificate::ClientCertificate;
 use crate::greeting::Greeting;
 use crate::parking::Place;
 use crate::request::Request;
@@ -63,6 +64,10 @@ pub struct Connection {
     pub peer: Peer,
     /// Whether it may begin with a header that names somebody else.
     pub(crate) greeting: Greeting,
+    /// Its client speaks TLS with the front, which passes it on.
+    pub(crate) secure: bool,
+    /// What the client has shown in its handshake.
+    pub(crate) certificate: Option<Box<ClientCertificate>>,
     /// Address and port of the peer as text, made for its first request; empty for a unix socket.
     remote: Option<Box<(String, String)>>,
     /// It is in the ready epoll.
@@ -114,6 +119,8 @@ impl Conn {
             protocol,
             peer,
             greeting: Greeting::None,
+            secure: false,
+            certificate: None,
             remote: None,
             registered: false,
             buffer: Vec::new(),

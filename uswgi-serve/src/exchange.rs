@@ -102,7 +102,8 @@ impl Exchange<'_> {
             let value = span.of(buffer);
             value == b"1" || value.eq_ignore_ascii_case(b"on")
         };
-        is(known.scheme)
+        self.conn.secure
+            || is(known.scheme)
             || on(known.https)
             || (is(known.forwarded_proto) || on(known.forwarded_ssl))
                 && self.engine.trust.allows(self.conn.peer.ip())
@@ -165,6 +166,7 @@ impl Exchange<'_> {
         let header = match name {
             b"SERVER_NAME" => return server().map(|s| s.0.as_bytes()),
             b"SERVER_PORT" => return server().map(|s| s.1.as_bytes()),
+            b"HTTPS" => return self.conn.secure.then_some(b"on"),
             b"CONTENT_TYPE" | b"CONTENT_LENGTH" => name,
             _ => name.strip_prefix(b"HTTP_")?,
         };

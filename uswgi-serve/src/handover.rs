@@ -2,6 +2,7 @@
 //! connection, its descriptor beside it. Idle workers treat the receiving end as one more listener.
 //! A message that is not taken stays in the kernel's queue; a full queue leaves the connection here.
 
+use crate::client_certificate::ClientCertificate;
 use crate::connection::Conn;
 use crate::engine::{Engine, Job, Leaving};
 use crate::greeting::Greeting;
@@ -9,63 +10,50 @@ use crate::say;
 use crate::sys::{self, Peer, would_block};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recv, recvmsg, sendmsg};
 use std::io::{IoSlice, IoSliceMut};
-use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use uswgi_proto::passed::{MOST_BUFFER, MOST_MESSAGE, Passed};
 use uswgi_proto::scoreboard::layout::add;
-use uswgi_proto::settings::Protocol;
-
-/// Version of the message.
-const VERSION: u8 = 1;
-/// Largest buffer that is handed over; it fits the default send buffer of the pair.
-const LARGEST: usize = 96 * 1024;
-const FIXED: usize = 10;
 
 fn encode(conn: &Conn) -> Vec<u8> {
     let peer = match conn.peer {
-        Peer::Ip(a) => a.to_string(),
-        Peer::Unix => String::new(),
+        Peer::Ip(a) => Some(a),
+        Peer::Unix => None,
     };
-    let mut head = vec![VERSION, conn.protocol as u8 | conn.greeting as u8];
-    head.extend_from_slice(&conn.listener.to_le_bytes());
-    head.extend_from_slice(&conn.served.to_le_bytes());
-    head.extend_from_slice(&(peer.len() as u16).to_le_bytes());
-    head.extend_from_slice(peer.as_bytes());
-    head
+    Passed {
+        protocol: conn.protocol,
+        greeting: conn.greeting as u8,
+        secure: conn.secure,
+        listener: conn.listener,
+        served: conn.served,
+        peer,
+        certificate: conn.certificate.as_ref().map_or(&[][..], |c| c.der()),
+    }
+    .encode()
 }
 
 fn decode(message: &[u8], fd: OwnedFd, engine: &Engine) -> Option<Conn> {
-    if message.len() < FIXED || message[0] != VERSION {
-        return None;
-    }
-    let protocol = match message[1] & 0x0f {
-        0 => Protocol::Uwsgi,
-        1 => Protocol::Http,
-        2 => Protocol::Scgi,
-        3 => Protocol::ScgiNph,
-        _ => return None,
-    };
-    let listener = u16::from_le_bytes([message[2], message[3]]);
-    let served = u32::from_le_bytes([message[4], message[5], message[6], message[7]]);
-    let peer_end = FIXED + usize::from(u16::from_le_bytes([message[8], message[9]]));
-    let peer = std::str::from_utf8(message.get(FIXED..peer_end)?).ok()?;
-    let peer = if peer.is_empty() { Peer::Unix } else { Peer::Ip(peer.parse::<SocketAddr>().ok()?) };
+    let (passed, buffer) = Passed::decode(message)?;
     // Another generation may have other sockets: the protocol counts, the index is for SERVER_PORT.
-    let fits = |i: usize| engine.listeners.get(i).is_some_and(|l| l.protocol == protocol);
-    let listener = if fits(usize::from(listener)) {
-        listener
+    let fits = |i: usize| {
+        engine.listeners.get(i).is_some_and(|l| l.protocol == passed.protocol && l.secure() == passed.secure)
+    };
+    let listener = if fits(usize::from(passed.listener)) {
+        passed.listener
     } else {
         (0..engine.listeners.len()).find(|&i| fits(i)).unwrap_or(0) as u16
     };
-    let mut conn = Conn::new(fd, listener, protocol, peer);
-    conn.served = served;
-    conn.greeting = Greeting::of(message[1]);
-    conn.buffer.extend_from_slice(&message[peer_end..]);
+    let mut conn = Conn::new(fd, listener, passed.protocol, passed.peer.map_or(Peer::Unix, Peer::Ip));
+    conn.served = passed.served;
+    conn.greeting = Greeting::of(passed.greeting);
+    conn.secure = passed.secure;
+    conn.certificate = ClientCertificate::new(passed.certificate);
+    conn.buffer.extend_from_slice(buffer);
     Some(conn)
 }
 
 /// Whether a message can hold what is known of a connection.
 pub(crate) fn fits(conn: &Conn) -> bool {
-    conn.buffer.len() <= LARGEST && conn.chunks.is_none() && conn.spool.is_none()
+    conn.buffer.len() <= MOST_BUFFER && conn.chunks.is_none() && conn.spool.is_none()
 }
 
 /// Give a connection away. Comes back when there is nobody to give it to, or the queue is full.
@@ -106,7 +94,10 @@ pub(crate) fn give(engine: &Engine, conn: Conn) -> Option<Conn> {
 pub(crate) fn take(engine: &Engine) -> Option<Conn> {
     let (_, receive) = engine.handover.as_ref()?;
     match receive_one(receive.as_raw_fd()) {
-        Ok((message, Some(fd))) => decode(&message, fd, engine),
+        Ok((message, Some(fd))) => {
+            engine.count_taken();
+            decode(&message, fd, engine)
+        }
         Ok((_, None)) => None,
         Err(e) if would_block(&e) => None,
         Err(e) if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
@@ -140,7 +131,7 @@ fn receive_one(fd: RawFd) -> std::io::Result<(Vec<u8>, Option<OwnedFd>)> {
     // Without a free descriptor the kernel would drop the connection with the message that brings it. Two, because
     // another thread may take one meanwhile.
     drop((sys::dup(fd)?, sys::dup(fd)?));
-    let mut buffer = vec![0; FIXED + 64 + LARGEST];
+    let mut buffer = vec![0; MOST_MESSAGE];
     let mut space = nix::cmsg_space!([RawFd; 1]);
     let (length, truncated, descriptor) = {
         let mut iov = [IoSliceMut::new(&mut buffer)];

@@ -30,6 +30,7 @@ pub mod aide;
 pub mod answer;
 mod background;
 mod backlog;
+mod client_certificate;
 mod close;
 pub mod connection;
 pub mod contract;

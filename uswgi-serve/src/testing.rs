@@ -53,6 +53,7 @@ impl Parts {
                 protocol,
                 workers: Vec::new(),
                 proxied: false,
+                front: Default::default(),
             });
         }
         settings.listeners = named;

@@ -71,6 +71,7 @@ mod tests {
             early: false,
             workers: Vec::new(),
             proxied: false,
+            front: uswgi_front::plan::FrontSpec::None,
             name: ":80".into(),
             origin: crate::instance::Origin::default(),
         };

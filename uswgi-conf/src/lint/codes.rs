@@ -18,6 +18,7 @@ const fn c(name: &'static str, text: &'static str) -> Code {
 #[rustfmt::skip]
 pub static CODES: &[Code] = &[
     c("bad-cache", "A cache needs a name and a number of items (cache2 = name=NAME,items=N), at least as many blocks, and a name of its own. uWSGI ends with an error; of two caches with one name it finds the first."),
+    c("bad-certificate", "HTTPS needs an address, a certificate and a key: https = ADDRESS,CERTIFICATE,KEY[,CIPHERS[,CLIENTS]]. uWSGI ends with an error."),
     c("bad-encoder", "An encoder is prefix, suffix, nl, format or json, with :NAME for one logger, and its text. Files are compressed by logrotate."),
     c("bad-envdir", "Each file of an envdir is a variable: its name is the file's, without an = in it, and its value the text, up to 128 KiB of UTF-8. uWSGI ends where the folder is not there or a name has an =."),
     c("bad-lifetime", "max-worker-lifetime must be above min-worker-lifetime (10 s by default), or workers would be replaced before they may be. uWSGI refuses to start too."),
@@ -37,6 +38,7 @@ pub static CODES: &[Code] = &[
     c("closed-socket", "nginx and Apache run as users of their own, and need the right to write to the socket. A socket belongs to uid and gid (to root without them) unless chown-socket says otherwise, and without chmod-socket its mode follows the umask."),
     c("closed-spooler", "The user that the instance becomes cannot write to its spool folder, or cannot make it: the start is refused. Tasks are files of that user, in a folder of its own."),
     c("command", "The option is a command of uWSGI's command line (--reload PIDFILE and the like), which ends at once. In a file uWSGI runs it at every start, which nobody means."),
+    c("certificate", "A certificate or key cannot be served: it cannot be read, is no PEM, is encrypted, or the key belongs to another certificate. The start would fail, as it does on uWSGI."),
     c("command-line", "The command line makes no sense: an unknown or ambiguous option, a missing value, or a word that is no configuration file."),
     c("constant-date", "log-date is true or a format of strftime; a word without % stands in front of every line, `false` too."),
     c("daemonize", "A service manager watches the process that it started. With daemonize that process ends at once, so systemd (Type=simple, notify), supervisor and docker restart it for ever or lose it."),

@@ -106,7 +106,7 @@ pub(super) fn check(c: &Context<'_>, out: &mut Vec<Diagnostic>) {
                 let message = format!(
                     "{} takes the {} protocol from every network: whoever reaches it may claim to be any user",
                     socket.name,
-                    socket.protocol.option().1
+                    socket.spoken()
                 );
                 say(
                     Severity::Note,

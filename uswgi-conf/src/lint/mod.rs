@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod builds;
+mod certificates;
 pub mod codes;
 mod conflicts;
 pub mod fix;
@@ -105,6 +106,7 @@ pub fn lint(file: &[u8], env: &[(Vec<u8>, Vec<u8>)], options: Options) -> Report
             jail::check(&context, options.system, &mut diagnostics);
             if options.system {
                 system::check(&context, &mut diagnostics);
+                certificates::check(&resolved.instance, system::known, &mut diagnostics);
             }
             for d in resolved.diagnostics {
                 // What is not known here was said once.

@@ -12,6 +12,8 @@ use crate::logs::{EncoderSpec, Route};
 use crate::startup::{CacheItem, CacheValue};
 use crate::written::{self, mib};
 use std::path::PathBuf;
+use uswgi_front::plan::FrontSpec;
+use uswgi_front::spec::{Identity, NameRule};
 use uswgi_proto::background::SpoolFolder;
 use uswgi_proto::canary::decimal;
 use uswgi_proto::routing::RouteLine;
@@ -72,8 +74,21 @@ fn rule(line: &RouteLine) -> (&'static str, String) {
 }
 
 fn socket(s: &Socket) -> (&'static str, String) {
-    let name = s.protocol.option().0;
-    (name, written::address(&s.address))
+    let address = written::address(&s.address);
+    match (&s.front, s.protocol) {
+        (FrontSpec::None, protocol) => (protocol.option().0, address),
+        (FrontSpec::Tls(identity), _) => ("https", format!("{address},{}", identity.written())),
+        (FrontSpec::FastCgi, Protocol::ScgiNph) => ("fastcgi-nph-socket", address),
+        (FrontSpec::FastCgi, _) => ("fastcgi-socket", address),
+        (FrontSpec::ToHttps, _) => ("http-to-https", address),
+    }
+}
+
+fn identity_of((rule, identity): &(NameRule, Identity)) -> (&'static str, String) {
+    match rule {
+        NameRule::Is(name) => ("sni", format!("{name} {}", identity.written())),
+        NameRule::Matches(pattern) => ("sni-regexp", format!("{pattern} {}", identity.written())),
+    }
 }
 
 fn remembered(h: &RememberedHeader) -> (&'static str, String) {
@@ -389,9 +404,25 @@ pub(super) static MEANING: &[Meaning] = &[
     s("http httprouter", As("http-socket"), "", "Listens for HTTP/1.1 in the workers themselves; there is no separate router process."),
     s("scgi-socket", With("socket"), "", "Listens for SCGI, as nginx's scgi_pass, lighttpd and Apache speak it. Repeatable."),
     s("scgi-nph-socket", With("socket"), "", "The same, with a status line in front of the answer. Repeatable."),
-    m("fastcgi-socket fastcgi-nph-socket", Refused("every server that speaks FastCGI speaks uwsgi (`socket`) or SCGI (`scgi-socket`) too: uwsgi_pass or scgi_pass of nginx, mod_scgi of lighttpd, mod_proxy_uwsgi of Apache"), "", "Listens for FastCGI."),
-    m("puwsgi-socket", Refused("no web server speaks it: use socket"), "", "Listens for the uwsgi protocol with persistent connections."),
-    s("protocol socket-protocol", As("socket"), "uwsgi", "What is spoken on `socket`: uwsgi, http, scgi or scgi-nph."),
+    s("fastcgi-socket", With("socket"), "", "Listens for FastCGI, as nginx's fastcgi_pass, Apache's mod_proxy_fcgi and lighttpd speak it. Repeatable."),
+    s("fastcgi-nph-socket", With("socket"), "", "The same, with a status line in front of the answer. Repeatable."),
+    s("https", With("socket"), "", "ADDRESS,CERTIFICATE,KEY[,CIPHERS[,CLIENTS]]: listens for HTTPS, with files in PEM. CLIENTS holds the certificates that sign those of clients; with ! in front each client has to show one. Repeatable."),
+    s("https-socket", As("https"), "", "The same as https. Repeatable."),
+    s("https2", As("https"), "", "The same, as addr=ADDRESS,cert=FILE,key=FILE[,ciphers=LIST][,client_ca=FILE]. Repeatable."),
+    s("http-to-https", With("socket"), "", "Listens for HTTP, and answers every request with its address by HTTPS (301). Repeatable."),
+    s("sni", set(|i| Written::named(i.tls.names.iter().map(identity_of))), "", "NAME CERTIFICATE,KEY[,CIPHERS[,CLIENTS]]: what clients of HTTPS get who ask for this name. Repeatable."),
+    s("sni-regexp", With("sni"), "", "The same for names that match a pattern. Repeatable."),
+    s("sni-dir", set(|i| (&i.tls.folder).into()), "", "A folder with NAME.crt and NAME.key for each name, and perhaps NAME.ca: read at the start and at each reload."),
+    s("sni-dir-ciphers", set(|i| (&i.tls.folder_ciphers).into()), "", "Ciphers of the names in sni-dir."),
+    s("https-export-cert", set(|i| i.headers.export_certificate.into()), "false", "Gives the certificate of a client to the app as HTTPS_CC, in PEM."),
+    s("ssl-verbose", set(|i| i.tls.verbose.into()), "false", "Says every handshake that fails, not only a few of them."),
+    m("ssl-enable3 ssl-enable-sslv3 ssl-enable-tlsv1", Noticed("TLS 1.2 and 1.3 are spoken, and nothing older: clients that know no TLS 1.2 cannot connect"), "", "Speaks versions of TLS that are broken."),
+    m("ssl-option", Noticed("it is a number of OpenSSL's, which is not here: what is older than TLS 1.2, compression and renegotiation are off in any case"), "", "Options of OpenSSL."),
+    m("ssl-verify-depth", Harmless("chains of clients' certificates are followed as far as they go, within the limits of the TLS library"), "", "Longest chain of a client's certificate."),
+    m("ssl-sessions-use-cache ssl-session-use-cache ssl-sessions-timeout ssl-session-timeout https-session-context", Harmless("clients come back by tickets, which need no cache: no handshake of theirs is repeated"), "", "Sessions of TLS in the cache."),
+    m("ssl-tmp-dir", Harmless("no temporary file is made"), "", "Folder for temporary files of TLS."),
+    m("puwsgi-socket", Refused("no web server keeps connections of the uwsgi protocol, only uWSGI's own routers do: use socket"), "", "Listens for the uwsgi protocol with persistent connections."),
+    s("protocol socket-protocol", As("socket"), "uwsgi", "What is spoken on `socket`: uwsgi, http, scgi, scgi-nph, fastcgi or fastcgi-nph."),
     s("abstract-socket", As("socket"), "false", "Puts unix sockets of `socket` into the abstract namespace."),
     s("listen", always(|i| i.listen.into()), "{}", "Length of the queue of every socket."),
     s("chmod-socket chmod", set(|i| (&i.chmod_socket.map(written::mode)).into()), "0777 without the umask", "Mode of unix sockets: three octal digits; without a value 666."),
@@ -862,7 +893,6 @@ pub(super) static MEANING: &[Meaning] = &[
     m("http-manage-expect", Harmless("100 Continue is sent when the app reads the body"), "", "Answers Expect: 100-continue in the router."),
     m("http-gracetime http-quiet", Harmless("no router connects to workers: they take the connections themselves"), "", "Connections of the HTTP router to workers that fail."),
     m("http-cheap", Harmless("nothing accepts where no worker serves"), "", "The HTTP router accepts only while there are workers."),
-    m("ssl-verbose ssl-verify-depth ssl-sessions-use-cache ssl-session-use-cache ssl-sessions-timeout ssl-session-timeout ssl-enable3 ssl-enable-sslv3 ssl-enable-tlsv1 ssl-option ssl-tmp-dir sni sni-dir sni-dir-ciphers sni-regexp https-export-cert https-session-context", Harmless("it matters only beside https, which is refused by itself"), "", "Belongs to TLS."),
     m("cgi-map-helper cgi-helper cgi-from-docroot cgi-buffer-size cgi-timeout cgi-index cgi-allowed-ext cgi-unset cgi-optimize cgi-optimized cgi-path-info cgi-do-not-kill-on-error cgi-async-max-attempts cgi-close-stdin-on-eof cgi-safe", Harmless("it matters only beside cgi, which is refused by itself"), "", "Belongs to CGI scripts."),
     m("forkptyrouter-command forkpty-router-command forkptyrouter-cmd forkpty-router-cmd forkptyrouter-rows forkptyrouter-cols forkptyrouter-processes forkptyrouter-workers forkptyrouter-fallback forkptyrouter-events forkptyrouter-cheap forkptyrouter-timeout forkptyrouter-stats forkptyrouter-stats-server forkptyrouter-ss forkptyrouter-harakiri", Harmless("it matters only beside forkptyrouter, which is refused by itself"), "", "Belongs to the forkptyrouter."),
     m("webdav-css webdav-javascript webdav-js webdav-class-directory webdav-div webdav-lock-cache webdav-principal-base webdav-add-option webdav-add-prop webdav-add-collection-prop webdav-add-object-prop webdav-add-prop-href webdav-add-collection-prop-href webdav-add-object-prop-href webdav-add-prop-comp webdav-add-collection-prop-comp webdav-add-object-prop-comp webdav-add-rtype-prop webdav-add-rtype-collection-prop webdav-add-rtype-object-prop webdav-skip-prop", Harmless("it matters only beside webdav-mount, which is refused by itself"), "", "Belongs to WebDAV."),

@@ -6,7 +6,7 @@ use super::facts::Fact;
 /// Headings, and the names below each; a star stands for any end.
 #[rustfmt::skip]
 const ROOMS: &[(&str, &str)] = &[
-    ("sockets", "socket uwsgi-socket http-socket scgi-socket scgi-nph-socket http11-socket http httprouter protocol socket-protocol abstract-socket listen \
+    ("sockets", "socket uwsgi-socket http-socket https https-socket https2 http-to-https sni sni-* https-export-cert ssl-* scgi-socket scgi-nph-socket fastcgi-socket fastcgi-nph-socket http11-socket http httprouter protocol socket-protocol abstract-socket listen \
         chmod-socket chmod chown-socket shared-socket undeferred-shared-socket reuse-port so-keepalive tcp-nodelay \
         no-defer-accept freebind socket-sndbuf socket-rcvbuf tcp-fast-open tcp-fastopen enable-proxy-protocol"),
     ("application", "chdir chdir2 env envdir early-envdir unenv home virtualenv venv pyhome module wsgi wsgi-file file callable mount manage-script-name \

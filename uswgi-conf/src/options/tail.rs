@@ -59,8 +59,8 @@ static CACHE: Category = c(
 );
 static TLS: Category = c(
     "tls",
-    "Belongs to TLS.",
-    "let nginx, Apache or a load balancer in front speak TLS, and listen on `socket` here",
+    "Speaks the uwsgi protocol over TLS.",
+    "no web server speaks it: listen on `socket`, or with https for clients",
 );
 static HOOKS: Category = c(
     "hooks",

@@ -20,6 +20,8 @@ pub(super) struct Draft {
     /// For each of its sockets: it was written as `socket`, and follows `protocol`, which may come later.
     pub(super) follows: Vec<bool>,
     pub(super) protocol: Option<Protocol>,
+    /// That one is FastCGI.
+    pub(super) fastcgi: bool,
     /// `enable-proxy-protocol`: for all sockets.
     pub(super) proxied: bool,
     /// `http-enable-proxy-protocol`: for HTTP.

@@ -4,6 +4,7 @@ use super::draft::Draft;
 use crate::diag::{Diagnostic, Severity};
 use crate::expand::Expansion;
 use crate::instance::{Address, Instance, OnTerm};
+use uswgi_front::plan::FrontSpec;
 use uswgi_proto::settings::{App, AppSource, Protocol, Timeouts};
 
 /// uWSGI's default of http-timeout, in seconds (observed on 2.0.31).
@@ -32,6 +33,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
     super::canary::finish(&mut d, expansion);
     super::background::finish(&mut d, expansion);
     super::shared_sockets::finish(&mut d);
+    super::tls::finish(&mut d);
     super::sharing::finish(&mut d, expansion);
     super::alarms::finish(&mut d, expansion);
     super::pushing::finish(&mut d, expansion);
@@ -116,6 +118,9 @@ fn sockets(d: &mut Draft) {
     for (socket, follows) in d.instance.sockets.iter_mut().zip(&d.follows) {
         if *follows {
             socket.protocol = d.protocol.unwrap_or(Protocol::Uwsgi);
+            if d.fastcgi {
+                socket.front = FrontSpec::FastCgi;
+            }
         }
         socket.proxied = d.proxied || (d.http_proxied && socket.protocol == Protocol::Http);
         if d.abstract_socket

@@ -9,18 +9,25 @@ use crate::diag::Fix;
 use crate::expand::Applied;
 use crate::instance::Socket;
 use std::path::PathBuf;
+use uswgi_front::plan::FrontSpec;
 use uswgi_proto::settings::{App, AppSource, Protocol};
 
 pub(super) fn socket(d: &mut Draft, a: &Applied, protocol: Protocol) {
-    let Some(name) = d.said.text(a) else { return };
-    let parsed = match shared_sockets::reference(&name) {
+    if let Some(name) = d.said.text(a) {
+        listen(d, a, &name, protocol, FrontSpec::None);
+    }
+}
+
+/// A socket at this address.
+pub(super) fn listen(d: &mut Draft, a: &Applied, name: &str, protocol: Protocol, front: FrontSpec) {
+    let parsed = match shared_sockets::reference(name) {
         // Its address is known when every shared socket is.
         Some(Some(number)) if number < d.shared_sockets.len() => {
             d.references.push(Reference { socket: d.instance.sockets.len(), number });
             Ok((d.shared_sockets[number].0.clone(), None))
         }
         Some(_) => Err(address::no_shared_socket()),
-        None => address::parse(&name),
+        None => address::parse(name),
     };
     match parsed {
         Ok((address, warning)) => {
@@ -28,8 +35,16 @@ pub(super) fn socket(d: &mut Draft, a: &Applied, protocol: Protocol) {
                 d.said.warning(a, "socket-name", format!("{}: {warning}", a.fact.name));
             }
             let origin = a.place.value().origin();
-            let socket =
-                Socket { name, address, protocol, early: false, workers: Vec::new(), proxied: false, origin };
+            let socket = Socket {
+                name: name.into(),
+                address,
+                protocol,
+                front,
+                early: false,
+                workers: Vec::new(),
+                proxied: false,
+                origin,
+            };
             d.instance.sockets.push(socket);
             d.follows.push(a.fact.name == "socket");
         }
@@ -79,10 +94,12 @@ pub(super) fn protocol(d: &mut Draft, a: &Applied) {
         b"http" | b"http11" => d.protocol = Some(Protocol::Http),
         b"scgi" => d.protocol = Some(Protocol::Scgi),
         b"scgi-nph" => d.protocol = Some(Protocol::ScgiNph),
+        b"fastcgi" => (d.protocol, d.fastcgi) = (Some(Protocol::Scgi), true),
+        b"fastcgi-nph" => (d.protocol, d.fastcgi) = (Some(Protocol::ScgiNph), true),
         _ => {
             let message = format!("{} is not supported", written(a));
             d.said.error(a, "unsupported", message).help =
-                Some("the protocols are uwsgi, http, scgi and scgi-nph".into());
+                Some("the protocols are uwsgi, http, scgi, scgi-nph, fastcgi and fastcgi-nph".into());
         }
     }
 }

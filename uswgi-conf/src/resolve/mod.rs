@@ -49,6 +49,7 @@ mod startup;
 mod static_files;
 mod steps;
 mod tasks;
+mod tls;
 mod value;
 mod warmup;
 

@@ -27,7 +27,7 @@ mod succession;
 
 pub use succession::SuccessionError;
 
-use crate::privs::Target;
+use crate::privs::FinalUser;
 use crate::supervisor::ChildId;
 use std::fs::File;
 use std::io;
@@ -108,7 +108,7 @@ pub struct Logs {
 }
 
 /// `target`: who gets the file where it belongs to the user that we become.
-fn spec(i: &Instance, path: &Path, target: Option<&Target>) -> FileSpec {
+fn spec(i: &Instance, path: &Path, target: Option<&FinalUser>) -> FileSpec {
     FileSpec {
         path: path.into(),
         max_size: i.log.max_size,
@@ -128,7 +128,7 @@ pub struct Files {
 
 impl Files {
     /// Open `logto`, or that of a detached master; `second`: `logto2` too, as the target.
-    pub fn open(i: &Instance, detached: bool, second: bool, target: &Target) -> Result<Files, LogError> {
+    pub fn open(i: &Instance, detached: bool, second: bool, target: &FinalUser) -> Result<Files, LogError> {
         let first = if detached { i.daemonize.as_ref().or(i.daemonize2.as_ref()) } else { i.logto.as_ref() };
         let log = first.map(|path| open(i, path, target)).transpose()?;
         let mut files = Files { log, second: false };
@@ -138,7 +138,7 @@ impl Files {
         Ok(files)
     }
 
-    fn open_second(&mut self, i: &Instance, target: &Target) -> Result<(), LogError> {
+    fn open_second(&mut self, i: &Instance, target: &FinalUser) -> Result<(), LogError> {
         if let (Some(path), false) = (&i.logto2, std::mem::replace(&mut self.second, true)) {
             self.log = Some(target.for_a_moment(|| open(i, path, target))?);
         }
@@ -153,7 +153,7 @@ impl Files {
     }
 }
 
-fn open(i: &Instance, path: &Path, target: &Target) -> Result<LogFile, LogError> {
+fn open(i: &Instance, path: &Path, target: &FinalUser) -> Result<LogFile, LogError> {
     let failed = |source| LogError::Open { path: path.into(), source };
     let file = LogFile::open(spec(i, path, Some(target))).map_err(failed)?;
     if i.log.truncate {
@@ -169,7 +169,7 @@ impl Logs {
         i: &Instance,
         mut files: Files,
         detached: bool,
-        target: &Target,
+        target: &FinalUser,
     ) -> Result<(Logs, Option<OwnedFd>), LogError> {
         let stderr = std::io::stderr().as_fd().try_clone_to_owned().ok();
         files.open_second(i, target)?;

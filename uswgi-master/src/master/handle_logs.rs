@@ -40,6 +40,7 @@ impl Master<'_> {
         if let Err(e) = log::redirect(file) {
             log::line(e);
         }
+        self.fronts.reopen(file.as_fd());
         let children = self.supervisor.children().iter().filter(|(_, c)| self.logs.serves(c.generation));
         let failed = children.filter(|&(&child, _)| {
             let sent = self.processes.send(child, &ToWorker::ReopenLogs, &[file.as_fd()]);

@@ -23,6 +23,7 @@ mod numbers;
 use crate::board::Board;
 use crate::events::{Events, Woken};
 use crate::fifo::Fifo;
+use crate::front::Fronts;
 use crate::logs::Logs;
 use crate::processes::Processes;
 use crate::queues::Queues;
@@ -65,6 +66,7 @@ pub struct Master<'a> {
     pub(crate) generations: BTreeMap<u64, Setup>,
     pub(crate) pidfiles: Vec<Pidfile>,
     pub(crate) handover: [OwnedFd; 2],
+    pub(crate) fronts: Fronts,
     pub(crate) shared: Memory,
     pub(crate) queues: Queues,
     /// Starts processes of the application.
@@ -125,9 +127,17 @@ impl<'a> Master<'a> {
             callers: Callers::default(),
             generations: BTreeMap::from([(
                 1,
-                Setup { instance, warnings, listeners: started.listeners, stats, undressed: false },
+                Setup {
+                    instance,
+                    warnings,
+                    listeners: started.listeners,
+                    stats,
+                    front: started.front,
+                    undressed: false,
+                },
             )]),
             pidfiles: started.pidfiles,
+            fronts: Fronts::new(&started.handover[1]),
             handover: started.handover,
             shared: started.shared,
             queues: started.queues,
@@ -161,11 +171,12 @@ impl<'a> Master<'a> {
         let mut next_look = Instant::now() + COARSE;
         loop {
             self.settle();
+            self.look_at_front();
             self.watch_sockets();
             if let Some(exit) = self.exit {
                 // The workers first: what runs beside them may serve them.
                 self.with_tasks(|tasks, i, events| tasks.stop(false, i, events));
-                if self.tasks.is_gone() {
+                if self.tasks.is_gone() && self.fronts.is_gone() {
                     return self.leave(exit);
                 }
             }
@@ -174,6 +185,7 @@ impl<'a> Master<'a> {
                 self.feed(watchdog, now);
             }
             let looks = self.logs.needs_looks()
+                || self.fronts.needs_looks()
                 || self.harakiri_limit.is_some()
                 || self.supervisor.wants_numbers()
                 || self.alarms_want_looks()
@@ -192,6 +204,7 @@ impl<'a> Master<'a> {
                 looks.then_some(next_look),
                 self.stats.deadline(),
                 self.steer.deadline(),
+                self.fronts.deadline(),
                 self.touch.deadline(),
                 self.reading.as_ref().map(Reading::deadline),
                 self.next_minute(),
@@ -293,7 +306,7 @@ impl<'a> Master<'a> {
             while let Some(Reaped { pid, how, group }) = self.processes.reap_other(heard) {
                 let (mut known, orders) = self.alarms.ended(pid, how);
                 self.obey_alarms(orders);
-                known |= self.logs.reaped(pid, how);
+                known |= self.logs.reaped(pid, how) || self.fronts.reaped(pid);
                 self.with_tasks(|tasks, i, events| known |= tasks.reaped(pid, how, group, i, events));
                 if !known {
                     self.board.count_orphan();

@@ -3,8 +3,10 @@
 
 use super::Master;
 use crate::events::Woken;
-use crate::supervisor::{ChildId, Event, Footprint, Numbers, Stage};
+use crate::supervisor::{ChildId, Event, Footprint, Numbers, Phase, Stage};
 use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use uswgi_front::plan::FrontSpec;
 use uswgi_keep::log;
 
 /// What proc_pid_statm(5) says of a process.
@@ -61,15 +63,34 @@ impl Master<'_> {
     /// While there is no worker, the master sees who connects.
     pub(crate) fn watch_sockets(&mut self) {
         let wanted = self.supervisor.wants_connections().then(|| self.supervisor.current_generation());
-        let listeners = wanted.and_then(|n| self.generations.get(&n)).map_or(&[][..], |s| &s.listeners);
-        self.callers.watch(wanted, listeners, Woken::Listeners, &self.events);
+        let mut listeners = wanted.and_then(|n| self.generations.get(&n)).map_or(Vec::new(), |s| {
+            let served = s.listeners.iter().zip(&s.instance.sockets);
+            let by_workers = served.filter(|(_, socket)| socket.front == FrontSpec::None);
+            by_workers.map(|(l, _)| l.clone()).collect()
+        });
+        // What the front has taken waits there.
+        listeners.extend(self.fronts.passed.clone().filter(|_| wanted.is_some()));
+        self.callers.watch(wanted, &listeners, Woken::Listeners, &self.events);
+    }
+
+    /// Let the front follow the generation in force, and take nothing more once the instance stops.
+    pub(super) fn look_at_front(&mut self) {
+        if matches!(self.supervisor.phase(), Phase::Stopping { .. }) || self.exit.is_some() {
+            return self.fronts.close();
+        }
+        let generation = self.supervisor.current_generation();
+        if self.fronts.is_behind(generation)
+            && let Some(setup) = self.generations.get(&generation)
+        {
+            self.fronts.follow(generation, &setup.front, &setup.listeners, self.handover[0].as_fd());
+        }
     }
 
     /// The addresses that are listened on.
     pub(crate) fn sockets(&self) -> String {
         let Some(setup) = self.setup() else { return String::new() };
         let named = setup.listeners.iter().zip(&setup.instance.sockets).map(|(l, s)| {
-            let protocol = s.protocol.option().1;
+            let protocol = s.spoken();
             format!("{} ({protocol})", l.shown)
         });
         named.collect::<Vec<_>>().join(", ")

@@ -14,6 +14,7 @@ fn socket(address: Address) -> Socket {
         early: false,
         workers: Vec::new(),
         proxied: false,
+        front: uswgi_front::plan::FrontSpec::None,
         origin,
     }
 }

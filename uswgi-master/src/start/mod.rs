@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use uswgi_conf::instance::Instance;
 use uswgi_conf::jail::Jail;
+use uswgi_front::plan::FrontPlan;
 use uswgi_keep::log::LogError;
 use uswgi_keep::pidfile::{Pidfile, PidfileError};
 use uswgi_proto::scoreboard::ScoreboardError;
@@ -42,6 +43,9 @@ pub enum StartError {
     /// Pidfile.
     #[error(transparent)]
     Pidfile(#[from] PidfileError),
+    /// Certificates.
+    #[error(transparent)]
+    Front(#[from] crate::front::FrontError),
     /// User or group.
     #[error(transparent)]
     Privs(#[from] PrivsError),
@@ -124,6 +128,8 @@ pub struct Started {
     pub board: Board,
     /// Listeners in the order of the sockets.
     pub listeners: Vec<Rc<Listener>>,
+    /// What the front does.
+    pub front: Rc<FrontPlan>,
     /// Files to remove at the end.
     pub pidfiles: Vec<Pidfile>,
     /// The jail that we are in.

@@ -6,6 +6,7 @@ use crate::board::Board;
 use crate::cache_items;
 use crate::events::Events;
 use crate::fifo::Fifo;
+use crate::front;
 use crate::jail;
 use crate::launcher;
 use crate::logs::{Files, Logs};
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use uswgi_conf::instance::Instance;
 use uswgi_conf::jail::Jail;
+use uswgi_front::plan::FrontPlan;
 use uswgi_keep::names::Names;
 use uswgi_keep::notify;
 use uswgi_keep::pidfile::Pidfile;
@@ -47,6 +49,7 @@ pub(super) fn run(instance: &mut Instance, detached: bool, made: &mut Made) -> R
         board: prepared.board,
         listeners,
         pidfiles: std::mem::take(&mut made.pidfiles),
+        front: found.front,
         jail: found.jail,
         program: found.program,
         shared: prepared.shared,
@@ -67,9 +70,11 @@ struct Lookups {
     /// With `chown-socket` uWSGI goes into the jail when the sockets are there.
     late: bool,
     /// Whom to become.
-    target: privs::Target,
+    target: privs::FinalUser,
     /// The launcher, as it is seen from where the master is.
     program: PathBuf,
+    /// Certificates, read while the master may.
+    front: Rc<FrontPlan>,
 }
 
 /// Look everything up before anything is touched.
@@ -99,7 +104,8 @@ fn find(instance: &Instance) -> Result<Lookups, StartError> {
         Pidfile::check(&jail.as_ref().map_or(path.clone(), |jail| jail.outside(path)))?;
     }
     check_daemons(instance, &target)?;
-    Ok(Lookups { jail, late, target, program })
+    let front = front::plan(instance)?;
+    Ok(Lookups { jail, late, target, program, front })
 }
 
 /// What [`prepare`] has made.
@@ -241,7 +247,7 @@ fn settle(
 }
 
 /// The socket for requests, as the user that we become: who may connect follows from the owner.
-fn server(target: &privs::Target, place: OwnedFd) -> Result<steer::Server, StartError> {
+fn server(target: &privs::FinalUser, place: OwnedFd) -> Result<steer::Server, StartError> {
     target.for_a_moment(|| Ok(steer::bind(place)))
 }
 
@@ -259,7 +265,7 @@ fn go_inside(jail: &Jail, program: &Path, made: &mut Made) -> Result<PathBuf, St
 }
 
 /// Users of daemons: known, and within reach after the drop.
-fn check_daemons(instance: &Instance, target: &privs::Target) -> Result<(), StartError> {
+fn check_daemons(instance: &Instance, target: &privs::FinalUser) -> Result<(), StartError> {
     for d in &instance.tasks.daemons {
         let uid =
             d.uid.as_ref().map(|name| privs::user("attach-daemon2: uid", name)).transpose()?.map(|u| u.0);

@@ -66,6 +66,7 @@ pub fn bind(address: &Address, instance: &Instance) -> Result<Listener, StatsErr
         early: false,
         workers: Vec::new(),
         proxied: false,
+        front: uswgi_front::plan::FrontSpec::None,
         origin: Origin::default(),
     };
     Ok(sockets::bind(&socket, &ours)?)

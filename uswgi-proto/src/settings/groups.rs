@@ -315,11 +315,14 @@ pub struct Headers {
     pub trusted: String,
     /// Headers added to every answer, as `Name: value` (`add-header`).
     pub add: Vec<String>,
+    /// The certificate of a client is a variable of its requests (`https-export-cert`).
+    #[serde(default)]
+    pub export_certificate: bool,
 }
 
 impl Default for Headers {
     fn default() -> Self {
-        Headers { trusted: crate::trust::DEFAULT.into(), add: Vec::new() }
+        Headers { trusted: crate::trust::DEFAULT.into(), add: Vec::new(), export_certificate: false }
     }
 }
 

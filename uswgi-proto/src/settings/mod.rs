@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use websockets::{WebSocketReload, WebSockets};
 
 /// Version of this document. Changes with every incompatible change of the structs below.
-pub const SETTINGS_VERSION: u32 = 11;
+pub const SETTINGS_VERSION: u32 = 12;
 
 /// What a [`Role::Check`] ends with when the application loads. Only the launcher sees it: 0 is also how an application
 /// ends that leaves while it is imported.
@@ -97,6 +97,19 @@ impl Protocol {
     }
 }
 
+/// Who takes the connections of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Front {
+    /// Workers.
+    #[default]
+    None,
+    /// The front, which ends TLS.
+    Tls,
+    /// The front, which ends another protocol.
+    Other,
+}
+
 /// One listening socket, in the order of the inherited descriptors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenerSettings {
@@ -110,6 +123,9 @@ pub struct ListenerSettings {
     /// Its connections may begin with a header of the PROXY protocol.
     #[serde(default)]
     pub proxied: bool,
+    /// Who takes its connections.
+    #[serde(default)]
+    pub front: Front,
 }
 
 /// Steps (`exec-*`, `hook-*`) of a worker or template, in their order.

@@ -80,6 +80,10 @@ impl<H: Held> Dispatcher<H> {
     pub(crate) fn begin<'a>(&'a mut self, conn: &'a mut Conn) -> (Exchange<'a>, Box<Response<H>>) {
         conn.name_peer();
         let engine = &self.engine;
+        if let Some(certificate) = &mut conn.certificate {
+            let export = engine.settings.headers.export_certificate;
+            self.request.rewritten.extend(certificate.variables(export));
+        }
         let cell = &engine.lanes[self.lane];
         cell.notes.begin(self.request.content_length, self.requests);
         self.requests += 1;

@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use uswgi_proto::scoreboard::monotonic_us;
-use uswgi_proto::settings::{Protocol, WorkerSettings};
+use uswgi_proto::settings::{Front, Protocol, WorkerSettings};
 
 /// Accepts after which a listener goes to the end of the kernel's list of waiters. Without it the last worker to register
 /// gets nearly everything (busiest to mean: 7.99; with it 1.02). With 16 it is as even and costs more (64 workers: 18.6
@@ -32,6 +32,8 @@ pub struct ListenSocket {
     pub server: (String, String),
     /// Its connections may begin with a header of the PROXY protocol.
     proxied: bool,
+    /// Who takes its connections, and passes them on.
+    front: Front,
     accepts: AtomicU32,
     /// Its connections stay for another request, as the last one did.
     stay: AtomicBool,
@@ -43,6 +45,11 @@ impl ListenSocket {
         if self.stay.load(Ordering::Relaxed) != stays {
             self.stay.store(stays, Ordering::Relaxed);
         }
+    }
+
+    /// Whether its clients speak TLS.
+    pub fn secure(&self) -> bool {
+        self.front == Front::Tls
     }
 
     /// The sockets that were inherited, as the settings name them.
@@ -64,6 +71,7 @@ impl ListenSocket {
                     protocol: l.protocol,
                     server,
                     proxied: l.proxied,
+                    front: l.front,
                     accepts: AtomicU32::new(0),
                     stay,
                 }
@@ -115,10 +123,30 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether this worker accepts on a listener (`map-socket`).
+    /// Whether this worker accepts on a listener: not where the front does, and not where others do (`map-socket`).
     pub(crate) fn serves(&self, listener: usize) -> bool {
-        let workers = self.settings.listeners.get(listener).map_or(&[][..], |l| &l.workers);
-        workers.is_empty() || workers.contains(&self.settings.worker_id)
+        let Some(l) = self.settings.listeners.get(listener) else { return true };
+        l.front == Front::None && (l.workers.is_empty() || l.workers.contains(&self.settings.worker_id))
+    }
+
+    /// A connection was taken that somebody has passed on. Where the front does so each brings all its requests along: the
+    /// worker goes to the end of the kernel's list of waiters, as behind an accept.
+    pub(crate) fn count_taken(&self) {
+        if self.settings.listeners.iter().any(|l| l.front != Front::None)
+            && self.is_accepting()
+            && let Some((_, receive)) = &self.handover
+        {
+            self.ready.delete(receive.as_raw_fd());
+            let events = libc::EPOLLIN | libc::EPOLLEXCLUSIVE;
+            // Another thread may have added it meanwhile.
+            let _ = self.ready.add(receive.as_raw_fd(), events, Token::HandOver.encode());
+            if !self.is_accepting() {
+                self.ready.delete(receive.as_raw_fd());
+            }
+            if self.settings.workers > 1 {
+                std::thread::yield_now();
+            }
+        }
     }
 
     /// The warm-up lasts: nothing is accepted, whoever asks.

@@ -4,6 +4,7 @@ use crate::testing::{Parts, connection, packets, settings};
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
+use uswgi_proto::settings::Protocol;
 
 fn worker(pair: &(OwnedFd, OwnedFd), protocol: Protocol, folder: &tempfile::TempDir) -> Arc<Engine> {
     let name = format!("{:?}-{}", protocol, pair.0.as_raw_fd());
@@ -55,12 +56,12 @@ fn what_no_message_can_hold_stays() {
     let (pair, folder) = (packets(), tempfile::tempdir().unwrap());
     let engine = worker(&pair, Protocol::Http, &folder);
     let (mut conn, _client) = connection(Protocol::Http);
-    conn.buffer = vec![b'x'; LARGEST + 1];
+    conn.buffer = vec![b'x'; MOST_BUFFER + 1];
     assert!(!fits(&conn));
     let mut conn = give(&engine, conn).unwrap();
-    conn.buffer.truncate(LARGEST);
+    conn.buffer.truncate(MOST_BUFFER);
     assert!(give(&engine, conn).is_none());
-    assert_eq!(take(&engine).unwrap().buffer.len(), LARGEST);
+    assert_eq!(take(&engine).unwrap().buffer.len(), MOST_BUFFER);
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn a_full_queue_leaves_the_connection_here_and_alive() {
     let mut clients = Vec::new();
     let (conn, mut client) = loop {
         let (mut conn, client) = connection(Protocol::Http);
-        conn.buffer = vec![b'x'; LARGEST];
+        conn.buffer = vec![b'x'; MOST_BUFFER];
         match give(&engine, conn) {
             Some(conn) => break (conn, client),
             None => clients.push(client),
@@ -79,7 +80,7 @@ fn a_full_queue_leaves_the_connection_here_and_alive() {
     };
     client.write_all(b"still here").unwrap();
     assert!(sys::readable(conn.raw()));
-    assert!((0..clients.len()).all(|_| take(&engine).is_some_and(|c| c.buffer.len() == LARGEST)));
+    assert!((0..clients.len()).all(|_| take(&engine).is_some_and(|c| c.buffer.len() == MOST_BUFFER)));
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl Alone {
                     protocol,
                     workers: Vec::new(),
                     proxied: false,
+                    front: Default::default(),
                 })
                 .collect(),
             ..WorkerSettings::alone(role)

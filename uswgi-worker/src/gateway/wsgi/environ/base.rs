@@ -19,7 +19,10 @@ pub(super) fn base(
     let dict = PyDict::new(py);
     let node = nix::unistd::gethostname().map(|h| h.to_string_lossy().into_owned()).unwrap_or_default();
     dict.set_item("wsgi.version", (1, 0))?;
-    dict.set_item("wsgi.url_scheme", "http")?;
+    dict.set_item("wsgi.url_scheme", if listener.secure() { "https" } else { "http" })?;
+    if listener.secure() {
+        dict.set_item("HTTPS", "on")?;
+    }
     dict.set_item("wsgi.errors", PyModule::import(py, "sys")?.getattr("stderr")?)?;
     // Greenlets are no threads: False, as observed on uWSGI 2.0.31.
     let threads = settings.lanes.kind == LaneKind::Threads;
