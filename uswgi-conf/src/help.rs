@@ -68,7 +68,7 @@ pub fn help() -> String {
     let mut category = "";
     let mut rows: Vec<_> =
         options::rows().filter(|r| r.status == Status::Supported && r.canonical() == r.fact.name).collect();
-    rows.sort_by_key(|r| (options::heading_rank(r.category()), r.category()));
+    rows.sort_by_cached_key(|r| (options::heading_rank(r.category()), r.category()));
     for row in rows {
         if row.category() != category {
             category = row.category();

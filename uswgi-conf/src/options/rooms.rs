@@ -2,6 +2,8 @@
 //! without headings; the long tail is sorted by `tail`.
 
 use super::facts::Fact;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// Headings, and the names below each; a star stands for any end.
 #[rustfmt::skip]
@@ -36,14 +38,27 @@ const ROOMS: &[(&str, &str)] = &[
 
 /// The heading of an option; None: `tail` knows.
 pub(super) fn room(f: &Fact) -> Option<&'static str> {
-    let is = |pattern: &str| match pattern.strip_suffix('*') {
-        Some(start) => f.name.starts_with(start),
-        None => f.name == pattern,
-    };
-    // A name itself is stronger than the beginning of one.
-    let named = |(_, names): &&(&str, &str)| names.split_whitespace().any(|n| n == f.name);
-    let begun = |(_, names): &&(&str, &str)| names.split_whitespace().any(is);
-    ROOMS.iter().find(named).or_else(|| ROOMS.iter().find(begun)).map(|(room, _)| *room)
+    // A name itself is stronger than the beginning of one, a room in front than one behind.
+    let (named, begun) = patterns();
+    let begins = || begun.iter().find(|(start, _)| f.name.starts_with(start)).map(|(_, room)| *room);
+    named.get(f.name).copied().or_else(begins)
+}
+
+/// What `ROOMS` says, taken apart once: names with their rooms, and beginnings of names in their order.
+fn patterns() -> &'static (HashMap<&'static str, &'static str>, Vec<(&'static str, &'static str)>) {
+    static PATTERNS: OnceLock<(HashMap<&str, &str>, Vec<(&str, &str)>)> = OnceLock::new();
+    PATTERNS.get_or_init(|| {
+        let (mut named, mut begun) = (HashMap::new(), Vec::new());
+        for (room, names) in ROOMS {
+            for name in names.split_whitespace() {
+                match name.strip_suffix('*') {
+                    Some(start) => begun.push((start, *room)),
+                    None => _ = named.entry(name).or_insert(*room),
+                }
+            }
+        }
+        (named, begun)
+    })
 }
 
 /// Where a heading stands among the others.
