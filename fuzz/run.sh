@@ -13,7 +13,7 @@ case "${1:-}" in
 esac
 [ $# -gt 0 ] || set -- packet http chunked websocket proxy scgi fastcgi routing scoreboard conf_read conf_expand
 # Where tests/setup.sh puts it.
-PATH="$PATH:$(cd .. && pwd)/build/test/cargo/bin"
+PATH="$PATH:$(cd .. && pwd)/build/test/cargo/bin:$(cd .. && pwd)/build/test/tools/bin"
 if ! cargo fuzz --version >/dev/null 2>&1; then
     echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2
     exit 2

@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 left=build/test/left-out
 rm -f "$left"
+# Most tests of whole systems wait for something most of the time: two for each processor.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))}
 cargo test --workspace
 [ -z "${USWGI_TEST_ALL:-}" ] || exit 0
 echo

