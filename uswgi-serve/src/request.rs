@@ -6,11 +6,9 @@
 use crate::connection::{BODY_BUFFER, Chunks, Conn, Connection};
 use crate::greeting::{self, Greeting};
 use crate::{routing::ruled::Ruled, rpc, spool};
-use uswgi_proto::chunked::Decoder;
 use uswgi_proto::http::{self, Head, Limits, Progress};
-use uswgi_proto::packet;
 use uswgi_proto::settings::{LaneKind, Protocol, WorkerSettings};
-use uswgi_proto::span::Span;
+use uswgi_proto::{chunked::Decoder, packet, span::Span};
 use uswgi_spool::task::MODIFIER1 as TASK;
 
 /// How the body of a request comes.
@@ -284,7 +282,7 @@ fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings
 
 /// uwsgi variables with a meaning for the server; gives the one of CONTENT_LENGTH. The last wins.
 fn know(buffer: &[u8], request: &mut Request) -> Span {
-    let mut content_length = Span::default();
+    let (mut content_length, mut hosts) = (Span::default(), 0);
     let mut known = Known::default();
     request.loading_vars = 0;
     for &(key, value) in &request.vars {
@@ -292,7 +290,7 @@ fn know(buffer: &[u8], request: &mut Request) -> Span {
         match name.len() {
             5 if name == b"HTTPS" => known.https = value,
             9 if name == b"PATH_INFO" => known.path = value,
-            9 if name == b"HTTP_HOST" => known.host = value,
+            9 if name == b"HTTP_HOST" => (hosts, known.host) = (hosts + 1, value),
             11 if name == b"SCRIPT_NAME" => known.script = value,
             11 if name == b"REQUEST_URI" => known.uri = value,
             11 if name == b"REMOTE_ADDR" => known.remote = value,
@@ -312,6 +310,7 @@ fn know(buffer: &[u8], request: &mut Request) -> Span {
             _ => {}
         }
     }
+    host::keep_last(&mut request.vars, buffer, hosts);
     request.known = known;
     content_length
 }
@@ -390,6 +389,7 @@ fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
     }
 }
 
+mod host;
 mod scgi;
 mod texts;
 

@@ -241,3 +241,24 @@ proptest! {
         );
     }
 }
+
+#[test]
+fn of_two_hosts_of_a_packet_the_last_one_is_the_host() {
+    let vars = [
+        ("HTTP_HOST", "a"),
+        ("PATH_INFO", "/"),
+        ("HTTP_HOST", "a:81"),
+        ("HTTP_HOST", "a:82"),
+        ("HTTP_X", "1"),
+        ("HTTP_X", "2"),
+    ];
+    let (mut conn, _client) = connection(Protocol::Uwsgi);
+    conn.buffer.extend_from_slice(&packet(0, &vars));
+    let mut request = Request::default();
+    assert!(matches!(examine(&mut conn, &mut request, &settings()), Need::Run));
+    let text = |span: &Span| String::from_utf8_lossy(span.of(&conn.buffer)).into_owned();
+    let seen: Vec<_> = request.vars.iter().map(|(name, value)| (text(name), text(value))).collect();
+    let left = [("PATH_INFO", "/"), ("HTTP_HOST", "a:82"), ("HTTP_X", "1"), ("HTTP_X", "2")];
+    assert_eq!(seen, left.map(|(name, value)| (name.to_string(), value.to_string())));
+    assert_eq!(text(&request.known.host), "a:82");
+}
