@@ -54,11 +54,11 @@ pub(super) fn run(py: Python<'_>, link: &Arc<Link>, background: &BesideRequests)
 fn tell(link: &Link, claim: &TaskClaim, outcome: &TaskOutcome, began: Instant) {
     let ms = began.elapsed().as_millis();
     let what = match outcome {
-        TaskOutcome::Done => "is done",
-        TaskOutcome::Again => "is to run again",
-        TaskOutcome::Failed(_) => "has raised an exception, and is to run again",
+        TaskOutcome::Done => format!("is done after {ms} ms"),
+        TaskOutcome::Again => format!("has run for {ms} ms, and is to run again"),
+        TaskOutcome::Failed(_) => format!("has raised an exception after {ms} ms, and is to run again"),
     };
-    say!("{}: task {} {what} after {ms} ms", link.aide, claim.name());
+    say!("{}: task {} {what}", link.aide, claim.name());
 }
 
 fn run_task(py: Python<'_>, claim: &TaskClaim) -> TaskOutcome {
