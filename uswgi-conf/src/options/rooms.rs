@@ -44,9 +44,12 @@ pub(super) fn room(f: &Fact) -> Option<&'static str> {
     named.get(f.name).copied().or_else(begins)
 }
 
-/// What `ROOMS` says, taken apart once: names with their rooms, and beginnings of names in their order.
-fn patterns() -> &'static (HashMap<&'static str, &'static str>, Vec<(&'static str, &'static str)>) {
-    static PATTERNS: OnceLock<(HashMap<&str, &str>, Vec<(&str, &str)>)> = OnceLock::new();
+/// What `ROOMS` says: names with their rooms, and beginnings of names in their order.
+type Patterns = (HashMap<&'static str, &'static str>, Vec<(&'static str, &'static str)>);
+
+/// `ROOMS`, taken apart once.
+fn patterns() -> &'static Patterns {
+    static PATTERNS: OnceLock<Patterns> = OnceLock::new();
     PATTERNS.get_or_init(|| {
         let (mut named, mut begun) = (HashMap::new(), Vec::new());
         for (room, names) in ROOMS {
