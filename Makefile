@@ -17,7 +17,7 @@ BINS = uswgi-master uswgi-emperor uswgi-worker uswgi-ctl uswgi-conf
 PACKAGES = --workspace --exclude uswgi-tests --exclude uswgi-man
 DJANGO = examples/django
 
-.PHONY: flame help build release ready run test quick bench check man fmt install uninstall wheel sdist deb deb-tool deb-test pythons deny msrv soak fuzz fresh clean
+.PHONY: flame realworld help build release ready run test quick bench check man fmt install uninstall wheel sdist deb deb-tool deb-test pythons deny msrv soak fuzz fresh clean
 
 help:
 	@echo "make run        build, prepare Django in .venv, serve $(DJANGO) on 127.0.0.1:PORT (8000)"
@@ -26,6 +26,7 @@ help:
 	@echo "make fresh      make run and make test on a new Debian 12 and 13 (root; debootstrap); STEPS=run for the first alone"
 	@echo "make flame      a flame graph in headless Chromium, to be looked at: build/flame.png"
 	@echo "make pythons    tests on CPython 3.13 to 3.15 of Debian unstable (root; debootstrap)"
+	@echo "make realworld  serve applications that other people wrote, pinned from PyPI; NAMES=\"trac zope\" for some"
 	@echo "make bench      compare with other servers"
 	@echo "make soak       kills, stops, reloads and scaling at random under load for SOAK_MINUTES (30); fails on a lost request or growth"
 	@echo "make install    everything to DESTDIR PREFIX (/usr/local); make uninstall removes it"
@@ -218,6 +219,11 @@ flame: build
 pythons:
 	$(CARGO) build --workspace
 	tests/pythons.sh $(VERSIONS)
+
+# Outside of CI: applications that other people wrote, pinned, each in a virtualenv of its own below build/realworld.
+realworld: release
+	tests/setup.sh run
+	$(PYTHON) -B tests/realworld/run.py --bin "$(TARGET)/release" $(NAMES)
 
 # What the dependencies may be; needs no network. Advisories: cargo deny check advisories
 deny:

@@ -152,6 +152,9 @@ prepare engines $(cat tests/requirements-engines.txt)
 # Servers to compare with, pinned: their answers stand in tests/system/differential.rs.
 # shellcheck disable=SC2046
 prepare peers $(cat tests/peers.txt)
+# Applications that other people wrote: the five small ones of make realworld.
+say "virtualenvs of five applications"
+"$python" -B tests/realworld/run.py --install --venvs "$out/realworld" radicale isso pypiserver wsgidav small
 # The schema of Kubernetes, for the manifest of examples/.
 prepare kubernetes kubernetes-validate==1.37.0
 

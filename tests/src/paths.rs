@@ -83,6 +83,11 @@ fn prepared(name: &str) -> PathBuf {
     path
 }
 
+/// The virtualenvs of the applications that other people wrote.
+pub fn applications() -> PathBuf {
+    prepared("realworld")
+}
+
 /// The virtualenv with Django, Flask and web.py.
 pub fn venv() -> PathBuf {
     prepared("venv")

@@ -6,6 +6,7 @@
 //! | alone | uswgi-worker without a master; lint --check-app |
 //! | answers | headers that go, pages for errors, caches filled at the start |
 //! | api | the module uwsgi, beside the original |
+//! | applications | applications that other people wrote, unmodified |
 //! | asgi | ASGI 3 in tasks: scopes, messages, lifespan, frameworks, deadlines, reloads |
 //! | asgi_extensions | early hints, trailers, files by their path |
 //! | asgi_types | what an ASGI application is given, beside the types of asgiref |
@@ -117,6 +118,7 @@ mod alarms;
 mod alone;
 mod answers;
 mod api;
+mod applications;
 mod asgi;
 mod asgi_extensions;
 mod asgi_types;
