@@ -2,10 +2,13 @@ complete -c uswgi-master -l socket -d 'Listens for the uwsgi protocol: host:port
 complete -c uswgi-master -l uwsgi-socket -d 'Listens for the uwsgi protocol: host:port, :port, [v6]:port, a path, @abstract or fd://N. Repeatable. `socket` follows `protocol`.' -r -F
 complete -c uswgi-master -l http-socket -d 'Listens for HTTP/1.1. Repeatable.' -r -F
 complete -c uswgi-master -l http11-socket -d 'The same as http-socket: persistent connections are always on.' -r -F
+complete -c uswgi-master -l https-socket -d 'The same as https. Repeatable.' -r -F
+complete -c uswgi-master -l fastcgi-socket -d 'Listens for FastCGI, as nginx\'s fastcgi_pass, Apache\'s mod_proxy_fcgi and lighttpd speak it. Repeatable.' -r -F
+complete -c uswgi-master -l fastcgi-nph-socket -d 'The same, with a status line in front of the answer. Repeatable.' -r -F
 complete -c uswgi-master -l scgi-socket -d 'Listens for SCGI, as nginx\'s scgi_pass, lighttpd and Apache speak it. Repeatable.' -r -F
 complete -c uswgi-master -l scgi-nph-socket -d 'The same, with a status line in front of the answer. Repeatable.' -r -F
-complete -c uswgi-master -l protocol -d 'What is spoken on `socket`: uwsgi, http, scgi or scgi-nph.' -r -F
-complete -c uswgi-master -l socket-protocol -d 'What is spoken on `socket`: uwsgi, http, scgi or scgi-nph.' -r -F
+complete -c uswgi-master -l protocol -d 'What is spoken on `socket`: uwsgi, http, scgi, scgi-nph, fastcgi or fastcgi-nph.' -r -F
+complete -c uswgi-master -l socket-protocol -d 'What is spoken on `socket`: uwsgi, http, scgi, scgi-nph, fastcgi or fastcgi-nph.' -r -F
 complete -c uswgi-master -l shared-socket -d 'An address that `socket = =N` and its like mean by its number, from 0; a unix socket is made with the rights of the start. Repeatable.' -r -F
 complete -c uswgi-master -l undeferred-shared-socket -d 'An address that `socket = =N` and its like mean by its number, from 0; a unix socket is made with the rights of the start. Repeatable.' -r -F
 complete -c uswgi-master -l processes -d 'Number of workers; `auto`: as many as CPUs.' -r -F
@@ -245,6 +248,10 @@ complete -c uswgi-master -l stats-push -d 'Sends numbers under the names of uWSG
 complete -c uswgi-master -l stats-pusher-default-freq -d 'Seconds between two times that `stats-push` sends.' -r -F
 complete -c uswgi-master -l stats-pushers-default-freq -d 'Seconds between two times that `stats-push` sends.' -r -F
 complete -c uswgi-master -l master-fifo -d 'A FIFO for commands of one letter each, as uWSGI has them; of several the first is read, and the digits choose. Repeatable.' -r -F
+complete -c uswgi-master -l sni -d 'NAME CERTIFICATE,KEY[,CIPHERS[,CLIENTS]]: what clients of HTTPS get who ask for this name. Repeatable.' -r -F
+complete -c uswgi-master -l sni-dir -d 'A folder with NAME.crt and NAME.key for each name, and perhaps NAME.ca: read at the start and at each reload.' -r -F
+complete -c uswgi-master -l sni-dir-ciphers -d 'Ciphers of the names in sni-dir.' -r -F
+complete -c uswgi-master -l sni-regexp -d 'The same for names that match a pattern. Repeatable.' -r -F
 complete -c uswgi-master -l max-fd -d 'Open files of each process.' -r -F
 complete -c uswgi-master -l logto -d 'Log file.' -r -F
 complete -c uswgi-master -l logto2 -d 'Log file opened after privileges were dropped.' -r -F
@@ -429,6 +436,9 @@ complete -c uswgi-master -l cheaper-busyness-backlog-nonzero -d 'Seconds for whi
 complete -c uswgi-master -l gevent -d 'Greenlets in each worker instead of threads, each for one request; gevent is the site\'s own.' -r -F
 complete -c uswgi-master -l http -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
 complete -c uswgi-master -l httprouter -d 'Listens for HTTP/1.1 in the workers themselves; there is no separate router process.' -r -F
+complete -c uswgi-master -l https -d 'ADDRESS,CERTIFICATE,KEY[,CIPHERS[,CLIENTS]]: listens for HTTPS, with files in PEM. CLIENTS holds the certificates that sign those of clients; with ! in front each client has to show one. Repeatable.' -r -F
+complete -c uswgi-master -l https2 -d 'The same, as addr=ADDRESS,cert=FILE,key=FILE[,ciphers=LIST][,client_ca=FILE]. Repeatable.' -r -F
+complete -c uswgi-master -l http-to-https -d 'Listens for HTTP, and answers every request with its address by HTTPS (301). Repeatable.' -r -F
 complete -c uswgi-master -l http-timeout -d 'Seconds an HTTP client may make no progress.' -r -F
 complete -c uswgi-master -l http-keepalive -d 'Seconds an idle HTTP connection is kept; 1 stands for http-timeout (60 without it), 0 keeps none.' -r -F
 complete -c uswgi-master -l http-enable-proxy-protocol -d 'As enable-proxy-protocol, on HTTP sockets.' -r -F
@@ -544,6 +554,7 @@ complete -c uswgi-master -l stats-http -d 'The statistics server speaks HTTP: /m
 complete -c uswgi-master -l stats-minified -d 'Writes the statistics without indentation.'
 complete -c uswgi-master -l stats-min -d 'Writes the statistics without indentation.'
 complete -c uswgi-master -l stats-no-cores -d 'Leaves the threads out of the statistics.'
+complete -c uswgi-master -l ssl-verbose -d 'Says every handshake that fails, not only a few of them.'
 complete -c uswgi-master -l logformat-strftime -d '%(ftime) in log-format follows the format of log-date.'
 complete -c uswgi-master -l log-format-strftime -d '%(ftime) in log-format follows the format of log-date.'
 complete -c uswgi-master -l logfile-chown -d 'Gives the log file to the user that the instance becomes, so that it can be opened again and rotated.'
@@ -570,6 +581,7 @@ complete -c uswgi-master -l cheaper-busyness-verbose -d 'Logs the load of every 
 complete -c uswgi-master -l gevent-monkey-patch -d 'Patches the standard library for gevent in each worker, after the app was imported.'
 complete -c uswgi-master -l gevent-early-monkey-patch -d 'The same before the app is imported.'
 complete -c uswgi-master -l gevent-wait-for-hub -d 'A worker that ends waits for every greenlet, not only for its requests.'
+complete -c uswgi-master -l https-export-cert -d 'Gives the certificate of a client to the app as HTTPS_CC, in PEM.'
 complete -c uswgi-master -l paste-logger -d 'Sets up logging from the file of `paste` before the app is loaded.'
 complete -c uswgi-master -l no-site -d 'Starts Python without the module site: no site-packages, also of a virtual environment.'
 complete -c uswgi-master -l python-version -d 'Prints the version of the Python that would run, and ends; `home` before it counts; on the command line only.'

@@ -12,7 +12,7 @@ use uswgi_proto::settings::Protocol;
 use uswgi_proto::span::Span;
 use uswgi_proto::websocket::{self, HandshakeError};
 
-pub use variables::{FIXED, Variables, is_reserved};
+pub use variables::{FIXED, Field, Variables, is_reserved};
 
 /// Under this name a rule rewrites the scheme; it is the server's own, so no application gets it as a variable.
 pub(crate) const SCHEME: &[u8] = b"wsgi.url_scheme";
@@ -137,6 +137,8 @@ impl Exchange<'_> {
         let behind = self.conn.buffer.split_off(head);
         // It may stay for days.
         self.conn.buffer.shrink_to_fit();
+        self.request.head.headers.shrink_to_fit();
+        self.request.vars.shrink_to_fit();
         behind
     }
 

@@ -216,10 +216,12 @@ impl<H: Held> Response<H> {
         if !self.begin(None) {
             return false;
         }
-        let mut out = std::mem::take(&mut self.out);
+        // It may stay for days: what its head needed goes.
+        let out = std::mem::take(&mut self.out);
         self.put(&out, b"", None);
-        out.clear();
-        self.out = out;
+        if let Some(head) = self.head.as_mut().and_then(Arc::get_mut) {
+            head.lines = Vec::new();
+        }
         self.outbox.engine.converse(self.lane, true);
         self.failed.is_none()
     }

@@ -8,6 +8,7 @@ mod answer;
 mod conclude;
 mod future;
 mod head;
+mod headers;
 mod hooks;
 mod http;
 mod kind;

@@ -1,10 +1,11 @@
 //! The scope of an HTTP request (ASGI HTTP specification 2.3) or a WebSocket, from either protocol.
 
+use super::headers;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 use uswgi_proto::settings::Protocol;
 use uswgi_serve::exchange::Exchange;
-use uswgi_serve::request::loads_code;
 
 /// Of a WebSocket (WebSocket specification 2.4), the same but for what a handshake has not.
 pub(super) fn of_websocket<'py>(
@@ -14,23 +15,29 @@ pub(super) fn of_websocket<'py>(
     state: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let scope = of(py, exchange, mounted, state, false)?;
-    scope.set_item("type", "websocket")?;
-    let asgi = PyDict::new(py);
-    asgi.set_item("version", "3.0")?;
-    asgi.set_item("spec_version", "2.4")?;
-    scope.set_item("asgi", asgi)?;
-    scope.del_item("method")?;
-    scope.set_item("scheme", if exchange.is_https() { "wss" } else { "ws" })?;
+    scope.set_item(intern!(py, "type"), intern!(py, "websocket"))?;
+    scope.set_item(intern!(py, "asgi"), versions(py, intern!(py, "2.4"))?)?;
+    scope.del_item(intern!(py, "method"))?;
+    let scheme = if exchange.is_https() { intern!(py, "wss") } else { intern!(py, "ws") };
+    scope.set_item(intern!(py, "scheme"), scheme)?;
     let offered = latin1(&exchange.header("sec-websocket-protocol"));
     let offered: Vec<&str> = offered.split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
-    scope.set_item("subprotocols", offered)?;
+    scope.set_item(intern!(py, "subprotocols"), offered)?;
     let extensions = PyDict::new(py);
-    extensions.set_item("websocket.http.response", PyDict::new(py))?;
-    scope.set_item("extensions", extensions)?;
+    extensions.set_item(intern!(py, "websocket.http.response"), PyDict::new(py))?;
+    scope.set_item(intern!(py, "extensions"), extensions)?;
     Ok(scope)
 }
 
+fn versions<'py>(py: Python<'py>, of_kind: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyDict>> {
+    let asgi = PyDict::new(py);
+    asgi.set_item(intern!(py, "version"), intern!(py, "3.0"))?;
+    asgi.set_item(intern!(py, "spec_version"), of_kind)?;
+    Ok(asgi)
+}
+
 /// `mounted`: bytes at the front of the path that are where the application is mounted; `trailers`: the client takes some.
+/// Names and what is nearly always the same are made once.
 pub(super) fn of<'py>(
     py: Python<'py>,
     exchange: &Exchange<'_>,
@@ -40,53 +47,49 @@ pub(super) fn of<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (path, root) = places(exchange, mounted);
     let scope = PyDict::new(py);
-    let asgi = PyDict::new(py);
-    asgi.set_item("version", "3.0")?;
-    asgi.set_item("spec_version", "2.3")?;
-    scope.set_item("type", "http")?;
-    scope.set_item("asgi", asgi)?;
-    let version = exchange.protocol();
-    scope.set_item(
-        "http_version",
-        match version.strip_prefix(b"HTTP/") {
-            Some(b"1.0") => "1.0",
-            Some(b"2.0" | b"2") => "2",
-            Some(b"3.0" | b"3") => "3",
-            _ => "1.1",
-        },
-    )?;
-    scope.set_item("method", latin1(exchange.shown_method()).to_ascii_uppercase())?;
-    scope.set_item("scheme", if exchange.is_https() { "https" } else { "http" })?;
-    scope.set_item("path", String::from_utf8_lossy(&path))?;
+    scope.set_item(intern!(py, "type"), intern!(py, "http"))?;
+    scope.set_item(intern!(py, "asgi"), versions(py, intern!(py, "2.3"))?)?;
+    let version = match exchange.protocol().strip_prefix(b"HTTP/") {
+        Some(b"1.0") => intern!(py, "1.0"),
+        Some(b"2.0" | b"2") => intern!(py, "2"),
+        Some(b"3.0" | b"3") => intern!(py, "3"),
+        _ => intern!(py, "1.1"),
+    };
+    scope.set_item(intern!(py, "http_version"), version)?;
+    match exchange.shown_method() {
+        b"GET" => scope.set_item(intern!(py, "method"), intern!(py, "GET"))?,
+        b"POST" => scope.set_item(intern!(py, "method"), intern!(py, "POST"))?,
+        other => scope.set_item(intern!(py, "method"), latin1(other).to_ascii_uppercase())?,
+    }
+    let scheme = if exchange.is_https() { intern!(py, "https") } else { intern!(py, "http") };
+    scope.set_item(intern!(py, "scheme"), scheme)?;
+    scope.set_item(intern!(py, "path"), String::from_utf8_lossy(&path))?;
     let target = exchange.uri();
     let raw = target.iter().position(|b| *b == b'?').map_or(target, |at| &target[..at]);
-    scope.set_item("raw_path", PyBytes::new(py, raw))?;
-    scope.set_item("query_string", PyBytes::new(py, exchange.variable(b"QUERY_STRING").unwrap_or(b"")))?;
-    scope.set_item("root_path", String::from_utf8_lossy(&root))?;
-    scope.set_item("headers", headers(py, exchange)?)?;
-    let address = |host: &[u8], port: &[u8]| -> PyResult<Py<PyAny>> {
+    scope.set_item(intern!(py, "raw_path"), PyBytes::new(py, raw))?;
+    let query = PyBytes::new(py, exchange.variable(b"QUERY_STRING").unwrap_or(b""));
+    scope.set_item(intern!(py, "query_string"), query)?;
+    scope.set_item(intern!(py, "root_path"), String::from_utf8_lossy(&root))?;
+    scope.set_item(intern!(py, "headers"), headers::of(py, exchange)?)?;
+    let address = |host: &[u8], port: &[u8]| -> PyResult<Option<Bound<'py, PyTuple>>> {
         let host = exchange.variable(host).filter(|host| !host.is_empty());
-        let Some(host) = host else { return Ok(py.None()) };
-        let port = exchange.variable(port).and_then(|p| latin1(p).parse::<u32>().ok());
-        Ok(PyList::empty(py)).and_then(|pair| {
-            pair.append(latin1(host))?;
-            pair.append(port)?;
-            Ok(pair.to_tuple().into_any().unbind())
-        })
+        let Some(host) = host else { return Ok(None) };
+        let port = exchange.variable(port).and_then(|p| std::str::from_utf8(p).ok()?.parse::<u32>().ok());
+        (latin1(host), port).into_pyobject(py).map(Some)
     };
-    scope.set_item("client", address(b"REMOTE_ADDR", b"REMOTE_PORT")?)?;
-    scope.set_item("server", address(b"SERVER_NAME", b"SERVER_PORT")?)?;
+    scope.set_item(intern!(py, "client"), address(b"REMOTE_ADDR", b"REMOTE_PORT")?)?;
+    scope.set_item(intern!(py, "server"), address(b"SERVER_NAME", b"SERVER_PORT")?)?;
     // What an application puts there stays with its request.
-    scope.set_item("state", state.copy()?)?;
+    scope.set_item(intern!(py, "state"), state.copy()?)?;
     let extensions = PyDict::new(py);
-    extensions.set_item("http.response.pathsend", PyDict::new(py))?;
+    extensions.set_item(intern!(py, "http.response.pathsend"), PyDict::new(py))?;
     if takes_hints(exchange) {
-        extensions.set_item("http.response.early_hint", PyDict::new(py))?;
+        extensions.set_item(intern!(py, "http.response.early_hint"), PyDict::new(py))?;
     }
     if trailers {
-        extensions.set_item("http.response.trailers", PyDict::new(py))?;
+        extensions.set_item(intern!(py, "http.response.trailers"), PyDict::new(py))?;
     }
-    scope.set_item("extensions", extensions)?;
+    scope.set_item(intern!(py, "extensions"), extensions)?;
     Ok(scope)
 }
 
@@ -125,65 +128,4 @@ fn places(exchange: &Exchange<'_>, mounted: usize) -> (Vec<u8>, Vec<u8>) {
 
 fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&b| b as char).collect()
-}
-
-/// Pairs of bytes, names in lower case.
-fn headers<'py>(py: Python<'py>, exchange: &Exchange<'_>) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    let buffer = &exchange.conn.buffer;
-    let mut name = Vec::with_capacity(64);
-    // Fields that rules of the site have set (`addvar`).
-    let set: Vec<(&[u8], &[u8])> =
-        exchange.rewritten().iter().filter_map(|(n, value)| Some((field_of(n)?, &value[..]))).collect();
-    let mut put = |raw: &[u8], value: &[u8], ruled: bool| -> PyResult<()> {
-        name.clear();
-        name.extend(raw.iter().map(|b| if *b == b'_' { b'-' } else { b.to_ascii_lowercase() }));
-        if !ruled && set.iter().any(|(field, _)| same_field(field, &name)) {
-            return Ok(());
-        }
-        list.append((PyBytes::new(py, &name), PyBytes::new(py, value)))
-    };
-    for (at, (field, value)) in set.iter().enumerate() {
-        if !set[at + 1..].iter().any(|(later, _)| later == field) {
-            put(field, value, true)?;
-        }
-    }
-    if exchange.conn.protocol == Protocol::Http {
-        for (name, value) in &exchange.request.head.headers {
-            // One with an underscore would be taken for the one with a dash.
-            if !name.of(buffer).contains(&b'_') {
-                put(name.of(buffer), value.of(buffer), false)?;
-            }
-        }
-        return Ok(list);
-    }
-    for (name, value) in &exchange.request.vars {
-        let (name, value) = (name.of(buffer), value.of(buffer));
-        match name {
-            b"CONTENT_TYPE" | b"CONTENT_LENGTH" if value.is_empty() => {}
-            _ => {
-                if let Some(field) = field_of(name).filter(|_| !loads_code(name)) {
-                    put(field, value, false)?;
-                }
-            }
-        }
-    }
-    Ok(list)
-}
-
-/// The header field that a variable is made of.
-fn field_of(variable: &[u8]) -> Option<&[u8]> {
-    match variable {
-        b"CONTENT_TYPE" | b"CONTENT_LENGTH" => Some(variable),
-        _ => variable.strip_prefix(b"HTTP_"),
-    }
-}
-
-/// Whether a variable's name without its `HTTP_` is that of a header field in lower case.
-fn same_field(of_variable: &[u8], header: &[u8]) -> bool {
-    of_variable.len() == header.len()
-        && of_variable
-            .iter()
-            .zip(header)
-            .all(|(v, h)| v.to_ascii_lowercase() == *h || (*v == b'_' && *h == b'-'))
 }

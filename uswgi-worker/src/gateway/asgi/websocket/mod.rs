@@ -9,7 +9,7 @@ use super::future::resolve;
 use super::ready::Ready;
 use crate::gateway::wsgi::start_response::AnswerCell;
 use crate::pybytes::Response;
-use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use pyo3::{create_exception, intern};
@@ -71,13 +71,13 @@ pub(super) struct Socket {
     fd: RawFd,
     timeout_ms: i32,
     answer: AnswerCell,
-    /// The proof of the handshake.
-    accept: String,
+    /// The proof of the handshake, until it has its answer.
+    accept: Mutex<String>,
     /// For the log.
-    uri: String,
+    uri: Box<str>,
     state: Mutex<SocketState>,
     /// What the loop calls, while the request is in hand.
-    hooks: Mutex<Option<[Py<SocketHook>; 3]>>,
+    hooks: Mutex<[Option<Py<SocketHook>>; 3]>,
 }
 
 /// Kinds of hooks.
@@ -116,20 +116,20 @@ impl Socket {
             over: false,
         };
         let state = Mutex::new(state);
-        let hooks = Mutex::new(None);
+        let hooks = Mutex::default();
+        let (accept, uri) = (Mutex::new(accept), uri.into_boxed_str());
         Arc::new(Socket { engine, lane, event_loop, fd, timeout_ms, answer, accept, uri, state, hooks })
     }
 
     fn hook(self: &Arc<Socket>, py: Python<'_>, when: When) -> PyResult<Py<SocketHook>> {
         let mut hooks = lock(&self.hooks);
-        if hooks.is_none() {
-            let of = |when| Py::new(py, SocketHook { socket: self.clone(), when });
-            *hooks = Some([of(When::Readable)?, of(When::Writable)?, of(When::Late)?]);
+        let place = &mut hooks[when as usize];
+        if let Some(hook) = place {
+            return Ok(hook.clone_ref(py));
         }
-        match &*hooks {
-            Some(all) => Ok(all[when as usize].clone_ref(py)),
-            None => Err(PyRuntimeError::new_err("no hooks")),
-        }
+        let hook = Py::new(py, SocketHook { socket: self.clone(), when })?;
+        *place = Some(hook.clone_ref(py));
+        Ok(hook)
     }
 
     /// Watch the client, or no longer, as what is there wants it.
@@ -315,7 +315,7 @@ impl Socket {
         let message = self.next_message(py, &mut state)?;
         drop(state);
         // They keep this object.
-        let hooks = lock(&self.hooks).take();
+        let hooks = std::mem::take(&mut *lock(&self.hooks));
         drop(hooks);
         if let Some((_, future)) = writer {
             self.event_loop.call_method1(py, intern!(py, "remove_writer"), (self.fd,))?;

@@ -104,8 +104,9 @@ impl Socket {
     }
 
     fn accept(self: &Arc<Socket>, py: Python<'_>, message: &Bound<'_, PyDict>) -> PyResult<Py<PyAny>> {
+        let accept = lock(&self.accept).clone();
         let mut lines =
-            format!("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n", self.accept)
+            format!("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n")
                 .into_bytes();
         if let Some(protocol) = message.get_item("subprotocol")?.filter(|p| !p.is_none()) {
             let protocol: String = protocol.extract()?;
@@ -121,6 +122,7 @@ impl Socket {
         let Some(mut response) = taken else { return Err(gone()) };
         let switched = py.detach(|| response.switch(&lines));
         *lock(&self.answer) = Some(response);
+        *lock(&self.accept) = String::new();
         // `harakiri` is the time of a request: a conversation has none.
         self.engine.lanes[self.lane].end();
         if let Some(slot) = self.engine.lane_slot(self.lane) {
