@@ -209,8 +209,7 @@ fn file<W: RouteWorld>(effect: RouteEffect<'_>, next: bool, world: &mut W) -> On
     }
 }
 
-/// What of a text may stand in a line of a head: all up to a byte that would end it (RFC 9110 section 5.5). uWSGI sends
-/// those as they are, so that a path with %0D%0A makes headers.
+/// What of a text may stand in a line of a head: all up to a byte that would end it (RFC 9110 section 5.5).
 fn one_line(text: &[u8]) -> &[u8] {
     let end = text.iter().position(|b| matches!(b, b'\r' | b'\n' | 0)).unwrap_or(text.len());
     &text[..end]
