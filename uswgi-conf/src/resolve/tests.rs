@@ -69,7 +69,7 @@ fn what_cannot_work_is_refused_with_a_way_out() {
     for (args, want) in [
         (&["--socket", "unix:/run/a.sock"][..], "write /run/a.sock"),
         (&["--socket", "127.0.0.1:abc"], "port"),
-        (&["--protocol", "fastcgi"], "uwsgi, http, scgi"),
+        (&["--protocol", "puwsgi"], "uwsgi, http, scgi"),
         (&["--chmod-socket=0666"], "660"),
         (&["--mount", "nothing"], "/path=app.py"),
         (&["--subscribe-to", "10.0.0.1:4040"], "nginx"),
