@@ -50,7 +50,7 @@ fn pusher(d: &mut Draft, a: &Applied) {
         other if OTHERS.contains(&other) => {
             let message = format!("stats-push: {other} is not supported");
             d.said.error(a, "unsupported", message).help = Some(
-                "statsd and others: let a collector read metrics-dir, stats-http or a socket pusher; carbon is there".into(),
+                "it pushes by socket and carbon; for others let a collector read metrics-dir, or /metrics of stats-http".into(),
             );
             return;
         }
