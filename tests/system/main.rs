@@ -71,6 +71,7 @@
 //! | python_options | options about Python around the application, and about sockets of workers, beside the original |
 //! | pythons | every CPython of the machine serves with the same build |
 //! | real_files | files as people write them, beside uWSGI: what serves there, and what it reads from them |
+//! | reload_mixed | reloads in a row under requests, streams and WebSockets at once |
 //! | reload | nothing lost, nothing broken goes live |
 //! | repeated | what is remembered for speed never shows in another request |
 //! | reread | the configuration read again, touch files |
@@ -186,6 +187,7 @@ mod python_options;
 mod pythons;
 mod real_files;
 mod reload;
+mod reload_mixed;
 mod repeated;
 mod reread;
 mod routing;
