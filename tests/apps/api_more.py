@@ -131,7 +131,7 @@ def absent(query):
     import uwsgidecorators
 
     names = ["erlang"]
-    functions = ["spool", "queue_push", "sharedarea_read", "sendfile", "async_sleep"]
+    functions = ["spool", "queue_push", "sharedarea_read", "sendfile", "async_connect"]
     return [n for n in names if hasattr(uwsgidecorators, n)] + [n for n in functions if hasattr(uwsgi, n)]
 
 
