@@ -9,9 +9,10 @@ fn site() -> Site {
     site.option("spooler", folder.display()).option("spooler-frequency", 1).option("mules", 1)
 }
 
+/// What has run, by whole lines: a large one is written in pieces.
 fn ran(server: &Server) -> Vec<String> {
     let text = fs::read_to_string(server.dir.join("hold/ran")).unwrap_or_default();
-    text.lines().map(str::to_string).collect()
+    text.split_inclusive('\n').filter_map(|l| l.strip_suffix('\n')).map(str::to_string).collect()
 }
 
 #[test]
