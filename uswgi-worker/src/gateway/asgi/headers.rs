@@ -26,42 +26,25 @@ thread_local! {
 
 /// Of a request.
 pub(super) fn of<'py>(py: Python<'py>, exchange: &Exchange<'_>) -> PyResult<Bound<'py, PyList>> {
-    if !exchange.rewritten().is_empty() {
-        return ruled(py, exchange);
+    if exchange.conn.protocol != Protocol::Http || !exchange.rewritten().is_empty() {
+        return put_together(py, exchange);
     }
     let list = PyList::empty(py);
-    let variables = exchange.variables();
-    if exchange.conn.protocol == Protocol::Http {
-        LAST.with_borrow_mut(|last| {
-            for (place, field) in variables.fields().enumerate() {
-                // One with an underscore would be taken for the one with a dash.
-                if !field.name().contains(&b'_') {
-                    list.append(kept(py, last, place, &field)?)?;
-                }
+    LAST.with_borrow_mut(|last| {
+        for (place, field) in exchange.variables().fields().enumerate() {
+            // One with an underscore would be taken for the one with a dash.
+            if !field.name().contains(&b'_') {
+                list.append(kept(py, last, place, &field)?)?;
             }
-            PyResult::Ok(())
-        })?;
-        return Ok(list);
-    }
-    for field in variables.fields() {
-        let (name, value) = (field.name(), field.value());
-        match name {
-            b"CONTENT_TYPE" | b"CONTENT_LENGTH" if !value.is_empty() => {
-                list.append(pair(py, name, value)?)?
-            }
-            _ => match name.strip_prefix(b"HTTP_") {
-                Some(field) if !loads_code(name) => list.append(pair(py, field, value)?)?,
-                _ => {}
-            },
         }
-    }
-    Ok(list)
+        Ok(list)
+    })
 }
 
 fn pair<'py>(py: Python<'py>, raw: &[u8], value: &[u8]) -> PyResult<Bound<'py, PyTuple>> {
     let name = PyBytes::new_with(py, raw.len(), |name| {
         for (to, from) in name.iter_mut().zip(raw) {
-            *to = if *from == b'_' { b'-' } else { from.to_ascii_lowercase() };
+            *to = plain(*from);
         }
         Ok(())
     })?;
@@ -91,21 +74,18 @@ fn kept<'py>(
     Ok(pair)
 }
 
-/// Of a request of which rules have set fields.
-fn ruled<'py>(py: Python<'py>, exchange: &Exchange<'_>) -> PyResult<Bound<'py, PyList>> {
+/// Of a packet, and of any request of which rules have set fields.
+fn put_together<'py>(py: Python<'py>, exchange: &Exchange<'_>) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
     let buffer = &exchange.conn.buffer;
-    let mut name = Vec::with_capacity(64);
     // Fields that rules of the site have set (`addvar`).
     let set: Vec<(&[u8], &[u8])> =
         exchange.rewritten().iter().filter_map(|(n, value)| Some((field_of(n)?, &value[..]))).collect();
-    let mut put = |raw: &[u8], value: &[u8], ruled: bool| -> PyResult<()> {
-        name.clear();
-        name.extend(raw.iter().map(|b| if *b == b'_' { b'-' } else { b.to_ascii_lowercase() }));
-        if !ruled && set.iter().any(|(field, _)| same_field(field, &name)) {
+    let put = |raw: &[u8], value: &[u8], ruled: bool| -> PyResult<()> {
+        if !ruled && set.iter().any(|(field, _)| same_field(field, raw)) {
             return Ok(());
         }
-        list.append((PyBytes::new(py, &name), PyBytes::new(py, value)))
+        list.append(pair(py, raw, value)?)
     };
     for (at, (field, value)) in set.iter().enumerate() {
         if !set[at + 1..].iter().any(|(later, _)| later == field) {
@@ -143,11 +123,12 @@ fn field_of(variable: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Whether a variable's name without its `HTTP_` is that of a header field in lower case.
-fn same_field(of_variable: &[u8], header: &[u8]) -> bool {
-    of_variable.len() == header.len()
-        && of_variable
-            .iter()
-            .zip(header)
-            .all(|(v, h)| v.to_ascii_lowercase() == *h || (*v == b'_' && *h == b'-'))
+/// Whether two names are those of one header field.
+fn same_field(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| plain(*a) == plain(*b))
+}
+
+/// A byte of a header's name as a scope has it, from the field or from its variable.
+fn plain(byte: u8) -> u8 {
+    if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
 }
