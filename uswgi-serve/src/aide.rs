@@ -143,7 +143,7 @@ impl Link {
     fn take_signal(&self) -> Option<RaisedSignal> {
         let mut signals = lock(&self.signals);
         let signal = signals.pop_front();
-        if signals.is_empty() && !self.is_leaving() {
+        if signal.is_some() && signals.is_empty() && !self.is_leaving() {
             self.wake.clear();
         }
         signal

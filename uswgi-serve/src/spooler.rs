@@ -14,7 +14,6 @@ mod watched;
 use crate::aide::Link;
 use crate::say;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -72,8 +71,8 @@ pub struct Spooler {
     missed: bool,
     /// Names that were read so far.
     names_read: u64,
-    /// Tasks of which a file says how often they were tried.
-    tried: HashSet<TaskName>,
+    /// Other processes take tasks of this folder, too.
+    contended: bool,
     current: Option<Entry>,
     in_a_row: u32,
     done: u32,
@@ -96,7 +95,7 @@ impl Spooler {
             scan_at: Instant::now(),
             missed: true,
             names_read: 0,
-            tried: HashSet::new(),
+            contended: rules.processes != 1,
             current: None,
             in_a_row: 0,
             done: 0,
@@ -132,7 +131,7 @@ impl Spooler {
         let mut attempts = Attempts::read(&folder, entry.name());
         attempts.kills += 1;
         attempts.why = format!("its process ended with {why}");
-        self.tried.insert(entry.name().clone());
+        self.queue.mark_tried(entry.name().clone());
         if let Err(e) = attempts.write(&folder, entry.name()) {
             say!("{}: cannot note that task {} has ended its process: {e}", link.aide, entry.name());
         }
@@ -176,7 +175,7 @@ impl Spooler {
         for _ in 0..AT_A_TIME {
             let entry = self.queue.next(seconds(now))?;
             let folder = self.folder.of(&entry);
-            match TaskClaim::take(&folder, entry.name(), now) {
+            match TaskClaim::take(&folder, entry.name(), now, self.contended) {
                 Ok(Claimed::Yes(claim)) => {
                     if let Some(claim) = self.tried_too_often(&folder, claim) {
                         self.begin(entry);
@@ -186,7 +185,8 @@ impl Spooler {
                 Ok(Claimed::NotYet(at)) => self.queue.wait(entry, at),
                 Ok(Claimed::Unfinished) => self.queue.wait(entry, seconds(now) + SOON),
                 // Who has it may die in it: the next listing finds it again.
-                Ok(Claimed::Busy | Claimed::Gone) => {}
+                Ok(Claimed::Busy) => self.contended = true,
+                Ok(Claimed::Gone) => {}
                 Ok(Claimed::Bad(claim, e)) => self.put_aside(claim, &e.to_string()),
                 Err(e) => say!("{}: cannot read task {}: {e}", self.link.aide, entry.name()),
             }
@@ -197,15 +197,15 @@ impl Spooler {
     /// The task, unless it has ended too many processes: then it is put aside.
     fn tried_too_often(&mut self, folder: &std::path::Path, claim: TaskClaim) -> Option<TaskClaim> {
         let most = self.rules.max_attempts;
-        // Where it died in another process, a file says so; it is there only then.
-        if most == 0 {
-            return Some(claim);
-        }
-        if !self.tried.contains(claim.name()) && !Attempts::is_there(folder, claim.name()) {
+        // Where it died in another process, a file says so; it is there only then. Of those that were there before this
+        // process the look at the folder has told.
+        let is_tried =
+            |name| self.queue.is_tried(name) || (self.contended && Attempts::is_there(folder, name));
+        if most == 0 || !is_tried(claim.name()) {
             return Some(claim);
         }
         let attempts = Attempts::read(folder, claim.name());
-        self.tried.insert(claim.name().clone());
+        self.queue.mark_tried(claim.name().clone());
         if attempts.kills < most {
             return Some(claim);
         }
@@ -216,7 +216,7 @@ impl Spooler {
     }
 
     fn put_aside(&mut self, claim: TaskClaim, reason: &str) {
-        self.tried.remove(claim.name());
+        self.queue.forget_tried(claim.name());
         match self.folder.put_aside(&claim, reason) {
             Ok(to) => {
                 say!("{}: task {} was moved to {}: {reason}", self.link.aide, claim.name(), to.display());
@@ -263,7 +263,7 @@ impl Spooler {
                         link.aide
                     );
                 }
-                if self.tried.remove(&name)
+                if self.queue.forget_tried(&name)
                     && let Some(folder) = folder
                 {
                     Attempts::forget(&folder, &name);
@@ -290,7 +290,7 @@ impl Spooler {
             attempts.retries += 1;
             attempts.why = why.into();
             let wait = attempts.wait(Duration::from_secs(self.rules.retry_delay.into()));
-            self.tried.insert(name.clone());
+            self.queue.mark_tried(name.clone());
             at = seconds(now + wait);
             let kept = attempts
                 .write(&folder, &name)

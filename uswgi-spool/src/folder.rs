@@ -76,7 +76,7 @@ mod tests {
         let name = TaskName::of(path.file_name().unwrap().to_str().unwrap()).unwrap();
         Attempts { kills: 3, ..Attempts::default() }.write(dir.path(), &name).unwrap();
         let now = SystemTime::now() + Duration::from_secs(1);
-        let Claimed::Yes(claim) = TaskClaim::take(dir.path(), &name, now).unwrap() else { panic!() };
+        let Claimed::Yes(claim) = TaskClaim::take(dir.path(), &name, now, true).unwrap() else { panic!() };
         let to = Folder::new(dir.path(), false).put_aside(&claim, "it ended 3 processes").unwrap();
         assert!(to.exists() && !path.exists());
         assert_eq!(

@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(found, [(none, "later"), own, of("3", "unseen"), of("word", "unseen")]);
         let name = TaskName::of(first.file_name().unwrap().to_str().unwrap()).unwrap();
         let later = SystemTime::now() + Duration::from_secs(1);
-        let Claimed::Yes(claim) = TaskClaim::take(root, &name, later).unwrap() else { panic!() };
+        let Claimed::Yes(claim) = TaskClaim::take(root, &name, later, true).unwrap() else { panic!() };
         // Its own process sees no lock of its own: that is for the tests of processes.
         Folder::new(root, false).put_aside(&claim, "so").unwrap();
         let all = tasks(root, true, SystemTime::now()).unwrap();

@@ -53,7 +53,7 @@ fn far() -> SystemTime {
 fn claim(root: &Path, task: &TaskSeen) -> Result<TaskClaim, OrderError> {
     let path = task.path(root);
     let name = task.name.to_string();
-    match TaskClaim::take(&task.folder(root), &task.name, far()) {
+    match TaskClaim::take(&task.folder(root), &task.name, far(), true) {
         Ok(Claimed::Yes(claim) | Claimed::Bad(claim, _)) => Ok(claim),
         Ok(Claimed::Busy) => {
             let pid = match task.state {
@@ -156,7 +156,9 @@ mod tests {
             let task = spooled(root, "1");
             let tried = Attempts { kills: 3, ..Attempts::default() };
             tried.write(root, &task.name).unwrap();
-            let Claimed::Yes(claim) = TaskClaim::take(root, &task.name, far()).unwrap() else { panic!() };
+            let Claimed::Yes(claim) = TaskClaim::take(root, &task.name, far(), true).unwrap() else {
+                panic!()
+            };
             Folder::new(root, false).put_aside(&claim, "so").unwrap();
             std::mem::drop(claim);
             let aside = only(root);

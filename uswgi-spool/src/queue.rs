@@ -4,7 +4,7 @@
 //! know what is in the folder: a name is a hint, and whether the task is there is seen when it is taken.
 
 use crate::name::TaskName;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Names that are held of those that are ready, and of those that wait: the first ones. What is beyond them is found by a
 /// later look at the folder.
@@ -52,6 +52,8 @@ pub struct Queue {
     waiting: BTreeSet<(u64, Entry)>,
     /// When each of the waiting comes.
     times: BTreeMap<Entry, u64>,
+    /// Tasks of which a file says how often they were tried.
+    tried: HashSet<TaskName>,
     left_out: bool,
 }
 
@@ -65,7 +67,7 @@ impl Queue {
     /// One that holds so many names of either kind.
     pub fn of(most: usize) -> Queue {
         let (ready, waiting) = (BTreeSet::new(), BTreeSet::new());
-        Queue { most, ready, waiting, times: BTreeMap::new(), left_out: false }
+        Queue { most, ready, waiting, times: BTreeMap::new(), tried: HashSet::new(), left_out: false }
     }
 
     /// A task was seen.
@@ -102,6 +104,21 @@ impl Queue {
         {
             self.times.remove(&last);
         }
+    }
+
+    /// A file says how often this task was tried.
+    pub fn mark_tried(&mut self, name: TaskName) {
+        self.tried.insert(name);
+    }
+
+    /// Whether a file is known that says how often this task was tried.
+    pub fn is_tried(&self, name: &TaskName) -> bool {
+        self.tried.contains(name)
+    }
+
+    /// That file is gone; whether one was known.
+    pub fn forget_tried(&mut self, name: &TaskName) -> bool {
+        self.tried.remove(name)
     }
 
     /// The next one, `now` in seconds since the epoch. The oldest comes first, or, where there are priorities, the lowest

@@ -65,7 +65,7 @@ impl Scan {
                             self.priorities.push(file);
                         }
                     } else {
-                        clean(path, &entry, &file, now);
+                        clean(path, &entry, &file, now, queue);
                     }
                 }
                 Some(Err(e)) => {
@@ -91,10 +91,14 @@ impl Scan {
     }
 }
 
-/// Remove what is nobody's.
-fn clean(folder: &Path, entry: &fs::DirEntry, file: &str, now: SystemTime) {
+/// Remove what is nobody's; the queue learns which tasks were tried.
+fn clean(folder: &Path, entry: &fs::DirEntry, file: &str, now: SystemTime, queue: &mut Queue) {
     let lost = match attempts::task_of(file) {
-        Some(task) => !folder.join(task.as_str()).exists(),
+        Some(task) if folder.join(task.as_str()).exists() => {
+            queue.mark_tried(task);
+            false
+        }
+        Some(_) => true,
         None => file.starts_with(UNFINISHED) && is_abandoned(entry, file, now),
     };
     if lost {
@@ -147,11 +151,14 @@ mod tests {
         let dead = dir.path().join(format!("{UNFINISHED}{host}_2147483646_1_1"));
         let alive = dir.path().join(format!("{UNFINISHED}{host}_{}_1_1", std::process::id()));
         let tries = dir.path().join(format!("{}uwsgi_spoolfile_on_gone_1_1_1_1_1", attempts::PREFIX));
+        let name = TaskName::of(path.file_name().unwrap().to_str().unwrap()).unwrap();
+        attempts::Attempts::default().write(dir.path(), &name).unwrap();
         [&dead, &alive, &tries].iter().for_each(|p| fs::write(p, "").unwrap());
         let now = SystemTime::now();
         assert_eq!(all(dir.path(), false, now, 1024).0.len(), 1);
         let (queue, below, _) = all(dir.path(), true, now, 1024);
         assert_eq!((queue.len(), below), (2, vec!["3".to_string()]));
+        assert!(queue.is_tried(&name));
         assert!(!dead.exists() && alive.exists() && !tries.exists() && path.exists());
         all(dir.path(), false, now + Duration::from_secs(7200), 1024);
         assert!(!alive.exists());

@@ -69,6 +69,8 @@ impl Watched {
 fn wanted(ordered: bool) -> AddWatchFlags {
     // The last one: somebody has given a task another time.
     let files = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_ATTRIB;
-    let files = files | AddWatchFlags::IN_ONLYDIR;
+    // Of one that is removed its end is no news.
+    let no_removed = AddWatchFlags::from_bits_retain(nix::libc::IN_EXCL_UNLINK);
+    let files = files | AddWatchFlags::IN_ONLYDIR | no_removed;
     if ordered { files | AddWatchFlags::IN_CREATE } else { files }
 }

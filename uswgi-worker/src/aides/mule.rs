@@ -3,9 +3,11 @@
 //! A mule that is to leave does so where it waits for a message: what it has in hand comes to its end first. A script that
 //! never waits for one is interrupted, as nobody knows better where.
 
+use crate::api::state::module;
 use crate::api::waiting::{self, Waited, queues_of, wait};
 use crate::py as python;
 use pyo3::exceptions::{PySystemExit, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
 use std::path::Path;
@@ -91,7 +93,7 @@ fn listen(py: Python<'_>, link: &Arc<Link>, background: &BesideRequests) -> PyRe
     loop {
         match wait(py, link, &from, most, None, true)? {
             Waited::Message(message) => {
-                let hook = PyModule::import(py, "uwsgi")?.getattr_opt("mule_msg_hook")?;
+                let hook = module(py)?.getattr_opt(intern!(py, "mule_msg_hook"))?;
                 let Some(hook) = hook.filter(|h| h.is_callable()) else {
                     say!(
                         "{}: there is no uwsgi.mule_msg_hook for a message of {} bytes",

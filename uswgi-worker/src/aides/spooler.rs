@@ -2,10 +2,10 @@
 
 use crate::api::signals;
 use crate::api::spool::{CurrentTask, environ_of, results};
-use crate::api::state::breathe;
+use crate::api::state::{breathe, module};
 use crate::py as python;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyModule;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -64,8 +64,8 @@ fn tell(link: &Link, claim: &TaskClaim, outcome: &TaskOutcome, began: Instant) {
 fn run_task(py: Python<'_>, claim: &TaskClaim) -> TaskOutcome {
     let called = || -> PyResult<Option<i64>> {
         let environ = environ_of(py, Path::new(claim.name().as_str()), &claim.task)?;
-        let module = PyModule::import(py, "uwsgi")?;
-        let Some(function) = module.getattr_opt("spooler")?.filter(|f| f.is_callable()) else {
+        let Some(function) = module(py)?.getattr_opt(intern!(py, "spooler"))?.filter(|f| f.is_callable())
+        else {
             say!(
                 "there is no function uwsgi.spooler for task {}: is the module loaded that sets it?",
                 claim.name()

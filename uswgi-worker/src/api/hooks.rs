@@ -1,9 +1,10 @@
 //! What an application hangs into the module: `uwsgi.post_fork_hook`, `uwsgi.atexit`, `uwsgi.applications`; and the
 //! module `uwsgidecorators`, whose source is in this program and which is imported only when it is asked for.
 
+use super::state::module;
 use crate::py as python;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyModule};
+use pyo3::types::PyDict;
 
 /// Source of `uwsgidecorators`.
 const DECORATORS: &str = include_str!("uwsgidecorators.py");
@@ -23,8 +24,7 @@ pub(super) fn offer_decorators(py: Python<'_>) -> PyResult<()> {
 }
 
 fn hook<'py>(py: Python<'py>, name: &str) -> Option<Bound<'py, PyAny>> {
-    let module = PyModule::import(py, "uwsgi").ok()?;
-    module.getattr_opt(name).ok().flatten().filter(|h| h.is_callable())
+    module(py).ok()?.getattr_opt(name).ok().flatten().filter(|h| h.is_callable())
 }
 
 fn run(py: Python<'_>, name: &str) {
@@ -67,7 +67,7 @@ pub(crate) fn at_exit(py: Python<'_>) {
 
 /// Mount points that the application has put into `uwsgi.applications`: path, callable.
 pub(crate) fn applications(py: Python<'_>) -> PyResult<Vec<(String, Py<PyAny>)>> {
-    let Ok(module) = PyModule::import(py, "uwsgi") else { return Ok(Vec::new()) };
+    let Ok(module) = module(py) else { return Ok(Vec::new()) };
     let Some(found) = module.getattr_opt("applications")? else { return Ok(Vec::new()) };
     let Ok(found) = found.cast_into::<PyDict>() else { return Ok(Vec::new()) };
     let mut all = Vec::new();

@@ -3,6 +3,7 @@
 
 use super::state::{ModuleState, bytes, state};
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyModule, PyTuple};
 use std::ffi::OsStr;
@@ -219,9 +220,9 @@ pub(crate) fn environ_of<'py>(
     for (key, value) in &task.pairs {
         d.set_item(PyBytes::new(py, key), PyBytes::new(py, value))?;
     }
-    d.set_item("spooler_task_name", PyBytes::new(py, name.as_os_str().as_encoded_bytes()))?;
+    d.set_item(intern!(py, "spooler_task_name"), PyBytes::new(py, name.as_os_str().as_encoded_bytes()))?;
     if !task.body.is_empty() {
-        d.set_item("body", PyBytes::new(py, &task.body))?;
+        d.set_item(intern!(py, "body"), PyBytes::new(py, &task.body))?;
     }
     Ok(d)
 }

@@ -6,7 +6,7 @@ use crate::gateway::wsgi::capi::utf8_of;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyModule, PyString};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -142,6 +142,12 @@ pub(super) fn with_lock<T: Send>(
         }
         breathe(py)?;
     }
+}
+
+/// The module `uwsgi` of this process.
+pub(crate) fn module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    MODULE.get_or_try_init(py, || PyModule::import(py, "uwsgi").map(Bound::unbind)).map(|m| m.bind(py))
 }
 
 /// Let Python do what waits to be done in this thread: signal handlers, and exceptions that other threads sent it.
