@@ -501,6 +501,7 @@ complete -c uswgi-master -l log-json -d 'Writes one JSON object a line: requests
 complete -c uswgi-master -l slow-request -d 'Milliseconds from which on a request is written down with where its time went, for `uswgi-ctl slow`; 0: none.' -r -F
 complete -c uswgi-master -l loop-lag-warn -d 'Milliseconds for which one greenlet may keep the others from running before the log says where it stands; 0: never.' -r -F
 complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while workers are being replaced.' -r -F
+complete -c uswgi-master -l template-boost -d 'How much less nice the process is that imports the application, so that a reload under load is soon over: 0 (not at all) to 20. Its workers are as nice as the master. Takes effect where the master has a nice value of 0 and may give a lower one: as root, or by its limits (LimitNICE= of systemd); not with lazy-apps.' -r -F
 complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F
 complete -c uswgi-master -l reload-watch -d 'Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back. It is over after that time; 0: nobody watches.' -r -F
 complete -c uswgi-master -l rpc-allow-ips -d 'Peers that may call functions of uwsgi.register_rpc over a uwsgi socket (modifier1 173): addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F

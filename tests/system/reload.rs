@@ -9,7 +9,7 @@ use uswgi_proto::scoreboard::WorkerSlot;
 use uswgi_tests::http::Connection;
 use uswgi_tests::load::Seen;
 use uswgi_tests::server::WorkerSeen;
-use uswgi_tests::{Load, Request, Server, Site, paths, until};
+use uswgi_tests::{Load, Need, Request, Server, Site, lacks, paths, until};
 
 const APP: &str = "from probe import application as probe\nVERSION = 'one'\n\
     def application(e, s):\n    if e['PATH_INFO'] != '/version':\n        return probe(e, s)\n\
@@ -323,5 +323,35 @@ fn if_reload_holds_from_the_first_reload_on() {
     for _ in 0..2 {
         server.reload();
         assert_eq!(server.get("/version").expect(200).text(), "reloaded");
+    }
+}
+
+/// Nice value of a process's first thread: field 19 (proc(5)), counted behind the name.
+fn niceness(pid: i32) -> i32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(16)?.parse().ok()).unwrap()
+}
+
+/// The template goes before the workers, at the start and in each reload; they and what runs beside them are as nice as usual.
+#[test]
+fn the_template_is_less_nice_than_what_it_forks() {
+    if lacks(Need::Root) {
+        return;
+    }
+    assert_eq!(niceness(std::process::id() as i32), 0, "the tests are as nice as usual");
+    let site = Site::probe().option("workers", 2).option("mules", 1).option("attach-daemon", "sleep 1000");
+    let server = site.start();
+    for round in 0..2 {
+        let title = |pid: i32| {
+            fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().replace('\0', " ")
+        };
+        let of = |part: &str| server.family().into_iter().find(|&pid| title(pid).contains(part));
+        let others = ["worker 1", "worker 2", "mule 1", "sleep 1000"];
+        until("every process", || others.iter().all(|part| of(part).is_some()).then_some(()));
+        assert_eq!(niceness(of("template").unwrap()), -10, "{round}");
+        for pid in others.iter().map(|part| of(part).unwrap()) {
+            assert_eq!(niceness(pid), 0, "{round}: {}", title(pid));
+        }
+        server.reload();
     }
 }

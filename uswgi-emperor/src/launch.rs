@@ -177,6 +177,7 @@ pub fn launch(
         output: None,
         limits: &[],
         blocked: &[],
+        boost: 0,
     })?)
 }
 

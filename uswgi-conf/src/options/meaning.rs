@@ -297,6 +297,12 @@ pub(super) static OWN: &[Own] = &[
         "a quarter of the workers, at least 1",
     ),
     (
+        own("template-boost", Req, Int),
+        set(|i| i.template_boost.into()),
+        "How much less nice the process is that imports the application, so that a reload under load is soon over: 0 (not at all) to 20. Its workers are as nice as the master. Takes effect where the master has a nice value of 0 and may give a lower one: as root, or by its limits (LimitNICE= of systemd); not with lazy-apps.",
+        "{}",
+    ),
+    (
         own("no-new-privs", Opt, Bool),
         set(|i| i.no_new_privs.into()),
         "No program that the instance starts may gain privileges (setuid bits count for nothing).",

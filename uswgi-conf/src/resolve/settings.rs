@@ -103,6 +103,13 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "reload-mercy" => d.reload_mercy = said.number32(a),
         "worker-reload-mercy" => d.worker_mercy = said.number32(a),
         "max-surplus" => i.max_surplus = said.number32(a),
+        "template-boost" => {
+            let boost = said.number32(a).unwrap_or(i.template_boost);
+            i.template_boost = boost.min(20);
+            if boost > 20 {
+                said.bad(a, "is more than nice values have", "write a number from 0 (none) to 20");
+            }
+        }
         "worker-id-exclusive" => i.worker_id_exclusive = on,
         "max-requests" => i.recycling.max_requests = said.number(a).unwrap_or(0),
         "max-requests-delta" => i.max_requests_delta = said.number(a).unwrap_or(0),

@@ -26,6 +26,9 @@ pub struct Launch<'a> {
     pub limits: &'a [(Resource, u64)],
     /// Numbers of the signals that are blocked in it, and wait until it unblocks them.
     pub blocked: &'a [i32],
+    /// How much less nice than this process its first thread is, where the system allows it; its other threads and its
+    /// children are as nice as this process, which has to be as nice as usual (0) for that. 0: as this process.
+    pub boost: i32,
 }
 
 /// Why a program did not start.
@@ -136,6 +139,9 @@ fn become_program(
         // Whatever else this process inherited without knowing it must not live on in the program.
         // A kernel before 5.11 leaves it open, as exec always did.
         super::close_range(above as libc::c_uint, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+        if command.boost > 0 {
+            super::boost(command.boost);
+        }
         for &(resource, value) in command.limits {
             if let Err(e) = setrlimit(resource, value, value) {
                 return ChildFailure { step: 2, errno: e as i32, errors };
@@ -174,6 +180,7 @@ mod tests {
             output: None,
             limits: &limits,
             blocked: &uswgi_proto::signals::WORKER_NOTICE,
+            boost: 0,
         };
         spawn(&command)
     }
@@ -218,6 +225,35 @@ mod tests {
         std::io::Read::read_to_string(&mut std::fs::File::from(reader), &mut text).unwrap();
         // 0 to 3, and the directory that ls reads.
         assert!(text.lines().count() <= 5, "{text}");
+    }
+
+    /// What it starts is as nice as usual. Where the system does not allow it (no root, a container without CAP_SYS_NICE)
+    /// nothing happens.
+    #[test]
+    fn a_boost_is_for_the_first_thread_alone() {
+        let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
+        let script = "read -r line < /proc/$$/stat; set -- $line; shift 18; echo $1 >&3; nice >&3";
+        let arguments: Vec<CString> =
+            ["sh", "-c", script].iter().map(|s| CString::new(*s).unwrap()).collect();
+        let command = Launch {
+            program: c"/bin/sh",
+            arguments: &arguments,
+            environment: &[c"PATH=/usr/bin:/bin".to_owned()],
+            descriptors: &[writer.as_fd()],
+            output: None,
+            limits: &[],
+            blocked: &[],
+            boost: 5,
+        };
+        wait(spawn(&command).unwrap());
+        drop(writer);
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut std::fs::File::from(reader), &mut text).unwrap();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let capabilities = status.lines().find_map(|l| l.strip_prefix("CapEff:")).unwrap().trim();
+        // CAP_SYS_NICE.
+        let may = u64::from_str_radix(capabilities, 16).unwrap() >> 23 & 1 == 1;
+        assert_eq!(text, if may { "-5\n0\n" } else { "0\n0\n" });
     }
 
     #[test]

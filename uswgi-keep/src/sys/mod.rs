@@ -79,6 +79,25 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
+/// Make this thread less nice, by so much; threads and children that it starts have a nice value of 0 again (sched(7),
+/// SCHED_RESET_ON_FORK). Nothing happens where the system does not allow it, and where this thread's is not 0 already.
+/// System calls only, so a forked child may call it.
+pub(crate) fn boost(by: i32) {
+    // SAFETY: plain system calls; the pointer is to a live struct.
+    unsafe {
+        *libc::__errno_location() = 0;
+        if libc::getpriority(libc::PRIO_PROCESS, 0) != 0 || *libc::__errno_location() != 0 {
+            return;
+        }
+        let normal = libc::sched_param { sched_priority: 0 };
+        let policy = libc::SCHED_OTHER | libc::SCHED_RESET_ON_FORK;
+        // First of all, so that nobody inherits it; it takes no right to set.
+        if libc::sched_setscheduler(0, policy, &raw const normal) == 0 {
+            libc::setpriority(libc::PRIO_PROCESS, 0, -by);
+        }
+    }
+}
+
 /// Wake the accepting side only when data is there, or after this many seconds.
 pub fn defer_accept(fd: BorrowedFd<'_>, seconds: i32) -> io::Result<()> {
     tcp_option(fd, libc::TCP_DEFER_ACCEPT, seconds)
