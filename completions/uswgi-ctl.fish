@@ -44,7 +44,7 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "wait" -d 'Retur
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "pause" -d 'Stop to accept connections; they wait in the sockets\' queues'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "resume" -d 'Accept connections again'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "top" -d 'Follow the instance on a screen; plain text where the output is no terminal'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "stack" -d 'Show where the Python threads of a worker stand, also of a stuck one'
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "stack" -d 'Show where the Python threads of workers, spoolers and mules stand, also of stuck ones'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "profile" -d 'Look for some seconds where the time of requests goes, by route; draw a flame graph'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "slow" -d 'Show the slowest requests of the last minutes, and where their time went'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_needs_command" -f -a "advise" -d 'Look at the load for a minute, and say which numbers of the configuration do not fit it'
@@ -167,11 +167,11 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -l ini -d 'Conf
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand top" -s h -l help -d 'Print help'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -s t -l timeout -d 'Longest wait for each worker' -r
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -s t -l timeout -d 'Longest wait for each process' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -s p -l pidfile -d 'Pidfile of the instance (else --pid, --ini, the variable USWGI_PIDFILE, or the only one that runs)' -r -F
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -l pid -d 'Pid of the instance\'s master' -r
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -l ini -d 'Configuration file whose pidfile names the instance' -r -F
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -l all -d 'Of every worker'
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -l all -d 'Of every process: the default'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -l json -d 'Print JSON'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -s q -l quiet -d 'Print nothing but errors'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand stack" -s h -l help -d 'Print help'
@@ -274,7 +274,7 @@ complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload canary rollback stop wait pause resume top stack profile slow advise scale retire logs config kill emperor spool help" -f -a "pause" -d 'Stop to accept connections; they wait in the sockets\' queues'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload canary rollback stop wait pause resume top stack profile slow advise scale retire logs config kill emperor spool help" -f -a "resume" -d 'Accept connections again'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload canary rollback stop wait pause resume top stack profile slow advise scale retire logs config kill emperor spool help" -f -a "top" -d 'Follow the instance on a screen; plain text where the output is no terminal'
-complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload canary rollback stop wait pause resume top stack profile slow advise scale retire logs config kill emperor spool help" -f -a "stack" -d 'Show where the Python threads of a worker stand, also of a stuck one'
+complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload canary rollback stop wait pause resume top stack profile slow advise scale retire logs config kill emperor spool help" -f -a "stack" -d 'Show where the Python threads of workers, spoolers and mules stand, also of stuck ones'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload canary rollback stop wait pause resume top stack profile slow advise scale retire logs config kill emperor spool help" -f -a "profile" -d 'Look for some seconds where the time of requests goes, by route; draw a flame graph'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload canary rollback stop wait pause resume top stack profile slow advise scale retire logs config kill emperor spool help" -f -a "slow" -d 'Show the slowest requests of the last minutes, and where their time went'
 complete -c uswgi-ctl -n "__fish_uswgi_ctl_using_subcommand help; and not __fish_seen_subcommand_from ping status workers metrics list reload canary rollback stop wait pause resume top stack profile slow advise scale retire logs config kill emperor spool help" -f -a "advise" -d 'Look at the load for a minute, and say which numbers of the configuration do not fit it'

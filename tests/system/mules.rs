@@ -1,8 +1,11 @@
 //! Mules and farms: messages reach one process each, wait for a successor, and a full queue says so.
 
+use super::operate::expect;
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use std::fs;
 use std::time::Duration;
+use uswgi_proto::exit::Exit;
 use uswgi_tests::process::{alive, send};
 use uswgi_tests::request::quote;
 use uswgi_tests::wait::stays;
@@ -211,4 +214,61 @@ fn the_decorators_work_and_so_do_those_of_the_original() {
         }
         assert_eq!((lines(&server, "plain").len(), lines(&server, "pickled").len()), (2, 1));
     }
+}
+
+/// A mule in an endless loop, one that holds the GIL in C, one that waits, and a spooler in a task.
+#[test]
+fn stacks_of_spoolers_and_mules() {
+    let endless = "def in_the_loop():\n    n = 0\n    while True:\n        n += 1\nin_the_loop()\n";
+    let hog = "
+import ctypes, os
+def in_c():
+    ctypes.PyDLL(None).sleep(60)
+with open(os.environ['HOLD_DIR'] + '/hog.started', 'w') as f:
+    f.write(str(os.getpid()))
+in_c()
+";
+    let site = site();
+    let folder = site.ini().with_file_name("tasks");
+    let site = site.option("spooler", folder.display()).source("endless.py", endless).source("hog.py", hog);
+    let site = site.option("mule", "endless.py").option("mule", "hog.py").option("mule", "");
+    let server = site.option("mule-reload-mercy", 1).option("reload-mercy", 1).start();
+    let said = until("the line of the loop", || {
+        let out = server.ctl(&["stack", "mule", "1"]);
+        let said = String::from_utf8(out.stdout).unwrap();
+        said.contains("in in_the_loop").then_some(said)
+    });
+    assert!(said.starts_with("mule 1, pid ") && said.contains("endless.py\", line "), "{said}");
+    ask(&server, "uwsgi.spool({b'name': b'slow', b'sleep': b'60'})");
+    until("the task", || lines(&server, "task slow").pop());
+    let said = expect(&server.ctl(&["stack", "spooler"]), Exit::Ok, "in task");
+    assert!(said.starts_with("spooler 1, pid ") && said.contains(" ms in uwsgi_spoolfile_on_"), "{said}");
+    assert!(said.contains("time.sleep(float(env[b\"sleep\"]))"), "{said}");
+    // PyDLL calls C without giving the GIL up: no Python can run in that mule.
+    let pid = server.held("hog");
+    let said = expect(&server.ctl(&["stack", "mule", "2"]), Exit::TimedOut, "has held the GIL for a second");
+    assert!(said.contains("(uswgi-aide)"), "{said}");
+    let waits = || expect(&server.ctl(&["stack", "mule", "3"]), Exit::Ok, "(MainThread)");
+    let before = waits();
+    let out = server.ctl(&["stack", "--json"]);
+    assert_eq!(out.status.code(), Some(Exit::TimedOut.code()), "{out:?}");
+    let v: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let of = |kind: &str, field: &str| -> Vec<Value> {
+        v[kind].as_array().unwrap().iter().map(|one| one[field].clone()).collect()
+    };
+    assert_eq!(of("workers", "worker"), [1, 2]);
+    assert_eq!((of("spoolers", "spooler"), of("spoolers", "busy")), (vec![1.into()], vec![1.into()]));
+    assert_eq!(
+        (of("mules", "mule"), &of("mules", "pid")[1]),
+        (vec![1.into(), 2.into(), 3.into()], &pid.into())
+    );
+    assert_eq!(of("mules", "answer"), ["stacks", "no-gil", "stacks"]);
+    // The next process of the name has descriptors of its own.
+    send(of("mules", "pid")[2].as_i64().unwrap() as i32, Signal::SIGKILL);
+    until("its successor", || {
+        let out = server.ctl(&["stack", "mule", "3"]);
+        (out.status.success() && out.stdout != before.as_bytes()).then_some(())
+    });
+    expect(&server.ctl(&["stack", "mule", "9"]), Exit::Failed, "there is no mule 9 now");
+    expect(&server.ctl(&["stack", "mules"]), Exit::Usage, "'mules' names no process");
 }

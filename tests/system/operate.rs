@@ -13,7 +13,7 @@ use uswgi_tests::wait::{PATIENCE, stays};
 use uswgi_tests::{Need, Request, Server, Site, lacks, paths, process, until};
 
 #[track_caller]
-fn expect(out: &Output, exit: Exit, part: &str) -> String {
+pub(crate) fn expect(out: &Output, exit: Exit, part: &str) -> String {
     let said = String::from_utf8_lossy(&[&out.stdout[..], &out.stderr[..]].concat()).into_owned();
     assert_eq!(out.status.code(), Some(exit.code()), "{said}");
     assert!(said.contains(part), "no {part:?} in {said}");

@@ -100,10 +100,14 @@ fn options(verb: Verb, command: Command) -> Command {
                     .help("Print so many looks as plain text, then end (1 where the output is no terminal)"),
             ),
         Verb::Stack => command
-            .arg(worker().required(false))
-            .arg(flag("all", "Of every worker").conflicts_with("worker"))
-            .group(ArgGroup::new("whose").args(["worker", "all"]).required(true))
-            .arg(timeout_of("5").help("Longest wait for each worker")),
+            .arg(
+                Arg::new("who")
+                    .value_name("WHO")
+                    .num_args(0..=2)
+                    .help("Number of a worker, or `mule 1`, `spooler 1`, `mule`, as `workers` shows them; without it every process"),
+            )
+            .arg(flag("all", "Of every process: the default").conflicts_with("who"))
+            .arg(timeout_of("5").help("Longest wait for each process")),
         Verb::Profile => command
             .arg(worker().required(false).long("worker").help("Only this one, by its number"))
             .arg(for_seconds("10"))

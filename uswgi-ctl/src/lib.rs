@@ -5,7 +5,7 @@
 //! * [`status`]: a snapshot as text for people (JSON and metrics: `uswgi_proto::show`). Pure.
 //! * [`condition`]: whether a snapshot is what is waited for. Pure.
 //! * [`wait`]: look again until a condition holds, the instance ends or time is up.
-//! * [`steer`]: requests to the master, and signals where it does not listen.  * [`stacks`]: questions to workers.  * [`profile`]: the same many times, as a graph.  * [`slow`]: slow requests as a table.
+//! * [`steer`]: requests to the master, and signals where it does not listen.  * [`process`]: the name of a process.  * [`stacks`]: questions to processes.  * [`profile`]: the same many times, as a graph.  * [`slow`]: slow requests as a table.
 //! * [`advise`]: whether the numbers of the configuration fit the load.
 //! * [`verb`]: the verbs.  * [`verbs`]: what each one does.  * [`top`]: the live screen.
 //! * [`report`]: what it says in the end, and how it is printed.
@@ -19,6 +19,7 @@ pub mod advise;
 pub mod cli;
 pub mod condition;
 pub mod error;
+pub mod process;
 pub mod profile;
 pub mod report;
 pub mod slow;

@@ -1,33 +1,36 @@
-//! Python stacks of workers, asked of the workers themselves; where one does not answer, what the kernel says of its
-//! threads. It never wakes the master.
+//! Python stacks of workers, spoolers and mules, asked of the processes themselves; where one does not answer, what the
+//! kernel says of its threads. It never wakes the master.
 
 use crate::error::CtlError;
+use crate::process::{Meant, Process};
+use crate::report::printable;
+use crate::status::aides::at_work;
 use std::fs;
 use std::time::Duration;
 use uswgi_proto::instance::{RunningInstance, start_time};
 use uswgi_proto::scoreboard::WorkerState;
-use uswgi_proto::settings::LaneKind;
+use uswgi_proto::show::aides::AideSeen;
 use uswgi_proto::show::snapshot::Worker;
 use uswgi_proto::show::{Snapshot, usage};
 use uswgi_proto::stacks::{self, StacksAnswer};
 
-/// How long a worker may take to answer for its stacks: it waits a second for the GIL itself.
+/// How long a process may take to answer for its stacks: it waits a second for the GIL itself.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where one worker stands.
+/// Where one process stands.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// Worker number.
-    pub id: u32,
+    /// Which.
+    pub process: Process,
     /// Its pid.
     pub pid: i32,
     /// Generation.
     pub generation: u64,
-    /// Its threads for requests, and those of them that were in one just before.
-    pub threads: (usize, usize),
-    /// What they are.
-    pub lanes: LaneKind,
-    /// `stacks`, `no-gil`, or `silent`: not even its native thread answers.
+    /// How many requests, tasks or messages it had just before.
+    pub busy: usize,
+    /// That for people; empty: nothing.
+    pub work: String,
+    /// `stacks`, `no-gil`, or `silent`: not even the thread that never takes the GIL answers.
     pub state: &'static str,
     /// The stacks; empty without them.
     pub stacks: String,
@@ -35,10 +38,19 @@ pub struct Standing {
     pub native: Vec<String>,
 }
 
-/// Processes of a worker number, or all.
+/// A process that can be asked: its pid, and its descriptors of the pipe and the memory file.
+struct Asked {
+    standing: Standing,
+    at: Option<(u32, u32)>,
+}
+
+/// The processes that are meant: workers by their numbers, then spoolers and mules.
+///
+/// # Errors
+/// There is none, or the instance lives in another pid namespace.
 pub fn standing(
     instance: &RunningInstance,
-    worker: Option<u32>,
+    meant: Meant,
     timeout: Duration,
 ) -> Result<Vec<Standing>, CtlError> {
     let s = Snapshot::take(instance);
@@ -46,50 +58,48 @@ pub fn standing(
         let text = "the instance lives in another pid namespace; run uswgi-ctl inside of it to see stacks";
         return Err(CtlError::Refused(text.into()));
     }
-    let wanted =
-        |w: &&Worker| worker.is_none_or(|id| w.id == id) && w.pid > 0 && w.state != WorkerState::Free;
-    let mut found: Vec<&Worker> = s.workers.iter().filter(wanted).collect();
-    found.sort_by_key(|w| (w.id, w.generation));
+    let workers = s.workers.iter().filter(|w| w.state != WorkerState::Free).map(of_worker);
+    let aides = s.aides.iter().filter(|a| a.state != WorkerState::Free).map(of_aide);
+    let meant_one = |a: &Asked| a.standing.pid > 0 && meant.has(a.standing.process);
+    let mut found: Vec<Asked> = workers.chain(aides).filter(meant_one).collect();
+    found.sort_by_key(|a| (a.standing.process, a.standing.generation));
     if found.is_empty() {
-        return Err(CtlError::Refused(match worker {
-            Some(id) => no_worker(id),
-            None => "no worker runs".into(),
-        }));
+        return Err(meant.nobody());
     }
     // All at once: one that is stuck must not keep the others waiting.
     let pid = instance.pid;
     std::thread::scope(|scope| {
-        let asked: Vec<_> = found.iter().map(|w| scope.spawn(move || stand(w, pid, timeout))).collect();
+        let asked: Vec<_> = found.into_iter().map(|a| scope.spawn(move || stand(a, pid, timeout))).collect();
         Ok(asked.into_iter().filter_map(|a| a.join().ok()).collect())
     })
 }
 
-fn stand(w: &Worker, master: i32, timeout: Duration) -> Standing {
-    let mut standing = Standing {
-        id: w.id,
-        pid: w.pid,
-        generation: w.generation,
-        lanes: w.lanes,
-        threads: (w.threads.len(), w.threads.iter().filter(|t| t.busy).count()),
-        state: "silent",
-        stacks: String::new(),
-        native: Vec::new(),
-    };
+fn of_worker(w: &Worker) -> Asked {
+    let busy = w.threads.iter().filter(|t| t.busy).count();
+    // The stack of a thread that waits for a request shows nothing of the application.
+    let work = format!("{busy} of {} {} in a request", w.threads.len(), w.lanes.plural());
+    Asked { standing: Standing::new(Process::worker(w.id), w.pid, w.generation, busy, work), at: w.stacks }
+}
+
+fn of_aide(a: &AideSeen) -> Asked {
+    let busy = usize::from(a.busy_us > 0);
+    Asked { standing: Standing::new(a.aide.into(), a.pid, a.generation, busy, at_work(a)), at: a.stacks }
+}
+
+fn stand(Asked { mut standing, at }: Asked, master: i32, timeout: Duration) -> Standing {
     // Its pid is a child of the master: nobody else's.
-    if usage::of(w.pid, master, false).is_none() {
+    if usage::of(standing.pid, master, false).is_none() {
         return standing;
     }
-    let answer = match w.stacks {
-        Some((pipe, memory)) => stacks::ask(w.pid, pipe, memory, timeout).ok().flatten(),
-        None => None,
-    };
+    let answer =
+        at.and_then(|(pipe, memory)| stacks::ask(standing.pid, pipe, memory, timeout).ok().flatten());
     match answer {
         Some(StacksAnswer::Stacks(text)) => (standing.state, standing.stacks) = ("stacks", text),
         Some(StacksAnswer::NoGil) => standing.state = "no-gil",
         None => {}
     }
     if standing.state != "stacks" {
-        standing.native = native(w.pid);
+        standing.native = native(standing.pid);
     }
     standing
 }
@@ -132,17 +142,18 @@ fn native(pid: i32) -> Vec<String> {
 }
 
 impl Standing {
+    /// Before it was asked.
+    fn new(process: Process, pid: i32, generation: u64, busy: usize, work: String) -> Standing {
+        let (stacks, native) = (String::new(), Vec::new());
+        Standing { process, pid, generation, busy, work, state: "silent", stacks, native }
+    }
+
     /// For people.
     pub fn text(&self) -> String {
-        // The stack of a thread that waits for a request shows nothing of the application.
-        let (all, busy) = self.threads;
-        let head = format!(
-            "worker {}, pid {}, generation {}, {busy} of {all} {} in a request",
-            self.id,
-            self.pid,
-            self.generation,
-            self.lanes.plural()
-        );
+        let mut head = format!("{}, pid {}, generation {}", self.process, self.pid, self.generation);
+        if !self.work.is_empty() {
+            head = format!("{head}, {}", printable(&self.work));
+        }
         let native = self.native.iter().map(|l| format!("  {l}\n")).collect::<String>();
         match self.state {
             "stacks" => format!("{head}\n{}", self.stacks),
@@ -154,13 +165,11 @@ impl Standing {
     }
 }
 
-/// The stacks of one worker number as text.
-pub fn text(instance: &RunningInstance, worker: u32) -> Result<String, CtlError> {
-    let all = standing(instance, Some(worker), PATIENCE)?;
+/// The stacks of one process as text; of a worker number those of both that have it during a reload.
+///
+/// # Errors
+/// There is none.
+pub fn text(instance: &RunningInstance, process: Process) -> Result<String, CtlError> {
+    let all = standing(instance, process.into(), PATIENCE)?;
     Ok(all.iter().map(Standing::text).collect::<Vec<_>>().join("\n"))
-}
-
-/// It may be there again a moment later, so it is no matter of the command line.
-pub(crate) fn no_worker(id: u32) -> String {
-    format!("there is no worker {id} now; `uswgi-ctl workers` shows who is there")
 }

@@ -107,7 +107,10 @@ impl Verb {
             Verb::Top => {
                 ("top", "Follow the instance on a screen; plain text where the output is no terminal")
             }
-            Verb::Stack => ("stack", "Show where the Python threads of a worker stand, also of a stuck one"),
+            Verb::Stack => (
+                "stack",
+                "Show where the Python threads of workers, spoolers and mules stand, also of stuck ones",
+            ),
             Verb::Profile => (
                 "profile",
                 "Look for some seconds where the time of requests goes, by route; draw a flame graph",

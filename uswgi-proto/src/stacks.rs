@@ -1,10 +1,11 @@
-//! Asking a worker where its Python threads stand, without its master.
+//! Asking a worker, spooler or mule where its Python threads stand, without its master.
 //!
-//! A worker's native thread, which never takes the GIL, waits at a pipe; a few bytes in it are a [`WorkerQuestion`]. The answer
-//! comes into a memory file beside it. All are descriptors of the worker, found as `/proc/PID/fd/N` by the numbers
-//! in its slot of the scoreboard: only its own user and root can open them. The question for stacks carries nothing:
-//! any answer whose collection began after it was put is one to it, so askers do not disturb each other. Of those who
-//! want a profile one has a worker at a time: it holds a lock of the memory file in which the slices come.
+//! A thread that never takes the GIL (a worker's native thread, the one beside an aide) waits at a pipe; a few bytes in
+//! it are a [`WorkerQuestion`]. The answer comes into a memory file beside it. All are descriptors of the process, found
+//! as `/proc/PID/fd/N` by the numbers in its slot of the scoreboard: only its own user and root can open them. The
+//! question for stacks carries nothing: any answer whose collection began after it was put is one to it, so askers do not
+//! disturb each other. Of those who want a profile one has a worker at a time: it holds a lock of the memory file in which
+//! the slices come.
 //!
 //! A memory file holds a [`HEADER`]: sequence (odd while it is written), beginning, kind and length; then the text.
 #![forbid(unsafe_code)]
@@ -209,7 +210,7 @@ fn wait<T>(timeout: Duration, mut look: impl FnMut() -> io::Result<Option<T>>) -
     }
 }
 
-/// Ask the worker with this pid, whose descriptors have these numbers. The caller knows that it is one. None
+/// Ask the worker or aide with this pid, whose descriptors have these numbers. The caller knows that it is one. None
 /// when it does not answer within the timeout: even its native thread does not run.
 pub fn ask(pid: i32, pipe: u32, memory: u32, timeout: Duration) -> io::Result<Option<StacksAnswer>> {
     let memory = File::open(format!("/proc/{pid}/fd/{memory}"))?;

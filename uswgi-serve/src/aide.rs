@@ -1,15 +1,17 @@
 //! What a spooler or mule has beside its work: the control socket, and the clock of its deadline.
 //!
-//! A thread of its own, which never takes the interpreter's lock: so an aide is told to leave, and killed when a task takes
-//! too long, whatever it does. It must never decide what becomes of the work at hand.
+//! A thread of its own, which never takes the interpreter's lock: so an aide is told to leave, asked where it stands, and
+//! killed when a task takes too long, whatever it does. It must never decide what becomes of the work at hand.
 
 #![forbid(unsafe_code)]
 
 use crate::control::{Control, FromMaster};
 use crate::engine::Leaving;
+use crate::interpreter::Interpreter;
 use crate::messages::take_signal;
 use crate::native::ORPHAN_SECONDS;
 use crate::say;
+use crate::stack_requests::StackRequests;
 use crate::sync::lock;
 use crate::sys::{self, WakeEvent};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -86,13 +88,19 @@ impl Link {
         }))
     }
 
-    /// Start the thread.
+    /// Start the thread; from here on it answers where the threads of the interpreter stand.
     ///
     /// # Errors
     /// No thread is to be had.
-    pub fn watch(self: &Arc<Link>, watch: impl Watch) -> io::Result<()> {
+    pub fn watch(self: &Arc<Link>, interpreter: impl Interpreter, watch: impl Watch) -> io::Result<()> {
         let link = self.clone();
-        std::thread::Builder::new().name("uswgi-aide".into()).spawn(move || link.run(&watch)).map(drop)
+        // Without descriptors for it the work is done all the same, and its stacks are not to be had.
+        let asked = StackRequests::new(interpreter).ok();
+        if let (Some(slot), Some(asked)) = (self.slot(), &asked) {
+            asked.announce(&slot.stacks_pipe, &slot.stacks_memory);
+        }
+        let thread = std::thread::Builder::new().name("uswgi-aide".into());
+        thread.spawn(move || link.run(asked.as_ref(), &watch)).map(drop)
     }
 
     /// Its row in the scoreboard.
@@ -197,7 +205,7 @@ impl Link {
         }
     }
 
-    fn run(&self, watch: &impl Watch) {
+    fn run(&self, asked: Option<&StackRequests<impl Interpreter>>, watch: &impl Watch) {
         let mut orphaned = None;
         loop {
             let now = monotonic_us();
@@ -215,16 +223,16 @@ impl Link {
             let wait = due.map(|at| Duration::from_micros(at.saturating_sub(now)) + SLACK);
             let wait =
                 wait.map_or(PollTimeout::NONE, |w| PollTimeout::try_from(w).unwrap_or(PollTimeout::MAX));
-            let mut fds = vec![PollFd::new(self.deadline_wake.as_fd(), PollFlags::POLLIN)];
-            if orphaned.is_none() {
-                fds.push(PollFd::new(self.control.as_fd(), PollFlags::POLLIN));
-            }
-            let _ = poll(&mut fds, wait);
-            let ready: Vec<bool> = fds.iter().map(|fd| fd.any() == Some(true)).collect();
-            if ready[0] {
+            let (deadline, control) = (Some(self.deadline_wake.as_fd()), Some(self.control.as_fd()));
+            let [deadline, control, question] =
+                readable([deadline, control.filter(|_| orphaned.is_none()), asked.map(|a| a.fd())], wait);
+            if deadline {
                 self.deadline_wake.clear();
             }
-            while ready.get(1) == Some(&true) && orphaned.is_none() {
+            if question {
+                asked.into_iter().for_each(|a| a.take(|_, _| {}));
+            }
+            while control && orphaned.is_none() {
                 match self.control.receive(false) {
                     Ok(FromMaster::Message(message, files)) => self.told(message, &files, watch),
                     Ok(FromMaster::Nothing) => break,
@@ -255,4 +263,15 @@ impl Link {
             ToWorker::Fork { .. } | ToWorker::Accept { .. } => {}
         }
     }
+}
+
+/// Wait until one of these is readable, or an error is to be had from it: which are. An interrupted wait has none.
+fn readable<const N: usize>(fds: [Option<BorrowedFd<'_>>; N], wait: PollTimeout) -> [bool; N] {
+    let mut polled: Vec<PollFd<'_>> =
+        fds.iter().flatten().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    if poll(&mut polled, wait).is_err() {
+        return [false; N];
+    }
+    let mut polled = polled.into_iter();
+    fds.map(|fd| fd.is_some() && polled.next().is_some_and(|p| p.any() == Some(true)))
 }

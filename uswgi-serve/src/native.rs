@@ -21,7 +21,7 @@ use crate::refusal;
 use crate::request::{Need, Request, examine};
 use crate::send_queue::SendQueue;
 use crate::slow::SlowLooks;
-use crate::stack_requests::StackRequests;
+use crate::stack_requests::WorkerRequests;
 use crate::stall::StallDetector;
 use crate::sys::{self, Epoll, Event};
 pub use linger::lingers;
@@ -72,7 +72,7 @@ struct Native<I: Interpreter> {
     outbox: Arc<Outbox<I::Held>>,
     interpreter: I,
     /// None without a descriptor for it: the worker serves, and its stacks are not to be had.
-    stack_requests: Option<StackRequests<I>>,
+    stack_requests: Option<WorkerRequests<I>>,
     epoll: Epoll,
     conns: Slab<(Conn, Duty<I::Held>)>,
     /// How many of them no other worker could take.
@@ -106,7 +106,7 @@ pub fn start<I: Interpreter>(outbox: &Arc<Outbox<I::Held>>, interpreter: I) -> i
         Some(control) => epoll.add(control.as_raw_fd(), libc::EPOLLIN, CONTROL)?,
         None => sys::stop_on(&[libc::SIGTERM, libc::SIGINT, libc::SIGQUIT], engine.jobs_wake.as_raw_fd()),
     }
-    let stack_requests = StackRequests::new(interpreter.clone())
+    let stack_requests = WorkerRequests::new(interpreter.clone())
         .ok()
         .filter(|a| epoll.add(a.raw(), libc::EPOLLIN, ASKED).is_ok());
     if let Some(requests) = &stack_requests {

@@ -1,6 +1,7 @@
 //! Requests of operators to know where the lanes stand (`uswgi_proto::stacks`): a question in a pipe, an answer in a
-//! memory file. The native thread takes the question, a helper asks the interpreter; so a worker whose lanes are all stuck
-//! answers too. It must never hold the native thread up. Who asks for a profile is answered by [`crate::profiler`].
+//! memory file. A thread that never takes the interpreter's lock takes the question (the native thread of a worker, the one
+//! beside an aide), a helper asks the interpreter; so a process that is stuck answers too. It must never hold that thread up.
+//! Who asks a worker for a profile is answered by [`crate::profiler`].
 
 use crate::engine::Engine;
 use crate::interpreter::Interpreter;
@@ -11,13 +12,13 @@ use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use uswgi_proto::scoreboard::monotonic_us;
 use uswgi_proto::stacks::{Mailbox, StacksAnswer, WorkerQuestion};
 
-/// The pipe and the memory file of this worker.
+/// The pipe and the memory file of this process.
 pub(crate) struct StackRequests<I> {
     interpreter: I,
     questions: OwnedFd,
@@ -25,8 +26,6 @@ pub(crate) struct StackRequests<I> {
     _own: OwnedFd,
     memory: OwnedFd,
     shared: Arc<StackMailbox>,
-    /// None without a descriptor for it: there are no profiles.
-    profiler: Option<Profiler<I>>,
     /// What came of a question that is not whole.
     came: Mutex<Vec<u8>>,
 }
@@ -49,35 +48,29 @@ impl<I: Interpreter> StackRequests<I> {
             running: AtomicBool::new(false),
             again: AtomicBool::new(false),
         };
-        let (profiler, came) = (Profiler::new(interpreter.clone()).ok(), Mutex::new(Vec::new()));
         Ok(StackRequests {
             interpreter,
             questions,
             _own: own,
             memory,
             shared: Arc::new(shared),
-            profiler,
-            came,
+            came: Mutex::new(Vec::new()),
         })
     }
 
-    /// Tell where to ask.
-    pub(crate) fn announce(&self, engine: &Engine) {
-        if let Some(slot) = engine.slot() {
-            slot.stacks_memory.store(self.memory.as_raw_fd() as u32, Ordering::Relaxed);
-            let profiles = self.profiler.as_ref().map_or(0, |p| p.raw() as u32);
-            slot.profile_memory.store(profiles, Ordering::Relaxed);
-            slot.stacks_pipe.store(self.questions.as_raw_fd() as u32, Ordering::Release);
-        }
+    /// Tell where to ask: the fields of this process in the scoreboard. What else stands there has to be there before.
+    pub(crate) fn announce(&self, pipe: &AtomicU32, memory: &AtomicU32) {
+        memory.store(self.memory.as_raw_fd() as u32, Ordering::Relaxed);
+        pipe.store(self.questions.as_raw_fd() as u32, Ordering::Release);
     }
 
     /// Readable when there is a question.
-    pub(crate) fn raw(&self) -> RawFd {
-        self.questions.as_raw_fd()
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.questions.as_fd()
     }
 
-    /// Take what was asked, and have it answered.
-    pub(crate) fn take(&self, engine: &Arc<Engine>) {
+    /// Take what was asked, and have it answered; `profile` is told of those who want a slice: looks a second, milliseconds.
+    pub(crate) fn take(&self, profile: impl Fn(u16, u16)) {
         let (mut came, mut bytes) = (lock(&self.came), [0; 64]);
         while let Ok(n @ 1..) = nix::unistd::read(&self.questions, &mut bytes) {
             came.extend_from_slice(&bytes[..n]);
@@ -91,9 +84,7 @@ impl<I: Interpreter> StackRequests<I> {
         for question in questions {
             match question {
                 WorkerQuestion::Stacks => any = true,
-                WorkerQuestion::Profile { rate, ms } => {
-                    self.profiler.iter().for_each(|p| p.slice(engine, rate, ms));
-                }
+                WorkerQuestion::Profile { rate, ms } => profile(rate, ms),
             }
         }
         if any {
@@ -111,6 +102,39 @@ impl<I: Interpreter> StackRequests<I> {
         if helper.spawn(move || shared.answer(&interpreter)).is_err() {
             self.shared.running.store(false, Ordering::SeqCst);
         }
+    }
+}
+
+/// What a worker is asked: where its lanes stand, once or for a profile.
+pub(crate) struct WorkerRequests<I> {
+    stacks: StackRequests<I>,
+    /// None without a descriptor for it: there are no profiles.
+    profiler: Option<Profiler<I>>,
+}
+
+impl<I: Interpreter> WorkerRequests<I> {
+    pub(crate) fn new(interpreter: I) -> io::Result<WorkerRequests<I>> {
+        let profiler = Profiler::new(interpreter.clone()).ok();
+        Ok(WorkerRequests { stacks: StackRequests::new(interpreter)?, profiler })
+    }
+
+    /// Tell where to ask.
+    pub(crate) fn announce(&self, engine: &Engine) {
+        if let Some(slot) = engine.slot() {
+            let profiles = self.profiler.as_ref().map_or(0, |p| p.raw() as u32);
+            slot.profile_memory.store(profiles, Ordering::Relaxed);
+            self.stacks.announce(&slot.stacks_pipe, &slot.stacks_memory);
+        }
+    }
+
+    /// Readable when there is a question.
+    pub(crate) fn raw(&self) -> RawFd {
+        self.stacks.fd().as_raw_fd()
+    }
+
+    /// Take what was asked, and have it answered.
+    pub(crate) fn take(&self, engine: &Arc<Engine>) {
+        self.stacks.take(|rate, ms| self.profiler.iter().for_each(|p| p.slice(engine, rate, ms)));
     }
 }
 

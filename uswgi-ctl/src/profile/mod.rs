@@ -11,7 +11,7 @@ pub mod merged;
 pub mod summary;
 
 use crate::error::CtlError;
-use crate::stacks::no_worker;
+use crate::process::{Meant, ProcessClass};
 use merged::MergedProfile;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -86,12 +86,10 @@ pub fn take(instance: &RunningInstance, order: ProfileOrder) -> Result<MergedPro
     }
     profile.silent = silent.into_iter().filter(|w| !profile.workers.contains(w)).collect();
     if profile.workers.is_empty() {
-        let text = if asked > 0 {
-            "no worker answers: they are stopped, starting or ending".to_string()
-        } else {
-            order.worker.map_or("no worker runs".into(), no_worker)
-        };
-        return Err(CtlError::Refused(text));
+        return Err(match asked {
+            0 => Meant { kind: Some(ProcessClass::Worker), number: order.worker }.nobody(),
+            _ => CtlError::Refused("no worker answers: they are stopped, starting or ending".into()),
+        });
     }
     Ok(profile)
 }

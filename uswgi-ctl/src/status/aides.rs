@@ -135,6 +135,7 @@ pub(crate) mod tests {
             oldest: 0,
             task: String::new(),
             rss: 0,
+            stacks: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::action::Action;
 use super::rows::ScreenRow;
 use super::state::{Screen, Sort, Top};
+use crate::process::{Process, ProcessClass};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key asks for.
@@ -91,15 +92,17 @@ impl Top {
             KeyCode::Char('t') => self.threads = !self.threads,
             KeyCode::Char('/') => self.mode = Screen::Filter,
             KeyCode::Char('R') => self.mode = Screen::Confirm(Action::Reload),
-            KeyCode::Char('x') => {
-                if let Some(id) = chosen {
-                    self.mode = Screen::Confirm(Action::Retire(id));
+            KeyCode::Char('x') => match chosen {
+                Some(Process { kind: ProcessClass::Worker, number }) => {
+                    self.mode = Screen::Confirm(Action::Retire(number));
                 }
-            }
+                Some(other) => self.message = format!("{other} is no worker: a reload replaces it"),
+                None => {}
+            },
             KeyCode::Char('p') | KeyCode::Enter => {
-                if let Some(id) = chosen {
-                    self.message = format!("asking worker {id} for its stacks...");
-                    return Wish::Do(Action::Stacks(id));
+                if let Some(process) = chosen {
+                    self.message = format!("asking {process} for its stacks...");
+                    return Wish::Do(Action::Stacks(process));
                 }
             }
             KeyCode::Char('?' | 'h') => self.show("keys".into(), HELP),
@@ -109,19 +112,19 @@ impl Top {
     }
 
     fn choose(&mut self, rows: &[ScreenRow], by: isize) {
-        let numbers: Vec<u32> = rows.iter().filter(|r| r.is_worker).map(|r| r.worker).collect();
+        let processes: Vec<Process> = rows.iter().filter(|r| r.is_process).map(|r| r.process).collect();
         let Some(now) = self.chosen(rows) else { return };
-        let at = numbers.iter().position(|id| *id == now).unwrap_or(0);
-        let next = at.saturating_add_signed(by).min(numbers.len() - 1);
-        self.chosen = numbers[next];
+        let at = processes.iter().position(|p| *p == now).unwrap_or(0);
+        let next = at.saturating_add_signed(by).min(processes.len() - 1);
+        self.chosen = Some(processes[next]);
     }
 }
 
 /// What the keys do.
 const HELP: &str = "\
-up, down   choose a worker
+up, down   choose a process
 p, Enter   its Python stacks
-x          retire it: a successor first, its requests are finished
+x          retire a worker: a successor first, its requests are finished
 R          reload the instance
 s          sort by: id, cpu, rate, memory, age, requests
 r          the other way round
@@ -171,7 +174,7 @@ pub(super) mod tests {
     #[test]
     fn orders_are_for_the_chosen_worker_and_confirmed_where_they_change_something() {
         let mut top = three();
-        assert_eq!(press(&mut top, "p"), Wish::Do(Action::Stacks(1)));
+        assert_eq!(press(&mut top, "p"), Wish::Do(Action::Stacks(Process::worker(1))));
         press(&mut top, "jjjjk");
         assert_eq!(press(&mut top, "x"), Wish::Nothing);
         assert!(matches!(top.mode, Screen::Confirm(o) if o.question().starts_with("retire worker 2?")));
@@ -180,7 +183,7 @@ pub(super) mod tests {
         assert_eq!(press(&mut top, "Ry"), Wish::Do(Action::Reload));
         // The chosen one stays chosen when the order changes.
         press(&mut top, "r");
-        assert_eq!(press(&mut top, "\n"), Wish::Do(Action::Stacks(2)));
+        assert_eq!(press(&mut top, "\n"), Wish::Do(Action::Stacks(Process::worker(2))));
         top.show("x".into(), "a\nb\u{1b}c");
         assert_eq!(press(&mut top, "j"), Wish::Nothing);
         assert!(matches!(&top.mode, Screen::Text { from: 1, text, .. } if text.contains("\\u{1b}")));

@@ -180,8 +180,8 @@ fn carry_out(pid: i32, action: Action) -> Receiver<Came> {
     std::thread::spawn(move || {
         let result =
             RunningInstance::from_pid(pid).map_err(CtlError::from).and_then(|instance| match action {
-                Action::Stacks(id) => {
-                    stacks::text(&instance, id).map(|text| Came::Text(format!("worker {id}"), text))
+                Action::Stacks(process) => {
+                    stacks::text(&instance, process).map(|text| Came::Text(process.to_string(), text))
                 }
                 Action::Retire(id) => steer::retire(&instance, id).map(Came::Line),
                 Action::Reload => steer::say(&instance, Command::Reload, steer::PATIENCE)

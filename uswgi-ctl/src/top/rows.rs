@@ -1,6 +1,7 @@
-//! The table of `top`: a row for each worker, and for each thread in a request. Pure: a snapshot in, texts out.
+//! The table of `top`: a row for each process, and for each thread in a request. Pure: a snapshot in, texts out.
 
 use super::state::{Sort, Top};
+use crate::process::Process;
 use crate::report::printable;
 use crate::status::aides::at_work;
 use crate::status::{bytes, duration, last_restart, milliseconds};
@@ -10,14 +11,14 @@ use uswgi_proto::show::latency::quantile;
 use uswgi_proto::show::names::worker_state_name;
 use uswgi_proto::show::snapshot::{Thread, Worker};
 
-/// A row: a worker, or a thread under it.
+/// A row: a process, or a thread under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScreenRow {
-    /// Worker number.
-    pub worker: u32,
-    /// False for a thread.
-    pub is_worker: bool,
-    /// The worker does something besides waiting, or the thread is in a request.
+    /// The process.
+    pub process: Process,
+    /// False for a thread of it.
+    pub is_process: bool,
+    /// The process does something besides waiting, or the thread is in a request.
     pub busy: bool,
     /// One text a column; a thread has its request in the last one.
     pub cells: Vec<String>,
@@ -55,7 +56,7 @@ fn request(t: &Thread) -> String {
     format!("{} ms {}", milliseconds(t.busy_us), printable(&line))
 }
 
-/// A spooler or mule, below the workers; nothing can be done to it here.
+/// A spooler or mule, below the workers.
 fn aide(a: &AideSeen, now: u64) -> ScreenRow {
     let kind = match a.aide.kind {
         AideKind::Spooler => 'S',
@@ -73,15 +74,15 @@ fn aide(a: &AideSeen, now: u64) -> ScreenRow {
     let waiting = if a.waiting > 0 { format!("({} waiting)", a.waiting) } else { String::new() };
     let last = if a.busy_us > 0 { printable(&at_work(a)) } else { waiting };
     cells[COLUMNS.len() - 1] = format!("{}: {last}", a.aide).trim_end_matches(": ").into();
-    ScreenRow { worker: 0, is_worker: false, busy: a.busy_us > 0, cells }
+    ScreenRow { process: a.aide.into(), is_process: true, busy: a.busy_us > 0, cells }
 }
 
 impl Top {
-    /// The chosen worker: the one that was chosen as long as it is shown, else the first.
-    pub fn chosen(&self, rows: &[ScreenRow]) -> Option<u32> {
-        let mut numbers = rows.iter().filter(|r| r.is_worker).map(|r| r.worker);
-        let first = numbers.clone().next()?;
-        Some(numbers.find(|id| *id == self.chosen).unwrap_or(first))
+    /// The chosen process: the one that was chosen as long as it is shown, else the first.
+    pub fn chosen(&self, rows: &[ScreenRow]) -> Option<Process> {
+        let mut processes = rows.iter().filter(|r| r.is_process).map(|r| r.process);
+        let first = processes.clone().next()?;
+        Some(processes.find(|p| Some(*p) == self.chosen).unwrap_or(first))
     }
 
     /// The rows as they stand: filtered, sorted, threads under their workers.
@@ -123,8 +124,8 @@ impl Top {
             _ => String::new(),
         };
         let worker = ScreenRow {
-            worker: w.id,
-            is_worker: true,
+            process: Process::worker(w.id),
+            is_process: true,
             busy: !busy.is_empty(),
             cells: vec![
                 w.id.to_string(),
@@ -148,7 +149,7 @@ impl Top {
                 cells[0] = format!("  :{i}");
                 cells[4] = t.total.requests.to_string();
                 cells[COLUMNS.len() - 1] = request(t);
-                ScreenRow { worker: w.id, is_worker: false, busy: true, cells }
+                ScreenRow { process: Process::worker(w.id), is_process: false, busy: true, cells }
             }));
         }
         let wanted = |r: &ScreenRow| self.wants(r);
@@ -165,13 +166,15 @@ impl Top {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::ProcessClass;
+    use crate::top::action::Action;
     use crate::top::keys::Wish;
     use crate::top::keys::tests::press;
     use crate::top::state::Screen;
     use crate::top::state::tests::three;
 
     fn order(top: &Top) -> Vec<u32> {
-        top.rows(0).iter().filter(|r| r.is_worker).map(|r| r.worker).collect()
+        top.rows(0).iter().filter(|r| r.is_process).map(|r| r.process.number).collect()
     }
 
     #[test]
@@ -191,7 +194,7 @@ mod tests {
     fn a_thread_in_a_request_has_its_row_and_no_escape_sequence() {
         let mut top = three();
         let rows = top.rows(0);
-        assert_eq!(rows.iter().map(|r| r.is_worker).collect::<Vec<_>>(), [true, true, false, true]);
+        assert_eq!(rows.iter().map(|r| r.is_process).collect::<Vec<_>>(), [true, true, false, true]);
         assert_eq!(rows[2].cells[11], "2500.0 ms GET /slow\\u{1b}[2J from ::1");
         press(&mut top, "t");
         let rows = top.rows(0);
@@ -200,17 +203,21 @@ mod tests {
     }
 
     #[test]
-    fn spoolers_and_mules_stand_below_the_workers_and_are_never_chosen() {
+    fn spoolers_and_mules_stand_below_the_workers_and_are_asked_like_them() {
         let mut top = three();
         let spooler = crate::status::aides::tests::seen(AideKind::Spooler, 2);
         top.seen.aides = vec![spooler];
         let rows = top.rows(1060);
         let last = rows.last().unwrap();
         assert_eq!((last.cells[0].as_str(), last.cells[11].as_str()), ("S2", "spooler 2"));
-        assert_eq!(top.chosen(&rows), Some(1));
-        press(&mut top, "/spooler\n");
+        assert_eq!(top.chosen(&rows), Some(Process::worker(1)));
+        let process = Process { kind: ProcessClass::Spooler, number: 2 };
+        assert_eq!(press(&mut top, "jjjjp"), Wish::Do(Action::Stacks(process)));
+        assert_eq!((press(&mut top, "x"), &top.mode), (Wish::Nothing, &Screen::List));
+        assert!(top.message.starts_with("spooler 2 is no worker"), "{}", top.message);
+        press(&mut top, "k/spooler\n");
         let rows = top.rows(1060);
-        assert_eq!((rows.len(), top.chosen(&rows)), (1, None));
+        assert_eq!((rows.len(), top.chosen(&rows)), (1, Some(process)));
     }
 
     #[test]
@@ -229,7 +236,10 @@ mod tests {
         assert_eq!(top.mode, Screen::Filter);
         press(&mut top, "\n");
         let rows = top.rows(0);
-        assert_eq!(rows.iter().map(|r| (r.worker, r.is_worker)).collect::<Vec<_>>(), [(2, true), (2, false)]);
+        assert_eq!(
+            rows.iter().map(|r| (r.process.number, r.is_process)).collect::<Vec<_>>(),
+            [(2, true), (2, false)]
+        );
         press(&mut top, "/\u{1b}");
         assert_eq!(order(&top).len(), 3);
         press(&mut top, "/none of them\n");

@@ -2,6 +2,7 @@
 //! and sends nothing.
 
 use super::action::Action;
+use crate::process::Process;
 use crate::report::printable;
 use std::collections::HashMap;
 use uswgi_proto::show::snapshot::{Snapshot, Worker};
@@ -92,8 +93,8 @@ pub struct Top {
     pub threads: bool,
     /// What is on the screen.
     pub mode: Screen,
-    /// Number of the chosen worker.
-    pub chosen: u32,
+    /// The process that was chosen last; None: nobody has chosen yet.
+    pub chosen: Option<Process>,
     /// The last line.
     pub message: String,
 }
@@ -110,7 +111,7 @@ impl Top {
             filter,
             threads: true,
             mode: Screen::List,
-            chosen: 0,
+            chosen: None,
             message: String::new(),
         }
     }

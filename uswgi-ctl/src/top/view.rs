@@ -115,7 +115,7 @@ fn header(top: &Top, now: u64) -> Vec<Line<'static>> {
 fn table(frame: &mut Frame<'_>, area: Rect, top: &Top, now: u64, colour: bool) {
     let rows = top.rows(now);
     let chosen = top.chosen(&rows);
-    let at = rows.iter().position(|r| r.is_worker && Some(r.worker) == chosen);
+    let at = rows.iter().position(|r| r.is_process && Some(r.process) == chosen);
     let style = |busy: bool| match (colour, busy) {
         (true, true) => Style::new().fg(Color::Green),
         _ => Style::new(),

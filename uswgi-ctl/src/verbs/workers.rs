@@ -2,6 +2,7 @@
 
 use super::common::{deadline, facts, identity};
 use crate::error::CtlError;
+use crate::process::{Meant, Process, ProcessClass};
 use crate::report::VerbResult;
 use crate::stacks::{self, Standing};
 use crate::wait::{self, Deadline, Waited};
@@ -90,20 +91,24 @@ pub(super) fn stack(
     options: &ArgMatches,
     timeout: Duration,
 ) -> Result<VerbResult, CtlError> {
-    let worker = options.get_one::<u32>("worker").copied();
-    let all = stacks::standing(instance, worker, timeout)?;
+    let words: Vec<&str> =
+        options.get_many::<String>("who").into_iter().flatten().map(String::as_str).collect();
+    let all = stacks::standing(instance, Meant::typed(&words)?, timeout)?;
     let text = all.iter().map(Standing::text).collect::<Vec<_>>().join("\n");
-    let list: Vec<Value> = all
-        .iter()
-        .map(|s| {
+    let list = |kind: ProcessClass| -> Value {
+        let one = |s: &Standing| {
             json!({
-                "worker": s.id, "pid": s.pid, "generation": s.generation, "answer": s.state, "stacks": s.stacks,
-                "busy": s.threads.1, "threads": s.native,
+                kind.name(): s.process.number, "pid": s.pid, "generation": s.generation, "answer": s.state,
+                "stacks": s.stacks, "busy": s.busy, "threads": s.native,
             })
-        })
-        .collect();
+        };
+        all.iter().filter(|s| s.process.kind == kind).map(one).collect()
+    };
     let whole = all.iter().all(|s| s.state == "stacks");
-    let json = json!({ "ok": whole, "pid": instance.pid, "workers": list });
+    let json = json!({
+        "ok": whole, "pid": instance.pid, "workers": list(ProcessClass::Worker), "spoolers": list(ProcessClass::Spooler),
+        "mules": list(ProcessClass::Mule),
+    });
     Ok(VerbResult { text, json, exit: if whole { Exit::Ok } else { Exit::TimedOut } })
 }
 
@@ -120,7 +125,7 @@ pub(super) fn kill(instance: &RunningInstance, options: &ArgMatches) -> Result<V
     // During a reload two processes have the same number: the one that serves is meant.
     let mut found: Vec<_> = s.workers.iter().filter(|w| w.id == id && w.pid > 0).collect();
     found.sort_by_key(|w| (w.state != WorkerState::Ready, std::cmp::Reverse(w.generation)));
-    let worker = found.first().ok_or_else(|| CtlError::Refused(stacks::no_worker(id)))?;
+    let worker = found.first().ok_or_else(|| Process::worker(id).is_not_there())?;
     let gone = |source| CtlError::Signal { pid: worker.pid, source };
     let pidfd = pidfd_open(worker.pid).map_err(gone)?;
     // The pidfd is held; if the pid is still in its slot now, it was never another process's.

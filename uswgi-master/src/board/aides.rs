@@ -18,6 +18,7 @@ impl Board {
             field.store(0, Relaxed);
         }
         slot.pid.store(0, Relaxed);
+        slot.stacks_pipe.store(0, Relaxed);
         slot.respawns.store(respawns, Relaxed);
         slot.generation.store(generation, Relaxed);
         slot.last_spawn.store(epoch_seconds(), Relaxed);
@@ -60,6 +61,7 @@ impl Board {
     pub fn vacate_aide(&self, seat: AideSeat) {
         let Some(slot) = self.board.aide(seat.slot) else { return };
         slot.pid.store(0, Relaxed);
+        slot.stacks_pipe.store(0, Relaxed);
         slot.started_us.store(0, Relaxed);
         slot.state.store(WorkerState::Free as u32, Release);
     }

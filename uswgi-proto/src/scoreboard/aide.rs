@@ -33,8 +33,9 @@ pub struct AideSlot {
     /// Seconds between two looks of a spooler at its folder (`uwsgi.set_spooler_frequency`); 0: as configured. Writers: any
     /// process of the application.
     pub frequency: AtomicU32,
-    /// Unused.
-    pub _pad: AtomicU32,
+    /// Descriptor of the pipe at which it is asked where its threads stand ([`crate::stacks`]); 0: it cannot be asked. Writer:
+    /// the aide.
+    pub stacks_pipe: AtomicU32,
     /// Generation it serves.
     pub generation: AtomicU64,
     /// When it was started, seconds since the epoch.
@@ -64,8 +65,12 @@ pub struct AideSlot {
     /// The task under way, with the folder of its priority; empty: none. It stays when its process dies in it: the next
     /// process of the name reads it. Writer: the aide.
     pub current: Text<32>,
+    /// Descriptor of the memory file in which the answer comes. Writer: the aide.
+    pub stacks_memory: AtomicU32,
+    /// Unused.
+    pub _pad: AtomicU32,
     /// Memory for later versions.
-    pub _align: [AtomicU64; 13],
+    pub _align: [AtomicU64; 12],
 }
 
 impl AideSlot {

@@ -7,7 +7,7 @@ use crate::scoreboard::aide::AIDES;
 use crate::scoreboard::{Reader, WorkerState, monotonic_us};
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// A spooler or mule: its process, or the name of one that is to come again.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub struct AideSeen {
     pub task: String,
     /// Resident bytes, as of its last task.
     pub rss: u64,
+    /// Where it is asked for its stacks: its descriptors of the pipe and the memory file ([`crate::stacks`]).
+    pub stacks: Option<(u32, u32)>,
 }
 
 /// Every name of which there is a process, or was one.
@@ -72,6 +74,10 @@ pub fn seen(board: &Reader) -> Vec<AideSeen> {
             oldest: s.oldest.load(Relaxed),
             task: if began == 0 { String::new() } else { s.current.read().unwrap_or_default() },
             rss: s.rss.load(Relaxed),
+            stacks: match s.stacks_pipe.load(Acquire) {
+                0 => None,
+                pipe => Some((pipe, s.stacks_memory.load(Relaxed))),
+            },
         })
     };
     let mut all: Vec<AideSeen> = (0..AIDES as u32).filter_map(one).collect();

@@ -48,7 +48,7 @@ pub(crate) fn live(py: Python<'_>, inherited: Inherited, aide: Aide) -> Exit {
     sys::parent_death_signal(0);
     sys::notice_forks();
     api::state::become_aide(&link);
-    if let Err(e) = mule::install_interruption(py, &link).and_then(|()| Ok(link.watch(Beside)?)) {
+    if let Err(e) = mule::install_interruption(py, &link).and_then(|()| Ok(link.watch(CPython, Beside)?)) {
         python::print_exception(py, &e);
         return Exit::Failed;
     }
