@@ -1,4 +1,5 @@
 """Evaluates its query, one expression a line, and writes down what runs beside requests."""
+import fcntl
 import os
 import time
 import urllib.parse
@@ -17,8 +18,38 @@ def who():
     return "mule%d" % uwsgi.mule_id() if uwsgi.mule_id() else "worker%d" % uwsgi.worker_id()
 
 
+def alone(name):
+    """Says so where another process that is not about to end is in the task of this name."""
+    held = os.open(os.path.join(os.environ["HOLD_DIR"], "in-" + name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        other = os.pread(held, 20, 0).decode().strip()
+        try:
+            with open("/proc/%s/stat" % other) as f:
+                words = f.read().rsplit(")", 1)[1].split()
+                state, flags = words[0], words[6]
+        except OSError:
+            state, flags = "X", 0
+        # PF_EXITING: its files are closed one after the other, the lock of the task before this one perhaps.
+        if state not in "ZX" and not int(flags) & 4:
+            ran("twice", name, other, os.getpid())
+        fcntl.flock(held, fcntl.LOCK_EX)
+    os.pwrite(held, b"%-20d" % os.getpid(), 0)
+    return held
+
+
 def task(env):
     name = env.get(b"name", b"-").decode()
+    held = alone(name) if b"alone" in env else None
+    try:
+        return work(name, env)
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+def work(name, env):
     ran("task", name, os.getpid())
     if b"show" in env:
         ran("env", sorted(env.items(), key=repr), os.getcwd())

@@ -1,4 +1,4 @@
-//! A task that was accepted is run at least once, whatever is killed.
+//! A task that was accepted is run at least once, whatever is killed, and never by two processes at a time.
 
 use super::spooler::{lines, task_files};
 use nix::sys::signal::Signal;
@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use uswgi_proto::background::AideKind;
+use uswgi_proto::show::Snapshot;
 use uswgi_tests::process::send;
 use uswgi_tests::request::quote;
 use uswgi_tests::temp::TempDir;
@@ -27,8 +29,24 @@ fn start(keep: &Path) -> Server {
     site.option("env", format!("HOLD_DIR={}", keep.join("hold").display())).start()
 }
 
-/// Spoolers, workers, the mule, the template and the master are killed at random while workers enqueue; every task that was
-/// accepted has run, and none is left.
+/// A spooler that is in a task just now.
+fn at_work(server: &Server) -> Option<i32> {
+    let seen = Snapshot::take(&server.instance()?);
+    seen.aides.iter().find(|a| a.aide.kind == AideKind::Spooler && a.busy_us > 0 && a.pid > 0).map(|a| a.pid)
+}
+
+/// How often each name stands in the lines that begin with this word.
+fn counted(keep: &Path, word: &str) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for line in lines(keep, &format!("{word} ")) {
+        *counts.entry(line.split(' ').nth(1).unwrap().into()).or_default() += 1;
+    }
+    counts
+}
+
+/// Spoolers, workers, the mule, the template and the master are killed at random while workers enqueue, and every other
+/// time a spooler in the middle of a task; every task that was accepted has come to its end, none is left, and none was
+/// run by two processes at a time.
 #[test]
 fn an_accepted_task_runs_at_least_once_whatever_is_killed() {
     let wanted = std::env::var("USWGI_TEST_TASKS").ok().and_then(|n| n.parse().ok()).unwrap_or(TASKS);
@@ -44,7 +62,9 @@ fn an_accepted_task_runs_at_least_once_whatever_is_killed() {
                 break;
             }
             let name = format!("c{client}-{n}");
-            let question = format!("/?{}", quote(&format!("uwsgi.spool({{b'name': b'{name}'}})")));
+            let sleep = if n % 10 == 0 { "0.2" } else { "0.01" };
+            let task = format!("{{b'name': b'{name}', b'alone': b'', b'sleep': b'{sleep}'}}");
+            let question = format!("/?{}", quote(&format!("uwsgi.spool({task})")));
             let there = door.lock().unwrap().clone();
             // An answer that did not come says nothing: the task may be there or not.
             if let Ok(reply) = there.try_ask(&Request::get(&question))
@@ -57,7 +77,7 @@ fn an_accepted_task_runs_at_least_once_whatever_is_killed() {
         }
         accepted
     };
-    let (mut kills, mut masters) = (0, 0);
+    let (mut kills, mut masters, mut aimed) = (0, 0, 0);
     let begun = Instant::now();
     let accepted: Vec<String> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..4).map(|c| scope.spawn(move || enqueue(c))).collect();
@@ -67,8 +87,11 @@ fn an_accepted_task_runs_at_least_once_whatever_is_killed() {
             seed ^= seed >> 7;
             seed ^= seed << 17;
             let family = server.family();
-            let Some(&pid) = family.get(seed as usize % family.len().max(1)) else { continue };
+            let anybody = || family.get(seed as usize % family.len().max(1)).copied();
+            let aim = at_work(&server).filter(|_| kills % 2 == 1);
+            let Some(pid) = aim.or_else(anybody) else { continue };
             send(pid, Signal::SIGKILL);
+            aimed += usize::from(aim.is_some());
             kills += 1;
             if pid == server.pid() {
                 masters += 1;
@@ -83,18 +106,22 @@ fn an_accepted_task_runs_at_least_once_whatever_is_killed() {
         clients.into_iter().flat_map(|c| c.join().unwrap()).collect()
     });
     let tasks = keep.join("tasks");
-    until_within(Duration::from_secs(120), "an empty folder", || task_files(&tasks).is_empty().then_some(()));
+    let patience = Duration::from_secs(120 + wanted as u64 / 20);
+    until_within(patience, "an empty folder", || task_files(&tasks).is_empty().then_some(()));
     let took = begun.elapsed().as_secs();
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for line in lines(keep.path(), "task ") {
-        *counts.entry(line.split(' ').nth(1).unwrap().into()).or_default() += 1;
-    }
-    let lost: Vec<&String> = accepted.iter().filter(|name| !counts.contains_key(*name)).collect();
-    let again: usize = counts.values().map(|n| n - 1).sum();
+    let (begun, done) = (counted(keep.path(), "task"), counted(keep.path(), "slept"));
+    let lost: Vec<&String> = accepted.iter().filter(|name| !done.contains_key(*name)).collect();
     assert!(lost.is_empty(), "{} of {} were lost: {lost:?}", lost.len(), accepted.len());
+    assert_eq!(lines(keep.path(), "twice"), Vec::<String>::new(), "two processes in one task");
+    let unknown = begun.len() - accepted.len();
+    let (again, twice) =
+        (begun.values().map(|n| n - 1).sum::<usize>(), done.values().map(|n| n - 1).sum::<usize>());
+    let cut = begun.values().sum::<usize>() - done.values().sum::<usize>();
     println!(
-        "{} tasks accepted, {kills} kills ({masters} of the master), {again} reruns, {took} s",
+        "{} tasks accepted ({unknown} more without an answer), {kills} kills ({masters} of the master, {aimed} of a spooler in a \
+         task), {cut} tasks cut, {again} reruns, {twice} of them of what had come to its end, {took} s",
         accepted.len()
     );
-    assert!(again <= kills * 2, "{again} reruns of {} tasks with {kills} kills", accepted.len());
+    // What was cut ran again, and nothing else but what was at its end when its process was killed.
+    assert!(cut > 0 && again >= cut && again <= kills * 2, "{cut} cut, {again} reruns, {kills} kills");
 }
