@@ -100,6 +100,9 @@ pub struct Phases {
     pub asap: Vec<Step>,
     /// Before anything is bound and before `chroot` (`pre-jail`, then `in-jail`, which uWSGI runs outside too).
     pub jail: Vec<Step>,
+    /// Those of `in-jail`, until they are put behind those of `pre-jail`.
+    #[serde(skip)]
+    pub(crate) in_jail: Vec<Step>,
     /// As root, before privileges are dropped. Nothing runs when the master is not root.
     pub as_root: Vec<Step>,
     /// After privileges were dropped.

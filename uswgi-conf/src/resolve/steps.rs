@@ -15,7 +15,8 @@ const WAIT: u32 = 60;
 pub(super) fn phase<'a>(p: &'a mut Phases, name: &str) -> Option<&'a mut Vec<Step>> {
     Some(match name {
         "asap" => &mut p.asap,
-        "pre-jail" | "in-jail" => &mut p.jail,
+        "pre-jail" => &mut p.jail,
+        "in-jail" => &mut p.in_jail,
         "as-root" => &mut p.as_root,
         "as-user" => &mut p.as_user,
         "master-start" => &mut p.master_start,
@@ -36,7 +37,7 @@ pub(super) fn phase<'a>(p: &'a mut Phases, name: &str) -> Option<&'a mut Vec<Ste
 pub(super) fn exec(d: &mut Draft, a: &Applied) {
     let Some(command) = d.said.filled(a) else { return };
     let step = Step { name: written(a), act: Act::Exec(command) };
-    // Hooks of a phase run before its commands, and so do those of pre-jail before in-jail's.
+    // Hooks of a phase run before its commands.
     if let Some(steps) = a.fact.name.strip_prefix("exec-").and_then(|p| phase(&mut d.exec_steps, p)) {
         steps.push(step);
     }

@@ -194,6 +194,7 @@ pub(super) fn finish(d: &mut Draft) {
     for name in [
         "asap",
         "pre-jail",
+        "in-jail",
         "as-root",
         "as-user",
         "master-start",
@@ -212,6 +213,8 @@ pub(super) fn finish(d: &mut Draft) {
             all.append(more);
         }
     }
+    let mut in_jail = std::mem::take(&mut phases.in_jail);
+    phases.jail.append(&mut in_jail);
     tasks.phases = phases;
     for job in tasks.jobs.iter_mut().filter(|job| job.harakiri == 0) {
         job.harakiri = tasks.job_harakiri;
