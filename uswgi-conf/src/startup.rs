@@ -11,6 +11,8 @@ pub struct Startup {
     pub prio: Option<i32>,
     /// The groups of the user are left alone: `gid` and `add-gid` are all (`no-initgroups`).
     pub no_initgroups: bool,
+    /// Mount points may have a host (`vhost`).
+    pub by_host: bool,
     /// TCP sockets may be bound to addresses that are not there yet (`freebind`).
     pub freebind: bool,
     /// Bytes of a socket's send buffer; 0: the system's (`socket-sndbuf`).

@@ -75,6 +75,12 @@ impl Exchange<'_> {
         self.request.known.script.of(&self.conn.buffer)
     }
 
+    /// The host that is asked: HTTP_HOST, or else SERVER_NAME.
+    pub fn host(&self) -> &[u8] {
+        let named = |name| self.variable(name).filter(|value| !value.is_empty());
+        named(b"HTTP_HOST").or_else(|| named(b"SERVER_NAME")).unwrap_or_default()
+    }
+
     /// REQUEST_URI, as it was sent, or as a rule has set it.
     pub fn uri(&self) -> &[u8] {
         self.named(b"REQUEST_URI", self.request.known.uri)

@@ -3,6 +3,10 @@
 //! Observed on uWSGI 2.0.31 (nine requests, ten configurations): with `manage-script-name` the longest mount point that
 //! the path is at or below; then the one that SCRIPT_NAME is, none being `""`; then, unless `no-default-app` is set, the
 //! default application: the one that is mounted nowhere, or else the first of the configuration.
+//!
+//! With `vhost` a mount point may be `HOST|/prefix` (measured there: what is behind `|` is SCRIPT_NAME, none being `""`;
+//! `vhost-host` means the same; such an application is never the default one). There the host is compared byte by byte;
+//! here letters are of one case, and a port counts only where the mount point has one.
 
 /// How requests find their application.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +17,8 @@ pub struct Mounts {
     by_path: bool,
     /// For what nobody else owns.
     default: Option<usize>,
+    /// Some are for one host (`vhost`).
+    hosts: bool,
 }
 
 /// An application and how it was found.
@@ -29,12 +35,14 @@ impl Mounts {
     /// `no-default-app`.
     pub fn new(points: Vec<Vec<u8>>, by_path: bool, fallback: bool) -> Mounts {
         let nowhere = points.iter().position(Vec::is_empty);
-        let default = if fallback { nowhere.or((!points.is_empty()).then_some(0)) } else { None };
-        Mounts { points, by_path, default }
+        let first = points.iter().position(|p| of_host(p).is_none());
+        let default = if fallback { nowhere.or(first) } else { None };
+        let hosts = points.iter().any(|p| of_host(p).is_some());
+        Mounts { points, by_path, default, hosts }
     }
 
-    /// The application for a path and a SCRIPT_NAME.
-    pub fn choose(&self, path: &[u8], script: &[u8]) -> Option<Chosen> {
+    /// The application for a path and a SCRIPT_NAME; the host is asked for only where mount points have one.
+    pub fn choose<'h>(&self, path: &[u8], script: &[u8], host: impl FnOnce() -> &'h [u8]) -> Option<Chosen> {
         if self.points.len() == 1 && self.points[0].is_empty() && self.default.is_some() {
             return Some(Chosen { app: 0, mounted: 0 });
         }
@@ -45,10 +53,45 @@ impl Mounts {
         let whole = || self.points.iter().position(|p| p == script).or(self.default);
         // Of equal ones the first counts, hence the last of the reversed.
         let longest = self.points.iter().enumerate().rev().filter(|(_, p)| self.by_path && owns(p));
-        match longest.max_by_key(|(_, p)| p.len()) {
-            Some((app, point)) => Some(Chosen { app, mounted: point.len() }),
+        let longest = longest.max_by_key(|(_, p)| p.len());
+        let mounted = longest.map_or(0, |(_, p)| p.len());
+        let at_host = || {
+            let script = if mounted > 0 { &path[..mounted] } else { script };
+            self.at_host(host(), script).map(|app| Chosen { app, mounted })
+        };
+        if self.hosts
+            && let Some(chosen) = at_host()
+        {
+            return Some(chosen);
+        }
+        match longest {
+            Some((app, _)) => Some(Chosen { app, mounted }),
             None => whole().map(|app| Chosen { app, mounted: 0 }),
         }
+    }
+
+    /// The application of a host at a SCRIPT_NAME.
+    fn at_host(&self, host: &[u8], script: &[u8]) -> Option<usize> {
+        let of = |host: &[u8]| {
+            let is =
+                |p: &Vec<u8>| of_host(p).is_some_and(|(h, s)| h.eq_ignore_ascii_case(host) && s == script);
+            self.points.iter().position(is)
+        };
+        of(host).or_else(|| of(without_port(host)))
+    }
+}
+
+/// The parts of `HOST|SCRIPT_NAME`.
+fn of_host(point: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = point.iter().position(|b| *b == b'|')?;
+    Some((&point[..at], &point[at + 1..]))
+}
+
+/// `host` of `host:port`; `[v6]` of `[v6]:port`.
+fn without_port(host: &[u8]) -> &[u8] {
+    match host.iter().rposition(|b| *b == b':') {
+        Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => &host[..at],
+        _ => host,
     }
 }
 
@@ -62,7 +105,9 @@ mod tests {
         fallback: bool,
     ) -> impl Fn(&str, &str) -> Option<(usize, usize)> {
         let mounts = Mounts::new(points.iter().map(|p| p.as_bytes().to_vec()).collect(), by_path, fallback);
-        move |path, script| mounts.choose(path.as_bytes(), script.as_bytes()).map(|c| (c.app, c.mounted))
+        move |path, script| {
+            mounts.choose(path.as_bytes(), script.as_bytes(), || b"").map(|c| (c.app, c.mounted))
+        }
     }
 
     #[test]
@@ -102,5 +147,31 @@ mod tests {
     fn the_first_of_two_with_one_mount_point_wins() {
         assert_eq!(chosen(&["/b", "/b"], true, true)("/b/x", ""), Some((0, 2)));
         assert_eq!(chosen(&["", ""], false, true)("/", ""), Some((0, 0)));
+    }
+
+    /// The table of what was asked of 2.0.31: three applications, one of them without a host.
+    #[test]
+    fn a_host_has_applications_of_its_own() {
+        let points = |all: &[&str]| all.iter().map(|p| p.as_bytes().to_vec()).collect::<Vec<_>>();
+        let mounts = Mounts::new(points(&["a.example|", "", "a.example|/m", "b.example:81|"]), false, true);
+        let ask = |host: &'static str, script: &str| {
+            let chosen = mounts.choose(b"/x", script.as_bytes(), || host.as_bytes());
+            chosen.map(|c| (c.app, c.mounted))
+        };
+        assert_eq!(ask("a.example", ""), Some((0, 0)));
+        assert_eq!(ask("a.example", "/m"), Some((2, 0)));
+        assert_eq!(ask("a.example", "/other"), Some((1, 0)));
+        assert_eq!(ask("c.example", ""), Some((1, 0)));
+        assert_eq!(ask("", ""), Some((1, 0)));
+        // Ours: a host is the same in capitals and with a port.
+        assert_eq!(ask("A.example:8080", ""), Some((0, 0)));
+        assert_eq!((ask("b.example:81", ""), ask("b.example", "")), (Some((3, 0)), Some((1, 0))));
+        let strict = Mounts::new(points(&["a.example|", "b.example|"]), true, true);
+        assert_eq!(strict.choose(b"/x", b"", || b"c.example"), None);
+        // A mount point of all hosts gives SCRIPT_NAME; whose it is there is asked then.
+        let both = Mounts::new(points(&["", "/m", "a.example|/m"]), true, true);
+        assert_eq!(both.choose(b"/m/x", b"", || b"a.example"), Some(Chosen { app: 2, mounted: 2 }));
+        assert_eq!(both.choose(b"/m/x", b"", || b"b.example"), Some(Chosen { app: 1, mounted: 2 }));
+        assert_eq!(both.choose(b"/x", b"", || b"a.example"), Some(Chosen { app: 0, mounted: 0 }));
     }
 }

@@ -13,7 +13,8 @@ use pyo3::types::{PyList, PyModule};
 use uswgi_proto::settings::{App, AppSource, Application, Role, WorkerSettings};
 use uswgi_proto::step::StepError;
 use uswgi_serve::control::Control;
-use uswgi_serve::mounts::Mounts;
+use uswgi_serve::exchange::Exchange;
+use uswgi_serve::mounts::{Chosen, Mounts};
 use uswgi_serve::say;
 
 /// All applications of this process.
@@ -34,6 +35,12 @@ pub(crate) enum LoadError {
 }
 
 impl Apps {
+    /// The application for a request.
+    #[inline]
+    pub(crate) fn choose(&self, exchange: &Exchange<'_>) -> Option<Chosen> {
+        self.mounts.choose(exchange.path(), exchange.script(), || exchange.host())
+    }
+
     /// Import everything that the settings name.
     pub(crate) fn load(
         py: Python<'_>,

@@ -11,7 +11,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("sockets", "socket uwsgi-socket http-socket https https-socket https2 http-to-https sni sni-* https-export-cert ssl-* scgi-socket scgi-nph-socket fastcgi-socket fastcgi-nph-socket http11-socket http httprouter protocol socket-protocol abstract-socket listen \
         chmod-socket chmod chown-socket shared-socket undeferred-shared-socket reuse-port so-keepalive tcp-nodelay \
         no-defer-accept freebind socket-sndbuf socket-rcvbuf tcp-fast-open tcp-fastopen enable-proxy-protocol"),
-    ("application", "chdir chdir2 env envdir early-envdir unenv home virtualenv venv pyhome module wsgi wsgi-file file callable mount manage-script-name \
+    ("application", "chdir chdir2 env envdir early-envdir unenv home virtualenv venv pyhome module wsgi wsgi-file file callable mount vhost vhost-host manage-script-name \
         pythonpath python-path pp import pyimport py-import python-import pyargv need-app django-preload no-default-app lazy-apps lazy enable-threads \
         single-interpreter no-threads-wait catch-exceptions"),
     ("workers", "master processes workers threads asgi asgi-tasks asyncio-loop gevent* loop-lag-warn cheap cheaper* idle thunder-lock lock-engine cpu-affinity offload-thread* reaper \

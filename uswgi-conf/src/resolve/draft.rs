@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub(super) module: Option<String>,
     pub(super) file: Option<String>,
     pub(super) mounts: Vec<App>,
+    /// `vhost`: mount points may have a host.
+    pub(super) by_host: bool,
     pub(super) paste: Option<String>,
     pub(super) eval: Option<String>,
     /// `shared-socket`, which `references` mean by number.

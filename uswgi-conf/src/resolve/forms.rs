@@ -171,18 +171,24 @@ pub(super) fn mount(d: &mut Draft, a: &Applied) {
     };
     let (point, app) = (point.trim(), app.trim());
     let file = [".py", ".wsgi"].iter().any(|e| app.ends_with(e)) || app.contains('/');
-    if app.is_empty() || point.contains('|') {
+    let host = point.split_once('|').filter(|_| d.by_host);
+    if app.is_empty() || (point.contains('|') && host.is_none()) {
         // As on uWSGI, where the second form needs its virtual hosting.
-        let what = if app.is_empty() { "no app stands behind =" } else { "hosts are not told apart" };
-        let message = format!("{} mounts nothing: {what}", written(a));
-        d.said.warning(a, "bad-mount", message).help =
-            Some("write /path=app.py or /path=module:callable".into());
+        let (what, form) = match app.is_empty() {
+            true => ("no app stands behind =", "write /path=app.py or /path=module:callable"),
+            false => ("hosts are told apart with vhost alone", "add vhost = true, or take HOST| out"),
+        };
+        d.said.warning(a, "bad-mount", format!("{} mounts nothing: {what}", written(a))).help =
+            Some(form.into());
         return;
     }
     let source = if file { AppSource::File(app.into()) } else { AppSource::Module(app.into()) };
-    let mut mountpoint = point.trim_end_matches('/').to_string();
+    let mut mountpoint = host.map_or(point, |(_, path)| path).trim_end_matches('/').to_string();
     if !mountpoint.is_empty() && !mountpoint.starts_with('/') {
         mountpoint.insert(0, '/');
+    }
+    if let Some((host, _)) = host {
+        mountpoint = format!("{}|{mountpoint}", host.trim());
     }
     d.mounts.push(App { mountpoint, source });
 }

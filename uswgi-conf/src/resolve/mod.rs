@@ -70,12 +70,12 @@ pub struct Resolved {
 
 /// Resolve an expanded configuration.
 pub fn resolve(expansion: &Expansion) -> Resolved {
-    let allowed = expansion
-        .applied
-        .iter()
-        .rfind(|a| a.fact.name == "allow-unsupported")
-        .is_some_and(|a| crate::expand::truth(a.value.as_deref()));
-    let mut draft = Draft { allowed, ..Draft::default() };
+    let given = |name: &str| {
+        let last = expansion.applied.iter().rfind(|a| a.fact.name == name);
+        last.is_some_and(|a| crate::expand::truth(a.value.as_deref()))
+    };
+    let (allowed, by_host) = (given("allow-unsupported"), given("vhost") || given("vhost-host"));
+    let mut draft = Draft { allowed, by_host, ..Draft::default() };
     for (n, a) in expansion.applied.iter().enumerate() {
         match options::row(a.fact.name).map(|r| r.status) {
             Some(Status::Supported) => {

@@ -40,6 +40,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
             }
         }
         "no-initgroups" => start.no_initgroups = on,
+        "vhost" | "vhost-host" => start.by_host = d.by_host,
         "freebind" => start.freebind = on,
         "socket-sndbuf" => start.sndbuf = said.number(a).unwrap_or(0),
         "socket-rcvbuf" => start.rcvbuf = said.number(a).unwrap_or(0),

@@ -85,7 +85,7 @@ fn what_cannot_work_is_refused_with_a_way_out() {
     }
     let (_, said) = load_args(&base(&["--subscribe-to", "x", "--allow-unsupported"])).unwrap();
     assert_eq!(said.len(), 1);
-    assert!(load_args(&base(&["--vhost-host"])).is_err());
+    assert!(load_args(&base(&["--puwsgi-socket", ":1"])).is_err());
     assert!(load_args(&base(&["--async", "0"])).unwrap().1.is_empty());
 }
 
@@ -245,6 +245,10 @@ fn steps_of_phases() {
         "--exec-pre-app",
         "migrate",
         "--hook-in-jail",
+        "mkdir:/run/y",
+        "--exec-pre-jail",
+        "before",
+        "--hook-pre-jail",
         "chmod:/f 4755",
         "--hook-as-user",
         "appendn:/f some text",
@@ -255,7 +259,9 @@ fn steps_of_phases() {
     let names: Vec<&str> = p.asap.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["hook-asap = mkdir:/run/x", "hook-asap (private)", "exec-asap = first"]);
     assert_eq!(p.pre_app[0].act, Act::Exec("migrate".into()));
+    // Hooks, then commands, of pre-jail and then of in-jail.
     assert_eq!(p.jail[0].act, Act::Chmod("/f".into(), 0o4755));
+    assert_eq!((p.jail[1].name.as_str(), p.jail.len()), ("exec-pre-jail = before", 3));
     assert_eq!(p.as_user[0].act, Act::Write("/f".into(), "some text\n".into(), true));
     assert_eq!(i.on_term, OnTerm::Reload);
     let stop =

@@ -179,7 +179,7 @@ impl TaskPool {
         drop_buried(py);
         let number = lane.number();
         let (mut exchange, mut response) = lane.begin(&mut conn);
-        let Some(chosen) = self.apps.mounts.choose(exchange.path(), exchange.script()) else {
+        let Some(chosen) = self.apps.choose(&exchange) else {
             let uri = shown(exchange.uri(), 256);
             limited_say!(Fault::Client, self.engine, "{uri}: no application is loaded for this path");
             plain_error(py, &mut response, 500);

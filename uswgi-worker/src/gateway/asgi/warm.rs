@@ -54,7 +54,7 @@ impl Gateway for WarmTasks<'_> {
 
     fn run(&mut self, exchange: &mut Exchange<'_>, mut response: Box<Response>) -> Ran<HeldBytes> {
         let py = self.state.py();
-        let chosen = self.apps.mounts.choose(exchange.path(), exchange.script());
+        let chosen = self.apps.choose(exchange);
         if let Some(chosen) = &chosen {
             let answer: AnswerCell = Arc::default();
             let (fd, timeout_ms) = (response.fd, response.timeout_ms);

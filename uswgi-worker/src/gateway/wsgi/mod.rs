@@ -132,7 +132,7 @@ impl WsgiLane {
         *lock(&shared) = Some(response);
         let channel = exchange.asks_websocket().then(|| websocket::offer(exchange, &shared, fd));
 
-        let chosen = self.apps.mounts.choose(exchange.path(), exchange.script());
+        let chosen = self.apps.choose(exchange);
         let result = match (chosen, &input) {
             (_, Err(e)) => Err(e.clone_ref(py)),
             (Some(chosen), Ok(input)) => self
