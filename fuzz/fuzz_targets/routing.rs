@@ -33,6 +33,14 @@ impl RouteWorld for World<'_> {
     fn changed(&self, path: &[u8]) -> Option<i64> {
         path.first().map(|b| i64::from(*b) << 56)
     }
+    fn cached(&self, _: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+        (key.len() % 2 == 0).then(|| key.to_vec())
+    }
+
+    fn metric(&self, name: &[u8]) -> Option<i64> {
+        (name.len() % 2 == 0).then_some(-1)
+    }
+
     fn knows(&self, _: &str, user: &[u8], password: &[u8]) -> bool {
         user == password
     }

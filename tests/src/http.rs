@@ -201,6 +201,50 @@ pub fn parse_head(bytes: &[u8]) -> io::Result<Reply> {
     Ok(Reply { version, status, reason, headers, body: Vec::new() })
 }
 
+/// Of an answer what two servers can have in common: framing, dates, and what one of them says of files are left out.
+pub fn essence(answer: &[u8], has_body: bool) -> String {
+    const LEFT_OUT: [&str; 7] = [
+        "date",
+        "connection",
+        "content-length",
+        "last-modified",
+        "etag",
+        "accept-ranges",
+        "transfer-encoding",
+    ];
+    let text: String = answer.iter().map(|b| char::from(*b)).collect();
+    if text.is_empty() {
+        return "closed".into();
+    }
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let chunked = head.to_ascii_lowercase().contains("\r\ntransfer-encoding: chunked");
+    let body = if chunked { unframed(body).unwrap_or_else(|| body.into()) } else { body.into() };
+    let mut lines = head.split("\r\n");
+    let mut said = lines.next().unwrap_or_default().to_string();
+    let name = |line: &str| line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let mut fields: Vec<_> = lines.filter(|l| !LEFT_OUT.contains(&name(l).as_str())).collect();
+    fields.sort_unstable();
+    for field in fields {
+        said = format!("{said}\n{field}");
+    }
+    format!("{said}\n\n{}", if has_body { body } else { String::new() })
+}
+
+/// What whole chunks hold; None: they are not whole.
+fn unframed(mut text: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (size, rest) = text.split_once("\r\n")?;
+        let size = usize::from_str_radix(size, 16).ok()?;
+        if size == 0 {
+            return (rest == "\r\n").then_some(body);
+        }
+        let end = rest.char_indices().map(|(at, _)| at).nth(size)?;
+        body.push_str(&rest[..end]);
+        text = rest[end..].strip_prefix("\r\n")?;
+    }
+}
+
 /// One request on a connection of its own.
 pub fn ask(address: &Address, request: &Request) -> io::Result<Reply> {
     let request = if request.has("Connection") {

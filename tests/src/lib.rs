@@ -24,6 +24,7 @@ pub mod server;
 pub mod site;
 pub mod stage;
 pub mod temp;
+pub mod via;
 pub mod wait;
 pub mod websocket;
 

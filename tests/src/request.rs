@@ -173,6 +173,26 @@ impl Request {
         Request::post(target, body.join("&")).header("Content-Type", "application/x-www-form-urlencoded")
     }
 
+    /// A line `METHOD TARGET Name: value | Name: value @@body`.
+    pub fn read(line: &str) -> Request {
+        let (line, body) = line.split_once(" @@").map_or((line, None), |(l, b)| (l, Some(b)));
+        let mut words = line.splitn(3, ' ');
+        let mut word = || words.next().unwrap_or_default();
+        let (method, target, fields) = (word(), word(), word());
+        let mut request = match body {
+            Some(body) => Request { method: method.into(), ..Request::post(target, body) },
+            None => Request::new(method, target),
+        };
+        for field in fields.split(" | ").filter(|f| !f.is_empty()) {
+            let (name, value) = field.split_once(':').expect("Name: value");
+            request = request.header(name, value.trim());
+        }
+        if !request.has("host") {
+            request = request.header("Host", "example.com");
+        }
+        request
+    }
+
     /// One more header field.
     pub fn header(mut self, name: &str, value: &str) -> Request {
         self.headers.push((name.into(), value.into()));

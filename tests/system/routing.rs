@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use uswgi_tests::request::Address;
-use uswgi_tests::{Request, Server, Site, paths};
+use uswgi_tests::via::Via;
+use uswgi_tests::{Request, Server, Site, http, paths};
 
 /// A rule set and its requests.
 #[derive(Clone)]
@@ -18,7 +17,8 @@ struct RuleSet {
     requests: Vec<String>,
 }
 
-const FILES: [&str; 7] = ["actions", "answers", "conditions", "flow", "patterns", "responses", "wording"];
+const FILES: [&str; 8] =
+    ["actions", "answers", "conditions", "flow", "patterns", "responses", "stored", "wording"];
 
 fn folder() -> PathBuf {
     paths::root().join("tests/routing")
@@ -65,6 +65,17 @@ fn site(sets: &[RuleSet], alone: bool) -> Site {
     symlink("f.txt", files.join("l.txt")).unwrap();
     let app = site.dir.join("app/routed.py").display().to_string();
     site = site.option("wsgi-file", app).option("static-map", format!("/static={}", files.display()));
+    for (name, value) in [
+        ("cache2", "name=pages,items=50"),
+        ("cache2", "name=more,items=10"),
+        ("add-cache-item", "pages there=value"),
+        ("add-cache-item", "pages there/a=of a"),
+        ("metric", "name=hits,initial_value=3"),
+        ("metric", "name=size"),
+        ("metric", "name=late"),
+    ] {
+        site = site.option(name, value);
+    }
     for (number, set) in sets.iter().enumerate() {
         for chain in ["route", "error-route", "response-route"] {
             let of = |rule: &&String| {
@@ -92,70 +103,12 @@ fn site(sets: &[RuleSet], alone: bool) -> Site {
     site
 }
 
-/// `METHOD TARGET Name: value | Name: value @@body`.
-fn request(line: &str, number: usize) -> Request {
-    let (line, body) = line.split_once(" @@").map_or((line, None), |(l, b)| (l, Some(b)));
-    let mut words = line.splitn(3, ' ');
-    let (method, target) = (words.next().unwrap(), words.next().unwrap());
-    let mut request = match body {
-        Some(body) => Request { method: method.into(), ..Request::post(target, body) },
-        None => Request::new(method, target),
-    };
-    for field in words.next().unwrap_or_default().split(" | ").filter(|f| !f.is_empty()) {
-        let (name, value) = field.split_once(':').unwrap();
-        request = request.header(name, value.trim());
-    }
-    if !request.has("host") {
-        request = request.header("Host", "example.com");
-    }
-    request.header("X-Case", &number.to_string()).header("Connection", "close")
-}
-
-/// What is left where framing, dates and what one of the servers says of files do not count. HEAD has no body here.
+/// What is left of an answer where framing, dates and what one of the servers says of files do not count.
 fn answer(server: &Server, line: &str, number: usize) -> String {
-    let Some(Address::Port(port)) = server.http else { panic!("no HTTP") };
-    let mut stream = Address::Port(port).connect().unwrap();
-    let request = request(line, number);
-    let mut bytes = uswgi_tests::http::head(&request);
-    if let Some(body) = &request.body {
-        body.pieces(|piece| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        })
-        .unwrap();
-    }
-    stream.write_all(&bytes).unwrap();
-    let mut all = Vec::new();
-    // Who closes with bytes unread resets: what came before counts.
-    let _ = stream.read_to_end(&mut all);
-    let text: String = all.iter().map(|b| char::from(*b)).collect();
-    if text.is_empty() {
-        return "closed".into();
-    }
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let mut lines = head.split("\r\n");
-    let first = lines.next().unwrap_or_default();
-    let left_out = [
-        "date",
-        "connection",
-        "content-length",
-        "last-modified",
-        "etag",
-        "accept-ranges",
-        "transfer-encoding",
-    ];
-    let mut fields: Vec<_> = lines
-        .filter(|l| {
-            !left_out.contains(&l.split(':').next().unwrap_or_default().to_ascii_lowercase().as_str())
-        })
-        .collect();
-    fields.sort_unstable();
-    let body = if line.starts_with("HEAD") { "" } else { body };
-    let mut said = first.to_string();
-    for field in fields {
-        said = format!("{said}\n{field}");
-    }
-    format!("{said}\n\n{body}").replace(&server.dir.join("files").display().to_string(), "DIR")
+    let request = Request::read(line).header("X-Case", &number.to_string()).header("Connection", "close");
+    let bytes = Via::Http.ask(server.http_port(), &request).unwrap();
+    let files = server.dir.join("files").display().to_string();
+    http::essence(&bytes, !line.starts_with("HEAD")).replace(&files, "DIR")
 }
 
 fn recorded() -> BTreeMap<String, String> {
@@ -253,12 +206,14 @@ fn an_asgi_application_and_the_log_see_what_rules_have_set() {
     assert_eq!(log.matches("\nL ").count(), 2, "donotlog: {log}");
 }
 
-/// Writes tests/routing/answers.json anew.
+/// Writes tests/routing/answers.json anew; with `RULES=text`, for files with this in their names.
 #[test]
 #[ignore = "it makes what the other tests compare with"]
 fn record() {
-    let mut all = BTreeMap::new();
-    for file in FILES {
+    let part = std::env::var("RULES").unwrap_or_default();
+    let mut all = recorded();
+    for file in FILES.into_iter().filter(|file| file.contains(&part)) {
+        all.retain(|key, _| !key.starts_with(&format!("{file} / ")));
         for set in rule_sets(file) {
             let sets = [set];
             let original = site(&sets, true).original();

@@ -26,7 +26,7 @@ pub struct Inherited {
     /// Where it is shown what this process does.
     pub board: Option<Arc<Scoreboard>>,
     /// Locks and caches.
-    pub shared: Option<Shared>,
+    pub shared: Option<Arc<Shared>>,
     /// Messages for mules, in the order of `BesideRequests::queues`.
     pub queues: Queues,
     /// Signals of the application for any worker: the receiving end of their queue.
@@ -95,7 +95,7 @@ pub fn inherit() -> Result<Inherited, String> {
         None => None,
     };
     let shared = match descriptor(contract::SHARED_FD)? {
-        Some(fd) => Some(Shared::adopt(fd.as_fd()).map_err(|e| e.to_string())?),
+        Some(fd) => Some(Arc::new(Shared::adopt(fd.as_fd()).map_err(|e| e.to_string())?)),
         None => None,
     };
     let handover = match take_variable(contract::HANDOVER_FDS) {

@@ -33,6 +33,7 @@ use uswgi_proto::logs::format::LogFormat;
 use uswgi_proto::scoreboard::{Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
 use uswgi_proto::settings::WorkerSettings;
 use uswgi_proto::trust::Trust;
+use uswgi_shared::Shared;
 
 /// Why the worker leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -76,6 +77,8 @@ pub struct Engine {
     pub files: Option<StaticFiles>,
     /// None: there are no rules.
     pub(crate) routing: Option<Routing>,
+    /// Caches and numbers of the instance, for its rules.
+    pub(crate) shared: Option<Arc<Shared>>,
     /// Sockets that are listened on.
     pub listeners: Vec<ListenSocket>,
     /// The way to the master; None: the worker is alone.
@@ -123,7 +126,8 @@ pub struct Engine {
 impl Engine {
     /// For what was inherited; `startup_ms` is how long the application took to load.
     pub fn new(inherited: Inherited, startup_ms: u64) -> io::Result<Arc<Engine>> {
-        let Inherited { settings, listeners, control, board, handover, signals, .. } = inherited;
+        let Inherited { settings, listeners, control, board, shared: memory, handover, signals, .. } =
+            inherited;
         let ready = Arc::new(Epoll::new()?);
         let shared = settings.lanes.kind.share_a_thread();
         let engine = Engine {
@@ -133,6 +137,7 @@ impl Engine {
             trust: Trust::parse(&settings.headers.trusted).unwrap_or_default(),
             files: StaticFiles::new(&settings),
             routing: Routing::new(&settings),
+            shared: memory,
             listeners: ListenSocket::all(listeners, &settings),
             control,
             board,

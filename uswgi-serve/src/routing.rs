@@ -7,6 +7,7 @@ mod answer;
 mod htpasswd;
 mod request;
 pub(crate) mod ruled;
+mod stored;
 mod world;
 
 use crate::say;

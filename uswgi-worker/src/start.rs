@@ -156,7 +156,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
         // While the application is imported nobody watches for the master's end; a loop in it must not stay.
         sys::parent_death_signal(libc::SIGKILL);
     }
-    let (shared, board) = (inherited.shared.take(), inherited.board.clone());
+    let (shared, board) = (inherited.shared.clone(), inherited.board.clone());
     let queues = std::mem::take(&mut inherited.queues);
     if let Err(e) = api::install(py, &inherited.settings, shared, board, queues) {
         say!("the module uwsgi cannot be made: {}", python::traceback(py, &e));

@@ -74,6 +74,10 @@ impl RouteAction {
             | RouteAction::Rewrite { .. }
             | RouteAction::FixPath
             | RouteAction::BasicAuth { .. } => {}
+            RouteAction::Stored(item, what) => return super::stored::run(item, what, groups, world),
+            RouteAction::Metric(name, math, value) => {
+                return super::stored::metric(name, *math, value, groups, world);
+            }
             RouteAction::Scheme(scheme) => drop(world.act(RouteEffect::Scheme(&text(scheme, world)))),
             RouteAction::AddHeader(line) => {
                 let line = text(line, world);

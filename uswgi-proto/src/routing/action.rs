@@ -1,7 +1,8 @@
 //! What a rule does: `name:argument`. Names and forms as uWSGI 2.0.31 has them; what is not done here is refused by name.
 
-use super::RouteError;
+use super::stored::{RouteItem, StoredAction};
 use super::wording::Wording;
+use super::{RouteError, RouteMath};
 
 /// Who may come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +84,10 @@ pub enum RouteAction {
         /// The second, or the path.
         when: Wording,
     },
+    /// An item of a cache.
+    Stored(RouteItem, Box<StoredAction>),
+    /// A number of the application.
+    Metric(String, RouteMath, Wording),
     /// A password (RFC 7617).
     BasicAuth {
         /// What it is for.
@@ -163,12 +168,12 @@ impl RouteAction {
                 RouteAction::File { order: order(argument)?, next }
             }
             "static" | "static-next" => RouteAction::Static { path: text()?, next },
-            other => return Err(unknown(other)),
+            other => return super::stored::read(other, argument)?.ok_or_else(|| unknown(other)),
         })
     }
 }
 
-fn bad(action: &'static str, what: impl Into<String>) -> RouteError {
+pub(super) fn bad(action: &'static str, what: impl Into<String>) -> RouteError {
     RouteError::Argument(action, what.into())
 }
 
@@ -261,17 +266,16 @@ fn unknown(name: &str) -> RouteError {
         }
         "rpc" | "rpcret" | "rpcblob" | "rpcnext" | "rpcraw" | "rpcvar" | "call" | "symcall"
         | "symcall-next" => "write it in the app",
-        "cache" | "cache-continue" | "cachevar" | "cacheset" | "cachestore" | "cache-store" | "cacheinc"
-        | "cachedec" | "cachemul" | "cachediv" => "let the web server in front cache, or the app",
+        "cachestore" | "cache-store" => {
+            "let the app store it (uwsgi.cache_set), and give it with cache:key=NAME; or the web server in front"
+        }
+        "cache-continue" => "behind an answer there is nothing to go on with: write cache",
         "memcached" | "memcached-continue" | "memcachedstore" | "memcached-store" | "redis"
         | "redis-continue" | "redisstore" | "redis-store" => "let the web server in front cache, or the app",
         "gzip" | "chunked" | "tofile" | "to-file" | "flush" | "fixcl" | "forcecl" | "template" => {
             "bodies of answers are sent as they are: let the web server in front change them"
         }
         "+" | "-" | "*" | "/" | "hash" | "harakiri" | "offload" => "write it in the app",
-        "metricinc" | "metricdec" | "metricmul" | "metricdiv" | "metricset" => {
-            "count in the app (uwsgi.metric_inc)"
-        }
         _ => return RouteError::NoAction(name.into()),
     };
     RouteError::NotHere(name.into(), why)

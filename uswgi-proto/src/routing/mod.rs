@@ -12,6 +12,7 @@ mod password;
 mod pattern;
 mod pcre;
 mod run;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -24,8 +25,9 @@ pub use password::is_password;
 pub use pattern::{RouteGroups, RoutePattern};
 pub use run::RouteTable;
 use serde::{Deserialize, Serialize};
+pub use stored::{RouteItem, StoredAction};
 pub use wording::Wording;
-pub use world::{RouteEffect, RouteEnd, RouteFlow, RouteWorld, WholeAnswer};
+pub use world::{RouteEffect, RouteEnd, RouteFlow, RouteMath, RouteWorld, WholeAnswer};
 
 /// When a rule is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

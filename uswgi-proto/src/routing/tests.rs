@@ -37,6 +37,14 @@ impl RouteWorld for World {
     fn changed(&self, path: &[u8]) -> Option<i64> {
         (path == b"/there").then_some(60)
     }
+    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+        (key == b"there").then(|| [b"of ", cache].concat())
+    }
+
+    fn metric(&self, name: &[u8]) -> Option<i64> {
+        (name == b"hits").then_some(7)
+    }
+
     fn knows(&self, file: &str, user: &[u8], password: &[u8]) -> bool {
         file == "/file" && is_password(b"{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", password) && user == b"bob"
     }
@@ -196,5 +204,37 @@ proptest! {
             table.run(chain, &mut world);
         }
         prop_assert!(world.done.len() <= 2 * lines.len() + 2);
+    }
+}
+
+#[test]
+fn items_of_caches_and_numbers_are_used_by_rules() {
+    let done = |rule: &str| run(&[("route-run", rule), ("route-run", "log:on ${V}")], &[]).done.join(" | ");
+    assert_eq!(
+        done("cache:key=there,name=c,content_type=x/y,content_encoding=z,no_cl=1"),
+        "200 OK Content-Type: x/y\r\nContent-Encoding: z\r\nof c"
+    );
+    assert_eq!(done("cache:key=there"), "200 OK Content-Type: text/html\r\nof ");
+    assert_eq!(done("cache:key=gone,name=c"), "log on ");
+    assert_eq!(done("cachevar:key=there,name=c,var=V"), "log on of c");
+    let set = done("cacheset:key=k,value=v${metric[hits]},expires=9");
+    assert!(set.starts_with("CacheSet") && set.contains("seconds: 9") && set.ends_with("log on "), "{set}");
+    let math = done("cachemul:key=k,value=4,name=c");
+    assert!(math.contains("Mul, n: 4") && math.ends_with("log on "), "{math}");
+    assert!(done("metricdec:hits").contains("Sub, n: 1"), "no value is 1");
+    let refused = |rule: &str| table(&[("route-run", rule)]).unwrap_err().1.to_string();
+    for (rule, part) in [
+        ("cache:name=c", "key=NAME"),
+        ("cacheset:key=k", "value=TEXT"),
+        ("cachevar:key=k", "var=VARIABLE"),
+        ("cache:key=k,expires=x", "no number of seconds"),
+        ("cache:key=k,type=x", "there is no"),
+        ("cache:key=k,content_type=a\nb", "a line ends"),
+        ("metricset:hits", "metricset:NAME,VALUE"),
+        ("cachestore:key=k", "uwsgi.cache_set"),
+        ("cachewhatever:key=k", "there is no action"),
+        ("metricwhatever:x", "there is no action"),
+    ] {
+        assert!(refused(rule).contains(part), "{rule}: {}", refused(rule));
     }
 }

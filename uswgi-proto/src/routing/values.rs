@@ -16,6 +16,7 @@ pub(super) enum Function {
     Base64,
     Hex,
     Server,
+    Metric,
 }
 
 impl Function {
@@ -30,7 +31,8 @@ impl Function {
             b"base64" => Function::Base64,
             b"hex" => Function::Hex,
             b"uwsgi" => Function::Server,
-            b"rpc" | b"cache" | b"metric" | b"redis" | b"memcached" => {
+            b"metric" => Function::Metric,
+            b"rpc" | b"cache" | b"redis" | b"memcached" => {
                 let name = String::from_utf8_lossy(name).into_owned();
                 return Err(RouteError::Function(name, "set a header or a variable in the app"));
             }
@@ -58,6 +60,10 @@ pub(super) fn value<W: RouteWorld + ?Sized>(function: Function, key: &[u8], worl
         Function::Base64 => out.extend_from_slice(STANDARD.encode(variable(key)).as_bytes()),
         Function::Hex => {
             variable(key).iter().for_each(|b| out.extend_from_slice(format!("{b:02X}").as_bytes()))
+        }
+        Function::Metric => {
+            // As there: what nobody counts is 0.
+            out.extend_from_slice(world.metric(key).unwrap_or(0).to_string().as_bytes());
         }
         Function::Server => match key {
             b"status" => out.extend_from_slice(world.status().to_string().as_bytes()),

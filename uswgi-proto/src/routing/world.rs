@@ -17,6 +17,21 @@ pub struct WholeAnswer {
     pub body: Vec<u8>,
 }
 
+/// A calculation with a number that is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteMath {
+    /// This is it from now on.
+    Set,
+    /// Plus.
+    Add,
+    /// Minus.
+    Sub,
+    /// Times.
+    Mul,
+    /// Divided by.
+    Div,
+}
+
 /// What the surroundings of a request have to do for a rule.
 #[derive(Debug)]
 pub enum RouteEffect<'a> {
@@ -59,6 +74,39 @@ pub enum RouteEffect<'a> {
     },
     /// A file as `static-map` serves them.
     Static(&'a [u8]),
+    /// An item of a cache gets a value.
+    CacheSet {
+        /// Name of the cache; empty: the first.
+        cache: &'a [u8],
+        /// Name of the item.
+        key: &'a [u8],
+        /// What it becomes.
+        value: &'a [u8],
+        /// For how long; 0: for good.
+        seconds: u64,
+    },
+    /// An item of a cache is a number, and changes.
+    CacheMath {
+        /// Name of the cache; empty: the first.
+        cache: &'a [u8],
+        /// Name of the item.
+        key: &'a [u8],
+        /// How.
+        math: RouteMath,
+        /// By how much.
+        n: i64,
+        /// For how long; 0: for good.
+        seconds: u64,
+    },
+    /// A number of the application changes.
+    Metric {
+        /// Its name.
+        name: &'a str,
+        /// How.
+        math: RouteMath,
+        /// By how much.
+        n: i64,
+    },
     /// Something that went wrong.
     Trouble(&'static str),
 }
@@ -101,6 +149,10 @@ pub trait RouteWorld {
     fn changed(&self, path: &[u8]) -> Option<i64>;
     /// Whether somebody is in a file of htpasswd(1).
     fn knows(&self, file: &str, user: &[u8], password: &[u8]) -> bool;
+    /// The value of an item of a cache (of the first, without a name), if there is one.
+    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<Vec<u8>>;
+    /// A number of the application.
+    fn metric(&self, name: &[u8]) -> Option<i64>;
     /// Do something.
     fn act(&mut self, effect: RouteEffect<'_>) -> RouteFlow;
 }

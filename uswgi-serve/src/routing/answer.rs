@@ -2,7 +2,7 @@
 //! `response-route`, which look at every head when it is made.
 
 use super::ruled::Ruled;
-use super::{htpasswd, world};
+use super::{htpasswd, stored, world};
 use crate::engine::Engine;
 use crate::exchange::Exchange;
 use crate::log;
@@ -93,6 +93,14 @@ impl RouteWorld for AnswerWorld<'_> {
         htpasswd::knows(self.engine, file, user, password)
     }
 
+    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+        stored::cached(self.engine, cache, key)
+    }
+
+    fn metric(&self, name: &[u8]) -> Option<i64> {
+        stored::metric(self.engine, name)
+    }
+
     fn act(&mut self, effect: RouteEffect<'_>) -> RouteFlow {
         let notes = &self.engine.lanes[self.lane].notes;
         match effect {
@@ -106,6 +114,9 @@ impl RouteWorld for AnswerWorld<'_> {
             RouteEffect::ClearHeaders(status, text) => {
                 self.ruled.added.clear();
                 *self.head = Arc::new(AppHead { status, status_text: text.into(), ..AppHead::default() });
+            }
+            RouteEffect::CacheSet { .. } | RouteEffect::CacheMath { .. } | RouteEffect::Metric { .. } => {
+                return stored::change(self.engine, &effect);
             }
             RouteEffect::Signal(number) => world::signal(self.engine, number),
             RouteEffect::Alarm(name, message) => world::alarm(self.engine, name, message),

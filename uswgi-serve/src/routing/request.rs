@@ -2,7 +2,7 @@
 
 use super::answer::remember;
 use super::ruled::Ruled;
-use super::{Routing, htpasswd, world};
+use super::{Routing, htpasswd, stored, world};
 use crate::exchange::{Exchange, SCHEME};
 use crate::log::{self, Fault};
 use crate::request::Need;
@@ -102,6 +102,14 @@ impl RouteWorld for RequestWorld<'_, '_> {
         htpasswd::knows(self.exchange.engine, file, user, password)
     }
 
+    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+        stored::cached(self.exchange.engine, cache, key)
+    }
+
+    fn metric(&self, name: &[u8]) -> Option<i64> {
+        stored::metric(self.exchange.engine, name)
+    }
+
     fn act(&mut self, effect: RouteEffect<'_>) -> RouteFlow {
         let engine = self.exchange.engine;
         let notes = &engine.lanes[self.exchange.lane].notes;
@@ -126,6 +134,9 @@ impl RouteWorld for RequestWorld<'_, '_> {
                     limited_say!(Fault::Ours, engine, "chdir:{path} of a rule failed: {e}");
                     return RouteFlow::Failed;
                 }
+            }
+            RouteEffect::CacheSet { .. } | RouteEffect::CacheMath { .. } | RouteEffect::Metric { .. } => {
+                return stored::change(engine, &effect);
             }
             RouteEffect::Signal(number) => world::signal(engine, number),
             RouteEffect::Alarm(name, message) => world::alarm(engine, name, message),

@@ -46,7 +46,7 @@ use uswgi_shared::{Shared, SharedSpec};
 pub(crate) fn install(
     py: Python<'_>,
     settings: &WorkerSettings,
-    shared: Option<Shared>,
+    shared: Option<Arc<Shared>>,
     board: Option<Arc<Scoreboard>>,
     queues: Queues,
 ) -> PyResult<()> {
@@ -54,9 +54,8 @@ pub(crate) fn install(
         Some(shared) => shared,
         // Alone or to be checked: one process, which has what it needs to itself.
         None => {
-            Shared::create(&SharedSpec::default())
-                .map_err(|e| pyo3::exceptions::PyOSError::new_err(e.to_string()))?
-                .0
+            let made = Shared::create(&SharedSpec::default());
+            Arc::new(made.map_err(|e| pyo3::exceptions::PyOSError::new_err(e.to_string()))?.0)
         }
     };
     let state = STATE.get_or_init(|| ModuleState {

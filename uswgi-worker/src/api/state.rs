@@ -26,7 +26,7 @@ pub(crate) const SLICE: Duration = Duration::from_millis(100);
 /// What the functions need, for the life of the process.
 pub(crate) struct ModuleState {
     pub(super) settings: WorkerSettings,
-    pub(super) shared: Shared,
+    pub(super) shared: Arc<Shared>,
     pub(super) board: Option<Arc<Scoreboard>>,
     pub(super) worker_id: AtomicU32,
     /// Its slot in the scoreboard, where it is a worker.
