@@ -19,6 +19,7 @@
 //! | chaos | kills, stops, reloads and scaling at random; the books balance |
 //! | clients | libraries that look for the module uwsgi, as pip installs them |
 //! | commands | --reload PIDFILE, --connect-and-read and so on, beside the original |
+//! | configs | small configurations, one for each option or combination, beside what uWSGI answered |
 //! | ctl | uswgi-ctl and uswgi-conf |
 //! | deploy | the deploy script under load, with good and broken code |
 //! | differential | the same raw requests to other servers |
@@ -131,6 +132,7 @@ mod carbon;
 mod chaos;
 mod clients;
 mod commands;
+mod configs;
 mod ctl;
 mod deploy;
 mod differential;
