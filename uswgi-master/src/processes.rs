@@ -194,6 +194,7 @@ impl Processes {
             ToMaster::SourceChanged { path, modified_us } => Event::Source { child, path, modified_us },
             ToMaster::Traceback { text, count } => Event::Traceback { child, text, count },
             ToMaster::AppSignal { said } => Event::AppSignal { child, said },
+            ToMaster::Finished => Event::Finished { child },
             ToMaster::Replace { reason } => Event::Replace { child, reason },
             ToMaster::Reload => {
                 uswgi_keep::log::line(format_args!(

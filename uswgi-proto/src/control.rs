@@ -11,7 +11,7 @@ use crate::settings::Role;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; the hello carries it.
-pub const CONTROL_VERSION: u32 = 10;
+pub const CONTROL_VERSION: u32 = 11;
 
 /// Largest message in bytes. Longer texts (tracebacks) are cut at the front: the end tells more.
 pub const MAX_MESSAGE: usize = 48 * 1024;
@@ -70,6 +70,8 @@ pub enum ToMaster {
         /// Why; one that is a wish ([`Restart::wish`]).
         reason: Restart,
     },
+    /// The worker's last request is answered: it runs what its application has for the end (threads, atexit), and ends.
+    Finished,
     /// The application wants the instance to be reloaded (`uwsgi.reload()`).
     Reload,
     /// The application wants the instance to be stopped (`uwsgi.stop()`).

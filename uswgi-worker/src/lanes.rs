@@ -143,6 +143,9 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
         // It panics only where it aborts; there is nothing left to do without it.
         let _ = native.join();
     });
+    if let Some(control) = &engine.control {
+        control.send(&ToMaster::Finished);
+    }
     Ok(true)
 }
 

@@ -151,6 +151,8 @@ pub struct Child {
     pub(super) load_failed: Option<String>,
     /// It goes on without an app, or was forked from such a template.
     pub no_app: bool,
+    /// Its last request is answered: what is left is the end of its application.
+    pub(super) finished: bool,
     /// What it was.
     pub(super) fault: Fault,
 }

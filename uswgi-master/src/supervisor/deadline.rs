@@ -3,7 +3,7 @@
 
 use super::child::{ChildId, ProcessKind, Stage};
 use super::machine::Supervisor;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Supervisor {
     /// When [`super::Event::Tick`] is wanted; None: not before something else happens.
@@ -42,6 +42,25 @@ impl Supervisor {
         }
     }
 
+    /// The end of a control socket.
+    pub(super) fn closed(&mut self, child: ChildId) {
+        let Some(c) = self.children.get_mut(&child) else { return };
+        if c.pid.is_none() {
+            self.never_came(child, "it ended before it said hello".into());
+        } else if c.stage <= Stage::Ready {
+            // It ends, or it cannot be spoken to any more.
+            let end = self.now + Duration::from_secs(5);
+            c.kill_at = Some(c.kill_at.map_or(end, |at| at.min(end)));
+        }
+    }
+
+    /// A worker has nothing to do any more, unless its application keeps it.
+    pub(super) fn finished(&mut self, child: ChildId) {
+        if let Some(c) = self.children.get_mut(&child) {
+            c.finished = true;
+        }
+    }
+
     /// A template did not answer: it is replaced, as one that died.
     fn template_hangs(&mut self, generation: u64) {
         let hung = self.children.iter().find(|(_, c)| {
@@ -65,6 +84,10 @@ impl Supervisor {
             }
             (Stage::Starting, _) => format!("{} was not ready after {took} s: killed", c.name()),
             (Stage::Ready, _) => format!("{} closed its control socket but did not end: killed", c.name()),
+            (Stage::Retiring, ProcessKind::Worker(_)) if c.finished => format!(
+                "{} has answered its requests, but its application did not end within the mercy (a thread that is no daemon, atexit): killed",
+                c.name()
+            ),
             (Stage::Retiring, ProcessKind::Worker(_)) => {
                 format!("{} did not finish its requests within the mercy: killed", c.name())
             }

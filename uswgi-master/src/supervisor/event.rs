@@ -106,6 +106,11 @@ pub enum Event {
         /// Which request, and what came of it.
         message: String,
     },
+    /// A worker has answered its last request.
+    Finished {
+        /// Which.
+        child: ChildId,
+    },
     /// A worker asks for a successor.
     Replace {
         /// Which.

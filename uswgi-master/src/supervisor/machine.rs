@@ -13,7 +13,7 @@ use super::rollback::KeptGeneration;
 use super::seat::{AideRecords, SeatRecord};
 use super::wish::Wish;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use uswgi_keep::reap::Ended;
 use uswgi_proto::exit::Exit;
 use uswgi_proto::scoreboard::{InstanceState, Outcome, Restart};
@@ -152,6 +152,7 @@ impl Supervisor {
             Event::SignalLost { to, number, why } => self.signal_lost(&to, number, &why),
             Event::Minute { minute, civil } => self.signal_minute(minute, civil),
             Event::RenewAides(kind) => self.renew_aides(kind),
+            Event::Finished { child } => self.finished(child),
             Event::Closed { child } => self.closed(child),
             Event::Exited { child, how } => self.exited(child, how),
             Event::Stuck { child, lost } => self.stuck(child, lost),
@@ -286,6 +287,7 @@ impl Supervisor {
             no_mercy: false,
             load_failed: None,
             no_app: false,
+            finished: false,
             fault: Fault::App,
         };
         self.children.insert(id, child);
@@ -367,7 +369,7 @@ impl Supervisor {
     }
 
     /// A process that never ran: the exec or the fork failed, or it ended before its hello.
-    fn never_came(&mut self, child: ChildId, message: String) {
+    pub(super) fn never_came(&mut self, child: ChildId, message: String) {
         let Some(gone) = self.forget(child) else { return };
         self.came_to_nothing(child, gone, message);
     }
@@ -384,17 +386,6 @@ impl Supervisor {
                 self.worker_ended(gone, &format!("could not be started: {message}"), None)
             }
             ProcessKind::Aide(_) => self.aide_ended(&gone, &format!("could not be started: {message}"), None),
-        }
-    }
-
-    fn closed(&mut self, child: ChildId) {
-        let Some(c) = self.children.get_mut(&child) else { return };
-        if c.pid.is_none() {
-            self.never_came(child, "it ended before it said hello".into());
-        } else if c.stage <= Stage::Ready {
-            // It ends, or it cannot be spoken to any more.
-            let end = self.now + Duration::from_secs(5);
-            c.kill_at = Some(c.kill_at.map_or(end, |at| at.min(end)));
         }
     }
 }

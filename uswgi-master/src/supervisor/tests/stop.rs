@@ -38,6 +38,24 @@ fn mercy_ends_with_a_kill() {
 }
 
 #[test]
+fn who_has_answered_everything_is_killed_for_its_application() {
+    for (finished, why) in [(true, "its application did not end"), (false, "did not finish its requests")] {
+        let mut sim = Sim::running(plan(1));
+        sim.good = false;
+        let child = sim.worker(1);
+        sim.feed(Event::Stop);
+        if finished {
+            sim.feed(Event::Finished { child });
+        }
+        sim.pass(Duration::from_secs(11));
+        let said =
+            |a: &Action| matches!(a, Action::Log(line) if line.contains(why) && line.contains("killed"));
+        assert_eq!(sim.count(said), 1, "{why}");
+        assert_eq!(sim.exit, Some(Exit::Ok));
+    }
+}
+
+#[test]
 fn a_second_signal_counts_only_a_second_later() {
     let mut sim = Sim::running(plan(2));
     sim.good = false;
