@@ -39,6 +39,7 @@
 //! | gevent | requests in greenlets: waits, deadlines, reloads, what gevent has to be |
 //! | gone | clients that leave while their answer is made |
 //! | harakiri | slow requests |
+//! | hurtful | applications that hurt: the others are answered, who is lost is replaced for a reason that the log names |
 //! | install | make install, make uninstall, the units of systemd |
 //! | hints | what people get wrong in the first hour, and the line that says what was meant |
 //! | hostile | clients that mean harm: bounded memory, no lost worker, answers to the others |
@@ -157,6 +158,7 @@ mod gone;
 mod harakiri;
 mod hints;
 mod hostile;
+mod hurtful;
 mod install;
 mod jail;
 mod lanes;

@@ -134,6 +134,8 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     for signal in WORKER_NOTICE {
         sys::take_notice_only(signal);
     }
+    // Of the import too.
+    sys::notice_forks();
     // The master left them blocked until here.
     sys::unblock_signals();
     if inherited.settings.limit_as > 0 {
@@ -176,7 +178,15 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     }
     let descriptors = if role == Role::Check { findings::open_descriptors() } else { Default::default() };
     let before = Instant::now();
-    let apps = match load(py, &inherited) {
+    let loaded = load(py, &inherited);
+    if sys::is_forked_child() {
+        // It has what this process has, the control socket too, and would be taken for it.
+        say!(
+            "a process that the application forked came back from the import: it ends here (os._exit() is its end)"
+        );
+        sys::exit_now(Exit::Failed.code());
+    }
+    let apps = match loaded {
         Ok(apps) => apps,
         Err(exit) => return exit,
     };

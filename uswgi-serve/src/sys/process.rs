@@ -5,18 +5,28 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 static FORKED: AtomicBool = AtomicBool::new(false);
+static OWN_FORK: AtomicBool = AtomicBool::new(false);
 static PID: AtomicU32 = AtomicU32::new(0);
+static NOTICES: std::sync::Once = std::sync::Once::new();
 
 extern "C" fn in_forked_child() {
+    if OWN_FORK.load(Ordering::Relaxed) {
+        return;
+    }
     FORKED.store(true, Ordering::Relaxed);
     PID.store(std::process::id(), Ordering::Relaxed);
+    super::signal::give_back();
 }
 
-/// From now on a child that the application forks knows that it is one, and [`pid`] costs no system call.
+/// From now on a child that the application forks knows that it is one, and ends by signals of which this process only takes
+/// notice: whoever terminates it (`multiprocessing.Pool` does) waits for its end. [`pid`] costs no system call. Called again by
+/// a process that a template forked.
 pub fn notice_forks() {
     PID.store(std::process::id(), Ordering::Relaxed);
-    // SAFETY: the handler only asks for the pid and stores to atomics.
-    unsafe { libc::pthread_atfork(None, None, Some(in_forked_child)) };
+    // SAFETY: the handler asks for the pid, stores to atomics, and calls sigaction(2).
+    NOTICES.call_once(|| unsafe {
+        libc::pthread_atfork(None, None, Some(in_forked_child));
+    });
 }
 
 /// Pid of this process.
@@ -47,10 +57,14 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// fork(2). Only template.rs calls it, single-threaded as far as we know, with the GIL held.
+/// fork(2) for a process that is no child of the application. Only template.rs calls it, single-threaded as far as we know,
+/// with the GIL held.
 pub fn fork() -> io::Result<libc::pid_t> {
+    OWN_FORK.store(true, Ordering::Relaxed);
     // SAFETY: the child runs only what template.rs says is safe there.
-    check(unsafe { libc::fork() })
+    let forked = check(unsafe { libc::fork() });
+    OWN_FORK.store(false, Ordering::Relaxed);
+    forked
 }
 
 /// waitpid(2) for one child; its raw status.

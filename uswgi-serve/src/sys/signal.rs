@@ -49,6 +49,23 @@ pub fn stop_asked() -> bool {
     STOP_ASKED.load(Ordering::Relaxed)
 }
 
+/// In a child that the application forked: signals that are handled here and not by the application have their default
+/// disposition again. Those of a worker's own do not even know that they are in another process. Async-signal-safe.
+pub(super) fn give_back() {
+    for signal in uswgi_proto::signals::WORKER_NOTICE {
+        // SAFETY: sigaction is plain data; a null new action only asks, and SIG_DFL is always valid.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let known = libc::sigaction(signal, std::ptr::null(), &mut action) == 0;
+            if known
+                && [notice as *const () as usize, stop as *const () as usize].contains(&action.sa_sigaction)
+            {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+        }
+    }
+}
+
 /// Default disposition of a signal.
 pub fn default_signal(signal: i32) {
     // SAFETY: SIG_DFL is always valid.
