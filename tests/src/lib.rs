@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod authority;
+pub mod cgroup;
 pub mod http;
 pub mod load;
 pub mod machine;

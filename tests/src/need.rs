@@ -14,6 +14,8 @@ pub enum Need {
     PidNamespace,
     /// Root that may mount: the root of most containers may not.
     Mounts,
+    /// A cgroup with a limit of memory: the root of most containers may not make one.
+    MemoryGroups,
 }
 
 impl Need {
@@ -25,6 +27,9 @@ impl Need {
             Need::Mounts if !root => Some("it mounts file systems: sudo make test"),
             Need::Mounts if !can_unshare(&["--mount"]) => {
                 Some("this machine lets nobody mount a file system")
+            }
+            Need::MemoryGroups if crate::cgroup::MemoryGroup::new(64 << 20).is_none() => {
+                Some("this machine lets nobody limit the memory of a cgroup")
             }
             Need::PidNamespace if !can_unshare(PID_NAMESPACE) => Some("this machine allows no namespaces"),
             _ => None,

@@ -30,6 +30,7 @@
 //! | emperor_chaos | vassals and Emperor at random: those that nobody touches lose nothing |
 //! | emperor_options | tyrant, on demand, heartbeat, what dies with the Emperor; its statistics |
 //! | emperor | vassals come, change and go with their files, and outlive the Emperor |
+//! | exhaustion | descriptors, processes, disks, memory: what is out is refused with a reason, and used again later |
 //! | fastcgi | FastCGI, from nginx, Apache and lighttpd |
 //! | fastapi | Starlette and FastAPI |
 //! | forwarded | whose X-Forwarded-* is believed |
@@ -98,6 +99,7 @@
 //! | storm | reloads in a row and all at once |
 //! | supervisors | sd_notify, supervisord |
 //! | survival | kill -9 of anything; no CPU when idle |
+//! | taken | folders, virtualenvs, sockets and pidfiles that somebody takes away; machines that have less than others |
 //! | task_libraries | uwsgi-tasks, django-uwsgi-ng and prometheus_client, as pip installs them |
 //! | tasks | daemons and steps around a real application |
 //! | tls | HTTPS beside the original: names, certificates of clients, renewal, strangers |
@@ -148,6 +150,7 @@ mod emperor_ctl;
 mod emperor_hooks;
 mod emperor_options;
 mod examples;
+mod exhaustion;
 mod fastapi;
 mod fastcgi;
 mod forks;
@@ -215,6 +218,7 @@ mod steer;
 mod storm;
 mod supervisors;
 mod survival;
+mod taken;
 mod task_libraries;
 mod tasks;
 mod tls;

@@ -36,6 +36,8 @@ pub struct StatsServer {
     listeners: Vec<Held>,
     clients: BTreeMap<u64, Client>,
     last: u64,
+    /// The listeners are not watched: there are no descriptors.
+    deaf_until: Option<Instant>,
 }
 
 impl StatsServer {
@@ -55,13 +57,17 @@ impl StatsServer {
 
     /// When the patience with a client ends.
     pub fn deadline(&self) -> Option<Instant> {
-        self.clients.values().map(|c| c.until).min()
+        self.clients.values().map(|c| c.until).chain(self.deaf_until).min()
     }
 
-    /// Close the clients that take too long.
-    pub fn expire(&mut self) {
+    /// Close the clients that take too long, and listen again.
+    pub fn expire(&mut self, events: &Events) {
         let now = Instant::now();
         self.clients.retain(|_, c| c.until > now);
+        if self.deaf_until.is_some_and(|at| at <= now) {
+            self.deaf_until = None;
+            self.watch(events);
+        }
     }
 
     /// The loop was woken with this number: a new client gets the text, one that is there gets the rest of its own.
@@ -70,7 +76,16 @@ impl StatsServer {
             return self.go_on(number);
         }
         let Some(listener) = self.listeners.get(number as usize) else { return };
-        let Ok(fd) = sys::accept(listener.as_fd(), SOCK_CLOEXEC | SOCK_NONBLOCK) else { return };
+        let fd = match sys::accept(listener.as_fd(), SOCK_CLOEXEC | SOCK_NONBLOCK) {
+            Ok(fd) => fd,
+            Err(e) if sys::accepts_later(&e) => {
+                // The client stays in the queue: without a pause the loop would spin on it.
+                self.listeners.iter().for_each(|l| events.forget(l.as_fd()));
+                self.deaf_until = Some(Instant::now() + Duration::from_secs(1));
+                return;
+            }
+            Err(_) => return,
+        };
         if self.clients.len() >= CLIENTS {
             // Silent ones must not keep others out: the oldest goes.
             self.clients.pop_first();

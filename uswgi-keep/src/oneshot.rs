@@ -11,7 +11,6 @@
 use crate::events::{Events, Wake};
 use crate::{log, sys};
 use nix::fcntl::OFlag;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     self as so, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, getsockopt, sockopt,
@@ -68,6 +67,8 @@ pub struct Server<W> {
     last: u64,
     /// The listener is not watched: there are enough clients, or no descriptors.
     deaf_until: Option<Instant>,
+    /// It is for the clients, and ends with one of them.
+    crowded: bool,
 }
 
 /// Keep the number of the descriptor free of others until [`Server::bind`]. What is open there is replaced.
@@ -91,7 +92,16 @@ impl<W: Wake> Server<W> {
     /// Nobody can ask.
     pub fn deaf(wake: fn(u64) -> W) -> Server<W> {
         let clients = BTreeMap::new();
-        Server { listener: None, door: None, most: 0, wake, clients, last: LISTENER, deaf_until: None }
+        Server {
+            listener: None,
+            door: None,
+            most: 0,
+            wake,
+            clients,
+            last: LISTENER,
+            deaf_until: None,
+            crowded: false,
+        }
     }
 
     /// Wake up for new clients.
@@ -110,7 +120,8 @@ impl<W: Wake> Server<W> {
     pub fn expire(&mut self, events: &Events<W>) {
         let now = Instant::now();
         self.clients.retain(|_, c| c.until > now);
-        if self.deaf_until.is_some_and(|at| at <= now || self.clients.len() < CLIENTS) {
+        let has_room = self.crowded && self.clients.len() < CLIENTS;
+        if self.deaf_until.is_some_and(|at| at <= now || has_room) {
             self.deaf_until = None;
             self.watch(events);
         }
@@ -123,9 +134,13 @@ impl<W: Wake> Server<W> {
         let pause = match sys::accept(listener.as_fd(), flags.bits()) {
             Ok(fd) => {
                 self.welcome(fd, events);
-                self.clients.len() >= CLIENTS
+                self.crowded = self.clients.len() >= CLIENTS;
+                self.crowded
             }
-            Err(e) => matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)),
+            Err(e) => {
+                self.crowded = false;
+                sys::accepts_later(&e)
+            }
         };
         if pause && let Some(listener) = &self.listener {
             // Who waits stays in the queue: without a pause the loop would spin on it.

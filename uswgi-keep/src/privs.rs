@@ -248,6 +248,28 @@ pub enum LimitError {
         /// The hard limit in force.
         hard: u64,
     },
+    /// Nothing can be open at a number that others have to know.
+    #[error(
+        "{most} open files are too few, at least {least} have to be possible (max-fd, ulimit -n, LimitNOFILE=)"
+    )]
+    TooFew {
+        /// The limit in force.
+        most: u64,
+        /// What is needed.
+        least: u64,
+    },
+}
+
+/// Make room for a descriptor of this number: a soft limit below it is raised, as far as the hard one allows.
+pub fn make_room_for(number: std::os::fd::RawFd) -> Result<(), LimitError> {
+    use nix::sys::resource::{Resource::RLIMIT_NOFILE, getrlimit, setrlimit};
+    let least = number as u64 + 1;
+    let (soft, hard) = getrlimit(RLIMIT_NOFILE).map_err(LimitError::Unknown)?;
+    match soft {
+        enough if enough >= least => Ok(()),
+        _ if hard >= least => setrlimit(RLIMIT_NOFILE, least, hard).map_err(LimitError::Unknown),
+        most => Err(LimitError::TooFew { most, least }),
+    }
 }
 
 /// Raise or lower the limit of descriptors of this process and its children. The hard limit where it may not go beyond

@@ -5,7 +5,7 @@ use uswgi_conf::instance::Instance;
 use uswgi_keep::names::Names;
 use uswgi_keep::privs::{self, Wanted};
 pub use uswgi_keep::privs::{
-    FinalUser, LimitError, PrivsError, chown, group, limit_descriptors, owner, user,
+    FinalUser, LimitError, PrivsError, chown, group, limit_descriptors, make_room_for, owner, user,
 };
 
 /// Look up whom to become. Names of the jail come first, then those of this system.

@@ -194,7 +194,7 @@ impl<'a> Emperor<'a> {
                 Woken::Asked(number) => self.asked(number),
             }
         }
-        self.started.stats.expire();
+        self.started.stats.expire(&self.started.events);
         self.started.door.expire(&self.started.events);
         self.expire_addresses();
         if signalled {

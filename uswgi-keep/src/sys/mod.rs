@@ -174,6 +174,12 @@ pub fn fork_single_threaded() -> io::Result<Side> {
     }
 }
 
+/// Whether an accept(2) failed in a way that leaves its client in the queue (no descriptors, no memory): who watches the listener
+/// on would be woken by it for ever.
+pub fn accepts_later(e: &io::Error) -> bool {
+    matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS))
+}
+
 /// Accept a connection with these flags.
 pub fn accept(listener: BorrowedFd<'_>, flags: libc::c_int) -> io::Result<OwnedFd> {
     // SAFETY: accept4 may get null for the address; a non-negative result is a new descriptor of ours.

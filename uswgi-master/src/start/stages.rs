@@ -28,6 +28,8 @@ use uswgi_front::plan::FrontPlan;
 use uswgi_keep::names::Names;
 use uswgi_keep::notify;
 use uswgi_keep::pidfile::Pidfile;
+use uswgi_proto::scoreboard::SCOREBOARD_FD;
+use uswgi_proto::steer::STEER_FD;
 
 /// What the system refused that it never should.
 fn system(what: &'static str) -> impl Fn(nix::Error) -> StartError {
@@ -134,6 +136,7 @@ fn prepare(instance: &Instance, detached: bool) -> Result<Prepared, StartError> 
     if let Some(prio) = instance.startup.prio {
         uswgi_keep::sys::set_priority(prio).map_err(|source| StartError::Priority { prio, source })?;
     }
+    privs::make_room_for(SCOREBOARD_FD.max(STEER_FD))?;
     let board = Board::create(instance)?;
     let place = Some(steer::reserve()?);
     let shared = Memory::create(&instance.shared)?;

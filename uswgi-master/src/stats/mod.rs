@@ -10,7 +10,6 @@ pub(crate) mod http;
 
 use crate::events::{Events, Woken};
 use crate::sockets::{self, Listener, SocketError};
-use nix::libc;
 use nix::sys::socket::{self as so, MsgFlags, Shutdown, SockFlag};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -158,7 +157,7 @@ impl StatsServer {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let fd = match sys::accept(from.fd.as_fd(), flags.bits()) {
             Ok(fd) => fd,
-            Err(e) if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => {
+            Err(e) if sys::accepts_later(&e) => {
                 // The client stays in the queue: without a pause the loop would spin on it.
                 self.listeners.iter().for_each(|l| events.forget(l.fd.as_fd()));
                 self.deaf_until = Some(Instant::now() + Duration::from_secs(1));
