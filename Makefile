@@ -103,6 +103,7 @@ soak: release
 	  $(CARGO) test -q -p uswgi-tests --test system spooler_kills -- --nocapture
 	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_MINUTES=$(SOAK_MINUTES) \
 	  $(CARGO) test -q -p uswgi-tests --test system canary::equal
+	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_MOMENTS=500 $(CARGO) test -q -p uswgi-tests --test system moments -- --nocapture
 	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_RELOADS=1000 $(CARGO) test -q -p uswgi-tests --test system reload_mixed
 	PROPTEST_CASES=200 tests/valgrind.sh
 	USWGI_TEST_BIN="$(abspath $(TARGET))/release" USWGI_TEST_ROUNDS=25000 $(CARGO) test -q -p uswgi-tests --test system memory_is_flat

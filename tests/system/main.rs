@@ -55,6 +55,7 @@
 //! | log_stuck | a stuck reader and a full disk stop no request |
 //! | loggers | the log process: loggers, routes, encoders, log-json |
 //! | logging | the request line |
+//! | moments | stop signals at random moments of a start and a reload leave nothing |
 //! | mules | messages for mules and farms: to one process each, none lost in a reload |
 //! | numbers | one number, one process (worker-id-exclusive) |
 //! | need_app | need-app = false: no application, and everybody knows; it never replaces one |
@@ -174,6 +175,7 @@ mod log_rotate;
 mod log_stuck;
 mod loggers;
 mod logging;
+mod moments;
 mod mules;
 mod need_app;
 mod numbers;
