@@ -5,12 +5,13 @@
 #![forbid(unsafe_code)]
 
 use crate::files::Found;
+use nix::sys::stat::Mode;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use uswgi_conf::emperor::EmperorSettings;
@@ -57,11 +58,18 @@ impl Held {
             return Ok(Held { fd: listener.into(), path: None });
         }
         let path = std::path::absolute(address)?;
-        if UnixStream::connect(&path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused) {
+        // What is no socket refuses connections too, and is somebody's file.
+        let is_socket = fs::symlink_metadata(&path).is_ok_and(|m| m.file_type().is_socket());
+        if is_socket
+            && UnixStream::connect(&path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
+        {
             let _ = fs::remove_file(&path);
         }
-        let listener = UnixListener::bind(&path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode.unwrap_or(0o666)))?;
+        // Its mode is right from its birth on: the path may lead somewhere else by the time it could be changed.
+        let before = nix::sys::stat::umask(Mode::from_bits_truncate(!mode.unwrap_or(0o666) & 0o777));
+        let listener = UnixListener::bind(&path);
+        nix::sys::stat::umask(before);
+        let listener = listener?;
         listener.set_nonblocking(true)?;
         Ok(Held { fd: listener.into(), path: Some(path) })
     }
@@ -84,6 +92,7 @@ impl AsFd for Held {
 mod tests {
     use super::*;
     use crate::files::tests::found;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_address_stands_beside_the_file_or_follows_from_its_name() {
@@ -112,6 +121,10 @@ mod tests {
         assert_eq!(Held::bind(&path, None).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         held.remove();
         assert!(!Path::new(&path).exists());
+        // A file refuses connections as well, and is no dead socket.
+        fs::write(&path, "precious").unwrap();
+        assert!(Held::bind(&path, None).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         assert!(Held::bind("127.0.0.1:0", None).is_ok());
     }
 }

@@ -43,6 +43,7 @@ pub mod privs;
 #[allow(unsafe_code)]
 pub mod program;
 pub mod reap;
+pub mod strangers;
 #[allow(unsafe_code)]
 pub mod sys;
 pub mod touch;

@@ -2,6 +2,7 @@
 //! emptied at the end even where the dropped user may not remove them.
 #![forbid(unsafe_code)]
 
+use crate::strangers;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -68,7 +69,7 @@ impl Pidfile {
             };
             PidfileError::Write { path: path.into(), source, hint }
         };
-        // A device or a FIFO is written in place, and so is a file in a directory that is not ours.
+        // A device or a FIFO (one without a reader is an error, and not waited for) is written in place, and so is a file in a directory that is not ours.
         let plain = fs::symlink_metadata(path).map_or(true, |m| m.is_file());
         if plain {
             match replace(path, text.as_bytes()) {
@@ -77,8 +78,9 @@ impl Pidfile {
                 Err(e) => return Err(error(e)),
             }
         }
-        let mut file =
-            File::options().write(true).create(true).truncate(true).mode(0o644).open(path).map_err(error)?;
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o644);
+        let mut file = strangers::open(path, &options, nix::libc::O_NONBLOCK).map_err(error)?;
         file.write_all(text.as_bytes()).map_err(error)?;
         Ok(Pidfile { path: path.into(), here: Some(path.into()), file })
     }

@@ -15,11 +15,12 @@ use nix::sys::socket::{
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use uswgi_conf::instance::{Address, Instance, Origin, Socket};
 use uswgi_conf::startup::Startup;
 use uswgi_keep::callers::Listening;
+use uswgi_keep::strangers::SocketInode;
 use uswgi_keep::sys;
 use uswgi_proto::settings::Protocol;
 use uswgi_proto::sock_diag::{self, Queue};
@@ -224,6 +225,13 @@ struct SocketFile {
 }
 
 impl SocketFile {
+    /// Unless another file has its name by now.
+    fn remove(&self) {
+        if self.is_there() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+
     /// Whether it still stands there.
     fn is_there(&self) -> bool {
         std::fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == (self.device, self.inode))
@@ -234,26 +242,25 @@ fn bind_path(path: &Path, instance: &Instance) -> Result<(OwnedFd, SocketFile), 
     let address = UnixAddr::new(path).map_err(|_| SocketFault::PathTooLong)?;
     clear(path, &address)?;
     let fd = bind_unix(&address).map_err(|e| unix_fault(e, false))?;
-    let meta = std::fs::symlink_metadata(path).map_err(SocketFault::Gone)?;
+    // Whoever can write to the folder may have changed its name by now: mode and owner go to what was bound, or to nothing.
+    let held = SocketInode::new(path).map_err(SocketFault::Gone)?;
+    let meta = held.metadata().map_err(SocketFault::Gone)?;
     let made = SocketFile { path: path.to_path_buf(), device: meta.dev(), inode: meta.ino() };
     // Nobody can connect before listen(): mode and owner are right from the first connection on.
-    let dressed = dress(path, instance);
-    if let Err(what) = dressed {
-        let _ = std::fs::remove_file(path);
+    if let Err(what) = dress(&held, instance) {
+        made.remove();
         return Err(what);
     }
     Ok((fd, made))
 }
 
-fn dress(path: &Path, instance: &Instance) -> Result<(), SocketFault> {
+fn dress(held: &SocketInode, instance: &Instance) -> Result<(), SocketFault> {
     if let Some(mode) = instance.chmod_socket {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-            .map_err(|source| SocketFault::Mode { mode, source })?;
+        held.chmod(mode).map_err(|source| SocketFault::Mode { mode, source })?;
     }
     if let Some(owner) = &instance.chown_socket {
         let (uid, gid) = privs::owner("chown-socket", owner)?;
-        std::os::unix::fs::lchown(path, uid.map(|u| u.as_raw()), gid.map(|g| g.as_raw()))
-            .map_err(|source| SocketFault::Chown { owner: owner.clone(), source })?;
+        held.chown(uid, gid).map_err(|source| SocketFault::Chown { owner: owner.clone(), source })?;
     }
     Ok(())
 }
@@ -318,7 +325,9 @@ impl Listener {
     pub fn dress(&self, instance: &Instance) -> Result<(), DressError> {
         match &self.made {
             Some(file) if self.reachable() => {
-                dress(&file.path, instance).map_err(|what| DressError { name: self.name.clone(), what })
+                let held = SocketInode::known(&file.path, file.device, file.inode).map_err(SocketFault::Gone);
+                let dressed = held.and_then(|held| dress(&held, instance));
+                dressed.map_err(|what| DressError { name: self.name.clone(), what })
             }
             _ => Ok(()),
         }

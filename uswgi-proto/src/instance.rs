@@ -3,10 +3,13 @@
 //! Never signals a pid that is not ours: a pidfile is only a hint, the scoreboard in `/proc/PID/fd`
 //! with matching pid and start time is the proof.
 
+use crate::borrowed::{self, DescriptorKind};
 use crate::exit::Exit;
 use crate::scoreboard::{Reader, SCOREBOARD_FD, ScoreboardError};
 use std::fs::{self, File};
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -82,7 +85,11 @@ pub struct RunningInstance {
 
 /// The pid in a pidfile: decimal digits and white space around them.
 pub fn read_pidfile(path: &Path) -> Result<i32, TargetError> {
-    let text = fs::read(path).map_err(|source| TargetError::Pidfile { path: path.into(), source })?;
+    // A FIFO or a device in its place must neither be waited for nor be read for ever.
+    let mut text = Vec::new();
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
+    let read = file.and_then(|file| file.take(4096).read_to_end(&mut text));
+    read.map_err(|source| TargetError::Pidfile { path: path.into(), source })?;
     parse_pid(&text).map_err(|what| TargetError::NoPid { path: path.into(), what })
 }
 
@@ -171,17 +178,13 @@ impl RunningInstance {
             Some(libc::ESRCH) => not_running("there is no such process (a stale pidfile)".into()),
             _ => not_running(e.to_string()),
         })?;
-        let path = format!("/proc/{pid}/fd/{SCOREBOARD_FD}");
-        let file = File::open(&path).map_err(|e| match e.kind() {
+        let opened = borrowed::open(pid, SCOREBOARD_FD as u32, DescriptorKind::Memory("uswgi-scoreboard"));
+        let file = opened.map_err(|e| match e.kind() {
             // Nobody but root may look into a zombie.
             _ if pidfd_ended(&pidfd) => not_running("it has ended and waits for its parent".into()),
             std::io::ErrorKind::PermissionDenied => TargetError::NotPermitted { pid },
             _ => not_running(no_scoreboard(pid)),
         })?;
-        let link = fs::read_link(&path).unwrap_or_default();
-        if !is_scoreboard(&link) {
-            return Err(not_running(no_scoreboard(pid)));
-        }
         let board = Reader::open(file.as_fd()).map_err(|source| TargetError::Scoreboard { pid, source })?;
         let h = board.header();
         // A forked child of a master could have inherited the descriptor: pid and start time must fit.

@@ -29,6 +29,7 @@
 
 pub mod app_signals;
 pub mod background;
+pub mod borrowed;
 pub mod canary;
 pub mod certificate;
 pub mod chunked;

@@ -10,12 +10,13 @@
 //! A memory file holds a [`HEADER`]: sequence (odd while it is written), beginning, kind and length; then the text.
 #![forbid(unsafe_code)]
 
+use crate::borrowed::{self, DescriptorKind};
 use crate::profile::{self, Slice};
 use crate::scoreboard::monotonic_us;
-use nix::fcntl::{Flock, FlockArg, OFlag};
-use std::fs::{File, OpenOptions};
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 /// Bytes before the text.
@@ -169,7 +170,7 @@ impl ProfileChannel {
     /// Of the worker with this pid, whose descriptors have these numbers. The caller knows that it is one. WouldBlock:
     /// somebody else takes a profile of it.
     pub fn open(pid: i32, pipe: u32, memory: u32) -> io::Result<ProfileChannel> {
-        let memory = File::open(format!("/proc/{pid}/fd/{memory}"))?;
+        let memory = borrowed::open(pid, memory, DescriptorKind::Memory("uswgi-"))?;
         let memory = Flock::lock(memory, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| e)?;
         Ok(ProfileChannel { memory, pipe: questions_of(pid, pipe)? })
     }
@@ -193,8 +194,7 @@ impl ProfileChannel {
 }
 
 fn questions_of(pid: i32, pipe: u32) -> io::Result<File> {
-    let path = format!("/proc/{pid}/fd/{pipe}");
-    OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
+    borrowed::open(pid, pipe, DescriptorKind::Pipe)
 }
 
 fn wait<T>(timeout: Duration, mut look: impl FnMut() -> io::Result<Option<T>>) -> io::Result<Option<T>> {
@@ -213,7 +213,7 @@ fn wait<T>(timeout: Duration, mut look: impl FnMut() -> io::Result<Option<T>>) -
 /// Ask the worker or aide with this pid, whose descriptors have these numbers. The caller knows that it is one. None
 /// when it does not answer within the timeout: even its native thread does not run.
 pub fn ask(pid: i32, pipe: u32, memory: u32, timeout: Duration) -> io::Result<Option<StacksAnswer>> {
-    let memory = File::open(format!("/proc/{pid}/fd/{memory}"))?;
+    let memory = borrowed::open(pid, memory, DescriptorKind::Memory("uswgi-"))?;
     let mut pipe = questions_of(pid, pipe)?;
     let since = monotonic_us();
     match pipe.write(&WorkerQuestion::Stacks.to_bytes()) {
@@ -232,7 +232,7 @@ mod tests {
     use std::os::fd::AsRawFd;
 
     fn memory() -> File {
-        File::from(memfd_create(c"test", MFdFlags::MFD_CLOEXEC).unwrap())
+        File::from(memfd_create(c"uswgi-test", MFdFlags::MFD_CLOEXEC).unwrap())
     }
 
     #[test]

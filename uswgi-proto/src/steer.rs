@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -251,6 +252,14 @@ fn connect(pid: i32, until: Instant) -> Result<UnixStream, SteerError> {
             }
             Err(e) => return Err(failed(e.into())),
         }
+    }
+    // A stranger's process may have the socket of another program at that number, which would be asked with our rights.
+    let theirs = |peer: so::UnixCredentials| {
+        let owner = std::fs::metadata(format!("/proc/{pid}")).map(|m| m.uid());
+        peer.pid() == pid || owner.is_ok_and(|uid| uid == peer.uid())
+    };
+    if !so::getsockopt(&fd, so::sockopt::PeerCredentials).is_ok_and(theirs) {
+        return Err(failed(io::Error::other("the socket there belongs to another user than the process")));
     }
     let stream = UnixStream::from(fd);
     stream.set_nonblocking(false).map_err(failed)?;

@@ -37,14 +37,14 @@ pub struct LogFile {
 
 fn open(spec: &FileSpec) -> io::Result<File> {
     let fifo = fs::metadata(&spec.path).is_ok_and(|m| m.file_type().is_fifo());
-    let file = File::options()
+    let mut options = File::options();
+    options
         // A FIFO without a reader would make us wait, or end us with the last reader.
         .read(fifo)
         .append(true)
         .create(true)
-        .mode(spec.mode.unwrap_or(FILE_MODE))
-        .custom_flags(libc::O_NOCTTY)
-        .open(&spec.path)?;
+        .mode(spec.mode.unwrap_or(FILE_MODE));
+    let file = crate::strangers::open(&spec.path, &options, libc::O_NOCTTY)?;
     // A file that belongs to another user already stays as it is; writing to it is what counts.
     if let Some(mode) = spec.mode {
         let _ = file.set_permissions(Permissions::from_mode(mode));
