@@ -98,6 +98,7 @@
 //! | stats | the scoreboard and the stats server, as monitoring reads them |
 //! | steer | what a running instance is told other than by signals: requests, the FIFO |
 //! | storm | reloads in a row and all at once |
+//! | strangers | another user of the machine and the application: who can reach what; forged pidfiles, scoreboards, links |
 //! | supervisors | sd_notify, supervisord |
 //! | survival | kill -9 of anything; no CPU when idle |
 //! | taken | folders, virtualenvs, sockets and pidfiles that somebody takes away; machines that have less than others |
@@ -218,6 +219,7 @@ mod static_files;
 mod stats;
 mod steer;
 mod storm;
+mod strangers;
 mod supervisors;
 mod survival;
 mod taken;
