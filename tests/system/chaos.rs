@@ -3,6 +3,9 @@
 //!
 //! A short run from a fixed seed is part of the tests. `make soak` gives minutes (USWGI_TEST_MINUTES) and another seed.
 
+mod apps;
+mod talk;
+
 use nix::sys::signal::Signal;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -15,28 +18,8 @@ use std::time::{Duration, Instant};
 use uswgi_tests::http::Connection;
 use uswgi_tests::process::{alive, send};
 use uswgi_tests::server::Door;
-use uswgi_tests::{Request, Server, Site, until};
+use uswgi_tests::{Request, Server, Site, paths, until};
 
-/// Writes down who ran which request, in one write, before anything else.
-const APP: &str = r#"
-import os, time
-RAN = os.open(os.path.join(os.environ["HOLD_DIR"], "ran"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-
-def application(environ, start_response):
-    os.write(RAN, b"%s %d\n" % (environ["QUERY_STRING"].encode(), os.getpid()))
-    read = environ["wsgi.input"].read()
-    path = environ["PATH_INFO"]
-    if path == "/slow":
-        time.sleep(0.3)
-    pieces = [b"%d" % os.getpid(), b" " * (1 << 20) if path == "/large" else b"", b" " * (len(read) % 7)]
-    if path == "/pieces":
-        start_response("200 OK", [])
-        return iter(pieces)
-    start_response("200 OK", [("Content-Length", str(sum(map(len, pieces))))])
-    return pieces
-"#;
-
-const THREADS: usize = 2;
 const CLIENTS: usize = 4;
 const WORKERS: u32 = 3;
 /// Actions of the short run.
@@ -56,6 +39,16 @@ impl Dice {
     fn one_of<T: Copy>(&mut self, of: &[T]) -> Option<T> {
         if of.is_empty() { None } else { Some(of[self.below(of.len())]) }
     }
+}
+
+/// What a rage is about.
+struct Arena {
+    /// Requests that a worker may have at a time.
+    lanes: usize,
+    /// The application.
+    app: &'static str,
+    /// Of the short run.
+    seed: u64,
 }
 
 /// A request without a good answer.
@@ -119,13 +112,15 @@ impl Clients {
     }
 }
 
+/// Every second one is for the second application.
 fn request(id: u64) -> Request {
-    match id % 40 {
-        0 => Request::get(&format!("/slow?{id}")),
-        1..=4 => Request::get(&format!("/large?{id}")),
-        5..=9 => Request::post_pattern(&format!("/post?{id}"), id * 7919 % 100_000),
-        10..=14 => Request::get(&format!("/pieces?{id}")),
-        _ => Request::get(&format!("/?{id}")),
+    let at = if id.is_multiple_of(2) { "" } else { "/second" };
+    match id / 2 % 40 {
+        0 => Request::get(&format!("{at}/slow?{id}")),
+        1..=4 => Request::get(&format!("{at}/large?{id}")),
+        5..=9 => Request::post_pattern(&format!("{at}/post?{id}"), id * 7919 % 100_000),
+        10..=14 => Request::get(&format!("{at}/pieces?{id}")),
+        _ => Request::get(&format!("{at}/?{id}")),
     }
 }
 
@@ -185,6 +180,20 @@ fn settle(server: &Server) {
     });
 }
 
+/// A reload of what does not load: it is refused, and what was there serves on.
+fn break_and_mend(server: &Server, name: &str, broken: &str) {
+    let path = server.dir.join(name);
+    let good = fs::read_to_string(&path).unwrap();
+    let put = |text: &str| {
+        let new = path.with_extension("new~");
+        fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).unwrap();
+    };
+    put(broken);
+    let out = server.ctl(&["reload", "--wait", "--timeout", "60"]);
+    put(&good);
+    assert_eq!(out.status.code(), Some(1), "{name}: {out:?}\n{}", server.log());
+}
+
 /// What a run does; the pids of the workers that it killed.
 fn rage(server: &Server, clients: &Clients, dice: &mut Dice, go_on: &dyn Fn(u32) -> bool) -> HashSet<i32> {
     let mut killed = HashSet::new();
@@ -197,7 +206,7 @@ fn rage(server: &Server, clients: &Clients, dice: &mut Dice, go_on: &dyn Fn(u32)
             println!("{n} actions, {} killed, {done} answered", killed.len());
         }
         clients.go_on(dice.below(60) as u64);
-        match dice.below(10) {
+        match dice.below(16) {
             0 | 1 => {
                 let Some(pid) = dice.one_of(&server.worker_pids()) else { continue };
                 killed.insert(pid);
@@ -215,7 +224,26 @@ fn rage(server: &Server, clients: &Clients, dice: &mut Dice, go_on: &dyn Fn(u32)
                 let out = server.ctl(&["reload", "--wait", "--timeout", "60"]);
                 assert_eq!(out.status.code(), Some(0), "reload in action {n}: {out:?}\n{}", server.log());
             }
-            8 => {
+            8 => break_and_mend(server, "app/chaos.py", apps::BROKEN),
+            9 => break_and_mend(server, "uwsgi.ini", "[uwsgi]\nno-such-option = yes\n"),
+            10 => {
+                server.ctl(&["logs", "rotate"]);
+            }
+            11 => {
+                server.ctl(&["pause"]);
+                clients.go_on(20);
+                server.ctl(&["resume"]);
+            }
+            12 => {
+                // A kill as the operator does it.
+                let ids: Vec<_> = server.workers().iter().map(|w| (w.id, w.pid)).collect();
+                let Some((id, _)) = dice.one_of(&ids) else { continue };
+                let of_seat: Vec<i32> =
+                    server.workers().iter().filter(|w| w.id == id).map(|w| w.pid).collect();
+                server.ctl(&["kill", &id.to_string()]);
+                killed.extend(of_seat);
+            }
+            13 => {
                 let to = (1 + dice.below(WORKERS as usize + 1)).to_string();
                 // Not more than the scoreboard has room for: that is refused, and is no trouble.
                 server.ctl(&["scale", &to]);
@@ -247,7 +275,7 @@ fn ran(server: &Server) -> HashMap<u64, Vec<i32>> {
     ran
 }
 
-fn balance(server: &Server, books: &Books, killed: &HashSet<i32>) {
+fn balance(server: &Server, books: &Books, killed: &HashSet<i32>, lanes: usize) {
     let ran = ran(server);
     let twice: Vec<_> = ran.iter().filter(|(_, pids)| pids.len() > 1).collect();
     assert!(twice.is_empty(), "these requests ran more than once: {twice:?}");
@@ -262,30 +290,55 @@ fn balance(server: &Server, books: &Books, killed: &HashSet<i32>) {
     });
     let ran_elsewhere: Vec<_> = others.iter().filter(|f| ran.contains_key(&f.id)).collect();
     assert!(ran_elsewhere.is_empty(), "lost in workers that nobody killed: {ran_elsewhere:?}");
-    let most = killed.len() * THREADS;
+    let most = killed.len() * lanes;
     assert!(
         others.len() <= most,
         "{} kills, {} lost without a reason: {others:?}",
         killed.len(),
         others.len()
     );
-    assert!(explained.len() <= killed.len() * (THREADS + CLIENTS), "{explained:?}");
+    assert!(explained.len() <= killed.len() * (lanes + CLIENTS), "{explained:?}");
 }
 
 #[test]
-fn the_books_balance_after_a_rage() {
+fn the_books_balance_after_a_rage_with_one_thread() {
+    balanced(Site::probe(), &Arena { lanes: 1, app: apps::THREADS, seed: 20_261_127 });
+}
+
+#[test]
+fn the_books_balance_after_a_rage_with_four_threads() {
+    let site = Site::probe().option("threads", 4);
+    balanced(site, &Arena { lanes: 4, app: apps::THREADS, seed: 20_261_129 });
+}
+
+#[test]
+fn the_books_balance_after_a_rage_with_tasks() {
+    let site = Site::probe().home(&paths::engines()).option("asgi", true);
+    balanced(site, &Arena { lanes: 2 * CLIENTS, app: apps::TASKS, seed: 20_261_131 });
+}
+
+fn balanced(site: Site, arena: &Arena) {
     let minutes: Option<f64> = std::env::var("USWGI_TEST_MINUTES").ok().and_then(|m| m.parse().ok());
     let seed = match minutes {
         Some(_) => std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1,
-        None => 20_261_127,
+        None => arena.seed,
     };
     println!("seed {seed}");
-    let site = Site::probe().source("chaos.py", APP).without("module").option("module", "chaos");
-    let site = site.option("workers", WORKERS).option("threads", THREADS).option("disable-logging", "true");
+    let site = site.source("chaos.py", arena.app).source("second.py", arena.app).without("module");
+    let mount = |at: &str, name: &str| format!("{at}={}", site.dir.join("app").join(name).display());
+    let (first, second) = (mount("/", "chaos.py"), mount("/second", "second.py"));
+    let log = site.dir.join("app.log").display().to_string();
+    let site = site.option("mount", first).option("mount", second).option("logto", log);
+    let site = site.option("workers", WORKERS).option("disable-logging", "true");
     let site = site.option("max-requests", 1500).option("min-worker-lifetime", 0);
     let mut server = site.option("reload-mercy", 30).option("vacuum", "true").start();
     settle(&server);
     let clients = Clients::start(&server);
+    let silence = Arc::new(AtomicBool::new(arena.app != apps::TASKS));
+    let talkers: Vec<_> = (0..2 * usize::from(arena.app == apps::TASKS))
+        .map(|_| (server.http.clone().unwrap(), silence.clone()))
+        .map(|(address, silence)| std::thread::spawn(move || talk::talk(&address, &silence)))
+        .collect();
     clients.go_on(200);
     let mut dice = Dice(seed);
     // Ten actions first: what is allocated once is there then.
@@ -299,12 +352,24 @@ fn the_books_balance_after_a_rage() {
     }));
     clients.go_on(200);
     let books = clients.stop();
+    silence.store(true, Ordering::Relaxed);
+    for talks in talkers.into_iter().map(|t| t.join().unwrap()) {
+        println!("{} words, {} conversations told of the end, {} cut", talks.words, talks.told, talks.cut);
+        assert!(talks.strange.is_empty(), "{:?}", talks.strange);
+        assert!(talks.words > 0 && talks.cut <= killed.len() as u64, "{talks:?}, {} killed", killed.len());
+    }
     settle(&server);
     let outcome = server.ctl(&["reload", "--wait", "--drain", "--timeout", "60"]);
     assert_eq!(outcome.status.code(), Some(0), "{outcome:?}");
     settle(&server);
-    println!("{} answered, {} killed, {} failures", books.good.len(), killed.len(), books.failures.len());
-    balance(&server, &books, &killed);
+    println!(
+        "{} answered, {} reloads, {} killed, {} lost with them",
+        books.good.len(),
+        server.reloads_done(),
+        killed.len(),
+        books.failures.len()
+    );
+    balance(&server, &books, &killed, arena.lanes);
     assert!(books.good.len() > 500, "{}", books.good.len());
     // The template of before sleeps, unless it had been killed.
     until("one or two templates, the workers and nobody else", || {

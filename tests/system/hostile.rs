@@ -12,13 +12,13 @@ use uswgi_tests::server::Door;
 use uswgi_tests::{Request, Server, Site, packet, until};
 
 /// Resident memory of a process in KiB.
-fn resident(pid: i32) -> i64 {
+pub(crate) fn resident(pid: i32) -> i64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("status of the worker");
     let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("VmRSS");
     line.split_ascii_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
 }
 
-fn worker(server: &Server) -> i32 {
+pub(crate) fn worker(server: &Server) -> i32 {
     server.get("/pid").expect(200).text().parse().unwrap()
 }
 
@@ -29,7 +29,7 @@ fn address(door: &Door) -> &Address {
 }
 
 /// As many descriptors as the machine lets this process have.
-fn many_descriptors() -> u64 {
+pub(crate) fn many_descriptors() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
@@ -85,7 +85,7 @@ fn a_connection_passed_to_a_worker_without_descriptors_is_not_lost() {
 }
 
 /// Close with a reset instead of an end.
-fn reset(stream: &dyn Stream) {
+pub(crate) fn reset(stream: &dyn Stream) {
     let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
     let _ = setsockopt(&stream.fd(), sockopt::Linger, &linger);
 }

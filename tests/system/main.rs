@@ -43,6 +43,7 @@
 //! | hurtful | applications that hurt: the others are answered, who is lost is replaced for a reason that the log names |
 //! | install | make install, make uninstall, the units of systemd |
 //! | hints | what people get wrong in the first hour, and the line that says what was meant |
+//! | hostile_mix | all of them at once: memory below a stated sum, a good client is answered |
 //! | hostile | clients that mean harm: bounded memory, no lost worker, answers to the others |
 //! | jail | chroot: what is seen from inside, reloads from inside |
 //! | lanes | what is shown of tasks and greenlets, and what it costs to wait in them |
@@ -163,6 +164,7 @@ mod gone;
 mod harakiri;
 mod hints;
 mod hostile;
+mod hostile_mix;
 mod hurtful;
 mod install;
 mod jail;

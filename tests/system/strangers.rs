@@ -195,7 +195,7 @@ fn a_forged_instance_gets_nothing_of_root() {
     fs::write(&precious, "precious").unwrap();
     fs::set_permissions(&precious, fs::Permissions::from_mode(0o600)).unwrap();
     let verbs: &[&[&str]] =
-        &[&["ping"], &["status"], &["stacks"], &["reload"], &["stop"], &["retire", "1"], &["kill"]];
+        &[&["ping"], &["status"], &["stack"], &["reload"], &["stop"], &["retire", "1"], &["kill", "1"]];
     for what in ["memory", "file"] {
         let pidfile = folder.join(what);
         let mut python = process::command("/usr/bin/python3");
