@@ -303,7 +303,7 @@ complete -c uswgi-master -l cheaper-overload -d 'Seconds that all workers are bu
 complete -c uswgi-master -l cheaper-rss-limit-soft -d 'Bytes of resident memory of all workers above which cheaper starts no more.' -r -F
 complete -c uswgi-master -l cheaper-rss-limit-hard -d 'Bytes of resident memory of all workers above which cheaper takes idle ones down.' -r -F
 complete -c uswgi-master -l idle -d 'Seconds without a request after which all workers leave, until somebody connects.' -r -F
-complete -c uswgi-master -l mount -d 'An app below a path: /path=app.py, /path=pkg.mod or /path=pkg.mod:callable. Repeatable.' -r -F
+complete -c uswgi-master -l mount -d 'An app below a path: /path=app.py, /path=pkg.mod or /path=pkg.mod:callable; with `vhost` also of one host: HOST|=app.py, or HOST|/path=app.py for the SCRIPT_NAME /path. Repeatable.' -r -F
 complete -c uswgi-master -l threads -d 'Python threads in each worker.' -r -F
 complete -c uswgi-master -l thread-stacksize -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
 complete -c uswgi-master -l threads-stacksize -d 'KiB of the stack of each thread that runs requests; the main thread, which runs them with one thread, has the system\'s.' -r -F
@@ -571,6 +571,8 @@ complete -c uswgi-master -l lazy -d 'As lazy-apps.'
 complete -c uswgi-master -l lazy-apps -d 'Loads the app in every worker instead of once before the fork.'
 complete -c uswgi-master -l cheap -d 'Starts no worker before the first connection.'
 complete -c uswgi-master -l die-on-idle -d 'Ends the instance after `idle` seconds without a request.'
+complete -c uswgi-master -l vhost -d 'Mount points may have a host: HOST|=app.py serves requests whose Host header is HOST. What belongs to no host goes to the app that is mounted nowhere, or else to the first without a host.'
+complete -c uswgi-master -l vhost-host -d 'Mount points may have a host: HOST|=app.py serves requests whose Host header is HOST. What belongs to no host goes to the app that is mounted nowhere, or else to the first without a host.'
 complete -c uswgi-master -l static-gzip-all -d 'Sends FILE.gz for FILE, where it is there, to clients that take gzip.'
 complete -c uswgi-master -l honour-range -d 'Answers a Range of a static file with 206; false: always sends the whole.'
 complete -c uswgi-master -l vacuum -d 'Removes sockets and pidfiles at exit.'
