@@ -115,3 +115,45 @@ fn with_lazy_apps_the_application_is_tried_before_a_worker_leaves_for_it() {
     until("who tried it to be gone", || server.template().is_none().then_some(()));
     assert_eq!(twice(&server), [] as [&str; 0]);
 }
+
+/// A fork that was given up before the template came to it finds that out before it runs anything of the application: its
+/// slot is another one's by then.
+#[test]
+fn a_fork_that_is_not_wanted_any_more_runs_nothing_of_the_application() {
+    let app = "
+import os, time, uwsgi
+HOLD = os.environ['HOLD_DIR']
+def tell(what, *words):
+    fd = os.open(HOLD + '/' + what, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(fd, (' '.join(map(str, words)) + '\\n').encode())
+    os.close(fd)
+def wait():
+    while os.path.exists(HOLD + '/closed'):
+        if not os.path.exists(HOLD + '/waits'):
+            open(HOLD + '/waits', 'w').close()
+        time.sleep(0.01)
+os.register_at_fork(before=wait, after_in_child=lambda: tell('born', os.getpid()))
+uwsgi.post_fork_hook = lambda: tell('forks', uwsgi.worker_slot(), os.getpid())
+def application(environ, start_response):
+    start_response('200 OK', [])
+    return [b'hi']
+";
+    let server = site(1).without("module").source("gate.py", app).option("module", "gate").start();
+    let hold = server.dir.join("hold");
+    fs::write(hold.join("closed"), "").unwrap();
+    assert_eq!(ctl(&server, &["scale", "+1"]), Some(0));
+    until("the template at the first fork", || hold.join("waits").exists().then_some(()));
+    for to in ["-1", "+1"] {
+        assert_eq!(ctl(&server, &["scale", to]), Some(0));
+    }
+    fs::remove_file(hold.join("closed")).unwrap();
+    assert_eq!(ctl(&server, &["wait", "--ready"]), Some(0));
+    until("the second worker", || (forks(&server).len() >= 2).then_some(()));
+    // Master, template and two workers: the other fork has gone.
+    until("nobody else", || (server.family().len() == 4).then_some(()));
+    let pids = server.worker_pids();
+    assert_eq!(pids.len(), 2);
+    let born = fs::read_to_string(hold.join("born")).unwrap();
+    assert_eq!((born.lines().count(), forks(&server).len()), (2, 2), "{born} {:?}", forks(&server));
+    assert!(forks(&server).iter().all(|l| pids.iter().any(|pid| l.ends_with(&format!(" {pid}")))));
+}

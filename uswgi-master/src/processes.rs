@@ -99,10 +99,13 @@ impl Processes {
         self.all.get(&child)?.control.as_ref().map(|c| c.as_fd())
     }
 
-    /// Close our end.
+    /// Close our end. Of a fork whose pid nobody knows yet its slot may be somebody else's from now on: it looks whether
+    /// it is wanted after it has said hello, so either it sees the end of the socket, or its hello is in there and it is killed.
     pub fn close_control(&mut self, child: ChildId) {
-        if let Some(p) = self.all.get_mut(&child) {
-            p.control = None;
+        let Some(p) = self.all.get_mut(&child) else { return };
+        let Some(control) = p.control.take().filter(|_| p.pid.is_none()) else { return };
+        for pid in end_unheard(&control, &mut self.buffer) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
     }
 
@@ -254,6 +257,18 @@ impl Processes {
     }
 }
 
+/// End a control socket for both sides; who has said hello in it unheard. They were not reaped, so the pids are theirs.
+fn end_unheard(control: &OwnedFd, buffer: &mut [u8]) -> Vec<i32> {
+    let _ = so::shutdown(control.as_raw_fd(), so::Shutdown::Both);
+    let mut pids = Vec::new();
+    while let Ok((n @ 1.., sender)) = receive(control.as_raw_fd(), buffer) {
+        if matches!(control::decode(&buffer[..n]), Ok(ToMaster::Hello { .. })) {
+            pids.extend(sender);
+        }
+    }
+    pids
+}
+
 fn receive(control: i32, buffer: &mut [u8]) -> nix::Result<(usize, Option<i32>)> {
     let mut space = nix::cmsg_space!(nix::libc::ucred);
     let mut parts = [IoSliceMut::new(buffer)];
@@ -266,4 +281,33 @@ fn receive(control: i32, buffer: &mut [u8]) -> nix::Result<(usize, Option<i32>)>
         }
     }
     Ok((message.bytes, sender))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uswgi_proto::settings::Role;
+
+    /// What the process at the other end does: it says hello, then looks whether the socket has ended.
+    fn hello(theirs: &OwnedFd) -> bool {
+        let pid = std::process::id() as i32;
+        let hello =
+            ToMaster::Hello { version: CONTROL_VERSION, role: Role::Worker, pid, python: String::new() };
+        let packet = control::encode(&hello);
+        let _ = so::send(theirs.as_raw_fd(), &packet, MsgFlags::MSG_NOSIGNAL);
+        !matches!(so::recv(theirs.as_raw_fd(), &mut [0; 8], MsgFlags::MSG_DONTWAIT), Err(nix::Error::EAGAIN))
+    }
+
+    #[test]
+    fn a_fork_that_is_given_up_sees_it_or_is_found() {
+        let mut buffer = vec![0; MAX_MESSAGE];
+        let (ours, theirs) = control_pair().unwrap();
+        assert!(!hello(&theirs), "it looks before the end");
+        assert_eq!(end_unheard(&ours, &mut buffer), [std::process::id() as i32]);
+        let (ours, theirs) = control_pair().unwrap();
+        assert_eq!(end_unheard(&ours, &mut buffer), [0; 0]);
+        assert!(hello(&theirs), "it looks after the end");
+        drop(ours);
+        assert!(hello(&theirs), "it is closed as well");
+    }
 }

@@ -111,6 +111,10 @@ fn fork(
     let born = || {
         uswgi_serve::sys::parent_death_signal(0);
         own.hello(if aide.is_some() { Role::Aide } else { Role::Worker }, "");
+        // Nobody waits for it any more, and its slot may be somebody else's: it runs nothing of the application.
+        if own.is_unwanted() {
+            uswgi_serve::sys::exit_now(Exit::Ok.code());
+        }
     };
     match py::fork_twice(py, born) {
         Ok(ForkSide::Child { intermediate }) => {

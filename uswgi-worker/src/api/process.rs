@@ -42,7 +42,9 @@ fn worker_id() -> PyResult<u32> {
     Ok(state()?.worker_id.load(Relaxed))
 }
 
-/// A number from 0 on that no other worker has, also while one of the same worker number ends; None outside of workers.
+/// A number from 0 on that no other worker has, also while one of the same worker number ends; None outside of workers. A fork
+/// that the master has given up, and whose slot it gives to another one, ends before it runs any of the application
+/// (`template::fork`).
 #[pyfunction]
 fn worker_slot() -> PyResult<Option<u32>> {
     let state = state()?;
