@@ -846,6 +846,7 @@ pub(super) static MEANING: &[Meaning] = &[
     s("alarm-log log-alarm", set(|i| Written::named(i.log.alarms.iter().map(written::log_alarm))), "", "Lines of the log that match raise alarms: NAME[,NAME...] PATTERN. Repeatable, in order."),
     s("not-alarm-log not-log-alarm", With("alarm-log"), "", "Lines that match raise none of the alarms of later lines: NAME PATTERN. Repeatable."),
     m("alarm-cheap", Harmless("alarms need no threads"), "", "One thread for all alarms."),
+    m("alarm-fd", Refused("the master reads no descriptors of others: wait for it in a mule, and call uwsgi.alarm there"), "", "A descriptor that raises an alarm when it can be read: NAME FD[:BYTES] MESSAGE."),
     s("metric-threshold metric-alarm alarm-metric", set(|i| Written::each(&i.alarms.thresholds, written::threshold)), "", "A number of `metric` that raises an alarm while it has at least this value, looked at each second: key=NAME,value=N,alarm=ALARM, and msg=TEXT (else the name), rate=SECONDS between two times, reset=N (what it becomes). Repeatable."),
     s("print iprint", Nothing, "", "Prints a text while the configuration is read."),
     s("fallback-config", set(|i| (&i.startup.fallback).into()), "", "Configuration that is started in the place of an instance that ends with exit code 1: one that cannot start, as a rule."),
