@@ -163,6 +163,22 @@ fn a_file_of_rule_sets_answers_as_the_original_does() {
     compare(ask_all(&ours, "actions", &sets), |key| theirs[key].clone());
 }
 
+#[test]
+fn users_with_hashes_of_another_kind_are_named_at_the_start() {
+    let site = Site::new().file("routed").http();
+    let file = site.dir.join("users");
+    fs::write(&file, "bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nann:rl0uE0e2WKB0.\n").unwrap();
+    let app = site.dir.join("app/routed.py").display().to_string();
+    let rule = format!("^/ basicauth:here,{}", file.display());
+    let server = site.option("wsgi-file", app).option("route", rule).start();
+    server.wait_log("passwords that are not of htpasswd -s (SHA-1) let nobody in: ann\n");
+    // bob:password, ann:password
+    for (said, status) in [("Ym9iOnBhc3N3b3Jk", 200), ("YW5uOnBhc3N3b3Jk", 401)] {
+        let request = Request::get("/").header("Authorization", &format!("Basic {said}"));
+        assert_eq!(server.ask(&request).status, status);
+    }
+}
+
 const ASGI: &str = r#"
 async def application(scope, receive, send):
     headers = [(n.decode(), v.decode()) for n, v in scope["headers"] if n.startswith(b"x-")]

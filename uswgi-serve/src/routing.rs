@@ -8,6 +8,7 @@ mod htpasswd;
 mod request;
 pub(crate) mod ruled;
 mod stored;
+mod users;
 mod world;
 
 use crate::say;
@@ -36,6 +37,9 @@ impl Routing {
         let table = RouteTable::compile(&settings.routes)
             .inspect_err(|(_, e)| say!("requests are refused, as a rule cannot be read: {e}"))
             .unwrap_or_else(|_| RouteTable::closed());
+        if settings.worker_id <= 1 {
+            users::warn(&table);
+        }
         Some(Routing {
             at_answers: table.has(RouteChain::Error) || table.has(RouteChain::Response),
             at_end: table.has(RouteChain::Final),

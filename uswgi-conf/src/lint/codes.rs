@@ -87,6 +87,7 @@ pub static CODES: &[Code] = &[
     c("open-block", "A block stays open until an end option, across the end of the file into later files and the command line."),
     c("open-socket", "A socket that others may write to takes requests from every local user, and the uwsgi protocol lets them claim any remote address or user."),
     c("overridden", "The option stands twice in one file; the last one counts. Two chmod-socket are even mixed up in uWSGI."),
+    c("password-hash", "A file of basicauth has passwords by hash: those of htpasswd -s (SHA-1) are known here; uWSGI knows those of crypt(3) with DES (htpasswd -d) too. Whoever has another one does not come in, on neither."),
     c("path", "The path does not exist on this machine. Use --no-system where the file belongs to another one."),
     c("percent-eaten", "% starts a magic variable; before a letter without a meaning both disappear. A percent sign is %%."),
     c("percent-joins", "% at the end of a line swallows the line end: the next line becomes part of this one, even of a comment."),

@@ -18,6 +18,7 @@ mod conflicts;
 pub mod fix;
 mod jail;
 pub(crate) use jail::of as jail_of;
+mod passwords;
 mod system;
 mod text;
 mod users;
@@ -107,6 +108,7 @@ pub fn lint(file: &[u8], env: &[(Vec<u8>, Vec<u8>)], options: Options) -> Report
             if options.system {
                 system::check(&context, &mut diagnostics);
                 certificates::check(&resolved.instance, system::known, &mut diagnostics);
+                passwords::check(&resolved.instance, system::known, &mut diagnostics);
             }
             for d in resolved.diagnostics {
                 // What is not known here was said once.

@@ -355,3 +355,19 @@ fn a_jail_is_looked_into_and_what_stays_outside_is_named() {
     assert!(found(&good.replace(&jail.to_string(), "/no/such/jail")).contains(&("path", 2)));
     std::fs::remove_dir_all(&root).unwrap();
 }
+
+#[test]
+fn users_of_a_password_file_who_cannot_come_in_are_named() {
+    let file = std::env::temp_dir().join(format!("uswgi-users-{}", std::process::id()));
+    let said = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let all = report(&format!("{GOOD}route = ^/ basicauth:here,{}\n", file.display()), true);
+        let of = all.diagnostics.into_iter().filter(|d| d.code == "password-hash");
+        of.map(|d| d.message).collect::<Vec<_>>()
+    };
+    let good = "a:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n";
+    let found = said(&format!("{good}b:$apr1$x$y\nc:rl0uE0e2WKB0.\n"));
+    assert!(found.len() == 1 && found[0].contains("of b, c lets nobody in"), "{found:?}");
+    assert!(said(good).is_empty());
+    std::fs::remove_file(&file).unwrap();
+}

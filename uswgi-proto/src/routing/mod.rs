@@ -21,7 +21,7 @@ mod world;
 
 pub use action::{Credentials, FileOrder, RouteAction};
 pub use condition::{PathIs, RouteCondition};
-pub use password::is_password;
+pub use password::{is_password, unknown_hashes};
 pub use pattern::{RouteGroups, RoutePattern};
 pub use run::RouteTable;
 use serde::{Deserialize, Serialize};

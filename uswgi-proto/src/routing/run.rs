@@ -1,7 +1,7 @@
 //! Rules, ready for use, and how a chain of them is gone through.
 
 use super::act::Onward;
-use super::action::RouteAction;
+use super::action::{Credentials, RouteAction};
 use super::condition::RouteCondition;
 use super::pattern::{RouteGroups, RoutePattern};
 use super::{Looks, RouteChain, RouteEffect, RouteEnd, RouteError, RouteLine, RouteWorld};
@@ -47,6 +47,14 @@ impl RouteTable {
     /// Whether a chain has rules.
     pub fn has(&self, chain: RouteChain) -> bool {
         !self.chains[chain as usize].is_empty()
+    }
+
+    /// Files of passwords.
+    pub fn password_files(&self) -> impl Iterator<Item = &str> {
+        self.chains.iter().flatten().filter_map(|rule| match rule {
+            Rule::Do(_, RouteAction::BasicAuth { who: Credentials::File(file), .. }) => Some(file.as_str()),
+            _ => None,
+        })
     }
 
     /// Go through a chain.
