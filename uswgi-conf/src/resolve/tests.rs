@@ -83,6 +83,13 @@ fn what_cannot_work_is_refused_with_a_way_out() {
         let said = error(args);
         assert!(said.contains(want), "{args:?}: {said}");
     }
+    let ways = "unshare:unshare(1) unshare2:PrivateMounts= cap:AmbientCapabilities= cgroup:MemoryMax= setns:nsenter(1) \
+         setns-socket:nsenter(1) pivot-root:RootDirectory= namespace:RootDirectory= mount-asap:BindPaths= \
+         umount-as-root:BindPaths= check-cache:cache:key= cache-store:redis reload-on-fd:touch-reload puwsgi-socket:socket";
+    for (option, way) in ways.split_whitespace().map(|w| w.split_once(':').unwrap()) {
+        let said = error(&[&format!("--set={option}=x")]);
+        assert!(said.contains(way), "{option}: {said}");
+    }
     let (_, said) = load_args(&base(&["--subscribe-to", "x", "--allow-unsupported"])).unwrap();
     assert_eq!(said.len(), 1);
     assert!(load_args(&base(&["--puwsgi-socket", ":1"])).is_err());
