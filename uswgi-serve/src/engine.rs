@@ -19,6 +19,7 @@ use crate::contract::Inherited;
 use crate::control::Control;
 use crate::event_loop::EventLoop;
 use crate::lane::Lane;
+use crate::mounts::Mounts;
 use crate::parking::Parking;
 use crate::sync::lock;
 use crate::sys::{Epoll, Event, WakeEvent};
@@ -77,6 +78,8 @@ pub struct Engine {
     pub files: Option<StaticFiles>,
     /// None: there are no rules.
     pub(crate) routing: Option<Routing>,
+    /// Where applications are mounted, if rules and static files see paths without it (`manage-script-name`).
+    pub(crate) mounts: Option<Mounts>,
     /// Caches and numbers of the instance, for its rules.
     pub(crate) shared: Option<Arc<Shared>>,
     /// Sockets that are listened on.
@@ -124,8 +127,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// For what was inherited; `startup_ms` is how long the application took to load.
-    pub fn new(inherited: Inherited, startup_ms: u64) -> io::Result<Arc<Engine>> {
+    /// For what was inherited; `startup_ms` is how long the application took to load, `mounts` where it is mounted.
+    pub fn new(inherited: Inherited, startup_ms: u64, mounts: &Mounts) -> io::Result<Arc<Engine>> {
         let Inherited { settings, listeners, control, board, shared: memory, handover, signals, .. } =
             inherited;
         let ready = Arc::new(Epoll::new()?);
@@ -137,6 +140,7 @@ impl Engine {
             trust: Trust::parse(&settings.headers.trusted).unwrap_or_default(),
             files: StaticFiles::new(&settings),
             routing: Routing::new(&settings),
+            mounts: Some(mounts).filter(|m| m.is_by_path()).cloned(),
             shared: memory,
             listeners: ListenSocket::all(listeners, &settings),
             control,

@@ -6,6 +6,7 @@ mod variables;
 
 use crate::connection::Conn;
 use crate::engine::Engine;
+use crate::mounts::Mounts;
 use crate::request::{Body, Request};
 use std::sync::Arc;
 use uswgi_proto::settings::Protocol;
@@ -39,6 +40,23 @@ impl Exchange<'_> {
     /// its method stay what they are.
     pub fn rewrite(&mut self, name: &[u8], value: &[u8]) {
         self.request.rewritten.push((name.to_vec(), value.to_vec()));
+    }
+
+    /// Take the mount point off the path, as SCRIPT_NAME, for everybody who asks from here on.
+    pub(crate) fn place(&mut self, mounts: &Mounts) {
+        let mounted = mounts.point_of(self.path());
+        if mounted > 0 {
+            let (point, rest) = self.path().split_at(mounted);
+            let (point, rest) = (point.to_vec(), rest.to_vec());
+            self.rewrite(b"SCRIPT_NAME", &point);
+            self.rewrite(b"PATH_INFO", &rest);
+        }
+        self.request.placed = true;
+    }
+
+    /// Whether its mount point was taken off its path.
+    pub fn is_placed(&self) -> bool {
+        self.request.placed
     }
 
     /// What was rewritten, in its order.

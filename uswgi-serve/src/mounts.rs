@@ -41,19 +41,40 @@ impl Mounts {
         Mounts { points, by_path, default, hosts }
     }
 
-    /// The application for a path and a SCRIPT_NAME; the host is asked for only where mount points have one.
-    pub fn choose<'h>(&self, path: &[u8], script: &[u8], host: impl FnOnce() -> &'h [u8]) -> Option<Chosen> {
-        if self.points.len() == 1 && self.points[0].is_empty() && self.default.is_some() {
-            return Some(Chosen { app: 0, mounted: 0 });
-        }
+    /// Whether the path decides (`manage-script-name`).
+    pub fn is_by_path(&self) -> bool {
+        self.by_path
+    }
+
+    /// How much of the path is the mount point that it is at or below; 0: none, or the path does not decide.
+    pub fn point_of(&self, path: &[u8]) -> usize {
+        self.longest(path).map_or(0, |(_, point)| point.len())
+    }
+
+    fn longest(&self, path: &[u8]) -> Option<(usize, &Vec<u8>)> {
         let owns = |point: &[u8]| {
             !point.is_empty()
                 && path.strip_prefix(point).is_some_and(|rest| rest.first().is_none_or(|&c| c == b'/'))
         };
-        let whole = || self.points.iter().position(|p| p == script).or(self.default);
         // Of equal ones the first counts, hence the last of the reversed.
-        let longest = self.points.iter().enumerate().rev().filter(|(_, p)| self.by_path && owns(p));
-        let longest = longest.max_by_key(|(_, p)| p.len());
+        let below = self.points.iter().enumerate().rev().filter(|(_, p)| self.by_path && owns(p));
+        below.max_by_key(|(_, p)| p.len())
+    }
+
+    /// The application for a path and a SCRIPT_NAME; the host is asked for only where mount points have one. `placed`: the
+    /// mount point was taken off the path already, and is the SCRIPT_NAME, so the path is not looked at.
+    pub fn choose<'h>(
+        &self,
+        path: &[u8],
+        script: &[u8],
+        placed: bool,
+        host: impl FnOnce() -> &'h [u8],
+    ) -> Option<Chosen> {
+        if self.points.len() == 1 && self.points[0].is_empty() && self.default.is_some() {
+            return Some(Chosen { app: 0, mounted: 0 });
+        }
+        let whole = || self.points.iter().position(|p| p == script).or(self.default);
+        let longest = if placed { None } else { self.longest(path) };
         let mounted = longest.map_or(0, |(_, p)| p.len());
         let at_host = || {
             let script = if mounted > 0 { &path[..mounted] } else { script };
@@ -106,7 +127,7 @@ mod tests {
     ) -> impl Fn(&str, &str) -> Option<(usize, usize)> {
         let mounts = Mounts::new(points.iter().map(|p| p.as_bytes().to_vec()).collect(), by_path, fallback);
         move |path, script| {
-            mounts.choose(path.as_bytes(), script.as_bytes(), || b"").map(|c| (c.app, c.mounted))
+            mounts.choose(path.as_bytes(), script.as_bytes(), false, || b"").map(|c| (c.app, c.mounted))
         }
     }
 
@@ -149,13 +170,25 @@ mod tests {
         assert_eq!(chosen(&["", ""], false, true)("/", ""), Some((0, 0)));
     }
 
+    /// What was rewritten inside a mount stays inside of it.
+    #[test]
+    fn a_mount_point_is_taken_off_once() {
+        let points = ["/m", "/other", ""].map(|p| p.as_bytes().to_vec()).to_vec();
+        let mounts = Mounts::new(points.clone(), true, true);
+        assert_eq!((mounts.point_of(b"/m/x"), mounts.point_of(b"/mx"), mounts.point_of(b"/m")), (2, 0, 2));
+        let choose = |path: &[u8], script: &[u8]| mounts.choose(path, script, true, || b"").unwrap();
+        assert_eq!(choose(b"/other/y", b"/m"), Chosen { app: 0, mounted: 0 });
+        assert_eq!(choose(b"/other/y", b""), Chosen { app: 2, mounted: 0 });
+        assert_eq!(Mounts::new(points, false, true).point_of(b"/m/x"), 0);
+    }
+
     /// The table of what was asked of 2.0.31: three applications, one of them without a host.
     #[test]
     fn a_host_has_applications_of_its_own() {
         let points = |all: &[&str]| all.iter().map(|p| p.as_bytes().to_vec()).collect::<Vec<_>>();
         let mounts = Mounts::new(points(&["a.example|", "", "a.example|/m", "b.example:81|"]), false, true);
         let ask = |host: &'static str, script: &str| {
-            let chosen = mounts.choose(b"/x", script.as_bytes(), || host.as_bytes());
+            let chosen = mounts.choose(b"/x", script.as_bytes(), false, || host.as_bytes());
             chosen.map(|c| (c.app, c.mounted))
         };
         assert_eq!(ask("a.example", ""), Some((0, 0)));
@@ -167,11 +200,11 @@ mod tests {
         assert_eq!(ask("A.example:8080", ""), Some((0, 0)));
         assert_eq!((ask("b.example:81", ""), ask("b.example", "")), (Some((3, 0)), Some((1, 0))));
         let strict = Mounts::new(points(&["a.example|", "b.example|"]), true, true);
-        assert_eq!(strict.choose(b"/x", b"", || b"c.example"), None);
+        assert_eq!(strict.choose(b"/x", b"", false, || b"c.example"), None);
         // A mount point of all hosts gives SCRIPT_NAME; whose it is there is asked then.
         let both = Mounts::new(points(&["", "/m", "a.example|/m"]), true, true);
-        assert_eq!(both.choose(b"/m/x", b"", || b"a.example"), Some(Chosen { app: 2, mounted: 2 }));
-        assert_eq!(both.choose(b"/m/x", b"", || b"b.example"), Some(Chosen { app: 1, mounted: 2 }));
-        assert_eq!(both.choose(b"/x", b"", || b"a.example"), Some(Chosen { app: 0, mounted: 0 }));
+        assert_eq!(both.choose(b"/m/x", b"", false, || b"a.example"), Some(Chosen { app: 2, mounted: 2 }));
+        assert_eq!(both.choose(b"/m/x", b"", false, || b"b.example"), Some(Chosen { app: 1, mounted: 2 }));
+        assert_eq!(both.choose(b"/x", b"", false, || b"a.example"), Some(Chosen { app: 0, mounted: 0 }));
     }
 }

@@ -11,23 +11,6 @@ use uswgi_proto::settings::{LaneKind, Protocol, WorkerSettings};
 use uswgi_proto::{chunked::Decoder, packet, span::Span};
 use uswgi_spool::task::MODIFIER1 as TASK;
 
-/// How the body of a request comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Body {
-    /// There is none.
-    None,
-    /// Whole in the buffer, behind the head.
-    Buffered(usize),
-    /// Whole and decoded in `chunks`.
-    Decoded,
-    /// Longer than the buffer: the rest is read while the application runs.
-    Stream(u64),
-    /// Chunked, and longer than the buffer.
-    StreamChunks,
-    /// Whole on disk, in `spool`.
-    Spooled,
-}
-
 /// Where the variables stand that the server itself needs. All spans are of the connection's buffer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Known {
@@ -62,6 +45,8 @@ pub struct Request {
     pub(crate) known: Known,
     /// Variables that were rewritten since it was parsed, the last of a name counts.
     pub(crate) rewritten: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Its mount point was looked for, and is no part of PATH_INFO any more.
+    pub(crate) placed: bool,
     /// What rules want of its answer; only where there are some.
     pub(crate) ruled: Option<Box<Ruled>>,
     /// Of a uwsgi packet.
@@ -134,6 +119,7 @@ pub(crate) fn examine(conn: &mut Conn, request: &mut Request, settings: &WorkerS
             return step;
         }
         request.rewritten.clear();
+        request.placed = false;
     }
     let step = match conn.protocol {
         Protocol::Uwsgi | Protocol::Scgi | Protocol::ScgiNph => counted_body(conn, request, settings),
@@ -389,10 +375,12 @@ fn chunked_body(conn: &mut Conn, request: &mut Request, settings: &WorkerSetting
     }
 }
 
+mod body;
 mod host;
 mod scgi;
 mod texts;
 
+pub use body::Body;
 pub use texts::loads_code;
 use texts::{leading_digits, not_served};
 

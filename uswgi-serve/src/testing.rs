@@ -71,6 +71,7 @@ impl Parts {
                 python_by: None,
             },
             0,
+            &Default::default(),
         )
         .unwrap()
     }

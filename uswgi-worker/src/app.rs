@@ -38,7 +38,7 @@ impl Apps {
     /// The application for a request.
     #[inline]
     pub(crate) fn choose(&self, exchange: &Exchange<'_>) -> Option<Chosen> {
-        self.mounts.choose(exchange.path(), exchange.script(), || exchange.host())
+        self.mounts.choose(exchange.path(), exchange.script(), exchange.is_placed(), || exchange.host())
     }
 
     /// Import everything that the settings name.

@@ -242,7 +242,7 @@ fn live(py: Python<'_>, mut inherited: Inherited) -> Exit {
     }
     warn_of_missing(py, &threads);
     sys::parent_death_signal(0);
-    match Engine::new(inherited, startup_ms) {
+    match Engine::new(inherited, startup_ms, &apps.mounts) {
         Ok(engine) => {
             api::state::serve(&engine);
             if watched {
