@@ -200,6 +200,22 @@ fn a_paused_instance_answers_nobody_whoever_comes() {
     }
 }
 
+/// A worker that has not heard of the pause could still answer.
+#[test]
+fn a_pause_is_over_when_every_worker_has_heard() {
+    let server = Site::probe().option("workers", 2).start();
+    let (_, deaf) = ready(&server)[0];
+    process::send(deaf, Signal::SIGSTOP);
+    let said = expect(&server.ctl(&["pause", "--timeout", "1"]), Exit::TimedOut, "the pause");
+    assert!(said.contains("paused, 2 of 2 workers ready"), "{said}");
+    process::send(deaf, Signal::SIGCONT);
+    expect(&server.ctl(&["pause"]), Exit::Ok, "paused");
+    let seen = Snapshot::take(&server.instance().unwrap());
+    assert!(seen.workers.iter().all(|w| !w.accepting), "{:?}", seen.workers);
+    expect(&server.ctl(&["resume"]), Exit::Ok, "accepting");
+    server.get("/hello").expect(200);
+}
+
 #[test]
 fn a_full_disk_is_no_success() {
     let server = Site::probe().start();

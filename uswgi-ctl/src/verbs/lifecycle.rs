@@ -205,19 +205,24 @@ pub(super) fn pause(
     let state = || Snapshot::take(instance).state;
     let (done, what) = if on { ("paused", "the pause") } else { ("accepting again", "the resumption") };
     let report = || Ok(VerbResult::done(format!("pid {} is {done}", instance.pid), facts(instance)));
-    match state() {
-        // A master that only hears signals would undo what is so already.
-        InstanceState::Paused if on => return report(),
-        InstanceState::Running if !on => return report(),
-        InstanceState::Running | InstanceState::Paused => {}
+    let told = match state() {
+        InstanceState::Paused => on,
+        InstanceState::Running => !on,
         other => {
             let state = state_name(other);
             return Err(CtlError::Refused(format!("the instance is {state}; wait until it is ready")));
         }
+    };
+    // The master has told its workers then; of a pause they have to have heard, too.
+    let so = || {
+        let s = Snapshot::take(instance);
+        (s.state == InstanceState::Paused) == on && !(on && s.workers.iter().any(|w| w.accepting))
+    };
+    // A master that only hears signals would undo what is so already.
+    if !told {
+        let command = if on { Command::Pause } else { Command::Resume };
+        steer::say(instance, command, steer::PATIENCE.min(deadline.left()))?;
     }
-    let so = || (state() == InstanceState::Paused) == on;
-    let command = if on { Command::Pause } else { Command::Resume };
-    steer::say(instance, command, steer::PATIENCE.min(deadline.left()))?;
     match wait::until(instance, deadline, || so().then_some(())) {
         Waited::Is(()) => report(),
         Waited::Ended => Err(CtlError::Ended { pid: instance.pid, what }),
