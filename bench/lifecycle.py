@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compare what a start, a reload and the memory of eight workers cost, on one Django application.
 
-    bench/lifecycle.py [--rounds N] [--servers uswgi,uWSGI,gunicorn,granian]
+    bench/lifecycle.py [--rounds N] [--servers uswgi,uWSGI,gunicorn,granian] [--reloads]
 
 Servers take turns, and the table shows medians over rounds. bench/README.md says what the columns are.
 """
@@ -155,6 +155,7 @@ def main():
     parser.add_argument("--venv", default=os.path.join(run.ROOT, "build/bench-venv"))
     parser.add_argument("--uswgi", default=os.path.join(run.ROOT, "target/release"))
     parser.add_argument("--window", type=float, default=8.0, help="seconds under load, with a reload in them")
+    parser.add_argument("--reloads", action="store_true", help="only the reloads: a minute for two servers and two rounds")
     args = parser.parse_args()
     args.uswgi, args.venv = os.path.abspath(args.uswgi), os.path.abspath(args.venv)
     loadgen = run.prepare(args.venv)
@@ -163,7 +164,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(args.rounds):
             for name in names:
-                one = start_and_memory(name, args, folder)
+                one = {} if args.reloads else start_and_memory(name, args, folder)
                 found[name].append({**one, **reloads(name, args, folder, loadgen)})
     print(f"| server | start to first answer, ms | memory (PSS) after {REQUESTS} requests, MiB | processes that served "
           f"| memory after {LATER} | HUP to the last worker "
