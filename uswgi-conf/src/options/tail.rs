@@ -24,7 +24,7 @@ static LANGUAGES: Category = c(
 static ASYNC: Category = c(
     "async",
     "Belongs to an asynchronous engine.",
-    "requests run in threads, or in greenlets: `gevent = N` runs N of them in each worker, with gevent from the site's environment; an ASGI app runs in tasks: `asgi = true`",
+    "requests run in threads, or in greenlets: `gevent = N` runs N of them in each worker, with gevent from the site's environment (`async = N` beside it is their number); an ASGI app runs in tasks: `asgi = true`",
 );
 static EMPEROR: Category = c(
     "emperor",

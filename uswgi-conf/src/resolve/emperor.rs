@@ -4,7 +4,7 @@ use super::address;
 use super::draft::Draft;
 use super::forms::bad_address;
 use super::value::written;
-use crate::expand::{Applied, truth};
+use crate::expand::{Applied, Expansion, truth};
 use std::path::PathBuf;
 
 /// Monitors that are plugins of uWSGI, and what takes their place.
@@ -78,14 +78,19 @@ fn stats(d: &mut Draft, a: &Applied) {
     }
 }
 
-/// After the steps: those of the Emperor are its own. A tyrant stays root: capabilities for the way to its vassals' users are not
-/// needed.
-pub(super) fn finish(d: &mut Draft) {
+/// After the steps: those of the Emperor are its own. A tyrant stays root, and one that is none keeps its user: capabilities for
+/// the way to the vassals' users (`cap = setgid,setuid`, in the file that Fedora ships) are not needed.
+pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
     let (phases, e) = (&mut d.instance.tasks.phases, &mut d.instance.emperor);
     e.at_start = std::mem::take(&mut phases.emperor_start);
     e.as_vassal = std::mem::take(&mut phases.as_vassal);
     e.as_emperor = std::mem::take(&mut phases.as_emperor);
-    if d.instance.emperor.is_wanted() && d.instance.emperor.tyrant {
+    let only_users = |a: &Applied| {
+        let value = a.value.as_deref().unwrap_or_default();
+        value.split(|b| *b == b',').all(|name| matches!(name.trim_ascii(), b"setgid" | b"setuid"))
+    };
+    let unneeded = || expansion.applied.iter().filter(|a| a.fact.name == "cap").all(only_users);
+    if d.instance.emperor.is_wanted() && (d.instance.emperor.tyrant || unneeded()) {
         d.said.0.retain(|said| !(said.code == "unsupported" && said.message.starts_with("cap is")));
     }
 }
@@ -106,4 +111,23 @@ fn monitor(d: &mut Draft, a: &Applied) {
         return;
     }
     d.instance.emperor.monitors.push(name);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::expand::{Mode, expand};
+    use crate::resolve::resolve;
+
+    #[test]
+    fn capabilities_for_the_users_of_vassals_are_not_needed() {
+        let codes = |args: &[&str]| -> Vec<&'static str> {
+            let args: Vec<Vec<u8>> = args.iter().map(|a| a.as_bytes().to_vec()).collect();
+            let said = resolve(&expand(&args, &[], Mode::default()).0).diagnostics;
+            said.iter().map(|d| d.code).filter(|code| *code == "unsupported").collect()
+        };
+        assert_eq!(codes(&["--emperor", "/d", "--set=cap=setgid,setuid"]), [""; 0]);
+        assert_eq!(codes(&["--emperor", "/d", "--emperor-tyrant", "--set=cap=sys_admin"]), [""; 0]);
+        assert_eq!(codes(&["--emperor", "/d", "--set=cap=setgid,net_bind_service"]), ["unsupported"]);
+        assert_eq!(codes(&["--set=cap=setgid,setuid"]), ["unsupported"]);
+    }
 }

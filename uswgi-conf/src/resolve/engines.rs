@@ -6,11 +6,22 @@ use crate::diag::Diagnostic;
 use crate::expand::{Applied, Expansion, truth};
 use uswgi_proto::settings::{AsyncioLoop, LaneKind, Lanes, WebSocketReload};
 
-/// `gevent = N`. uWSGI 2.0.31 takes 0 and 1, and its workers then end as soon as they are started ("requires async mode").
-pub(super) fn gevent(d: &mut Draft, a: &Applied) {
-    match d.said.number32(a) {
+/// How many greenlets: `gevent = N`, and, as on uWSGI 2.0.31, `async = N` beside it or beside `loop = gevent`; the last of
+/// them counts. It takes 0 and 1, and its workers then end as soon as they are started ("requires async mode").
+fn greenlets(d: &mut Draft, expansion: &Expansion) {
+    let is_loop = |a: &&Applied| a.fact.name == "loop" && a.value.as_deref() == Some(b"gevent");
+    let by_loop = expansion.applied.iter().rfind(is_loop);
+    let last = |names: &[&str]| expansion.applied.iter().rfind(|a| names.contains(&a.fact.name));
+    let Some(asked) = last(&["gevent"]).or(by_loop) else { return };
+    let is_ours = |message: &str| {
+        message.starts_with("async is ") || by_loop.is_some() && message.starts_with("loop is ")
+    };
+    d.said.0.retain(|said| !(said.code == "unsupported" && is_ours(&said.message)));
+    let number = last(&["gevent", "async"]);
+    match number.map_or(Some(0), |a| d.said.number32(a)) {
         Some(n) if n >= 2 => d.greenlets = Some(n),
         Some(_) => {
+            let a = number.unwrap_or(asked);
             let message = format!("{}: there must be at least two greenlets", written(a));
             d.said.error(a, "bad-number", message).help = Some(
                 "each runs one request: gevent = 100 is common; without the line requests run in threads"
@@ -63,6 +74,7 @@ pub(super) fn websocket_reload(d: &mut Draft, a: &Applied) {
 
 /// The kind of the lanes, once all was said.
 pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
+    greenlets(d, expansion);
     if d.asgi {
         for name in ["gevent", "threads"] {
             let given = if name == "gevent" { d.greenlets.is_some() } else { d.instance.threads > 1 };
@@ -101,4 +113,37 @@ pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
     }
     d.instance.threads = greenlets;
     d.instance.lanes.kind = LaneKind::Greenlets;
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::expand::{Mode, expand};
+    use crate::resolve::resolve;
+    use uswgi_proto::settings::LaneKind;
+
+    /// How many greenlets, or the codes of what is said.
+    fn greenlets(args: &[&str]) -> Result<u32, Vec<&'static str>> {
+        let all = [&["--http-socket", ":0", "--wsgi-file", "a.py"], args].concat();
+        let all: Vec<Vec<u8>> = all.iter().map(|a| a.as_bytes().to_vec()).collect();
+        let r = resolve(&expand(&all, &[], Mode::default()).0);
+        let codes: Vec<&str> = r.diagnostics.iter().map(|d| d.code).collect();
+        let kind = r.instance.lanes.kind;
+        if codes.is_empty() && kind == LaneKind::Greenlets { Ok(r.instance.threads) } else { Err(codes) }
+    }
+
+    /// As uWSGI 2.0.31 was seen to count them.
+    #[test]
+    fn async_is_the_number_of_greenlets_beside_gevent() {
+        assert_eq!(greenlets(&["--gevent", "100"]), Ok(100));
+        assert_eq!(greenlets(&["--gevent", "true", "--async", "100"]), Ok(100));
+        assert_eq!(greenlets(&["--gevent", "8", "--async", "4"]), Ok(4));
+        assert_eq!(greenlets(&["--async", "4", "--gevent", "8"]), Ok(8));
+        assert_eq!(greenlets(&["--loop", "gevent", "--async", "4"]), Ok(4));
+        assert_eq!(greenlets(&["--gevent", "4", "--loop", "gevent"]), Ok(4));
+        assert_eq!(greenlets(&["--async", "4"]), Err(vec!["unsupported"]));
+        assert_eq!(greenlets(&["--loop", "asyncio", "--gevent", "4"]), Err(vec!["unsupported"]));
+        for few in [&["--gevent", "1"][..], &["--gevent", "8", "--async", "1"], &["--loop", "gevent"]] {
+            assert_eq!(greenlets(few), Err(vec!["bad-number"]), "{few:?}");
+        }
+    }
 }

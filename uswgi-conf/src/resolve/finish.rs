@@ -16,7 +16,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
     super::tasks::finish(&mut d);
     super::startup::finish(&mut d);
     super::caches::finish(&mut d);
-    super::emperor::finish(&mut d);
+    super::emperor::finish(&mut d, expansion);
     let failed = d.said.0.iter().any(|m| m.code == "bad-socket");
     if d.instance.sockets.is_empty() && !failed && !d.instance.emperor.is_wanted() {
         let message = "there is no socket to listen on";

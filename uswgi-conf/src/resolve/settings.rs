@@ -80,7 +80,8 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "no-defer-accept" => i.defer_accept = !on,
         "processes" | "workers" => workers(d, a),
         "threads" => threads(d, a),
-        "gevent" => super::engines::gevent(d, a),
+        // With `async`: see `engines`.
+        "gevent" => {}
         "asgi" => d.asgi = on,
         "asgi-tasks" => super::engines::tasks(d, a),
         "asyncio-loop" => super::engines::asyncio_loop(d, a),
