@@ -42,14 +42,19 @@ impl Exchange<'_> {
         self.request.rewritten.push((name.to_vec(), value.to_vec()));
     }
 
-    /// Take the mount point off the path, as SCRIPT_NAME, for everybody who asks from here on.
+    /// Take a mount point of so many bytes off the path, as SCRIPT_NAME, for everybody who asks from here on.
+    pub fn mount(&mut self, mounted: usize) {
+        let (point, rest) = self.path().split_at(mounted);
+        let (point, rest) = (point.to_vec(), rest.to_vec());
+        self.rewrite(b"SCRIPT_NAME", &point);
+        self.rewrite(b"PATH_INFO", &rest);
+    }
+
+    /// The same for the mount point that the path is at or below, once for a request.
     pub(crate) fn place(&mut self, mounts: &Mounts) {
         let mounted = mounts.point_of(self.path());
         if mounted > 0 {
-            let (point, rest) = self.path().split_at(mounted);
-            let (point, rest) = (point.to_vec(), rest.to_vec());
-            self.rewrite(b"SCRIPT_NAME", &point);
-            self.rewrite(b"PATH_INFO", &rest);
+            self.mount(mounted);
         }
         self.request.placed = true;
     }

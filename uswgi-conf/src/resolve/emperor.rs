@@ -91,7 +91,7 @@ pub(super) fn finish(d: &mut Draft, expansion: &Expansion) {
     };
     let unneeded = || expansion.applied.iter().filter(|a| a.fact.name == "cap").all(only_users);
     if d.instance.emperor.is_wanted() && (d.instance.emperor.tyrant || unneeded()) {
-        d.said.0.retain(|said| !(said.code == "unsupported" && said.message.starts_with("cap is")));
+        d.said.take_back("cap");
     }
 }
 

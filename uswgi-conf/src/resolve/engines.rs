@@ -13,10 +13,10 @@ fn greenlets(d: &mut Draft, expansion: &Expansion) {
     let by_loop = expansion.applied.iter().rfind(is_loop);
     let last = |names: &[&str]| expansion.applied.iter().rfind(|a| names.contains(&a.fact.name));
     let Some(asked) = last(&["gevent"]).or(by_loop) else { return };
-    let is_ours = |message: &str| {
-        message.starts_with("async is ") || by_loop.is_some() && message.starts_with("loop is ")
-    };
-    d.said.0.retain(|said| !(said.code == "unsupported" && is_ours(&said.message)));
+    d.said.take_back("async");
+    if by_loop.is_some() {
+        d.said.take_back("loop");
+    }
     let number = last(&["gevent", "async"]);
     match number.map_or(Some(0), |a| d.said.number32(a)) {
         Some(n) if n >= 2 => d.greenlets = Some(n),

@@ -18,6 +18,12 @@ impl Said {
         self.push(a, Diagnostic::warning(code, message))
     }
 
+    /// Forget that an option is not supported: beside what else was said it means something.
+    pub(super) fn take_back(&mut self, option: &str) {
+        let refused = format!("{option} is not supported");
+        self.0.retain(|said| !(said.code == "unsupported" && said.message.starts_with(&refused)));
+    }
+
     /// A value whose form does not fit.
     pub(super) fn bad(&mut self, a: &Applied, what: &str, help: &str) {
         let message = format!("{}: {what}", written(a));

@@ -268,10 +268,7 @@ fn refuse_socket(
 /// SCRIPT_NAME and PATH_INFO as the application behind a mount point sees them, which is that many bytes long.
 fn mount(exchange: &mut Exchange<'_>, mounted: usize) {
     if mounted > 0 {
-        let (point, rest) = exchange.path().split_at(mounted);
-        let (point, rest) = (point.to_vec(), rest.to_vec());
-        exchange.rewrite(b"SCRIPT_NAME", &point);
-        exchange.rewrite(b"PATH_INFO", &rest);
+        exchange.mount(mounted);
     } else if exchange.request.modifier1 == 30
         && !exchange.script().is_empty()
         && let Some(rest) = behind_script(exchange.path(), exchange.script()).map(<[u8]>::to_vec)
