@@ -313,7 +313,7 @@ fn the_books_balance_after_a_rage_with_four_threads() {
 
 #[test]
 fn the_books_balance_after_a_rage_with_tasks() {
-    let site = Site::probe().home(&paths::engines()).option("asgi", true);
+    let site = Site::probe().file("ws_echo").home(&paths::engines()).option("asgi", true);
     balanced(site, &Arena { lanes: 2 * CLIENTS, app: apps::TASKS, seed: 20_261_131 });
 }
 

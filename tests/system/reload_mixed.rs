@@ -8,18 +8,13 @@ use uswgi_tests::{Load, Request, Site, paths, until};
 
 const TASKS: &str = r#"
 import asyncio
+from ws_echo import tasks as echo
 
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
         raise RuntimeError("not here")
     if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.accept"})
-        while True:
-            message = await receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            await send({"type": "websocket.send", "text": message["text"]})
+        return await echo(scope, receive, send)
     size, more = 0, True
     while more:
         message = await receive()
@@ -140,7 +135,7 @@ fn site(text: &str) -> Site {
 
 #[test]
 fn reloads_under_mixed_load_lose_nothing_in_tasks() {
-    reloads_lose_nothing(site(TASKS).option("asgi", true));
+    reloads_lose_nothing(site(TASKS).file("ws_echo").option("asgi", true));
 }
 
 #[test]

@@ -22,19 +22,14 @@ def application(environ, start_response):
 /// The same in tasks, and an echo on WebSockets.
 pub(super) const TASKS: &str = r#"
 import asyncio, os
+from ws_echo import tasks as echo
 RAN = os.open(os.path.join(os.environ["HOLD_DIR"], "ran"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
         raise RuntimeError("not here")
     if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.accept"})
-        while True:
-            message = await receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            await send({"type": "websocket.send", "text": message["text"]})
+        return await echo(scope, receive, send)
     os.write(RAN, b"%s %d\n" % (scope["query_string"], os.getpid()))
     size, more = 0, True
     while more:
