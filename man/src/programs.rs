@@ -19,7 +19,7 @@ pub(crate) fn master() -> String {
     );
     page.paragraph(
         "A worker that dies is replaced at once, and with growing pauses when it dies again and again.\n\
-         SIGHUP reads the configuration again and replaces the workers one by one; a configuration or an application that does not load changes nothing.\n\
+         SIGHUP reads the configuration again and replaces the workers, each when its successor accepts; a configuration or an application that does not load changes nothing.\n\
          SIGTERM, SIGINT and SIGQUIT stop: requests under way may finish within reload-mercy.\n\
          uswgi-signals(7) has the whole table.",
     );

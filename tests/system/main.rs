@@ -191,6 +191,7 @@ mod patience;
 mod pep3333;
 mod pid1;
 mod pieces;
+mod precedence;
 mod preload;
 mod privileges;
 mod profile;

@@ -145,8 +145,8 @@ pub struct Instance {
     pub mercy: u32,
     /// Surplus processes allowed during replacement; None: max(1, 25 % of workers).
     pub max_surplus: Option<u32>,
-    /// How much less nice the template is than its workers, 0 to 20 (`template-boost`).
-    pub template_boost: u32,
+    /// How much less nice processes are that a reload waits for, 0 to 20 (`reload-boost`).
+    pub reload_boost: u32,
     /// A worker number belongs to one process at a time (`worker-id-exclusive`).
     pub worker_id_exclusive: bool,
     /// When a worker is replaced after its own limits.
@@ -308,7 +308,7 @@ impl Default for Instance {
             websockets: WebSockets::default(),
             mercy: 60,
             max_surplus: None,
-            template_boost: 10,
+            reload_boost: 10,
             worker_id_exclusive: false,
             recycling: Recycling::default(),
             max_requests_delta: 0,

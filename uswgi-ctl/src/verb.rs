@@ -92,7 +92,7 @@ impl Verb {
             Verb::Metrics => ("metrics", "Print all numbers in the OpenMetrics text format"),
             Verb::List => ("list", "List the running instances that may be looked at"),
             Verb::Reload => {
-                ("reload", "Replace the workers one by one with ones of the new configuration and code")
+                ("reload", "Replace the workers, without a gap, with ones of the new configuration and code")
             }
             Verb::Canary => {
                 ("canary", "End the canary that is under way, or show it beside the old generation")

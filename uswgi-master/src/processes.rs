@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use uswgi_keep::reap::{self, Reaped};
+use uswgi_keep::sys::nice;
 use uswgi_proto::control::{self, CONTROL_VERSION, MAX_MESSAGE, ToMaster, ToWorker};
 
 /// Messages heard at a time from one process: more than its socket can hold, so that a process which
@@ -27,6 +28,8 @@ struct Process {
     generation: u64,
     pid: Option<i32>,
     control: Option<OwnedFd>,
+    /// How much less nice it was made; 0: it is as nice as the others.
+    boost: i32,
 }
 
 /// All of them.
@@ -64,7 +67,7 @@ impl Processes {
     /// A process that was asked for.
     pub fn add(&mut self, birth: &Birth, control: OwnedFd) {
         let &Birth { child, kind, generation, .. } = birth;
-        self.all.insert(child, Process { kind, generation, pid: None, control: Some(control) });
+        self.all.insert(child, Process { kind, generation, pid: None, control: Some(control), boost: 0 });
     }
 
     /// A child of another kind, which will end by itself.
@@ -81,6 +84,25 @@ impl Processes {
     pub fn set_pid(&mut self, child: ChildId, pid: i32) {
         if let Some(p) = self.all.get_mut(&child) {
             p.pid = Some(pid);
+        }
+    }
+
+    /// Make it less nice by so much, where that is allowed; 0: as it was before.
+    pub fn prefer(&mut self, child: ChildId, boost: i32) {
+        let Some(p) = self.all.get_mut(&child) else { return };
+        let Some(pid) = p.pid else { return };
+        if boost > 0 {
+            nice::prefer(pid, boost);
+        } else {
+            nice::level(pid, p.boost);
+        }
+        p.boost = boost;
+    }
+
+    /// Let what it forks be as nice as it is, where that is allowed.
+    pub fn hand_on(&self, child: ChildId) {
+        if let Some(pid) = self.all.get(&child).and_then(|p| p.pid) {
+            nice::hand_on(pid);
         }
     }
 

@@ -224,7 +224,7 @@ pub fn launch(i: &Instance, settings: &WorkerSettings, inherited: &Inherited<'_>
         limits: &limits,
         blocked: &uswgi_proto::signals::WORKER_NOTICE,
         // It imports the application, beside workers that serve: what it forks goes without.
-        boost: if settings.role == Role::Template { i.template_boost as i32 } else { 0 },
+        boost: if settings.role == Role::Template { i.reload_boost as i32 } else { 0 },
     })
     .map_err(|source| SpawnError::Exec { program: program.into(), source })
 }

@@ -43,7 +43,7 @@ pub const TABLE: [SignalRow; 7] = [
         signal: libc::SIGHUP,
         name: "SIGHUP",
         master: MasterAction::Reload,
-        help: "Read the configuration again and replace the workers one by one. Nothing is lost, and what does not load changes nothing.",
+        help: "Read the configuration again and replace the workers, each when its successor accepts. Nothing is lost, and what does not load changes nothing.",
     },
     SignalRow {
         signal: libc::SIGUSR1,

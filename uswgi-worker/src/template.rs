@@ -45,6 +45,7 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
         py::print_exception(py, &e);
     }
     let mut running = threads::others(py);
+    let preferred = uswgi_serve::sys::is_reset_on_fork();
     control.send(&ToMaster::Ready);
     loop {
         match py.detach(|| control.receive(true)) {
@@ -53,7 +54,7 @@ pub(crate) fn serve(py: Python<'_>, control: Control) -> Left {
                 descriptors,
             )) => {
                 let Some((socket, output)) = given(descriptors) else { continue };
-                if let Some(own) = fork(py, &control, (worker_id, aide), socket) {
+                if let Some(own) = fork(py, &control, (worker_id, aide, preferred), socket) {
                     output.iter().for_each(uswgi_serve::log::reopen);
                     let threads = running;
                     return Left::Worker(Identity {
@@ -101,7 +102,7 @@ fn given(descriptors: Vec<OwnedFd>) -> Option<(OwnedFd, Option<OwnedFd>)> {
 fn fork(
     py: Python<'_>,
     control: &Control,
-    (worker_id, aide): (u32, Option<Aide>),
+    (worker_id, aide, preferred): (u32, Option<Aide>, bool),
     socket: OwnedFd,
 ) -> Option<Control> {
     py::flush(py);
@@ -109,6 +110,10 @@ fn fork(
     let own = Control::new(socket);
     // Before the application's fork hooks: of one that dies in them the master knows how it ended.
     let born = || {
+        if preferred {
+            // Its nice value may be the template's until it accepts, which is nobody's whom it starts meanwhile.
+            uswgi_serve::sys::reset_on_fork();
+        }
         uswgi_serve::sys::parent_death_signal(0);
         own.hello(if aide.is_some() { Role::Aide } else { Role::Worker }, "");
         // Nobody waits for it any more, and its slot may be somebody else's: it runs nothing of the application.

@@ -297,9 +297,9 @@ pub(super) static OWN: &[Own] = &[
         "a quarter of the workers, at least 1",
     ),
     (
-        own("template-boost", Req, Int),
-        set(|i| i.template_boost.into()),
-        "How much less nice the process is that imports the application, so that a reload under load is soon over: 0 (not at all) to 20. Its workers are as nice as the master. Takes effect where the master has a nice value of 0 and may give a lower one: as root, or by its limits (LimitNICE= of systemd); not with lazy-apps.",
+        own("reload-boost", Req, Int),
+        set(|i| i.reload_boost.into()),
+        "How much less nice processes are that a reload waits for, so that it is soon over under load: the one that imports the application, workers until they accept, and those that have finished their requests until they have ended. 0 (not at all) to 20. Takes effect where the master has a nice value of 0 and may give a lower one: as root, or by its limits (LimitNICE= of systemd).",
         "{}",
     ),
     (

@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &str)] = &[
         single-interpreter no-threads-wait catch-exceptions"),
     ("workers", "master processes workers threads asgi asgi-tasks asyncio-loop gevent* loop-lag-warn cheap cheaper* idle thunder-lock lock-engine cpu-affinity offload-thread* reaper \
         close-on-exec* no-orphans forkbomb-delay harakiri* no-harakiri-* reload-mercy worker-reload-mercy max-requests* \
-        min-worker-lifetime max-worker-lifetime* reload-on-* limit-as max-surplus template-boost worker-id-exclusive"),
+        min-worker-lifetime max-worker-lifetime* reload-on-* limit-as max-surplus reload-boost worker-id-exclusive"),
     ("reload and stop", "warmup warmup-header warmup-expect warmup-timeout reload-watch keep-previous canary-share canary-for canary-max-5xx canary-max-slower canary-min-requests die-on-term shutdown-delay exit-on-reload touch-reload fs-reload fs-brutal-reload touch-workers-reload touch-chain-reload py-autoreload \
         python-autoreload py-auto-reload python-auto-reload py-auto-reload-ignore master-fifo"),
     ("beside requests", "spooler spooler-* mule mules mule-* farm touch-mules-reload touch-spoolers-reload \

@@ -104,9 +104,9 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
         "reload-mercy" => d.reload_mercy = said.number32(a),
         "worker-reload-mercy" => d.worker_mercy = said.number32(a),
         "max-surplus" => i.max_surplus = said.number32(a),
-        "template-boost" => {
-            let boost = said.number32(a).unwrap_or(i.template_boost);
-            i.template_boost = boost.min(20);
+        "reload-boost" => {
+            let boost = said.number32(a).unwrap_or(i.reload_boost);
+            i.reload_boost = boost.min(20);
             if boost > 20 {
                 said.bad(a, "is more than nice values have", "write a number from 0 (none) to 20");
             }

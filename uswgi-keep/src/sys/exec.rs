@@ -139,9 +139,7 @@ fn become_program(
         // Whatever else this process inherited without knowing it must not live on in the program.
         // A kernel before 5.11 leaves it open, as exec always did.
         super::close_range(above as libc::c_uint, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
-        if command.boost > 0 {
-            super::boost(command.boost);
-        }
+        super::nice::prefer(0, command.boost);
         for &(resource, value) in command.limits {
             if let Err(e) = setrlimit(resource, value, value) {
                 return ChildFailure { step: 2, errno: e as i32, errors };

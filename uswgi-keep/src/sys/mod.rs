@@ -1,10 +1,12 @@
 //! System calls that need unsafe code. It must never decide anything.
 //!
 //! * [`exec`]: fork and exec of a program with an exact set of descriptors.
+//! * [`nice`]: nice values.
 //! * `time`: calendar time.
 //! * here: adopting and placing descriptors, detaching, socket options that nix does not know.
 
 pub mod exec;
+pub mod nice;
 mod time;
 
 pub use time::{LocalTime, local_time, realtime, strftime};
@@ -79,25 +81,6 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Make this thread less nice, by so much; threads and children that it starts have a nice value of 0 again (sched(7),
-/// SCHED_RESET_ON_FORK). Nothing happens where the system does not allow it, and where this thread's is not 0 already.
-/// System calls only, so a forked child may call it.
-pub(crate) fn boost(by: i32) {
-    // SAFETY: plain system calls; the pointer is to a live struct.
-    unsafe {
-        *libc::__errno_location() = 0;
-        if libc::getpriority(libc::PRIO_PROCESS, 0) != 0 || *libc::__errno_location() != 0 {
-            return;
-        }
-        let normal = libc::sched_param { sched_priority: 0 };
-        let policy = libc::SCHED_OTHER | libc::SCHED_RESET_ON_FORK;
-        // First of all, so that nobody inherits it; it takes no right to set.
-        if libc::sched_setscheduler(0, policy, &raw const normal) == 0 {
-            libc::setpriority(libc::PRIO_PROCESS, 0, -by);
-        }
-    }
-}
-
 /// Wake the accepting side only when data is there, or after this many seconds.
 pub fn defer_accept(fd: BorrowedFd<'_>, seconds: i32) -> io::Result<()> {
     tcp_option(fd, libc::TCP_DEFER_ACCEPT, seconds)
@@ -115,12 +98,6 @@ fn tcp_option(fd: BorrowedFd<'_>, name: libc::c_int, value: i32) -> io::Result<(
         check(libc::setsockopt(fd.as_raw_fd(), libc::IPPROTO_TCP, name, (&raw const value).cast(), size))
     }
     .map(drop)
-}
-
-/// Nice value of this process, and of those that it will start.
-pub fn set_priority(nice: i32) -> io::Result<()> {
-    // SAFETY: it takes no pointers; 0 is this process.
-    unsafe { check(libc::setpriority(libc::PRIO_PROCESS, 0, nice)) }.map(drop)
 }
 
 /// Give signals their default disposition back. An ignored one (nohup, some process managers) would

@@ -78,6 +78,11 @@ impl Master<'_> {
             Action::Accept { child, on } => {
                 let _ = self.processes.send(child, &ToWorker::Accept { on }, &[]);
             }
+            Action::Prefer { child, on } => {
+                let boost = self.setup().map_or(0, |s| s.instance.reload_boost as i32);
+                self.processes.prefer(child, if on { boost } else { 0 });
+            }
+            Action::HandOn { template } => self.processes.hand_on(template),
             Action::Signal { to, signal } => self.signal_app(to, signal),
             Action::WatchSignalFiles => self.watch_files(),
             Action::CloseControl { child } => self.processes.close_control(child),

@@ -134,8 +134,10 @@ fn prepare(instance: &Instance, detached: bool) -> Result<Prepared, StartError> 
         ));
     }
     if let Some(prio) = instance.startup.prio {
-        uswgi_keep::sys::set_priority(prio).map_err(|source| StartError::Priority { prio, source })?;
+        uswgi_keep::sys::nice::set_priority(prio).map_err(|source| StartError::Priority { prio, source })?;
     }
+    // It decides for all, and uses next to nothing: under load each of its decisions would wait for its turn.
+    uswgi_keep::sys::nice::prefer(0, instance.reload_boost as i32);
     privs::make_room_for(SCOREBOARD_FD.max(STEER_FD))?;
     let board = Board::create(instance)?;
     let place = Some(steer::reserve()?);

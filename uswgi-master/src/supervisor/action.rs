@@ -32,6 +32,18 @@ pub enum Action {
         /// Whether.
         on: bool,
     },
+    /// It goes before the others where the processors are short, or not any more: somebody waits for it, and it serves nobody.
+    Prefer {
+        /// Which.
+        child: ChildId,
+        /// Whether.
+        on: bool,
+    },
+    /// The application is in this template: the workers that it forks go before the others, as it does, until they accept.
+    HandOn {
+        /// Which.
+        template: ChildId,
+    },
     /// Pass a signal of the application on.
     Signal {
         /// Where to.

@@ -59,6 +59,7 @@ impl Supervisor {
         if let Some(c) = self.children.get_mut(&child) {
             c.finished = true;
         }
+        self.prefer(child, true);
     }
 
     /// A template did not answer: it is replaced, as one that died.

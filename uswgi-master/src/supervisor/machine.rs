@@ -123,6 +123,7 @@ impl Supervisor {
             Event::Launched { child, pid } => self.has_pid(child, pid),
             Event::Hello { child, pid, python } => {
                 self.has_pid(child, pid);
+                self.prefer(child, true);
                 self.runs_python(child, python);
             }
             Event::NoInterpreter { child, message } => self.no_interpreter(child, &message),

@@ -1,4 +1,4 @@
-//! Empty seats are filled at once; workers that are to be replaced get a successor, one at a time.
+//! Empty seats are filled at once; workers that are to be replaced get a successor, a reload's as many at once as there is room for.
 //!
 //! It must never retire a worker before its successor accepts, nor start a successor beyond the surplus.
 
@@ -48,7 +48,7 @@ impl Supervisor {
         if self.exclusive() {
             self.replace_in_place()
         } else {
-            self.replace_one()
+            self.replace_some()
         }
         self.reconcile_aides();
         self.started();
@@ -80,14 +80,24 @@ impl Supervisor {
         alive >= most && self.children.values().any(failed)
     }
 
-    fn replace_one(&mut self) {
-        let (number, wanted) = (self.target().number, self.wanted());
-        let (alive, most) = self.room();
+    /// One successor after another, until one of the generation to come accepts; what it is forked from is proven then,
+    /// and others come as many at once as there is room for. One that has to import the application comes alone.
+    fn replace_some(&mut self) {
+        let number = self.target().number;
         let renewing = self.reload.as_ref().is_some_and(|r| r.replacing);
+        let accepts = |c: &Child| c.is_worker() && c.stage == Stage::Ready && c.generation == number;
+        let many = renewing && !self.target().plan.lazy && self.children.values().any(accepts);
+        while self.replace_one(number, renewing, many) && many {}
+    }
+
+    /// Whether a successor was asked for. `many`: not only where no other one is under way.
+    fn replace_one(&mut self, number: u64, renewing: bool, many: bool) -> bool {
+        let wanted = self.wanted();
+        let (alive, most) = self.room();
         // A seat that is empty for now (back-off, no template) will be filled: it counts.
         let empty = wanted.iter().filter(|&&id| self.at(id).next().is_none()).count();
         if alive + empty >= most {
-            return;
+            return false;
         }
         let has = |id, stage| self.at(id).any(|(_, c)| c.stage == stage);
         let mut next = None;
@@ -96,7 +106,10 @@ impl Supervisor {
                 continue;
             }
             if has(worker_id, Stage::Starting) {
-                return;
+                if many {
+                    continue;
+                }
+                return false;
             }
             let renewed = renewing && self.is_renewed(worker_id);
             let old = |c: &Child| c.replace.is_some() || (renewed && c.generation != number);
@@ -104,9 +117,11 @@ impl Supervisor {
                 next = Some(worker_id);
             }
         }
+        let before = self.children.len();
         if let Some(worker_id) = next {
             self.start_worker(worker_id);
         }
+        self.children.len() > before
     }
 
     /// Whether there is what a worker of this number comes from. A template that is missing is started.
@@ -196,9 +211,15 @@ impl Supervisor {
         let kind = c.kind;
         self.note_app(child);
         match kind {
-            ProcessKind::Template => self.template_ready(child),
-            ProcessKind::Worker(seat) => self.worker_ready(child, seat.worker_id),
-            ProcessKind::Aide(_) => {}
+            ProcessKind::Template => {
+                self.out.push(Action::HandOn { template: child });
+                self.template_ready(child);
+            }
+            ProcessKind::Worker(seat) => {
+                self.prefer(child, false);
+                self.worker_ready(child, seat.worker_id);
+            }
+            ProcessKind::Aide(_) => self.prefer(child, false),
         }
     }
 
@@ -216,6 +237,13 @@ impl Supervisor {
         }
         if !self.paused && self.missed_a_look(child) {
             self.out.push(Action::Accept { child, on: true });
+        }
+    }
+
+    /// Who serves nobody yet, or no more, goes before those that do: a reload waits for it.
+    pub(super) fn prefer(&mut self, child: ChildId, on: bool) {
+        if self.children.get(&child).is_some_and(|c| c.kind != ProcessKind::Template) {
+            self.out.push(Action::Prefer { child, on });
         }
     }
 

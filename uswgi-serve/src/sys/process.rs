@@ -104,3 +104,15 @@ pub fn overwrite_arguments(start: usize, end: usize, title: &[u8]) {
         std::ptr::write_bytes(area.add(n), 0, room - n);
     }
 }
+/// Whether what this thread forks has a nice value of 0, however low this thread's is (sched(7), SCHED_RESET_ON_FORK).
+pub fn is_reset_on_fork() -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::sched_getscheduler(0) == libc::SCHED_OTHER | libc::SCHED_RESET_ON_FORK }
+}
+
+/// Let it be so from now on.
+pub fn reset_on_fork() {
+    let normal = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the pointer is to a live struct.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER | libc::SCHED_RESET_ON_FORK, &raw const normal) };
+}

@@ -3,6 +3,7 @@
 use super::sim::{Sim, plan};
 use crate::supervisor::{Action, Event, Plan};
 use std::time::Duration;
+use uswgi_keep::reap::Ended;
 use uswgi_proto::scoreboard::Restart::{self, MaxRequests, Operator, Reload};
 
 #[test]
@@ -38,6 +39,48 @@ fn several_are_replaced_one_after_another_within_the_surplus() {
     }
     assert_eq!(sim.workers_alive(), 4);
     assert_eq!(sim.count(|a| *a == Action::CountDeath), 0);
+}
+
+#[test]
+fn a_reload_starts_as_many_at_once_as_there_is_room_for_when_the_first_accepts() {
+    for (lazy, at_once) in [(false, 3), (true, 1)] {
+        let mut sim = Sim::running(Plan { surplus: 3, lazy, ..plan(8) });
+        sim.good = false;
+        let old: Vec<_> = (1..=8).map(|id| sim.worker(id)).collect();
+        sim.feed(Event::Reload);
+        if !lazy {
+            let template = sim.template();
+            sim.feed(Event::Ready { child: template });
+        }
+        assert_eq!(sim.workers_alive(), 9, "the first is alone");
+        let first = sim.worker(1);
+        sim.feed(Event::Ready { child: first });
+        // The one that drains is above the workers, too.
+        assert_eq!(sim.workers_alive(), if lazy { 10 } else { 11 });
+        sim.die(old[0], Ended::Code(0));
+        assert_eq!(sim.workers_alive(), 8 + at_once, "lazy: {lazy}");
+        assert_eq!(
+            sim.count(|a| matches!(a, Action::Retire { .. })),
+            1,
+            "nobody leaves before a successor accepts"
+        );
+    }
+}
+
+#[test]
+fn who_is_waited_for_is_preferred_and_who_serves_is_not() {
+    let mut sim = Sim::running(plan(1));
+    sim.good = false;
+    let old = sim.worker(1);
+    sim.feed(Event::Replace { child: old, reason: MaxRequests });
+    let new = sim.worker(1);
+    let said = |sim: &Sim, child, on| sim.count(|a| *a == Action::Prefer { child, on });
+    assert_eq!((said(&sim, new, true), said(&sim, new, false)), (1, 0));
+    sim.feed(Event::Ready { child: new });
+    assert_eq!((said(&sim, new, true), said(&sim, new, false)), (1, 1));
+    assert_eq!(said(&sim, old, true), 1, "as it came");
+    sim.feed(Event::Finished { child: old });
+    assert_eq!(said(&sim, old, true), 2);
 }
 
 #[test]
