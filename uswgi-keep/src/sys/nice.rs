@@ -94,6 +94,11 @@ mod tests {
         u64::from_str_radix(set.trim(), 16).unwrap() >> 23 & 1 == 1
     }
 
+    fn policy(pid: i32) -> i32 {
+        // SAFETY: takes no pointers.
+        unsafe { libc::sched_getscheduler(pid) }
+    }
+
     #[test]
     fn one_is_preferred_and_level_again() {
         let (_child, pid) = sleeper();
@@ -101,12 +106,7 @@ mod tests {
         assert_eq!(current(pid), Some(if may() { -10 } else { 0 }));
         level(pid, 10);
         assert_eq!(current(pid), Some(0));
-        // SAFETY: takes no pointers.
-        assert_eq!(
-            unsafe { libc::sched_getscheduler(pid) },
-            libc::SCHED_OTHER,
-            "its children are not reset any more"
-        );
+        assert_eq!(policy(pid), libc::SCHED_OTHER, "its children are not reset any more");
         level(pid, 10);
         assert_eq!(current(pid), Some(0), "once is enough");
     }
@@ -126,8 +126,7 @@ mod tests {
         assert_eq!(unsafe { libc::sched_setscheduler(pid, libc::SCHED_BATCH, &raw const batch) }, 0);
         prefer(pid, 10);
         assert_eq!(current(pid), Some(0));
-        // SAFETY: takes no pointers.
-        assert_eq!(unsafe { libc::sched_getscheduler(pid) }, libc::SCHED_BATCH);
+        assert_eq!(policy(pid), libc::SCHED_BATCH);
     }
 
     #[test]
