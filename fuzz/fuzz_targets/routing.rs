@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use uswgi_proto::routing::{
-    PathIs, RouteChain, RouteEffect, RouteFlow, RouteLine, RouteTable, RouteWorld,
+    CachedItem, Draw, PathIs, RouteChain, RouteEffect, RouteFlow, RouteLine, RouteTable, RouteWorld,
 };
 
 struct World<'a>(Vec<(Vec<u8>, Vec<u8>)>, &'a [u8]);
@@ -33,8 +33,17 @@ impl RouteWorld for World<'_> {
     fn changed(&self, path: &[u8]) -> Option<i64> {
         path.first().map(|b| i64::from(*b) << 56)
     }
-    fn cached(&self, _: &[u8], key: &[u8]) -> Option<Vec<u8>> {
-        (key.len() % 2 == 0).then(|| key.to_vec())
+    fn cached(&self, _: &[u8], key: &[u8]) -> Option<CachedItem> {
+        let expires = key.first().map(|b| i64::from(*b) << 56);
+        (key.len() % 2 == 0).then(|| CachedItem { value: key.to_vec(), expires })
+    }
+
+    fn draw(&self, _: Draw) -> u64 {
+        u64::MAX
+    }
+
+    fn call(&mut self, words: &[Vec<u8>]) -> Option<Vec<u8>> {
+        (words.len() % 2 == 0).then(|| words.concat())
     }
 
     fn metric(&self, name: &[u8]) -> Option<i64> {

@@ -85,6 +85,7 @@
 //! | s6 | a master and a worker alone under a real s6 |
 //! | sharing | queue_*, sharedarea_*, metric_* and rpc, beside the original |
 //! | shutdown_delay | TERM: not ready at once, everything served for a while, then the stop |
+//! | shaping | rules that compress and keep bodies, end requests, choose applications and call functions |
 //! | scgi | SCGI, from nginx and lighttpd |
 //! | share | connections and memory among workers |
 //! | static_files | files without Python: what is served, and nothing else |
@@ -207,6 +208,7 @@ mod routing;
 mod s6;
 mod same_table;
 mod scgi;
+mod shaping;
 mod share;
 mod sharing;
 mod shutdown_delay;

@@ -29,12 +29,15 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use uswgi_proto::logs::format::LogFormat;
 use uswgi_proto::scoreboard::{Scoreboard, ThreadSlot, WorkerSlot, monotonic_us};
 use uswgi_proto::settings::WorkerSettings;
 use uswgi_proto::trust::Trust;
 use uswgi_shared::Shared;
+
+/// Runs the function that the first text names with the others; None: there is none, or it gave nothing.
+pub type RunFunction = fn(&[&[u8]]) -> Option<Vec<u8>>;
 
 /// Why the worker leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -82,6 +85,8 @@ pub struct Engine {
     pub(crate) mounts: Option<Mounts>,
     /// Caches and numbers of the instance, for its rules.
     pub(crate) shared: Option<Arc<Shared>>,
+    /// What runs functions that the application has registered, for its rules; it may wait for the interpreter's lock.
+    pub functions: OnceLock<RunFunction>,
     /// Sockets that are listened on.
     pub listeners: Vec<ListenSocket>,
     /// The way to the master; None: the worker is alone.
@@ -140,6 +145,7 @@ impl Engine {
             trust: Trust::parse(&settings.headers.trusted).unwrap_or_default(),
             files: StaticFiles::new(&settings),
             routing: Routing::new(&settings),
+            functions: OnceLock::new(),
             mounts: Some(mounts).filter(|m| m.is_by_path()).cloned(),
             shared: memory,
             listeners: ListenSocket::all(listeners, &settings),

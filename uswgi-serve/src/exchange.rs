@@ -18,6 +18,9 @@ pub use variables::{FIXED, Field, Variables, is_reserved};
 /// Under this name a rule rewrites the scheme; it is the server's own, so no application gets it as a variable.
 pub(crate) const SCHEME: &[u8] = b"wsgi.url_scheme";
 
+/// Under this name a rule names the application (`setapp`).
+pub(crate) const APP: &[u8] = b"uwsgi.app";
+
 /// A request and the connection that it came on. What it says is asked here, whatever the protocol.
 pub struct Exchange<'a> {
     /// The worker that runs it.
@@ -102,6 +105,11 @@ impl Exchange<'_> {
     pub fn host(&self) -> &[u8] {
         let named = |name| self.variable(name).filter(|value| !value.is_empty());
         named(b"HTTP_HOST").or_else(|| named(b"SERVER_NAME")).unwrap_or_default()
+    }
+
+    /// The mount point of the application that a rule has named; None: none has.
+    pub fn named_app(&self) -> Option<&[u8]> {
+        if self.request.rewritten.is_empty() { None } else { self.over(APP) }
     }
 
     /// REQUEST_URI, as it was sent, or as a rule has set it.

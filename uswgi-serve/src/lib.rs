@@ -12,7 +12,7 @@
 //! * [`gateway`]: the loop of a lane; [`dispatcher`]: which connection is next, and what becomes of it; [`warmup`]: what a worker asks itself before it accepts.
 //! * [`connection`]: bytes in; [`request`]: a whole request out; [`exchange`]: both as one; `parking`: idle ones;
 //!   `spool`: large bodies on disk ([`tmpfile`] files); `routing`: rules of the site; [`static_files`]: files without an application.
-//! * [`response`]: an answer; [`send_queue`]: what waits for its socket; [`outbox`]: what the native thread sends, with
+//! * [`response`]: an answer; `shape`: what rules make of its body; [`send_queue`]: what waits for its socket; [`outbox`]: what the native thread sends, with
 //!   [`background`] while an application goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`close`], [`rate`]: until when to wait.
 //! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`stall`]: which lanes get on;
 //!   `backlog`: queues of listeners; `harakiri`: deadlines; `loop_lag`: who keeps a loop from turning, `loop_pace`: how often that is looked at; `stack_requests`: who asks where the lanes stand.
@@ -65,6 +65,7 @@ pub mod response;
 mod routing;
 pub mod rpc;
 pub mod send_queue;
+mod shape;
 mod slow;
 pub mod sources;
 mod spool;

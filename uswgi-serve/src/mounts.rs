@@ -51,6 +51,12 @@ impl Mounts {
         self.longest(path).map_or(0, |(_, point)| point.len())
     }
 
+    /// The application that every request is for.
+    pub fn only(&self) -> Option<Chosen> {
+        (self.points.len() == 1 && self.points[0].is_empty() && self.default.is_some())
+            .then_some(Chosen { app: 0, mounted: 0 })
+    }
+
     fn longest(&self, path: &[u8]) -> Option<(usize, &Vec<u8>)> {
         let owns = |point: &[u8]| {
             !point.is_empty()
@@ -70,8 +76,8 @@ impl Mounts {
         placed: bool,
         host: impl FnOnce() -> &'h [u8],
     ) -> Option<Chosen> {
-        if self.points.len() == 1 && self.points[0].is_empty() && self.default.is_some() {
-            return Some(Chosen { app: 0, mounted: 0 });
+        if let Some(only) = self.only() {
+            return Some(only);
         }
         let whole = || self.points.iter().position(|p| p == script).or(self.default);
         let longest = if placed { None } else { self.longest(path) };
@@ -89,6 +95,12 @@ impl Mounts {
             Some((app, _)) => Some(Chosen { app, mounted }),
             None => whole().map(|app| Chosen { app, mounted: 0 }),
         }
+    }
+
+    /// The application that is mounted at a point, without a look at the path (`setapp`); where there is none, the default one.
+    pub fn at(&self, point: &[u8]) -> Option<Chosen> {
+        let app = self.points.iter().position(|p| p == point).or(self.default)?;
+        Some(Chosen { app, mounted: 0 })
     }
 
     /// The application of a host at a SCRIPT_NAME.

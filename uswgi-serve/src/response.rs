@@ -8,6 +8,8 @@ mod around;
 mod edits;
 mod head;
 mod output;
+mod shape;
+mod switched;
 
 use crate::outbox::Outbox;
 use crate::routing::ruled::Ruled;
@@ -23,6 +25,7 @@ use uswgi_proto::settings::Protocol;
 pub use app_head::AppHead;
 pub use around::may_trail;
 pub use output::Wait;
+use shape::Shaped;
 
 /// A chunk up to this size is copied behind its frame, to be one send.
 const COPY_CHUNK: usize = 32 * 1024;
@@ -154,6 +157,18 @@ impl<H: Held> Response<H> {
 
     /// Send a piece of the body. With `whole` it is all of it. `held` is the object of `data`, for large ones.
     pub fn body(&mut self, data: &[u8], whole: bool, held: Option<H>) {
+        if self.ruled.is_some() && !self.switched {
+            match self.shape(data, whole) {
+                Shaped::AsIs => {}
+                // Of a body that nobody sees its length is not known.
+                Shaped::Instead(other) => return self.piece(&other, whole && !self.head_only, None),
+                Shaped::Nothing => return,
+            }
+        }
+        self.piece(data, whole, held);
+    }
+
+    fn piece(&mut self, data: &[u8], whole: bool, held: Option<H>) {
         if self.switched {
             return;
         }
@@ -201,59 +216,16 @@ impl<H: Held> Response<H> {
         }
     }
 
-    /// Answer with `101 Switching Protocols` and these header lines: a body is none from here on, and what
-    /// [`Response::frames`] gives is sent as it is. False: the answer is not ours any more.
-    pub fn switch(&mut self, lines: &[u8]) -> bool {
-        self.head = Some(Arc::new(AppHead {
-            status: 101,
-            status_text: b"101 Switching Protocols".to_vec(),
-            lines: lines.to_vec(),
-            count: lines.iter().filter(|b| **b == b'\n').count() as u32,
-            ..AppHead::default()
-        }));
-        self.switched = true;
-        self.keep_alive = false;
-        if !self.begin(None) {
-            return false;
-        }
-        // It may stay for days: what its head needed goes.
-        let out = std::mem::take(&mut self.out);
-        self.put(&out, b"", None);
-        if let Some(head) = self.head.as_mut().and_then(Arc::get_mut) {
-            head.lines = Vec::new();
-        }
-        self.outbox.engine.converse(self.lane, true);
-        self.failed.is_none()
-    }
-
-    /// Send bytes of the protocol that was switched to.
-    pub fn frames(&mut self, data: &[u8]) {
-        self.take_back();
-        if !self.switched || self.ended || self.failed.is_some() {
-            return;
-        }
-        self.body_bytes += data.len() as u64;
-        self.put(data, b"", None);
-        self.drain();
-        if !self.must_wait() {
-            self.lend();
-        }
-    }
-
-    /// Whether it was answered with [`Response::switch`].
-    pub fn is_switched(&self) -> bool {
-        self.switched && self.head_sent
-    }
-
     /// The page of the site for an error (`error-page-500`), if it has one.
     pub fn error_page(&self, status: u16) -> Option<Vec<u8>> {
         crate::answer::page(&self.outbox.engine.settings.answers.pages, status)
     }
 
     /// Put a whole body of at most [`COPY_BODY`] bytes behind the head; [`Response::send_staged`] sends both, when
-    /// the GIL is released for longer anyway. False: something was sent already, so that it cannot be one piece.
+    /// the GIL is released for longer anyway. False: something was sent already, so that it cannot be one piece, or rules
+    /// have said something of it.
     pub fn stage(&mut self, data: &[u8]) -> bool {
-        if self.head_sent {
+        if self.head_sent || self.ruled.is_some() {
             return false;
         }
         if self.ended || self.failed.is_some() || !self.begin(Some(data.len() as u64)) {
@@ -305,7 +277,7 @@ impl<H: Held> Response<H> {
         &data[..take as usize]
     }
 
-    /// Send a part of a file as the whole body.
+    /// Send a part of a file as the whole body. As on uWSGI, rules change none that the kernel sends.
     pub fn file(&mut self, fd: OwnedFd, offset: i64, length: u64) {
         let known = self.sayable(Some(length));
         if self.switched || self.ended || self.failed.is_some() || !self.begin(known) {
@@ -338,6 +310,11 @@ impl<H: Held> Response<H> {
 
     /// The body is over. A second call does nothing.
     pub fn end(&mut self) {
+        if self.ruled.is_some() && !self.switched && !self.end_shape() {
+            self.abort();
+            self.ended = true;
+            return;
+        }
         let taken_back = self.take_back();
         if std::mem::replace(&mut self.ended, true) || self.failed.is_some() || !self.begin(Some(0)) {
             return;
@@ -354,6 +331,7 @@ impl<H: Held> Response<H> {
 
     /// The body stops in the middle: the client must be able to tell.
     pub fn abort(&mut self) {
+        self.drop_shape();
         let taken_back = self.take_back();
         self.keep_alive = false;
         let out = std::mem::take(&mut self.out);

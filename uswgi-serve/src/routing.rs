@@ -5,6 +5,7 @@
 
 mod answer;
 mod htpasswd;
+pub(crate) mod keep;
 mod request;
 pub(crate) mod ruled;
 mod stored;

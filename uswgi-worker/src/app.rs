@@ -38,6 +38,12 @@ impl Apps {
     /// The application for a request.
     #[inline]
     pub(crate) fn choose(&self, exchange: &Exchange<'_>) -> Option<Chosen> {
+        if let Some(only) = self.mounts.only() {
+            return Some(only);
+        }
+        if let Some(point) = exchange.named_app() {
+            return self.mounts.at(point);
+        }
         self.mounts.choose(exchange.path(), exchange.script(), exchange.is_placed(), || exchange.host())
     }
 

@@ -6,7 +6,7 @@ use crate::gateway::{asgi, gevent};
 use crate::interpreter::{self, CPython};
 use crate::pybytes::HeldBytes;
 use crate::warmup::Gate;
-use crate::{autoreload, py as python};
+use crate::{api, autoreload, py as python};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
 use std::sync::Arc;
@@ -58,8 +58,9 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
         }
         Ok(())
     };
+    api::rpc::offer(engine);
     if engine.shares_a_thread() {
-        if engine.settings.harakiri.seconds > 0 {
+        if engine.sets_deadlines() {
             interpreter::install_main(py, engine)?;
         }
         match engine.settings.lanes.kind {
@@ -84,7 +85,7 @@ fn serve_with(py: Python<'_>, engine: &Arc<Engine>, apps: &Arc<Apps>) -> PyResul
             })?,
         }
     } else if engine.lanes.len() == 1 {
-        if engine.settings.harakiri.seconds > 0 {
+        if engine.sets_deadlines() {
             interpreter::install_main(py, engine)?;
         }
         let runner = WsgiLane::new(py, engine, apps, 0)?;

@@ -26,6 +26,7 @@ pub(super) fn finish(mut d: Draft, expansion: &Expansion) -> (Instance, Vec<Diag
         );
     }
     super::engines::finish(&mut d, expansion);
+    super::routing::finish(&mut d, expansion);
     lifetimes(&mut d, expansion);
     mercy(&mut d, expansion);
     super::dynamic::finish(&mut d, expansion);

@@ -16,7 +16,7 @@ pub(super) enum Onward {
     End(RouteEnd),
 }
 
-const ANSWERED: Onward = Onward::End(RouteEnd::Answered);
+pub(super) const ANSWERED: Onward = Onward::End(RouteEnd::Answered);
 
 impl RouteAction {
     pub(super) fn run<W: RouteWorld>(
@@ -51,6 +51,13 @@ impl RouteAction {
                 return Onward::Next;
             }
             RouteAction::BasicAuth { realm, who, next } => return basic_auth(realm, who, *next, fields),
+            RouteAction::Balance(balance) => {
+                let value = balance.choose(groups, fields.world);
+                fields.keep(balance.variable());
+                fields.world.set(balance.variable(), &value);
+                return Onward::Next;
+            }
+            RouteAction::Call(call) => return call.run(groups, fields),
             _ => {}
         }
         let world = &mut *fields.world;
@@ -73,7 +80,18 @@ impl RouteAction {
             | RouteAction::Field(..)
             | RouteAction::Rewrite { .. }
             | RouteAction::FixPath
+            | RouteAction::Balance(_)
+            | RouteAction::Call(_)
             | RouteAction::BasicAuth { .. } => {}
+            RouteAction::Gzip => drop(world.act(RouteEffect::Gzip)),
+            RouteAction::Deadline(seconds) => {
+                let seconds = super::condition::number(&text(seconds, world));
+                if let Some(seconds) = u32::try_from(seconds).ok().filter(|s| *s > 0) {
+                    world.act(RouteEffect::Deadline(seconds));
+                }
+            }
+            RouteAction::App(at) => drop(world.act(RouteEffect::App(&text(at, world)))),
+            RouteAction::Title(title) => drop(world.act(RouteEffect::Title(&text(title, world)))),
             RouteAction::Stored(item, what) => return super::stored::run(item, what, groups, world),
             RouteAction::Metric(name, math, value) => {
                 return super::stored::metric(name, *math, value, groups, world);
@@ -188,7 +206,7 @@ impl RouteAction {
     }
 }
 
-fn answer<W: RouteWorld>(
+pub(super) fn answer<W: RouteWorld>(
     world: &mut W,
     status: u16,
     status_text: Option<Vec<u8>>,

@@ -1,5 +1,7 @@
 //! What a rule does: `name:argument`. Names and forms as uWSGI 2.0.31 has them; what is not done here is refused by name.
 
+use super::balance::Balance;
+use super::calls::RouteCall;
 use super::stored::{RouteItem, StoredAction};
 use super::wording::Wording;
 use super::{RouteError, RouteMath};
@@ -88,6 +90,18 @@ pub enum RouteAction {
     Stored(RouteItem, Box<StoredAction>),
     /// A number of the application.
     Metric(String, RouteMath, Wording),
+    /// The body goes compressed to clients that take it so.
+    Gzip,
+    /// Seconds that the request may take, where it has no earlier deadline.
+    Deadline(Wording),
+    /// The application that is mounted there.
+    App(Wording),
+    /// Another title for the process.
+    Title(Wording),
+    /// One of several values becomes a variable of the request.
+    Balance(Box<Balance>),
+    /// A function of the application (`uwsgi.register_rpc`).
+    Call(Box<RouteCall>),
     /// A password (RFC 7617).
     BasicAuth {
         /// What it is for.
@@ -123,7 +137,13 @@ impl RouteAction {
         let next = name.ends_with("-next");
         Ok(match name {
             "continue" | "last" => RouteAction::Continue,
-            "donotoffload" => RouteAction::Nothing,
+            // The server frames answers itself: in chunks where an HTTP/1.1 client could not tell the end otherwise.
+            "donotoffload" | "chunked" => RouteAction::Nothing,
+            "gzip" => RouteAction::Gzip,
+            "harakiri" => RouteAction::Deadline(text()?),
+            "setapp" => RouteAction::App(text()?),
+            "setprocname" => RouteAction::Title(text()?),
+            "hash" => RouteAction::Balance(Box::new(Balance::read(argument)?)),
             "break" if !bytes.is_empty() && super::act::code(bytes).is_none() => {
                 return Err(bad("break", "write CODE REASON, or nothing"));
             }
@@ -168,7 +188,12 @@ impl RouteAction {
                 RouteAction::File { order: order(argument)?, next }
             }
             "static" | "static-next" => RouteAction::Static { path: text()?, next },
-            other => return super::stored::read(other, argument)?.ok_or_else(|| unknown(other)),
+            other => {
+                if let Some(call) = RouteCall::read(other, argument)? {
+                    return Ok(RouteAction::Call(Box::new(call)));
+                }
+                return super::stored::read(other, argument)?.ok_or_else(|| unknown(other));
+            }
         })
     }
 }
@@ -255,27 +280,29 @@ fn order(argument: &str) -> Result<FileOrder, RouteError> {
 /// Why an action is refused.
 fn unknown(name: &str) -> RouteError {
     let why = match name {
-        "send" | "send-crnl" | "disableheaders" => "what it sends is no answer of HTTP",
-        "setapp" | "setfile" | "sethome" => {
-            "applications are named by mount alone, and one virtualenv serves all"
+        "send" | "send-crnl" | "disableheaders" => {
+            "what it sends is no answer of HTTP: write return:CODE, file: or addheader:"
         }
-        "setprocname" => "processes keep their own titles",
+        "setfile" | "sethome" => {
+            "a rule loads no code, and one virtualenv serves all: name applications by mount, and choose one by setapp"
+        }
         "setmodifier1" | "setmodifier2" => "requests have no other modifier here",
         "uwsgi" | "proxyuwsgi" | "http" | "httpdumb" | "proxyhttp" | "httpconnect" | "proxyhttpconnect" => {
             "passing requests on to other servers is the business of the web server in front"
         }
-        "rpc" | "rpcret" | "rpcblob" | "rpcnext" | "rpcraw" | "rpcvar" | "call" | "symcall"
-        | "symcall-next" => "write it in the app",
-        "cachestore" | "cache-store" => {
-            "let the app store it (uwsgi.cache_set), and give it with cache:key=NAME; or the web server in front"
+        "rpcblob" | "rpcnext" | "rpcraw" => {
+            "on uWSGI 2.0.31 it sends half an answer: write rpc, rpcret or rpcvar"
         }
+        "symcall" | "symcall-next" => "it calls functions of C: register one in the app, and write rpc",
         "cache-continue" => "behind an answer there is nothing to go on with: write cache",
         "memcached" | "memcached-continue" | "memcachedstore" | "memcached-store" | "redis"
-        | "redis-continue" | "redisstore" | "redis-store" => "let the web server in front cache, or the app",
-        "gzip" | "chunked" | "tofile" | "to-file" | "flush" | "fixcl" | "forcecl" | "template" => {
-            "bodies of answers are sent as they are: let the web server in front change them"
+        | "redis-continue" | "redisstore" | "redis-store" => {
+            "other caches are asked by the app, or by the web server in front: write cache and cachestore for one of the instance"
         }
-        "+" | "-" | "*" | "/" | "hash" | "harakiri" | "offload" => "write it in the app",
+        "tofile" | "to-file" | "flush" | "fixcl" | "forcecl" | "template" => {
+            "bodies of answers are sent as they are, or by gzip: let the web server in front change them"
+        }
+        "+" | "-" | "*" | "/" | "offload" => "write it in the app",
         _ => return RouteError::NoAction(name.into()),
     };
     RouteError::NotHere(name.into(), why)

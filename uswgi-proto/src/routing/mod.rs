@@ -7,6 +7,8 @@
 
 mod act;
 mod action;
+mod balance;
+mod calls;
 mod condition;
 mod password;
 mod pattern;
@@ -20,6 +22,8 @@ mod wording;
 mod world;
 
 pub use action::{Credentials, FileOrder, RouteAction};
+pub use balance::Balance;
+pub use calls::{CallFor, RouteCall};
 pub use condition::{PathIs, RouteCondition};
 pub use password::{is_password, unknown_hashes};
 pub use pattern::{RouteGroups, RoutePattern};
@@ -27,7 +31,7 @@ pub use run::RouteTable;
 use serde::{Deserialize, Serialize};
 pub use stored::{RouteItem, StoredAction};
 pub use wording::Wording;
-pub use world::{RouteEffect, RouteEnd, RouteFlow, RouteMath, RouteWorld, WholeAnswer};
+pub use world::{CachedItem, Draw, RouteEffect, RouteEnd, RouteFlow, RouteMath, RouteWorld, WholeAnswer};
 
 /// When a rule is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

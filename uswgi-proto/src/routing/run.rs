@@ -49,6 +49,20 @@ impl RouteTable {
         !self.chains[chain as usize].is_empty()
     }
 
+    /// Whether a rule gives requests a deadline.
+    pub fn sets_deadlines(&self) -> bool {
+        self.has_action(|action| matches!(action, RouteAction::Deadline(_)))
+    }
+
+    /// Whether a rule calls functions of the application.
+    pub fn calls_functions(&self) -> bool {
+        self.has_action(|action| matches!(action, RouteAction::Call(_)))
+    }
+
+    fn has_action(&self, is: impl Fn(&RouteAction) -> bool) -> bool {
+        self.chains.iter().flatten().any(|rule| matches!(rule, Rule::Do(_, action) if is(action)))
+    }
+
     /// Files of passwords.
     pub fn password_files(&self) -> impl Iterator<Item = &str> {
         self.chains.iter().flatten().filter_map(|rule| match rule {
@@ -126,6 +140,11 @@ fn rule(line: &RouteLine) -> Result<(RouteChain, Rule), RouteError> {
 fn in_time(action: RouteAction, chain: RouteChain) -> Result<RouteAction, RouteError> {
     let name = match action {
         _ if chain == RouteChain::Request => return Ok(action),
+        RouteAction::Gzip if chain == RouteChain::Final => "gzip",
+        RouteAction::Stored(_, ref what) if chain == RouteChain::Final && what.is_of_a_body() => "cachestore",
+        RouteAction::Deadline(_) => "harakiri",
+        RouteAction::App(_) => "setapp",
+        RouteAction::Call(_) => "rpc",
         RouteAction::File { .. } => "file",
         RouteAction::Static { .. } => "static",
         RouteAction::BasicAuth { .. } => "basicauth",

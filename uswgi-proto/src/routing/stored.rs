@@ -31,6 +31,15 @@ pub enum StoredAction {
     Set(Wording, u64),
     /// It is a number, and changes.
     Calculate(RouteMath, Wording, u64),
+    /// It becomes the body of the answer, for so many seconds (0: for good).
+    Keep(u64),
+}
+
+impl StoredAction {
+    /// Whether it comes before a body is sent, or too late.
+    pub(super) fn is_of_a_body(&self) -> bool {
+        matches!(self, StoredAction::Keep(_))
+    }
 }
 
 /// Read one of a name; None: it is none of these.
@@ -53,7 +62,7 @@ pub(super) fn read(name: &str, argument: &str) -> Result<Option<RouteAction>, Ro
     }
     let Some(of) = name.strip_prefix("cache") else { return Ok(None) };
     let action = match of {
-        "" | "set" | "var" => None,
+        "" | "set" | "var" | "store" | "-store" => None,
         of => match math(of) {
             None => return Ok(None),
             some => some,
@@ -67,6 +76,7 @@ pub(super) fn read(name: &str, argument: &str) -> Result<Option<RouteAction>, Ro
             StoredAction::Calculate(math, value, said.expires)
         }
         ("set", _) => StoredAction::Set(value()?, said.expires),
+        ("store" | "-store", _) => StoredAction::Keep(said.expires),
         ("var", _) => {
             let form = || bad("cachevar", "write key=NAME,var=VARIABLE");
             StoredAction::Variable(said.variable.clone().ok_or_else(form)?)
@@ -137,7 +147,7 @@ pub(super) fn run<W: RouteWorld>(
     let (cache, key) = (&item.cache[..], item.key.fill(groups, world));
     let done = match what {
         StoredAction::Answer { content_type, encoding } => {
-            let Some(body) = world.cached(cache, &key) else { return Onward::Next };
+            let Some(item) = world.cached(cache, &key) else { return Onward::Next };
             let kind = match content_type {
                 Some(kind) => kind.clone(),
                 None => {
@@ -150,13 +160,17 @@ pub(super) fn run<W: RouteWorld>(
                 lines.extend([b"Content-Encoding: ", &encoding[..], b"\r\n"].concat());
                 count += 1;
             }
-            let (status, status_text) = (200, b"200 OK".to_vec());
+            if let Some(second) = item.expires {
+                lines.extend(format!("Expires: {}\r\n", super::values::http_date(second)).as_bytes());
+                count += 1;
+            }
+            let (status, status_text, body) = (200, b"200 OK".to_vec(), item.value);
             world.act(RouteEffect::Answer(WholeAnswer { status, status_text, lines, count, body }));
             return Onward::End(RouteEnd::Answered);
         }
         StoredAction::Variable(name) => {
-            if let Some(value) = world.cached(cache, &key) {
-                world.set(name, &value);
+            if let Some(item) = world.cached(cache, &key) {
+                world.set(name, &item.value);
             }
             RouteFlow::Done
         }
@@ -164,6 +178,7 @@ pub(super) fn run<W: RouteWorld>(
             let value = value.fill(groups, world);
             world.act(RouteEffect::CacheSet { cache, key: &key, value: &value, seconds: *seconds })
         }
+        StoredAction::Keep(seconds) => world.act(RouteEffect::Keep { cache, key: &key, seconds: *seconds }),
         StoredAction::Calculate(math, value, seconds) => {
             let n = number(&value.fill(groups, world));
             world.act(RouteEffect::CacheMath { cache, key: &key, math: *math, n, seconds: *seconds })

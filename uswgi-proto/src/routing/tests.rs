@@ -37,8 +37,17 @@ impl RouteWorld for World {
     fn changed(&self, path: &[u8]) -> Option<i64> {
         (path == b"/there").then_some(60)
     }
-    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<Vec<u8>> {
-        (key == b"there").then(|| [b"of ", cache].concat())
+    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<CachedItem> {
+        let expires = (cache == b"late").then_some(60);
+        (key == b"there").then(|| CachedItem { value: [b"of ", cache].concat(), expires })
+    }
+
+    fn draw(&self, _: Draw) -> u64 {
+        4
+    }
+
+    fn call(&mut self, words: &[Vec<u8>]) -> Option<Vec<u8>> {
+        (words[0] == b"there").then(|| words.join(&b'+'))
     }
 
     fn metric(&self, name: &[u8]) -> Option<i64> {
@@ -122,7 +131,16 @@ fn what_is_no_rule_says_why() {
         ("route", "^/x  log:x", "there is no action \" log\""),
         ("route", "^/( log:x", "is no pattern"),
         ("route", "(?R) log:x", "is no pattern"),
-        ("route", "^/x gzip:", "\"gzip\" is not supported"),
+        ("route", "^/x http:127.0.0.1:80", "\"http\" is not supported"),
+        ("final-route-run", "gzip:", "too late"),
+        ("final-route-run", "cachestore:key=a", "too late"),
+        ("response-route-run", "rpc:x", "too late"),
+        ("error-route-run", "harakiri:1", "too late"),
+        ("route-run", "hash:items=;,key=,var=V", "items=A;B"),
+        ("route-run", "hash:items=a,key=,var=V,algo=md5", "djb33x"),
+        ("route-run", "rpc:", "rpc:FUNCTION"),
+        ("route-run", "rpcvar:V", "rpcvar:VARIABLE FUNCTION"),
+        ("route-run", "rpc:f@10.0.0.1:80 x", "uwsgi.rpc"),
         ("route-if", "exist:/x log:x", "no condition \"exist\""),
         ("route-if", "exists log:x", "CONDITION:SUBJECT"),
         ("route-run", "log:${rpc[x]}", "${rpc[...]} is not supported"),
@@ -216,6 +234,9 @@ fn items_of_caches_and_numbers_are_used_by_rules() {
     );
     assert_eq!(done("cache:key=there"), "200 OK Content-Type: text/html\r\nof ");
     assert_eq!(done("cache:key=gone,name=c"), "log on ");
+    let late = done("cache:key=there,name=late");
+    assert!(late.contains("\r\nExpires: Thu, 01 Jan 1970 00:01:00 GMT\r\n"), "{late}");
+    assert!(done("cachestore:key=k,expires=7").starts_with("Keep { cache: [], key: [107], seconds: 7 }"));
     assert_eq!(done("cachevar:key=there,name=c,var=V"), "log on of c");
     let set = done("cacheset:key=k,value=v${metric[hits]},expires=9");
     assert!(set.starts_with("CacheSet") && set.contains("seconds: 9") && set.ends_with("log on "), "{set}");
@@ -231,10 +252,30 @@ fn items_of_caches_and_numbers_are_used_by_rules() {
         ("cache:key=k,type=x", "there is no"),
         ("cache:key=k,content_type=a\nb", "a line ends"),
         ("metricset:hits", "metricset:NAME,VALUE"),
-        ("cachestore:key=k", "uwsgi.cache_set"),
+        ("cachestore:name=c", "key=NAME"),
         ("cachewhatever:key=k", "there is no action"),
         ("metricwhatever:x", "there is no action"),
     ] {
         assert!(refused(rule).contains(part), "{rule}: {}", refused(rule));
     }
+}
+
+#[test]
+fn functions_and_choices_of_rules() {
+    let done = |rule: &str| {
+        let rules = [("route", rule), ("route-run", "log:on ${V}")];
+        run(&rules, &[("PATH_INFO", "/a"), ("QUERY_STRING", "q")]).done.join(" | ")
+    };
+    assert_eq!(done("^/(.) rpc:there $1  ${QUERY_STRING} $2"), "200 OK there+a+q+");
+    assert_eq!((done("^/ call:gone").as_str(), done("^/ rpcret:gone").as_str()), ("close", "close"));
+    assert_eq!(done("^/ rpcret:there 2"), "");
+    assert_eq!(done("^/(.) rpcvar:V there <$1>"), "log on there+<a>");
+    assert_eq!(done("^/ rpcvar:V gone"), "log on ");
+    assert_eq!(done("^/ hash:items=x;;y;$1,key=${PATH_INFO},var=V"), "log on $1");
+    assert_eq!(done("^/ hash:items=x;y;z,key=,var=V,algo=rr"), "log on y");
+    assert_eq!(done("^/ harakiri:x"), "log on ");
+    assert_eq!(done("^/ harakiri: 30s"), "Deadline(30) | log on ");
+    assert_eq!(done("^/(.) setapp:/$1"), "App([47, 97]) | log on ");
+    let table = |rule| table(&[("route-run", rule)]).unwrap();
+    assert!(table("harakiri:1").sets_deadlines() && !table("gzip:").sets_deadlines());
 }

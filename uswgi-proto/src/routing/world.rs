@@ -107,6 +107,23 @@ pub enum RouteEffect<'a> {
         /// By how much.
         n: i64,
     },
+    /// The body goes compressed to a client that takes it so.
+    Gzip,
+    /// The body goes into a cache too, once it is whole.
+    Keep {
+        /// Name of the cache; empty: the first.
+        cache: &'a [u8],
+        /// Name of the item.
+        key: &'a [u8],
+        /// For how long; 0: for good.
+        seconds: u64,
+    },
+    /// Seconds that the request may take from now on, where it has no earlier deadline.
+    Deadline(u32),
+    /// The application that is mounted there.
+    App(&'a [u8]),
+    /// Another title for the process.
+    Title(&'a [u8]),
     /// Something that went wrong.
     Trouble(&'static str),
 }
@@ -129,6 +146,24 @@ pub enum RouteEnd {
     Answered,
 }
 
+/// A number that is another one each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Draw {
+    /// The next one.
+    InTurn,
+    /// Any.
+    Random,
+}
+
+/// An item of a cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedItem {
+    /// What it holds.
+    pub value: Vec<u8>,
+    /// When it goes, in seconds since 1970; None: it stays.
+    pub expires: Option<i64>,
+}
+
 /// A request and its surroundings, as rules see them.
 pub trait RouteWorld {
     /// A variable of the request as it is now.
@@ -149,10 +184,14 @@ pub trait RouteWorld {
     fn changed(&self, path: &[u8]) -> Option<i64>;
     /// Whether somebody is in a file of htpasswd(1).
     fn knows(&self, file: &str, user: &[u8], password: &[u8]) -> bool;
-    /// The value of an item of a cache (of the first, without a name), if there is one.
-    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<Vec<u8>>;
+    /// An item of a cache (of the first, without a name), if there is one.
+    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<CachedItem>;
     /// A number of the application.
     fn metric(&self, name: &[u8]) -> Option<i64>;
+    /// A number that is another one each time.
+    fn draw(&self, draw: Draw) -> u64;
+    /// Run a function of the application; None: there is none, or it gave nothing.
+    fn call(&mut self, words: &[Vec<u8>]) -> Option<Vec<u8>>;
     /// Do something.
     fn act(&mut self, effect: RouteEffect<'_>) -> RouteFlow;
 }

@@ -75,6 +75,23 @@ pub(super) fn prepare<H: Held>(response: &mut Response<H>, exchange: &mut Exchan
     }
 }
 
+/// A rule wants a request to end in time. As on uWSGI the earlier of two deadlines counts; `configured` is 0 for none.
+fn limit<H: Held>(exchange: &Exchange<'_>, response: &mut Response<H>, configured: u64, due: u64) {
+    if configured > 0 && configured <= due {
+        return;
+    }
+    let (engine, lane) = (exchange.engine, exchange.lane);
+    response.claims = true;
+    let client = Client { fd: response.fd, head_only: response.head_only, protocol: response.protocol };
+    // Its end takes the deadline back.
+    engine.lanes[lane].notes.change(|_| ());
+    let due = engine.lanes[lane].limit(client, false, Some(due));
+    if let Some(slot) = engine.lane_slot(lane) {
+        slot.deadline_us.store(due, Ordering::Relaxed);
+    }
+    engine.deadline_changed();
+}
+
 impl<H: Held> Dispatcher<H> {
     /// The request of [`Next::Run`] begins; its answer is made with what is given here.
     pub(crate) fn begin<'a>(&'a mut self, conn: &'a mut Conn) -> (Exchange<'a>, Box<Response<H>>) {
@@ -114,6 +131,10 @@ impl<H: Held> Dispatcher<H> {
         }
         engine.watch();
         prepare(&mut response, &mut exchange);
+        if let Some(seconds) = response.ruled.as_ref().and_then(|ruled| ruled.deadline) {
+            let due = self.started.saturating_add(u64::from(seconds) * 1_000_000);
+            limit(&exchange, &mut response, deadline, due);
+        }
         (exchange, response)
     }
 

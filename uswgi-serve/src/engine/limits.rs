@@ -35,6 +35,11 @@ impl Engine {
         self.settings.harakiri.seconds > 0 || self.own_deadlines.load(Ordering::Relaxed)
     }
 
+    /// Whether options give requests deadlines, by rules or for all.
+    pub fn sets_deadlines(&self) -> bool {
+        self.settings.harakiri.seconds > 0 || self.routing.as_ref().is_some_and(|r| r.table.sets_deadlines())
+    }
+
     /// A request has changed its deadline: the native thread looks when it is.
     pub fn deadline_changed(&self) {
         self.own_deadlines.store(true, Ordering::SeqCst);

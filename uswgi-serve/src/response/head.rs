@@ -87,10 +87,7 @@ impl<H: Held> Response<H> {
         if self.head_sent {
             return self.failed.is_none();
         }
-        if !self.claim() {
-            return false;
-        }
-        if self.ruled.is_some() && !self.switched && !self.rule() {
+        if !self.prepare_head() {
             return false;
         }
         self.build_head(whole_body);
@@ -98,9 +95,17 @@ impl<H: Held> Response<H> {
         true
     }
 
-    /// Ask the rules of the site; false: something else than this answer was sent.
+    /// The answer is ours, and its rules let it go; false: something else was sent.
+    pub(super) fn prepare_head(&mut self) -> bool {
+        self.claim() && (self.ruled.is_none() || self.switched || self.rule())
+    }
+
+    /// Ask the rules of the site, once; false: something else than this answer was sent.
     fn rule(&mut self) -> bool {
         let (Some(ruled), Some(head)) = (&mut self.ruled, &mut self.head) else { return true };
+        if std::mem::replace(&mut ruled.asked, true) {
+            return true;
+        }
         let engine = self.outbox.engine.clone();
         let body = match routing::rule(ruled, &engine, self.lane, head) {
             Ruling::Send => return true,

@@ -75,6 +75,7 @@ impl<H: Held> Response<H> {
             || self.ended
             || self.switched
             || self.bodiless
+            || self.is_shaped()
             || self.failed.is_some()
             || !self.pending.is_empty()
             || data.is_empty()

@@ -9,7 +9,10 @@ use crate::log;
 use crate::response::AppHead;
 use crate::{say, sys};
 use std::sync::Arc;
-use uswgi_proto::routing::{PathIs, RouteChain, RouteEffect, RouteEnd, RouteFlow, RouteWorld, WholeAnswer};
+use uswgi_proto::files::encoding::accepts_gzip;
+use uswgi_proto::routing::{
+    CachedItem, Draw, PathIs, RouteChain, RouteEffect, RouteEnd, RouteFlow, RouteWorld, WholeAnswer,
+};
 
 /// What rules make of a head.
 pub(crate) enum Ruling {
@@ -93,12 +96,20 @@ impl RouteWorld for AnswerWorld<'_> {
         htpasswd::knows(self.engine, file, user, password)
     }
 
-    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<CachedItem> {
         stored::cached(self.engine, cache, key)
     }
 
     fn metric(&self, name: &[u8]) -> Option<i64> {
         stored::metric(self.engine, name)
+    }
+
+    fn draw(&self, draw: Draw) -> u64 {
+        world::draw(draw)
+    }
+
+    fn call(&mut self, _: &[Vec<u8>]) -> Option<Vec<u8>> {
+        None
     }
 
     fn act(&mut self, effect: RouteEffect<'_>) -> RouteFlow {
@@ -124,11 +135,19 @@ impl RouteWorld for AnswerWorld<'_> {
             RouteEffect::NoBody => self.ruling = Ruling::NoBody,
             RouteEffect::Close => self.ruling = Ruling::Close,
             RouteEffect::Trouble(what) => say!("a rule of a response: {what}"),
+            RouteEffect::Gzip => {
+                let taken = accepts_gzip(self.variable(b"HTTP_ACCEPT_ENCODING").unwrap_or_default());
+                self.ruled.gzip(taken);
+            }
+            RouteEffect::Keep { cache, key, seconds } => self.ruled.keep(cache, key, seconds),
+            RouteEffect::Title(text) => world::title(text),
             // Too late: the application has the request, and has given its headers.
             RouteEffect::Scheme(_) | RouteEffect::RemoveHeader(_) => {}
-            RouteEffect::Chdir(_) | RouteEffect::File { .. } | RouteEffect::Static(_) => {
-                return RouteFlow::Failed;
-            }
+            RouteEffect::Chdir(_)
+            | RouteEffect::File { .. }
+            | RouteEffect::Static(_)
+            | RouteEffect::Deadline(_)
+            | RouteEffect::App(_) => return RouteFlow::Failed,
         }
         RouteFlow::Done
     }

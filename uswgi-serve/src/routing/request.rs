@@ -3,14 +3,17 @@
 use super::answer::remember;
 use super::ruled::Ruled;
 use super::{Routing, htpasswd, stored, world};
-use crate::exchange::{Exchange, SCHEME};
+use crate::exchange::{APP, Exchange, SCHEME};
 use crate::log::{self, Fault};
 use crate::request::Need;
 use crate::response::AppHead;
 use crate::static_files::{FileAnswer, no_answer};
 use crate::{limited_say, say, sys};
 use std::fs::File;
-use uswgi_proto::routing::{PathIs, RouteChain, RouteEffect, RouteEnd, RouteFlow, RouteWorld, WholeAnswer};
+use uswgi_proto::files::encoding::accepts_gzip;
+use uswgi_proto::routing::{
+    CachedItem, Draw, PathIs, RouteChain, RouteEffect, RouteEnd, RouteFlow, RouteWorld, WholeAnswer,
+};
 
 /// What becomes of a request.
 pub(crate) enum ForRequest {
@@ -102,12 +105,20 @@ impl RouteWorld for RequestWorld<'_, '_> {
         htpasswd::knows(self.exchange.engine, file, user, password)
     }
 
-    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+    fn cached(&self, cache: &[u8], key: &[u8]) -> Option<CachedItem> {
         stored::cached(self.exchange.engine, cache, key)
     }
 
     fn metric(&self, name: &[u8]) -> Option<i64> {
         stored::metric(self.exchange.engine, name)
+    }
+
+    fn draw(&self, draw: Draw) -> u64 {
+        world::draw(draw)
+    }
+
+    fn call(&mut self, words: &[Vec<u8>]) -> Option<Vec<u8>> {
+        world::call(self.exchange.engine, words)
     }
 
     fn act(&mut self, effect: RouteEffect<'_>) -> RouteFlow {
@@ -128,6 +139,14 @@ impl RouteWorld for RequestWorld<'_, '_> {
             RouteEffect::RemoveHeader(name) => self.ruled.remove.push(name.into()),
             // The application says its own.
             RouteEffect::ClearHeaders(..) | RouteEffect::NoBody => {}
+            RouteEffect::Gzip => self.ruled.gzip(accepts_gzip(&self.exchange.header("accept-encoding"))),
+            RouteEffect::Keep { cache, key, seconds } => self.ruled.keep(cache, key, seconds),
+            RouteEffect::Deadline(seconds) => self.ruled.deadline = Some(seconds),
+            RouteEffect::App(at) => {
+                self.exchange.rewrite(b"UWSGI_APPID", at);
+                self.exchange.rewrite(APP, at);
+            }
+            RouteEffect::Title(text) => world::title(text),
             RouteEffect::Chdir(path) => {
                 if let Err(e) = std::env::set_current_dir(world::path(path)) {
                     let path = log::shown(path, 400);

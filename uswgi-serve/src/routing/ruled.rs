@@ -1,5 +1,7 @@
 //! What the rules of a request have said of its answer. Plain data.
 
+use crate::shape::Shape;
+
 /// What the rules of a request have said of its answer.
 #[derive(Debug, Default)]
 pub(crate) struct Ruled {
@@ -8,16 +10,36 @@ pub(crate) struct Ruled {
     pub(super) remove: Vec<Vec<u8>>,
     /// The variables of the request, where rules look at its answer.
     pub(super) variables: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Seconds that it may take, where it has no earlier deadline.
+    pub(crate) deadline: Option<u32>,
+    /// What becomes of the body on its way.
+    pub(crate) shape: Option<Box<Shape>>,
+    /// The rules of answers have been asked.
+    pub(crate) asked: bool,
 }
 
 impl Ruled {
     pub(super) fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.remove.is_empty() && self.variables.is_empty()
+        self.added.is_empty()
+            && self.remove.is_empty()
+            && self.variables.is_empty()
+            && self.deadline.is_none()
+            && self.shape.is_none()
     }
 
     pub(super) fn add(&mut self, line: &[u8]) {
         self.added.extend_from_slice(line);
         self.added.extend_from_slice(b"\r\n");
+    }
+
+    /// The body is compressed, unless something is against it; `taken`: its client says that it takes it.
+    pub(super) fn gzip(&mut self, taken: bool) {
+        self.shape.get_or_insert_default().gzip(taken);
+    }
+
+    /// The body goes into a cache, too.
+    pub(super) fn keep(&mut self, cache: &[u8], key: &[u8], seconds: u64) {
+        self.shape.get_or_insert_default().keep(cache, key, seconds);
     }
 
     /// Lines of a head, without those that were taken away.

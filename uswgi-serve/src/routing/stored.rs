@@ -2,10 +2,10 @@
 //! waits here without the interpreter's lock, and a rule is not worth more.
 
 use crate::engine::Engine;
-use crate::limited_say;
 use crate::log::{self, Fault};
+use crate::{limited_say, sys};
 use std::time::Duration;
-use uswgi_proto::routing::{RouteEffect, RouteFlow, RouteMath};
+use uswgi_proto::routing::{CachedItem, RouteEffect, RouteFlow, RouteMath};
 use uswgi_shared::cache::{Cache, Locked, Math, Mode, Refused};
 
 /// How long is waited for a cache.
@@ -39,11 +39,13 @@ fn locked<'c>(engine: &Engine, cache: &'c Cache) -> Option<Locked<'c>> {
     locked
 }
 
-/// The value of an item.
-pub(super) fn cached(engine: &Engine, name: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+/// An item.
+pub(super) fn cached(engine: &Engine, name: &[u8], key: &[u8]) -> Option<CachedItem> {
     let mut locked = locked(engine, cache(engine, name)?)?;
     let found = locked.get(key)?;
-    Some(locked.to_vec(found))
+    let now = (sys::realtime_us() / 1_000_000) as i64;
+    let expires = locked.seconds_left(found).map(|left| now.saturating_add_unsigned(left));
+    Some(CachedItem { expires, value: locked.to_vec(found) })
 }
 
 /// A number of the application.

@@ -1,14 +1,15 @@
 //! What rules ask of the system, whoever has the variables.
 
 use crate::engine::Engine;
-use crate::sys;
+use crate::{sys, title};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use uswgi_proto::app_signals::SignalMessage;
 use uswgi_proto::control::{MOST_ALARM_BYTES, ToMaster};
-use uswgi_proto::routing::PathIs;
+use uswgi_proto::routing::{Draw, PathIs};
 
 /// Longest name that can be an alarm's.
 const ALARM_NAME: usize = 1024;
@@ -74,4 +75,35 @@ pub(super) fn alarm(engine: &Engine, name: &[u8], message: &[u8]) {
     {
         control.send(&ToMaster::Alarm { name: name.into(), message: message.to_vec() });
     }
+}
+
+/// A number that is another one each time.
+pub(super) fn draw(draw: Draw) -> u64 {
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    let n = DRAWN.fetch_add(1, Relaxed);
+    match draw {
+        Draw::InTurn => n,
+        Draw::Random => mixed(n ^ sys::realtime_us()),
+    }
+}
+
+/// A number of which every bit depends on every bit of another one (the end of SplitMix64).
+fn mixed(n: u64) -> u64 {
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
+}
+
+/// Longest title.
+const TITLE: usize = 1024;
+
+/// Show another title of the process.
+pub(super) fn title(text: &[u8]) {
+    title::set(&String::from_utf8_lossy(&text[..text.len().min(TITLE)]));
+}
+
+/// Run a function of the application.
+pub(super) fn call(engine: &Engine, words: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    engine.functions.get().and_then(|functions| functions(&words))
 }

@@ -4,7 +4,7 @@
 //! who does not play by the rules: the index is then made anew, as after a death.
 #![forbid(unsafe_code)]
 
-use super::{Found, LIVE, Locked, at};
+use super::{LIVE, Locked, at};
 use crate::layout::ITEM_HEAD;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -23,6 +23,15 @@ pub(super) const BLOCK: usize = 32;
 pub(super) const LENGTH: usize = 40;
 pub(super) const EXPIRES: usize = 48;
 pub(super) const TICK: usize = 56;
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    pub(super) offset: usize,
+    /// Bytes of the value.
+    pub length: usize,
+    expires_ms: u64,
+}
 
 impl Locked<'_> {
     fn item(&self, item: u32) -> usize {
@@ -112,10 +121,19 @@ impl Locked<'_> {
         Err(Damaged)
     }
 
+    /// For how many seconds an item will be there yet; None: it stays.
+    pub fn seconds_left(&self, found: Found) -> Option<u64> {
+        (found.expires_ms > 0).then(|| found.expires_ms.saturating_sub(self.now_ms).div_ceil(1000))
+    }
+
     /// Where the value of a sound item stands.
     pub(super) fn value(&self, item: u32) -> Found {
         let offset = self.data(self.item64(item, BLOCK).load(Relaxed));
-        Found { offset, length: self.item64(item, LENGTH).load(Relaxed) as usize }
+        Found {
+            offset,
+            length: self.item64(item, LENGTH).load(Relaxed) as usize,
+            expires_ms: self.item64(item, EXPIRES).load(Relaxed),
+        }
     }
 
     /// Put an item in front of its chain and of the order of use.

@@ -18,6 +18,7 @@ use crate::error::SharedError;
 use crate::layout::CacheLayout;
 use crate::map::Region;
 use crate::mutex::{Attempt, Mutex};
+pub use index::Found;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release, compiler_fence};
@@ -135,14 +136,6 @@ pub struct Locked<'a> {
     now_ms: u64,
     seed: u64,
     recovered: bool,
-}
-
-/// Where a value stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
-    offset: usize,
-    /// Bytes of the value.
-    pub length: usize,
 }
 
 impl Cache {

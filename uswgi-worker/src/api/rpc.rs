@@ -11,6 +11,7 @@ use std::time::Duration;
 use uswgi_proto::packet::HEADER_LEN;
 use uswgi_proto::settings::Protocol;
 use uswgi_proto::trust::Trust;
+use uswgi_serve::engine::Engine;
 use uswgi_serve::exchange::Exchange;
 use uswgi_serve::log::Fault;
 use uswgi_serve::rpc;
@@ -84,6 +85,13 @@ fn local(py: Python<'_>, words: &[&[u8]]) -> Option<Vec<u8>> {
             python::print_exception(py, &e);
             None
         }
+    }
+}
+
+/// Let rules call functions of this process. Not where lanes share a thread: what a function waits for would never come.
+pub(crate) fn offer(engine: &Engine) {
+    if !engine.shares_a_thread() {
+        let _ = engine.functions.set(|words| Python::attach(|py| local(py, words)));
     }
 }
 
