@@ -70,6 +70,8 @@ fn what_is_missing_fails_as_on_uwsgi() {
         &["--resume", "none.pid"],
         &["--connect-and-read", "none.sock"],
         &["--connect-and-read", "127.0.0.1:1"],
+        &["--signal", "127.0.0.1:1,17"],
+        &["--signal", "none.sock"],
         &["--extract", "none"],
     ] {
         let (theirs, ours) = (run(&paths::uwsgi(), args, dir.path()), run(&master, args, dir.path()));
@@ -146,4 +148,64 @@ fn in_a_file_a_command_is_refused_with_the_way_to_run_it() {
     let out = run(&paths::command("uswgi-master"), &["--ini", "a.ini"], dir.path());
     code(&out, Exit::Failed, "a.ini:3:10: reload is a command of the command line");
     code(&out, Exit::Failed, "uswgi-master --reload /run/a.pid");
+}
+
+/// A site whose application says which signals it has had, with sockets at two addresses.
+fn with_signals() -> Site {
+    let source = r#"
+import uwsgi
+SEEN = []
+uwsgi.register_signal(17, "", SEEN.append)
+
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    node = environ["QUERY_STRING"]
+    try:
+        said = repr(uwsgi.signal(17, node)) if node else ""
+    except OSError:
+        said = "OSError"
+    return [("%s %d" % (said, len(SEEN))).encode()]
+"#;
+    let site = Site::new().source("seen.py", source).http().option("socket", "uwsgi.sock");
+    let chdir = site.dir.join("app").display().to_string();
+    site.option("pythonpath", chdir).option("module", "seen").option("master", "true")
+}
+
+#[test]
+fn signals_of_the_application_are_raised_over_its_socket() {
+    let (here, original) = (with_signals().start(), with_signals().original());
+    let (master, uwsgi) = (paths::command("uswgi-master"), paths::uwsgi());
+    let seen = |server: &Server, n: usize| {
+        let end = format!(" {n}");
+        until(&format!("{n} signals"), || server.get("/").text().ends_with(&end).then_some(()));
+    };
+    let socket = |server: &Server| server.dir.join("uwsgi.sock").display().to_string();
+    for server in [&here, &original] {
+        seen(server, 0);
+        // Each program to each server.
+        for (n, program) in [(1, &master), (2, &uwsgi)] {
+            let out = run(program, &["--signal", &format!("{},17", socket(server))], server.dir.path());
+            assert!(out.status.success(), "{out:?}");
+            let text = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
+            assert!(text.ends_with(&format!("signal 17 delivered to node {}\n", socket(server))), "{text}");
+            seen(server, n);
+        }
+        // Nobody has registered it.
+        let out = run(&master, &["--signal", &format!("{},200", socket(server))], server.dir.path());
+        assert!(out.status.success(), "{out:?}");
+        assert!(server.get("/?/nope").text().starts_with("OSError "));
+    }
+    for (from, to) in [(&here, &original), (&original, &here)] {
+        assert!(from.get(&format!("/?{}", socket(to))).text().starts_with("None "));
+        seen(to, 3);
+    }
+    for bad in ["uwsgi.sock,x", "uwsgi.sock,300", "uwsgi.sock"] {
+        code(&run(&master, &["--signal", bad], here.dir.path()), Exit::Failed, "ADDRESS,NUMBER");
+    }
+    // Not to everybody.
+    let closed = with_signals().option("rpc-allow-ips", "192.0.2.1").start();
+    let out = run(&master, &["--signal", &format!("{},17", socket(&closed))], closed.dir.path());
+    code(&out, Exit::Failed, "taken the signal");
+    closed.wait_log("signal 17 from a unix socket was not raised: it may not (rpc-allow-ips)");
 }

@@ -21,6 +21,8 @@ pub enum CliAction {
     Resume(PathBuf),
     /// Connect to an address, and print what is sent up to the end.
     ConnectAndRead(String),
+    /// Raise a signal of the application of an instance: `ADDRESS,NUMBER`.
+    Signal(String),
     /// Print the version of the Python that would run.
     PythonVersion {
         /// `home` before it on the command line.
@@ -40,6 +42,7 @@ pub fn is_action(name: &str) -> bool {
             | "suspend"
             | "resume"
             | "connect-and-read"
+            | "signal"
             | "python-version"
             | "extract"
     )
@@ -62,6 +65,7 @@ pub fn action(args: &[OsString]) -> Option<CliAction> {
             b"connect-and-read" => {
                 return Some(CliAction::ConnectAndRead(String::from_utf8_lossy(&value).into()));
             }
+            b"signal" => return Some(CliAction::Signal(String::from_utf8_lossy(&value).into())),
             b"python-version" => return Some(CliAction::PythonVersion { home }),
             b"extract" => return Some(CliAction::Extract(value)),
             b"help" | b"usage" | b"version" => return None,
@@ -88,6 +92,7 @@ mod tests {
         assert_eq!(of(&["--suspend", "a"]), Some(CliAction::Pause("a".into())));
         assert_eq!(of(&["--resume", "a"]), Some(CliAction::Resume("a".into())));
         assert_eq!(of(&["--connect-and-read", ":1717"]), Some(CliAction::ConnectAndRead(":1717".into())));
+        assert_eq!(of(&["--signal", ":1717,9"]), Some(CliAction::Signal(":1717,9".into())));
         assert_eq!(
             of(&["-H", "/venv", "--python-version"]),
             Some(CliAction::PythonVersion { home: Some("/venv".into()) })

@@ -15,6 +15,7 @@ use std::time::Duration;
 use uswgi_conf::action::CliAction;
 use uswgi_conf::expand::Allow;
 use uswgi_conf::read::source::{self, SourceError};
+use uswgi_proto::app_signals;
 use uswgi_proto::command::{Command, CommandError};
 use uswgi_proto::emperor::{self, EmperorQuestion};
 use uswgi_proto::exit::Exit;
@@ -41,6 +42,14 @@ pub enum ActionError {
         /// Where.
         address: String,
         /// What the system said.
+        source: io::Error,
+    },
+    /// The instance at the address has not taken a signal.
+    #[error("signal {said}: {source}")]
+    Signal {
+        /// What was asked for.
+        said: String,
+        /// What is wrong.
         source: io::Error,
     },
     /// Nothing can be read there.
@@ -88,6 +97,11 @@ pub fn run(action: &CliAction) -> Result<(), ActionError> {
         CliAction::ConnectAndRead(address) => {
             read_peer(address).map_err(|source| ActionError::Peer { address: address.clone(), source })
         }
+        CliAction::Signal(said) => {
+            let (address, number) =
+                signal(said).map_err(|source| ActionError::Signal { said: said.clone(), source })?;
+            print(format!("signal {number} delivered to node {address}\n").as_bytes())
+        }
         CliAction::PythonVersion { home } => python_version(home.as_deref()),
         CliAction::Extract(name) => {
             let bytes = source::read(name, Allow { exec: true, fetch: true })?;
@@ -126,28 +140,43 @@ fn print(bytes: &[u8]) -> Result<(), ActionError> {
         .map_err(|source| ActionError::Io { what: "standard output", source })
 }
 
+/// Raise a signal of the application of another instance: `ADDRESS,NUMBER`.
+fn signal(said: &str) -> io::Result<(&str, u8)> {
+    let form = || io::Error::other("write ADDRESS,NUMBER with a number from 0 to 255");
+    let (address, number) = said.rsplit_once(',').ok_or_else(form)?;
+    let number = number.parse().map_err(|_| form())?;
+    app_signals::deliver(connect(address)?, number)?;
+    Ok((address, number))
+}
+
+trait BothWays: Read + Write {}
+impl<T: Read + Write> BothWays for T {}
+
 /// Everything that a peer sends. uWSGI writes it to standard error, and scripts read it there.
 fn read_peer(address: &str) -> io::Result<()> {
+    copy(connect(address)?)
+}
+
+fn connect(address: &str) -> io::Result<Box<dyn BothWays>> {
     match (address.strip_prefix('@'), address.rsplit_once(':')) {
         (Some(name), _) => {
             let address = SocketAddr::from_abstract_name(name)?;
-            let peer = UnixStream::connect_addr(&address)?;
-            peer.set_read_timeout(Some(SILENCE))?;
-            copy(peer)
+            unix(UnixStream::connect_addr(&address)?)
         }
         (None, Some((host, port))) => {
             let host = if host.is_empty() { "127.0.0.1" } else { host.trim_matches(['[', ']']) };
             let port = port.parse().map_err(|_| io::Error::other("the port is no number"))?;
             let peer = TcpStream::connect((host, port))?;
             peer.set_read_timeout(Some(SILENCE))?;
-            copy(peer)
+            Ok(Box::new(peer))
         }
-        (None, None) => {
-            let peer = UnixStream::connect(address)?;
-            peer.set_read_timeout(Some(SILENCE))?;
-            copy(peer)
-        }
+        (None, None) => unix(UnixStream::connect(address)?),
     }
+}
+
+fn unix(peer: UnixStream) -> io::Result<Box<dyn BothWays>> {
+    peer.set_read_timeout(Some(SILENCE))?;
+    Ok(Box::new(peer))
 }
 
 fn copy(mut peer: impl Read) -> io::Result<()> {

@@ -4,7 +4,29 @@
 //! A process says which it has registered; the master alone knows who is there, and passes them on. It must hold no handler.
 
 use serde::{Deserialize, Serialize};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
+
+/// modifier1 of a packet that raises the signal of its modifier2 (observed on uWSGI 2.0.31, as is the answer).
+pub const MODIFIER1: u8 = 110;
+/// What is answered to it.
+pub const TAKEN: [u8; 4] = [255, 0, 0, 1];
+
+/// Raise a signal of the instance at the other end.
+///
+/// # Errors
+/// It does not say that it has taken it.
+pub fn deliver(mut peer: impl Read + Write, number: u8) -> io::Result<()> {
+    peer.write_all(&[MODIFIER1, 0, 0, number])?;
+    let mut answer = Vec::new();
+    peer.take(TAKEN.len() as u64).read_to_end(&mut answer)?;
+    match answer == TAKEN {
+        true => Ok(()),
+        false => {
+            Err(io::Error::other("it does not say that it has taken the signal (is it a uwsgi socket?)"))
+        }
+    }
+}
 
 /// Who runs the handler of a signal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

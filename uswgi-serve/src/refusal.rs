@@ -1,4 +1,4 @@
-//! Requests that this server answers by itself: refusals, pings and tasks. Sends what `answer` makes, and writes the books.
+//! Requests that this server answers by itself: refusals, pings, signals and tasks. Sends what `answer` makes, and writes the books.
 
 use crate::connection::Conn;
 use crate::engine::{Engine, Job};
@@ -6,6 +6,9 @@ use crate::log::{self, Fault};
 use crate::request::{Need, Refusal};
 use crate::{answer, limited_say, sys};
 use std::io;
+use uswgi_proto::app_signals::{SignalMessage, TAKEN};
+use uswgi_proto::control::ToMaster;
+use uswgi_proto::trust::Trust;
 
 /// What to answer when there is no memory for a request.
 pub(crate) fn no_memory(error: &io::Error) -> Option<Need> {
@@ -19,6 +22,7 @@ pub(crate) fn answer(engine: &Engine, conn: Conn, step: Need) {
             let _ = sys::send2(conn.raw(), &answer::PONG, b"");
         }
         Need::Spool => spool(engine, &conn),
+        Need::Signal(number) => signal(engine, &conn, number),
         Need::Refuse(Refusal { status, why }) => {
             let listener = engine.settings.listeners.get(usize::from(conn.listener));
             let name = listener.map_or("?", |l| l.name.as_str());
@@ -38,6 +42,24 @@ pub(crate) fn answer(engine: &Engine, conn: Conn, step: Need) {
             engine.submit(Job::Linger(conn));
         }
         Need::More | Need::Run => {}
+    }
+}
+
+/// Raise a signal of the application for who may also call its functions; others get no answer. As on uWSGI it is taken
+/// whether or not somebody has registered it.
+fn signal(engine: &Engine, conn: &Conn, number: u8) {
+    let peer = conn.peer.ip();
+    let allowed = Trust::parse(&engine.settings.background.rpc.allow);
+    match &engine.control {
+        Some(control) if allowed.is_ok_and(|allowed| allowed.allows(peer)) => {
+            control.send(&ToMaster::AppSignal { said: SignalMessage::Raise { number } });
+            let _ = sys::send2(conn.raw(), &TAKEN, b"");
+        }
+        _ => {
+            let peer = peer.map_or("a unix socket".into(), |ip| ip.to_string());
+            let why = "it may not (rpc-allow-ips), or there is no master";
+            limited_say!(Fault::Client, engine, "signal {number} from {peer} was not raised: {why}");
+        }
     }
 }
 

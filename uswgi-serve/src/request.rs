@@ -6,6 +6,7 @@
 use crate::connection::{BODY_BUFFER, Chunks, Conn, Connection};
 use crate::greeting::{self, Greeting};
 use crate::{routing::ruled::Ruled, rpc, spool};
+use uswgi_proto::app_signals;
 use uswgi_proto::http::{self, Head, Limits, Progress};
 use uswgi_proto::settings::{LaneKind, Protocol, WorkerSettings};
 use uswgi_proto::{chunked::Decoder, packet, span::Span};
@@ -83,6 +84,8 @@ pub enum Need {
     Refuse(Refusal),
     /// Answer a uwsgi ping and close.
     Ping,
+    /// Raise this signal of the application, answer and close.
+    Signal(u8),
     /// A whole packet with a task: put it into its spool folder, answer and close.
     Spool,
 }
@@ -228,6 +231,7 @@ fn packet_head(conn: &mut Conn, request: &mut Request, settings: &WorkerSettings
     match header.modifier1 {
         0 | 30 => {}
         100 => return Err(Need::Ping),
+        app_signals::MODIFIER1 => return Err(Need::Signal(header.modifier2)),
         rpc::MODIFIER1 if settings.lanes.kind != LaneKind::Tasks => {}
         TASK if !settings.background.folders.is_empty() => {}
         other => return Err(refuse(501, not_served(other, settings.lanes.kind))),

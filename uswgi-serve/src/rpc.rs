@@ -64,10 +64,16 @@ pub fn answer(modifier2: u8, result: Option<Vec<u8>>) -> Vec<u8> {
     [&head(block.len() as u16, LONG)[..], &block, &result].concat()
 }
 
-trait BothWays: Read + Write {}
+/// What can be read from and written to.
+pub trait BothWays: Read + Write {}
 impl<T: Read + Write> BothWays for T {}
 
-fn connect(address: &str, patience: Duration) -> io::Result<Box<dyn BothWays>> {
+/// Connect to a uwsgi socket: `host:port`, a path or `@abstract`. Each read and write waits so long.
+///
+/// # Errors
+/// Nobody is there.
+pub fn connect(address: &str, patience: Duration) -> io::Result<Box<dyn BothWays>> {
+    let patience = patience.max(Duration::from_millis(1));
     if let Some(name) = address.strip_prefix('@') {
         return unix(UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?, patience);
     }
@@ -100,7 +106,7 @@ fn unix(stream: UnixStream, patience: Duration) -> io::Result<Box<dyn BothWays>>
 /// # Errors
 /// It is out of reach, or answers what is no answer.
 pub fn ask(address: &str, packet: &[u8], patience: Duration) -> io::Result<Option<Vec<u8>>> {
-    let mut stream = connect(address, patience.max(Duration::from_millis(1)))?;
+    let mut stream = connect(address, patience)?;
     stream.write_all(packet)?;
     result(&mut stream)
 }

@@ -114,7 +114,9 @@ fn ask<G: Gateway, I: Interpreter<Held = G::Held>>(
     match examine(&mut conn, &mut request, &engine.settings) {
         Need::Run => {}
         Need::Refuse(refusal) => return Err(format!("{}: {}", refusal.status, refusal.why)),
-        Need::More | Need::Ping | Need::Spool => return Err("it is no whole request".into()),
+        Need::More | Need::Ping | Need::Signal(_) | Need::Spool => {
+            return Err("it is no whole request".into());
+        }
     }
     let seconds = engine.settings.warmup.timeout;
     let late = {

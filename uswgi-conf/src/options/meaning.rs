@@ -317,7 +317,7 @@ pub(super) static OWN: &[Own] = &[
     (
         own("rpc-allow-ips", Req, Kind::List),
         set(|i| (&i.background.rpc.allow).into()),
-        "Peers that may call functions of uwsgi.register_rpc over a uwsgi socket (modifier1 173): addresses, networks, unix, loopback, private, none, *. Repeatable.",
+        "Peers that may call functions of uwsgi.register_rpc and raise signals of the app over a uwsgi socket (modifier1 173 and 110): addresses, networks, unix, loopback, private, none, *. Repeatable.",
         "{}",
     ),
     (
@@ -864,6 +864,7 @@ pub(super) static MEANING: &[Meaning] = &[
     s("pause suspend", Nothing, "", "The instance of a pidfile accepts no connections; on the command line only."),
     s("resume", Nothing, "", "The instance of a pidfile accepts connections again; on the command line only."),
     s("connect-and-read", Nothing, "", "Prints to standard error what an address (host:port, a path, @abstract) sends, as a stats server does, and ends; on the command line only."),
+    s("signal", Nothing, "", "ADDRESS,NUMBER: raises a signal of the application (uwsgi.register_signal) of the instance with this uwsgi socket, and ends; on the command line only."),
     s("python-version", Nothing, "", "Prints the version of the Python that would run, and ends; `home` before it counts; on the command line only."),
     s("extract", Nothing, "", "Prints a file, or what exec:// or http:// gives, and ends; on the command line only."),
     s("help usage", Nothing, "", "Prints the options and ends."),

@@ -111,6 +111,7 @@ fn what_is_not_served_is_refused_with_its_status() {
     assert_eq!(refused(&uwsgi(&packet(0, &[("A", &"b".repeat(100))]))).0, 431);
     assert_eq!(refused(&uwsgi(&packet(0, &[]))).0, 400);
     assert!(matches!(uwsgi(&packet(100, &[])), Need::Ping));
+    assert!(matches!(uwsgi(&[110, 0, 0, 17]), Need::Signal(17)));
 }
 
 #[test]

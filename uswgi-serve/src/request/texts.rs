@@ -42,8 +42,8 @@ pub(super) fn not_served(modifier1: u8, lanes: LaneKind) -> String {
         _ => "",
     };
     format!(
-        "modifier1 {modifier1} is not served here{here}; 0 and 30 (requests), {TASK} (tasks, with spooler), 100 (ping) \
-         and {} (functions, without asgi) are",
+        "modifier1 {modifier1} is not served here{here}; 0 and 30 (requests), {TASK} (tasks, with spooler), 100 (ping), \
+         110 (signals) and {} (functions, without asgi) are",
         rpc::MODIFIER1
     )
 }

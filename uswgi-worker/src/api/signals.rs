@@ -4,7 +4,7 @@
 use super::state::{breathe, queues, state};
 use crate::py as python;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use pyo3::exceptions::{PySystemExit, PyValueError};
+use pyo3::exceptions::{PyOSError, PySystemExit, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyModule};
 use std::cell::Cell;
@@ -12,12 +12,14 @@ use std::collections::BTreeMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Mutex;
-use uswgi_proto::app_signals::{RaisedSignal, SignalGroup, SignalMessage, SignalSource, SignalTarget};
+use std::time::Duration;
+use uswgi_proto::app_signals::{self, RaisedSignal, SignalGroup, SignalMessage, SignalSource, SignalTarget};
 use uswgi_proto::background::{Aide, AideKind, BesideRequests, MessageQueue};
 use uswgi_proto::control::ToMaster;
+use uswgi_proto::settings::Protocol;
 use uswgi_serve::control::Control;
-use uswgi_serve::say;
 use uswgi_serve::sync::lock;
+use uswgi_serve::{rpc, say};
 
 /// Handlers by number. What was registered while the application was imported every process has.
 static HANDLERS: Mutex<BTreeMap<u8, Py<PyAny>>> = Mutex::new(BTreeMap::new());
@@ -89,15 +91,19 @@ fn register_signal(number: i64, who: &str, handler: Py<PyAny>) -> PyResult<()> {
     tell(SignalMessage::Register { number, target: SignalTarget::parse(who) })
 }
 
-/// Raise a signal. One that nobody has registered does nothing.
+/// Raise a signal, of this instance or of the one at an address. One that nobody has registered does nothing.
 #[pyfunction]
 #[pyo3(signature = (number, remote = None, /))]
-fn signal(number: i64, remote: Option<&str>) -> PyResult<()> {
+fn signal(py: Python<'_>, number: i64, remote: Option<&str>) -> PyResult<()> {
     let number = self::number(number)?;
     match remote {
-        Some(node) => Err(pyo3::exceptions::PyOSError::new_err(format!(
-            "unable to deliver signal {number} to node {node}: signals of other instances are not supported"
-        ))),
+        Some(node) => {
+            let patience = Duration::from_secs(state()?.settings.patience(Protocol::Uwsgi).into());
+            let sent = py.detach(|| app_signals::deliver(rpc::connect(node, patience)?, number));
+            sent.map_err(|e| {
+                PyOSError::new_err(format!("unable to deliver signal {number} to node {node}: {e}"))
+            })
+        }
         None => tell(SignalMessage::Raise { number }),
     }
 }
