@@ -1,7 +1,8 @@
 //! An HTTP/1.1 client that says what really came over the wire.
 
 use crate::request::{Address, Body, Reply, Request, Stream};
-use std::io::{self, Write};
+use flate2::read::GzDecoder;
+use std::io::{self, Read, Write};
 
 /// Longest piece that is read at once.
 const PIECE: usize = 64 * 1024;
@@ -201,7 +202,8 @@ pub fn parse_head(bytes: &[u8]) -> io::Result<Reply> {
     Ok(Reply { version, status, reason, headers, body: Vec::new() })
 }
 
-/// Of an answer what two servers can have in common: framing, dates, and what one of them says of files are left out.
+/// Of an answer what two servers can have in common: framing, dates, how a body is compressed, and what one of them says of
+/// files are left out.
 pub fn essence(answer: &[u8], has_body: bool) -> String {
     const LEFT_OUT: [&str; 7] = [
         "date",
@@ -227,7 +229,17 @@ pub fn essence(answer: &[u8], has_body: bool) -> String {
     for field in fields {
         said = format!("{said}\n{field}");
     }
+    let body = if said.contains("\nContent-Encoding: gzip") { unpacked(body) } else { body };
     format!("{said}\n\n{}", if has_body { body } else { String::new() })
+}
+
+/// What a compressed body says; one that is no such thing as it is.
+fn unpacked(body: String) -> String {
+    let (packed, mut bytes) = (body.chars().map(|c| c as u8).collect::<Vec<_>>(), Vec::new());
+    match GzDecoder::new(&packed[..]).read_to_end(&mut bytes) {
+        Ok(_) => bytes.into_iter().map(char::from).collect(),
+        Err(_) => body,
+    }
 }
 
 /// What whole chunks hold; None: they are not whole.

@@ -99,7 +99,10 @@ impl Mounts {
 
     /// The application that is mounted at a point, without a look at the path (`setapp`); where there is none, the default one.
     pub fn at(&self, point: &[u8]) -> Option<Chosen> {
-        let app = self.points.iter().position(|p| p == point).or(self.default)?;
+        // As the configuration may have it: with a slash at its end, and with none at its beginning.
+        let bare = &point[..point.iter().rposition(|b| *b != b'/').map_or(0, |at| at + 1)];
+        let is = |p: &Vec<u8>| p == bare || (!bare.is_empty() && p.strip_prefix(b"/") == Some(bare));
+        let app = self.points.iter().position(is).or(self.default)?;
         Some(Chosen { app, mounted: 0 })
     }
 
@@ -180,6 +183,16 @@ mod tests {
     fn the_first_of_two_with_one_mount_point_wins() {
         assert_eq!(chosen(&["/b", "/b"], true, true)("/b/x", ""), Some((0, 2)));
         assert_eq!(chosen(&["", ""], false, true)("/", ""), Some((0, 0)));
+    }
+
+    #[test]
+    fn an_application_is_named_as_its_mount() {
+        let points = ["/b", "", "/two"].map(|p| p.as_bytes().to_vec()).to_vec();
+        let mounts = Mounts::new(points.clone(), false, true);
+        let app = |point: &str| mounts.at(point.as_bytes()).map(|c| (c.app, c.mounted));
+        assert_eq!(["/b", "/b/", "b", "/two", "two"].map(app), [0, 0, 0, 2, 2].map(|n| Some((n, 0))));
+        assert_eq!(["", "/", "/nope", "/tw"].map(app), [Some((1, 0)); 4]);
+        assert_eq!(Mounts::new(points, false, false).at(b"/nope"), None);
     }
 
     /// What was rewritten inside a mount stays inside of it.

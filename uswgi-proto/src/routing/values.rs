@@ -32,7 +32,16 @@ impl Function {
             b"hex" => Function::Hex,
             b"uwsgi" => Function::Server,
             b"metric" => Function::Metric,
-            b"rpc" | b"cache" | b"redis" | b"memcached" => {
+            b"cache" => {
+                let why =
+                    "it is empty on uWSGI 2.0.31: write cachevar:key=KEY,var=VARIABLE and then ${VARIABLE}";
+                return Err(RouteError::Function("cache".into(), why));
+            }
+            b"rpc" => {
+                let why = "write rpcvar:VARIABLE FUNCTION and then ${VARIABLE}";
+                return Err(RouteError::Function("rpc".into(), why));
+            }
+            b"redis" | b"memcached" => {
                 let name = String::from_utf8_lossy(name).into_owned();
                 return Err(RouteError::Function(name, "set a header or a variable in the app"));
             }
