@@ -257,6 +257,7 @@ fn an_option_that_shows_nothing_sets_nothing() {
                     | "help"
                     | "usage"
                     | "version"
+                    | "http-to"
             )
         {
             continue;

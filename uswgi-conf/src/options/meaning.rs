@@ -731,7 +731,7 @@ pub(super) static MEANING: &[Meaning] = &[
     m("http-chunked-input http-raw-body", Harmless("chunked bodies are always decoded"), "", "Accepts chunked bodies."),
     m("http-websockets", Harmless("WebSockets are always taken, on every HTTP socket and from nginx's uwsgi_pass"), "", "Passes websockets on."),
     s("http-enable-proxy-protocol", set(|i| (proxied(i, Protocol::Http)).into()), "false", "As enable-proxy-protocol, on HTTP sockets."),
-    m("http-to", Refused("name the app here and listen with http-socket, or let nginx proxy"), "", "Passes HTTP on to another server."),
+    s("http-to", Nothing, "", "Where uWSGI's HTTP router passes requests on. An address of a socket of this instance needs nothing: its workers take HTTP themselves. Any other is refused: listen with http-socket where the app is, or let nginx proxy."),
     m("http-processes http-workers http-events", Harmless("there is no router process: the workers speak HTTP"), "", "Processes of the HTTP router."),
     m("http-auto-gzip", Noticed("answers are not compressed here: let nginx or the app do it"), "", "Compresses answers."),
     m("http-buffer-size", Harmless("buffer-size bounds HTTP heads too"), "", "Buffer of the HTTP router."),

@@ -36,6 +36,8 @@ pub(super) struct Draft {
     pub(super) eval: Option<String>,
     /// `shared-socket`, which `references` mean by number.
     pub(super) shared_sockets: Vec<(Address, Applied)>,
+    /// Where a router would pass requests on (`http-to`).
+    pub(super) passed_to: Vec<(Address, Applied)>,
     pub(super) references: Vec<Reference>,
     /// `map-socket`: which socket, for which workers.
     pub(super) mapped: Vec<(usize, Vec<u32>, Applied)>,

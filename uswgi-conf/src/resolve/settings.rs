@@ -25,6 +25,7 @@ pub(super) fn set(d: &mut Draft, a: &Applied) -> bool {
     let on = truth(a.value.as_deref());
     let path = |said: &mut Said| said.filled(a).map(PathBuf::from);
     match a.fact.name {
+        "http-to" => shared_sockets::passed_to(d, a),
         "shared-socket" | "undeferred-shared-socket" => shared_sockets::shared(d, a),
         "map-socket" => shared_sockets::map(d, a),
         "socket" | "uwsgi-socket" => socket(d, a, Protocol::Uwsgi),

@@ -36,6 +36,39 @@ pub(super) fn shared(d: &mut Draft, a: &Applied) {
     }
 }
 
+/// Where a router would pass requests on.
+pub(super) fn passed_to(d: &mut Draft, a: &Applied) {
+    let Some(name) = d.said.text(a) else { return };
+    match address::parse(&name) {
+        Ok((address, _)) => d.passed_to.push((address, a.clone())),
+        Err(e) => bad_address(d, a, e),
+    }
+}
+
+/// Whether who connects to `to` comes to a socket at `at`.
+fn reaches(to: &Address, at: &Address) -> bool {
+    let host = |host: &str| if host == "localhost" { "127.0.0.1".into() } else { host.to_string() };
+    let any = |host: &str| matches!(host, "" | "0.0.0.0" | "::");
+    match (to, at) {
+        (Address::Tcp { host: to, port }, Address::Tcp { host: at, port: of }) => {
+            port == of && (any(at) || any(to) || host(to) == host(at))
+        }
+        _ => to == at,
+    }
+}
+
+/// A router that passes requests on to the instance itself is not missed; elsewhere nobody passes anything.
+fn routed(d: &mut Draft) {
+    for (to, a) in std::mem::take(&mut d.passed_to) {
+        if d.instance.sockets.iter().any(|socket| reaches(&to, &socket.address)) {
+            continue;
+        }
+        let message = format!("{}: requests are passed on to no other server", written(&a));
+        let help = "listen with http-socket in the instance that has the app, or let nginx proxy";
+        d.said.error(&a, "unsupported", message).help = Some(help.into());
+    }
+}
+
 /// `N:WORKER[,WORKER...]`.
 pub(super) fn map(d: &mut Draft, a: &Applied) {
     let Some(text) = d.said.filled(a) else { return };
@@ -54,8 +87,14 @@ pub(super) fn map(d: &mut Draft, a: &Applied) {
     }
 }
 
-/// Give each reference its address, and each mapped socket its workers.
+/// What needs to know every socket.
 pub(super) fn finish(d: &mut Draft) {
+    give(d);
+    routed(d);
+}
+
+/// Give each reference its address, and each mapped socket its workers.
+fn give(d: &mut Draft) {
     let mut used = vec![false; d.shared_sockets.len()];
     for Reference { socket, number } in &d.references {
         if let (Some((address, _)), Some(socket)) =
@@ -88,6 +127,35 @@ pub(super) fn finish(d: &mut Draft) {
                 let message = format!("{}: there is no socket {n}", written(&a));
                 d.said.warning(&a, "no-effect", message).help = Some("sockets count from 0".into());
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::expand::{Mode, expand};
+    use crate::resolve::resolve;
+
+    #[test]
+    fn a_router_passes_on_to_this_instance_or_to_nobody() {
+        let codes = |socket: &str, to: &str| {
+            let args = ["--http-to", to, "--socket", socket, "--wsgi-file", "a.py"];
+            let args: Vec<Vec<u8>> = args.iter().map(|a| a.as_bytes().to_vec()).collect();
+            let resolved = resolve(&expand(&args, &[], Mode::default()).0);
+            resolved.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>()
+        };
+        for (socket, to) in [
+            (":31", "127.0.0.1:31"),
+            ("127.0.0.1:31", "localhost:31"),
+            ("127.0.0.1:31", ":31"),
+            ("/run/a.sock", "/run/a.sock"),
+        ] {
+            assert!(codes(socket, to).is_empty(), "{socket} {to}");
+        }
+        for (socket, to) in
+            [("127.0.0.1:31", "127.0.0.1:32"), ("10.0.0.1:31", "10.0.0.2:31"), ("/run/a.sock", "/run/b.sock")]
+        {
+            assert_eq!(codes(socket, to), ["unsupported"], "{socket} {to}");
         }
     }
 }
