@@ -47,6 +47,7 @@ if [ "$for_what" = test ]; then
         needs "${pair%%:*}" "${pair##*:}"
     done
     [ -e /usr/lib/apache2/modules/mod_proxy_uwsgi.so ] || lacks apache2
+    [ -e /usr/lib/apache2/modules/mod_xsendfile.so ] || lacks libapache2-mod-xsendfile
     # The original reads XML with libxml2 where pkg-config finds that, else with expat, which cuts values: the tests compare
     # with the first.
     needs pkg-config pkgconf

@@ -15,8 +15,10 @@ uwsgi.register_rpc("joined", joined)
 
 
 def application(environ, start_response):
-    start_response(environ.get("HTTP_X_STATUS", "200 OK"),
-                   [("Content-Type", "text/plain"), ("X-App", "one"), ("X-App", "two")])
+    headers = [("Content-Type", "text/plain"), ("X-App", "one"), ("X-App", "two")]
+    if "HTTP_X_FILE" in environ:
+        headers.append(("X-Sendfile", environ["HTTP_X_FILE"]))
+    start_response(environ.get("HTTP_X_STATUS", "200 OK"), headers)
     line = [environ.get(name, "-") for name in SHOWN]
     line += ["%s=%s" % (name, environ[name]) for name in sorted(environ) if name.startswith("V_")]
     if environ.get("HTTP_X_READ"):

@@ -41,15 +41,20 @@ fn headers_go_and_are_remembered() {
         assert_eq!((reply.all("X-One"), reply.all("X-Two")), (vec!["added"], vec![]), "{:?}", reply.headers);
         assert_eq!(reply.header("Content-Type"), Some("text/plain"));
     }
-    // The original from PyPI has these options without an effect.
-    let site = site()
-        .option("collect-header", "x-one SEEN")
-        .option("pull-header", "X-Two PULLED")
-        .option("log-format", "<%(uri) %(var.SEEN) %(var.PULLED) %(var.REQUEST_METHOD)>");
-    let server = ours(site);
-    let reply = server.get("/a").expect(404);
-    assert_eq!((reply.header("X-One"), reply.header("X-Two")), (Some("1"), None));
-    server.wait_log("</a 1 a GET>");
+    let remembering = || {
+        site()
+            .option("collect-header", "x-one SEEN")
+            .option("pull-header", "X-Two PULLED")
+            .option("final-route-run", "log:{${SEEN} ${PULLED}}")
+            .option("log-format", "<%(uri) %(var.SEEN) %(var.PULLED) %(var.REQUEST_METHOD)>")
+    };
+    for server in [remembering().original(), ours(remembering())] {
+        let reply = server.get("/a").expect(404);
+        assert_eq!((reply.header("X-One"), reply.header("X-Two")), (Some("1"), None));
+        // Of two lines of one name the last counts.
+        server.wait_log("</a 1 b GET>");
+        server.wait_log("{1 b}");
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@
 //! | commands | --reload PIDFILE, --connect-and-read and so on, beside the original |
 //! | configs | small configurations, one for each option or combination, beside what uWSGI answered |
 //! | ctl | uswgi-ctl and uswgi-conf |
+//! | delivery | files, streams, uploads, sub-paths, schemes and languages of a Django project, beside the original |
 //! | deploy | the deploy script under load, with good and broken code |
 //! | differential | the same raw requests to other servers |
 //! | django | the example project, behind nginx, behind Apache, and alone |
@@ -141,6 +142,7 @@ mod clients;
 mod commands;
 mod configs;
 mod ctl;
+mod delivery;
 mod deploy;
 mod differential;
 mod django;

@@ -70,6 +70,7 @@ fn site(sets: &[RuleSet], alone: bool) -> Site {
         ("cache2", "name=more,items=10"),
         ("add-cache-item", "pages there=value"),
         ("add-cache-item", "pages there/a=of a"),
+        ("collect-header", "X-Sendfile X_SENDFILE"),
         ("metric", "name=hits,initial_value=3"),
         ("metric", "name=size"),
         ("metric", "name=late"),

@@ -52,6 +52,14 @@ impl Notes {
         f(&mut lock(&self.said))
     }
 
+    /// A variable for the line in the log; of several the last counts.
+    pub(crate) fn remember(&self, name: &str, value: &[u8]) {
+        self.change(|said| {
+            said.variables.retain(|(n, _)| n != name.as_bytes());
+            said.variables.push((name.into(), value.into()));
+        });
+    }
+
     /// Whether the request used any of this.
     pub fn is_used(&self) -> bool {
         self.used.load(Relaxed)

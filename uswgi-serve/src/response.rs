@@ -24,6 +24,7 @@ use uswgi_proto::settings::Protocol;
 
 pub use app_head::AppHead;
 pub use around::may_trail;
+pub(crate) use edits::each_remembered;
 pub use output::Wait;
 use shape::Shaped;
 
@@ -225,6 +226,7 @@ impl<H: Held> Response<H> {
     /// the GIL is released for longer anyway. False: something was sent already, so that it cannot be one piece, or rules
     /// have said something of it.
     pub fn stage(&mut self, data: &[u8]) -> bool {
+        // Rules look at files and patterns: without the GIL.
         if self.head_sent || self.ruled.is_some() {
             return false;
         }
@@ -292,20 +294,7 @@ impl<H: Held> Response<H> {
         if let Some(left) = &mut self.left {
             *left -= length;
         }
-        self.body_bytes += length;
-        self.by_kernel = true;
-        let mut pushed = self.pending.push(&out);
-        if self.chunked && length > 0 {
-            pushed = pushed.and_then(|()| self.pending.push(format!("{length:x}\r\n").as_bytes()));
-            self.pending.push_file(fd, offset, length);
-            pushed = pushed.and_then(|()| self.pending.push(b"\r\n"));
-        } else {
-            self.pending.push_file(fd, offset, length);
-        }
-        match pushed {
-            Ok(()) => self.flush(),
-            Err(e) => self.failed = Some(e),
-        }
+        self.put_file(&out, fd, offset, length);
     }
 
     /// The body is over. A second call does nothing.

@@ -40,6 +40,33 @@ pub struct FileAnswer {
     pub file: Option<(OwnedFd, i64, u64)>,
 }
 
+/// What an answer with a file depends on: the request as it was sent, or what rules of an answer have kept of it.
+pub(crate) trait Asker {
+    fn method(&self) -> &[u8];
+    fn path(&self) -> &[u8];
+    fn uri(&self) -> &[u8];
+    /// The value of a header field by its name in lower case; none is empty.
+    fn header(&self, name: &str) -> Vec<u8>;
+}
+
+impl Asker for Exchange<'_> {
+    fn method(&self) -> &[u8] {
+        Exchange::method(self)
+    }
+
+    fn path(&self) -> &[u8] {
+        Exchange::path(self)
+    }
+
+    fn uri(&self) -> &[u8] {
+        Exchange::uri(self)
+    }
+
+    fn header(&self, name: &str) -> Vec<u8> {
+        Exchange::header(self, name)
+    }
+}
+
 /// A plain file that is open.
 struct Opened {
     file: File,
@@ -92,9 +119,9 @@ impl StaticFiles {
     }
 
     /// The file of this path.
-    pub(crate) fn at(&self, exchange: &Exchange<'_>, path: &Path) -> io::Result<Option<FileAnswer>> {
+    pub(crate) fn at(&self, asker: &impl Asker, path: &Path) -> io::Result<Option<FileAnswer>> {
         let opened = self.open(path, Path::new(""))?;
-        Ok(opened.map(|opened| self.answer(exchange, exchange.path(), opened)))
+        Ok(opened.map(|opened| self.answer(asker, asker.path(), opened)))
     }
 
     /// The type of a file of this name.
@@ -163,11 +190,11 @@ impl StaticFiles {
 
     fn answer(
         &self,
-        exchange: &Exchange<'_>,
+        asker: &impl Asker,
         path_info: &[u8],
         (plain, compressed): (Opened, Option<Opened>),
     ) -> FileAnswer {
-        let field = |name: &str| exchange.header(name);
+        let field = |name: &str| asker.header(name);
         let varies = self.rules.compresses(&plain.path);
         let about_path = plain.path.clone();
         let (chosen, variant) = match compressed {
@@ -177,7 +204,7 @@ impl StaticFiles {
         let (meta, size) = (&chosen.meta, chosen.meta.len());
         let modified = meta.mtime().max(0) as u64;
         let tag = etag(meta.mtime(), meta.mtime_nsec(), size, variant);
-        let get = exchange.method() == b"GET";
+        let get = asker.method() == b"GET";
         let asked = Preconditions {
             get,
             if_match: field("if-match"),
@@ -201,7 +228,7 @@ impl StaticFiles {
             ..AppHead::default()
         };
         let kind = self.types().of(&chosen.name).unwrap_or_default();
-        let about = About { path: &about_path, path_info, uri: exchange.uri(), kind, modified };
+        let about = About { path: &about_path, path_info, uri: asker.uri(), kind, modified };
         let expires = self.rules.expires(&about, coarse_seconds());
         if status < 400 {
             let mut date = Vec::new();

@@ -166,10 +166,10 @@ impl RouteAction {
                 let (status_text, content_type) =
                     (one_line(&status_text), content_type.as_deref().map(one_line));
                 let effect = RouteEffect::File { path: &path, status, status_text, content_type };
-                return file(effect, *next, world);
+                return file(effect, *next, chain, world);
             }
             RouteAction::Static { path, next } => {
-                return file(RouteEffect::Static(&text(path, world)), *next, world);
+                return file(RouteEffect::Static(&text(path, world)), *next, chain, world);
             }
         }
         Onward::Next
@@ -220,12 +220,13 @@ pub(super) fn answer<W: RouteWorld>(
     ANSWERED
 }
 
-fn file<W: RouteWorld>(effect: RouteEffect<'_>, next: bool, world: &mut W) -> Onward {
+fn file<W: RouteWorld>(effect: RouteEffect<'_>, next: bool, chain: RouteChain, world: &mut W) -> Onward {
     match world.act(effect) {
         RouteFlow::Done => ANSWERED,
         RouteFlow::Failed if next => Onward::Next,
         RouteFlow::Failed => {
-            world.act(RouteEffect::Close);
+            // An answer that the application has given keeps its head, as on uWSGI: the client finds its body cut.
+            world.act(if chain == RouteChain::Request { RouteEffect::Close } else { RouteEffect::NoBody });
             ANSWERED
         }
     }

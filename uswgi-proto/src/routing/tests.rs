@@ -151,7 +151,9 @@ fn what_is_no_rule_says_why() {
         ("route-run", "addvar:x", "addvar:NAME=VALUE"),
         ("route-run", "break:hello", "CODE REASON"),
         ("route-run", "file:x", "there is no \"x\""),
-        ("response-route-run", "file:filename=/x", "too late"),
+        ("final-route-run", "file:filename=/x", "too late"),
+        ("final-route-run", "static:/x", "too late"),
+        ("response-route-run", "chdir:/x", "too late"),
         ("route-else", "x", "PATTERN"),
     ] {
         let said = table(&[("route-label", "x"), (option, text)]).map(drop);

@@ -13,8 +13,7 @@ pub(super) fn edit(
 ) {
     let lines = out.split_off(from);
     for line in lines.split_inclusive(|&b| b == b'\n') {
-        let end = line.iter().position(|&b| b == b':').unwrap_or(line.len());
-        let (name, value) = (&line[..end], line.get(end + 1..).unwrap_or_default().trim_ascii());
+        let (name, value) = parts(line);
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
         let mut stays = !answers.remove.iter().any(|n| is(n));
         for header in answers.remember.iter().filter(|h| is(&h.name)) {
@@ -24,6 +23,23 @@ pub(super) fn edit(
         if stays {
             out.extend_from_slice(line);
         }
+    }
+}
+
+fn parts(line: &[u8]) -> (&[u8], &[u8]) {
+    let end = line.iter().position(|&b| b == b':').unwrap_or(line.len());
+    (&line[..end], line.get(end + 1..).unwrap_or_default().trim_ascii())
+}
+
+/// What of these lines is to be remembered, as variable and value.
+pub(crate) fn each_remembered(lines: &[u8], answers: &Answers, mut each: impl FnMut(&str, &[u8])) {
+    if answers.remember.is_empty() {
+        return;
+    }
+    for line in lines.split_inclusive(|&b| b == b'\n') {
+        let (name, value) = parts(line);
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+        answers.remember.iter().filter(|h| is(&h.name)).for_each(|h| each(&h.variable, value));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{AppHead, Response, edits};
 use crate::routing::{self, Ruling};
 use crate::send_queue::Held;
+use crate::static_files::FileAnswer;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,8 +31,7 @@ impl<H: Held> Response<H> {
             }
             let engine = &self.outbox.engine;
             edits::edit(out, lines, &engine.settings.answers, |name, value| {
-                let pair = (name.as_bytes().to_vec(), value.to_vec());
-                engine.lanes[self.lane].notes.change(|said| said.variables.push(pair));
+                engine.lanes[self.lane].notes.remember(name, value);
             });
             if let Some(ruled) = &self.ruled {
                 out.extend_from_slice(&ruled.added);
@@ -118,6 +118,10 @@ impl<H: Held> Response<H> {
                 self.leave_unanswered();
                 return false;
             }
+            Ruling::File(found) => {
+                self.file_instead(found);
+                return false;
+            }
             Ruling::Instead(answer) => {
                 let WholeAnswer { status, status_text, lines, count, body } = answer;
                 self.head =
@@ -134,6 +138,19 @@ impl<H: Held> Response<H> {
         }
         self.put(&out, b"", None);
         false
+    }
+
+    /// A file, or an answer about it, in the place of what the application has given.
+    fn file_instead(&mut self, found: FileAnswer) {
+        let length = found.file.as_ref().map_or(0, |(_, _, length)| *length);
+        self.head = Some(Arc::new(found.head));
+        self.build_head(Some(length));
+        (self.head_sent, self.ended) = (true, true);
+        let out = std::mem::take(&mut self.out);
+        match found.file.filter(|_| !self.bodiless) {
+            Some((fd, offset, length)) => self.put_file(&out, fd, offset, length),
+            None => self.put(&out, b"", None),
+        }
     }
 
     /// Send bytes that are no HTTP answer as they are, and nothing else; without any the connection is closed without a word.

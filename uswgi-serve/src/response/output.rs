@@ -6,6 +6,7 @@ use crate::rate::is_too_slow;
 use crate::send_queue::Held;
 use crate::{lane, sys};
 use std::io;
+use std::os::fd::OwnedFd;
 use uswgi_proto::chunked;
 use uswgi_proto::profile::LaneStanding;
 use uswgi_proto::scoreboard::monotonic_us;
@@ -52,6 +53,24 @@ impl<H: Held> Response<H> {
         match held {
             Some(held) => self.pending.push_held(held, from),
             None => pushed = pushed.and_then(|()| self.pending.push(&b[from..])),
+        }
+        match pushed {
+            Ok(()) => self.flush(),
+            Err(e) => self.failed = Some(e),
+        }
+    }
+
+    /// Send a part of a file behind these bytes, in a chunk of its own where the body is in chunks.
+    pub(super) fn put_file(&mut self, out: &[u8], fd: OwnedFd, offset: i64, length: u64) {
+        self.body_bytes += length;
+        self.by_kernel = true;
+        let mut pushed = self.pending.push(out);
+        if self.chunked && length > 0 {
+            pushed = pushed.and_then(|()| self.pending.push(format!("{length:x}\r\n").as_bytes()));
+            self.pending.push_file(fd, offset, length);
+            pushed = pushed.and_then(|()| self.pending.push(b"\r\n"));
+        } else {
+            self.pending.push_file(fd, offset, length);
         }
         match pushed {
             Ok(()) => self.flush(),

@@ -5,9 +5,10 @@ use super::ruled::Ruled;
 use super::{htpasswd, stored, world};
 use crate::engine::Engine;
 use crate::exchange::Exchange;
-use crate::log;
-use crate::response::AppHead;
-use crate::{say, sys};
+use crate::log::{self, Fault};
+use crate::response::{AppHead, each_remembered};
+use crate::static_files::{Asker, FileAnswer};
+use crate::{limited_say, say, sys};
 use std::sync::Arc;
 use uswgi_proto::files::encoding::accepts_gzip;
 use uswgi_proto::routing::{
@@ -22,6 +23,8 @@ pub(crate) enum Ruling {
     NoBody,
     /// This is sent instead.
     Instead(WholeAnswer),
+    /// A file is sent instead.
+    File(FileAnswer),
     /// The connection is closed.
     Close,
 }
@@ -44,6 +47,9 @@ pub(crate) fn rule(ruled: &mut Ruled, engine: &Engine, lane: usize, head: &mut A
     }
     let mut world = AnswerWorld { engine, lane, ruled, head, ruling: Ruling::Send };
     for chain in [RouteChain::Error, RouteChain::Response] {
+        if chain == RouteChain::Response {
+            world.remember_headers();
+        }
         if routing.table.run(chain, &mut world) == RouteEnd::Answered {
             break;
         }
@@ -59,9 +65,27 @@ struct AnswerWorld<'w> {
     ruling: Ruling,
 }
 
+impl AnswerWorld<'_> {
+    /// The headers that become variables (`collect-header`, `pull-header`): those of `response-route` see them, for
+    /// `error-route` they come too late, as on uWSGI. The log has them also where another answer takes their place.
+    fn remember_headers(&mut self) {
+        let (ruled, notes) = (&mut *self.ruled, &self.engine.lanes[self.lane].notes);
+        each_remembered(&self.head.lines, &self.engine.settings.answers, |name, value| {
+            ruled.variables.push((name.into(), value.into()));
+            notes.remember(name, value);
+        });
+    }
+
+    fn no_file(&self, path: &[u8]) -> RouteFlow {
+        let path = log::shown(path, 400);
+        limited_say!(Fault::Ours, self.engine, "a rule of a response names {path:?}, which is no file");
+        RouteFlow::Failed
+    }
+}
+
 impl RouteWorld for AnswerWorld<'_> {
     fn variable(&self, name: &[u8]) -> Option<&[u8]> {
-        self.ruled.variables.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_slice())
+        self.ruled.variable(name)
     }
 
     fn set(&mut self, name: &[u8], value: &[u8]) {
@@ -143,11 +167,29 @@ impl RouteWorld for AnswerWorld<'_> {
             RouteEffect::Title(text) => world::title(text),
             // Too late: the application has the request, and has given its headers.
             RouteEffect::Scheme(_) | RouteEffect::RemoveHeader(_) => {}
-            RouteEffect::Chdir(_)
-            | RouteEffect::File { .. }
-            | RouteEffect::Static(_)
-            | RouteEffect::Deadline(_)
-            | RouteEffect::App(_) => return RouteFlow::Failed,
+            RouteEffect::Chdir(_) | RouteEffect::Deadline(_) | RouteEffect::App(_) => {
+                return RouteFlow::Failed;
+            }
+            RouteEffect::File { path, status, status_text, content_type } => {
+                let by_name = || world::kind(self.engine, path).as_bytes();
+                let kind = content_type.unwrap_or_else(by_name);
+                match world::file(path, status, status_text, kind) {
+                    Some(found) => self.ruling = Ruling::File(found),
+                    None => return self.no_file(path),
+                }
+            }
+            RouteEffect::Static(_) if !matches!(self.ruled.method(), b"GET" | b"HEAD") => {
+                return RouteFlow::Failed;
+            }
+            RouteEffect::Static(path) => match world::static_file(self.engine, self.ruled, path) {
+                Ok(Some(found)) => self.ruling = Ruling::File(found),
+                Ok(None) => return self.no_file(path),
+                Err(e) => {
+                    let path = log::shown(path, 400);
+                    limited_say!(Fault::Ours, self.engine, "{path:?} of a rule of a response: {e}");
+                    return RouteFlow::Failed;
+                }
+            },
         }
         RouteFlow::Done
     }

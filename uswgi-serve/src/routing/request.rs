@@ -6,10 +6,8 @@ use super::{Routing, htpasswd, stored, world};
 use crate::exchange::{APP, Exchange, SCHEME};
 use crate::log::{self, Fault};
 use crate::request::Need;
-use crate::response::AppHead;
 use crate::static_files::{FileAnswer, no_answer};
 use crate::{limited_say, say, sys};
-use std::fs::File;
 use uswgi_proto::files::encoding::accepts_gzip;
 use uswgi_proto::routing::{
     CachedItem, Draw, PathIs, RouteChain, RouteEffect, RouteEnd, RouteFlow, RouteWorld, WholeAnswer,
@@ -60,6 +58,15 @@ impl Routing {
 
     /// The rules for a request that has its answer.
     pub(crate) fn end(&self, exchange: &mut Exchange<'_>, status: u16) {
+        let notes = &exchange.engine.lanes[exchange.lane].notes;
+        for header in &exchange.engine.settings.answers.remember {
+            let name = header.variable.as_bytes();
+            let mut seen = None;
+            notes.variable(name, |value| seen = Some(value.to_vec()));
+            if let Some(value) = seen {
+                exchange.rewrite(name, &value);
+            }
+        }
         let (ruled, becomes) = (Ruled::default(), ForRequest::Close);
         let mut world = RequestWorld { exchange, ruled, becomes, status };
         self.table.run(RouteChain::Final, &mut world);
@@ -164,13 +171,15 @@ impl RouteWorld for RequestWorld<'_, '_> {
             RouteEffect::File { path, status, status_text, content_type } => {
                 let by_name = || world::kind(engine, path).as_bytes();
                 let kind = content_type.unwrap_or_else(by_name);
-                let Some(found) = file(path, status, status_text, kind) else { return RouteFlow::Failed };
+                let Some(found) = world::file(path, status, status_text, kind) else {
+                    return RouteFlow::Failed;
+                };
                 self.becomes = ForRequest::File(found);
             }
             RouteEffect::Static(_) if !matches!(self.exchange.method(), b"GET" | b"HEAD") => {
                 return RouteFlow::Failed;
             }
-            RouteEffect::Static(path) => match static_file(self.exchange, path) {
+            RouteEffect::Static(path) => match world::static_file(engine, self.exchange, path) {
                 Ok(Some(found)) => self.becomes = ForRequest::File(found),
                 Ok(None) => return RouteFlow::Failed,
                 Err(e) => self.becomes = ForRequest::Refuse(no_answer(&e)),
@@ -182,26 +191,4 @@ impl RouteWorld for RequestWorld<'_, '_> {
         }
         RouteFlow::Done
     }
-}
-
-/// A file as `static-map` serves them.
-fn static_file(exchange: &Exchange<'_>, path: &[u8]) -> std::io::Result<Option<FileAnswer>> {
-    exchange.engine.files.as_ref().map_or(Ok(None), |files| files.at(exchange, world::path(path)))
-}
-
-/// A file as it is.
-fn file(path: &[u8], status: u16, status_text: &[u8], kind: &[u8]) -> Option<FileAnswer> {
-    let file = File::open(world::path(path)).ok()?;
-    let meta = file.metadata().ok().filter(|m| m.is_file())?;
-    let mut head = AppHead { status, status_text: status_text.into(), ..AppHead::default() };
-    head.lines = format!("Content-Length: {}\r\n", meta.len()).into_bytes();
-    head.content_length = Some(meta.len());
-    head.count = 1;
-    if !kind.is_empty() {
-        head.lines.extend_from_slice(b"Content-Type: ");
-        head.lines.extend_from_slice(kind);
-        head.lines.extend_from_slice(b"\r\n");
-        head.count += 1;
-    }
-    Some(FileAnswer { head, file: Some((file.into(), 0, meta.len())) })
 }

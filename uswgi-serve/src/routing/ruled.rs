@@ -1,6 +1,7 @@
 //! What the rules of a request have said of its answer. Plain data.
 
 use crate::shape::Shape;
+use crate::static_files::Asker;
 
 /// What the rules of a request have said of its answer.
 #[derive(Debug, Default)]
@@ -25,6 +26,11 @@ impl Ruled {
             && self.variables.is_empty()
             && self.deadline.is_none()
             && self.shape.is_none()
+    }
+
+    /// The value of a variable; of several the last counts.
+    pub(super) fn variable(&self, name: &[u8]) -> Option<&[u8]> {
+        self.variables.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_slice())
     }
 
     pub(super) fn add(&mut self, line: &[u8]) {
@@ -54,5 +60,30 @@ impl Ruled {
                 out.extend_from_slice(line);
             }
         }
+    }
+}
+
+impl Asker for Ruled {
+    fn method(&self) -> &[u8] {
+        self.variable(b"REQUEST_METHOD").unwrap_or_default()
+    }
+
+    fn path(&self) -> &[u8] {
+        self.variable(b"PATH_INFO").unwrap_or_default()
+    }
+
+    fn uri(&self) -> &[u8] {
+        self.variable(b"REQUEST_URI").unwrap_or_default()
+    }
+
+    fn header(&self, name: &str) -> Vec<u8> {
+        let name = format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"));
+        let all: Vec<&[u8]> = self
+            .variables
+            .iter()
+            .filter(|(n, _)| n == name.as_bytes())
+            .map(|(_, value)| value.as_slice())
+            .collect();
+        all.join(&b", "[..])
     }
 }

@@ -1,8 +1,11 @@
 //! What rules ask of the system, whoever has the variables.
 
 use crate::engine::Engine;
+use crate::response::AppHead;
+use crate::static_files::{Asker, FileAnswer};
 use crate::{sys, title};
 use std::ffi::OsStr;
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -106,4 +109,30 @@ pub(super) fn title(text: &[u8]) {
 pub(super) fn call(engine: &Engine, words: &[Vec<u8>]) -> Option<Vec<u8>> {
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
     engine.functions.get().and_then(|functions| functions(&words))
+}
+
+/// A file as `static-map` serves them.
+pub(super) fn static_file(
+    engine: &Engine,
+    asker: &impl Asker,
+    at: &[u8],
+) -> std::io::Result<Option<FileAnswer>> {
+    engine.files.as_ref().map_or(Ok(None), |files| files.at(asker, path(at)))
+}
+
+/// A file as it is.
+pub(super) fn file(at: &[u8], status: u16, status_text: &[u8], kind: &[u8]) -> Option<FileAnswer> {
+    let file = File::open(path(at)).ok()?;
+    let meta = file.metadata().ok().filter(|m| m.is_file())?;
+    let mut head = AppHead { status, status_text: status_text.into(), ..AppHead::default() };
+    head.lines = format!("Content-Length: {}\r\n", meta.len()).into_bytes();
+    head.content_length = Some(meta.len());
+    head.count = 1;
+    if !kind.is_empty() {
+        head.lines.extend_from_slice(b"Content-Type: ");
+        head.lines.extend_from_slice(kind);
+        head.lines.extend_from_slice(b"\r\n");
+        head.count += 1;
+    }
+    Some(FileAnswer { head, file: Some((file.into(), 0, meta.len())) })
 }
