@@ -222,10 +222,11 @@ pythons:
 	$(CARGO) build --workspace
 	tests/pythons.sh $(VERSIONS)
 
-# Outside of CI: applications that other people wrote, pinned, each in a virtualenv of its own below build/realworld.
+# Outside of CI: applications that other people wrote, pinned, each in a virtualenv of its own below build/realworld. BROWSER=1 clicks
+# through some of them in headless Chromium, pictures in build/realworld/pictures; BESIDE=build/test/uwsgi/bin/uwsgi says what that answers otherwise.
 realworld: release
 	tests/setup.sh run
-	$(PYTHON) -B tests/realworld/run.py --bin "$(TARGET)/release" $(NAMES)
+	$(PYTHON) -B tests/realworld/run.py --bin "$(TARGET)/release" $(if $(BROWSER),--browser build/realworld/pictures) $(if $(BESIDE),--beside "$(BESIDE)") $(NAMES)
 
 # What the dependencies may be; needs no network. Advisories: cargo deny check advisories
 deny:

@@ -35,6 +35,13 @@ class App:
     def after(self, site):
         """What can be seen beside the requests, before the end."""
 
+    # browse(page, url, site, picture): what a user does in a window (browser.py), where somebody has written it down.
+    browse = None
+    # Whether the original can serve it.
+    original = True
+    # What a page of its own asks for and nobody has; a browser asks every site for its favicon.ico.
+    missing = r"/favicon\.ico$"
+
 
 def basic(user, password):
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
@@ -304,6 +311,7 @@ class Datasette(App):
     """https://docs.datasette.io/en/stable/deploying.html: an ASGI application, served as one"""
 
     name = "datasette"
+    original = False
     requirements = ("datasette==0.65.5",)
     path = "/-/versions.json"
     config = """[uwsgi]
@@ -383,6 +391,7 @@ class Trac(App):
     """https://trac.edgewall.org/wiki/TracInstall: a tracker as a WSGI application"""
 
     name = "trac"
+    missing = r"/favicon\.ico$|/your_project_logo\.png$"
     requirements = ("Trac==1.6", "setuptools==80.9.0")
     path = "/wiki"
     config = """[uwsgi]
@@ -415,6 +424,26 @@ module = trac.web.main:dispatch_request
         assert client.get(f"/raw-attachment/ticket/{ticket}/a.bin").body == BIG[:200_000]
         client.get(f"/ticket/{ticket}?format=csv").has("summary")
         client.get("/timeline").has("Timeline")
+
+    def browse(self, page, url, site, picture):
+        site.write("notes.txt", "a file for the ticket\n")
+        page.open(f"{url}/newticket")
+        page.fill("#field-summary", "Made in a browser: \u00fcber")
+        page.fill("#field-description", "== A heading ==\n * one\n * two")
+        # Made by a script that asks the server while one types.
+        page.says("A heading")
+        page.click("text=Create ticket", loads=True)
+        page.says("Made in a browser: \u00fcber")
+        page.click("#attachments .foldable a")
+        page.until("document.querySelector('#attachfilebutton').getBoundingClientRect().height > 0")
+        page.click("#attachfilebutton", loads=True)
+        page.upload("input[type=file]", site.dir / "notes.txt")
+        page.click("text=Add attachment", loads=True)
+        page.says("notes.txt")
+        picture("ticket")
+        page.open(f"{url}/timeline")
+        page.says("Made in a browser")
+        picture("timeline")
 
 
 class Zope(App):
@@ -666,6 +695,9 @@ static-map = /media={dir}/site/media
     def prepare(self, site):
         (site.dir / "site").mkdir()
         site.run("wagtail", "start", "mysite", "{dir}/site")
+        # What browsers of users would ask of other sites.
+        with (site.dir / "site/mysite/settings/dev.py").open("a") as settings:
+            settings.write("WAGTAIL_ENABLE_UPDATE_CHECK = False\nWAGTAIL_GRAVATAR_PROVIDER_URL = None\n")
         env = {"DJANGO_SUPERUSER_PASSWORD": "secret"}
         site.run("python", "manage.py", "migrate", "-v", "0", cwd=site.dir / "site")
         site.run("python", "manage.py", "createsuperuser", "--noinput", "--username", "admin", "--email", "a@example.org", cwd=site.dir / "site", env=env)
@@ -686,6 +718,29 @@ static-map = /media={dir}/site/media
                     {"file": ("dot.png", tiny)}, expect=302)
         client.get("/admin/images/").has("Dot")
         client.get("/none/", expect=404)
+
+    def browse(self, page, url, site, picture):
+        site.write("upload.txt", "a document\n" * 1000)
+        page.open(f"{url}/admin/login/?next=/admin/")
+        page.fill("#id_username", "admin")
+        page.fill("#id_password", "secret")
+        picture("login")
+        page.click("button[type=submit]", loads=True)
+        page.says("Site summary")
+        # The page that takes several files at once: each is sent by a script, its form comes back as JSON.
+        page.open(f"{url}/admin/documents/multiple/add/")
+        page.upload("#fileupload", site.dir / "upload.txt")
+        page.wait("#upload-list input[name$=title]")
+        page.fill("#upload-list input[name$=title]", "From a browser")
+        picture("upload")
+        page.click("#upload-list button[type=submit]")
+        page.says("updated")
+        page.open(f"{url}/admin/documents/")
+        page.says("From a browser")
+        picture("documents")
+        page.open(url)
+        page.says("Welcome")
+        picture("site")
 
 
 ALL = [Radicale(), Isso(), Pypiserver(), WsgiDav(), Small(), Datasette(), Kinto(), Trac(), Zope(), Roundup(), AppBuilder(), Mailman(), Wagtail()]

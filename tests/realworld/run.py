@@ -2,16 +2,19 @@
 """Applications that other people wrote, unmodified, with the uwsgi configuration that their own documents give: installed pinned,
 served directly over HTTP and through nginx by uwsgi_pass, walked through as a user would, reloaded under load, stopped.
 
-usage: run.py [--bin DIR] [--venvs DIR] [--install] [--program FILE] [NAME...]
+usage: run.py [--bin DIR] [--venvs DIR] [--install] [--program FILE] [--browser DIR] [--beside FILE] [NAME...]
   --bin DIR       where uswgi-master and uswgi-ctl are (target/release)
   --venvs DIR     where the virtualenvs are made and kept (build/realworld)
   --install       make the virtualenvs and do no more
   --program FILE  serve by this program, for example the original uwsgi: nothing of ours is asked then, and nothing is reloaded
+  --browser DIR   those that are written down for a browser are clicked through in headless Chromium too, behind nginx; pictures go to DIR
+  --beside FILE   the same steps on this program too, and a line for each that it answers otherwise
   NAME            only these; without one, every application of apps.py. `make realworld` runs all.
 Ends with 0 when every step of every application was as it should be, with 1 otherwise; a line for each on standard output.
 """
 import argparse
 import contextlib
+import copy
 import html
 import http.client
 import json
@@ -30,6 +33,8 @@ import urllib.parse
 import uuid
 
 import apps
+import beside
+import browser
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE = 120
@@ -90,12 +95,11 @@ class Client:
     """A browser without a window: cookies, one kept connection, no redirects unless asked."""
 
     def __init__(self, port):
-        self.port, self.cookies, self.connection, self.steps = port, {}, None, 0
+        self.port, self.cookies, self.connection, self.answers = port, {}, None, []
 
     def ask(self, method, path, body=None, headers=None, expect=200):
         if path.startswith("http"):
             path = urllib.parse.urlsplit(path)._replace(scheme="", netloc="").geturl()
-        self.steps += 1
         what = f"{method} {path}"
         wanted = expect if isinstance(expect, tuple) else (expect,)
         head = {"Host": f"127.0.0.1:{self.port}", "User-Agent": "realworld", **(headers or {})}
@@ -115,6 +119,7 @@ class Client:
                 # A kept connection may have been closed meanwhile (RFC 9112, 9.3.1); a new one may not.
                 if fresh or attempt == 2:
                     raise Wrong(f"{what}: {error!r}") from error
+        self.answers.append(answer)
         if raw.will_close:
             self.close()
         for cookie in answer.cookies:
@@ -214,7 +219,7 @@ class Site:
         self.write("nginx.conf", f"daemon off; master_process off; pid {self.dir}/nginx.pid; error_log stderr; events {{ }}\n"
                    f"http {{ access_log off; client_max_body_size 0; client_body_temp_path {self.dir}/n1; proxy_temp_path {self.dir}/n2;"
                    f" uwsgi_temp_path {self.dir}/n3; fastcgi_temp_path {self.dir}/n4; scgi_temp_path {self.dir}/n5;\n"
-                   f" server {{ listen 127.0.0.1:{self.front}; location / {{ include /etc/nginx/uwsgi_params; uwsgi_param HTTP_X_FORWARDED_HOST $http_host; uwsgi_pass {behind}; }} }} }}\n")
+                   f" server {{ listen 127.0.0.1:{self.front}; location / {{ include /etc/nginx/uwsgi_params; uwsgi_param HTTP_HOST $http_host; uwsgi_pass {behind}; }} }} }}\n")
         nginx = shutil.which("nginx") or "/usr/sbin/nginx"
         self.spawn([nginx, "-c", self.dir / "nginx.conf", "-e", "stderr"], "nginx.log")
         doors = {"directly": self.port if direct else self.other, "nginx": self.front}
@@ -273,13 +278,13 @@ class Site:
 
 
 def serve(app, options):
-    """One application from its installation to its end: what was done, or Wrong."""
+    """One application from its installation to its end: what was done, and what each step was answered by each way; or Wrong."""
     site = Site(app, options)
     try:
         site.install()
         site.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"realworld-{app.name}-"))
         app.prepare(site)
-        begin, steps = time.monotonic(), 0
+        begin, steps = time.monotonic(), {}
         doors = site.start()
         for name, port in doors.items():
             client = Client(port)
@@ -287,7 +292,8 @@ def serve(app, options):
                 app.walk(client, site)
             except Wrong as wrong:
                 raise Wrong(f"{name}: {wrong}") from wrong
-            steps += client.steps
+            steps[name] = [beside.step(answer, site) for answer in client.answers]
+        seen = browser.browse(app, site, doors["nginx"], options.browser) if options.browser and app.browse else []
         asked = 0 if options.program else site.reload(doors["nginx"])
         app.after(site)
         log = (site.dir / "log").read_text(errors="replace")
@@ -301,7 +307,8 @@ def serve(app, options):
         took = time.monotonic() - begin
         site.end()
         shutil.rmtree(site.dir, ignore_errors=True)
-        return f"{steps} requests, {asked} around a reload, {took:.1f} s"
+        clicked = f", looked at in a browser ({' '.join(p.name for p in seen)})" if seen else ""
+        return f"{sum(map(len, steps.values()))} requests, {asked} around a reload{clicked}, {took:.1f} s", steps
     except BaseException:
         print(f"--- {app.name}: {site.dir}; the end of its log:", file=sys.stderr)
         with contextlib.suppress(OSError):
@@ -316,10 +323,15 @@ def main():
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "target/release")
     parser.add_argument("--venvs", type=pathlib.Path, default=ROOT / "build/realworld")
     parser.add_argument("--program")
+    parser.add_argument("--browser", type=pathlib.Path)
+    parser.add_argument("--beside")
     parser.add_argument("--install", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     options.bin, options.venvs = options.bin.resolve(), options.venvs.resolve()
+    options.program, options.beside = (os.path.abspath(shutil.which(p) or p) if p else p for p in (options.program, options.beside))
+    if options.browser:
+        options.browser.mkdir(parents=True, exist_ok=True)
     known = {app.name: app for app in apps.ALL}
     if unknown := [name for name in options.names if name not in known]:
         parser.exit(2, f"realworld: {unknown[0]} is none of: {' '.join(known)}\n")
@@ -330,7 +342,13 @@ def main():
             Site(app, options).install()
             continue
         try:
-            print(f"{name:12} {app.requirements[0]:28} good: {serve(app, options)}", flush=True)
+            done, steps = serve(app, options)
+            print(f"{name:12} {app.requirements[0]:28} good: {done}", flush=True)
+            if options.beside and app.original:
+                there = copy.copy(options)
+                there.program, there.browser = options.beside, None
+                for line in beside.differences(steps, serve(app, there)[1]):
+                    print(f"    {line}", flush=True)
         # A check of an application is an assertion; one that fails keeps the others from nothing.
         except Exception as wrong:
             bad += 1
