@@ -93,7 +93,7 @@ impl Group {
         self.headless && self.end != End::Open
     }
 
-    /// It is to end: told now, and again each second while its leader is there, and killed after the mercy.
+    /// It is to end: told now, and again each second while its leader is there and once without, and killed after the mercy.
     pub fn tell(&mut self, signal: i32, mercy: Duration, now: Instant) {
         self.told = Some((signal, now));
         self.kill_by(now + mercy);
@@ -111,8 +111,9 @@ impl Group {
     /// Its leader has ended, others have not.
     pub fn lose_leader(&mut self, now: Instant) {
         self.headless = true;
-        // They were told together with it.
-        self.told = None;
+        // They were told together with it, but for those that it has started since: celery puts new processes into its pool
+        // for those that its signal has ended. All are told once more.
+        self.told = self.told.map(|(signal, _)| (signal, now + AGAIN));
         if let End::Killed(at) = &mut self.end {
             // What was sent SIGKILL with it needs a moment.
             *at = now;
@@ -292,15 +293,15 @@ mod tests {
     }
 
     #[test]
-    fn who_has_lost_its_leader_is_told_nothing_and_keeps_the_mercy() {
+    fn who_has_lost_its_leader_is_told_once_more_and_keeps_the_mercy() {
         let (mut g, now) = (Group::led_by(7), Instant::now());
         g.tell(15, 3 * SECOND, now);
         assert_eq!(g.due(now), Some(DueSignal::Tell(15)));
         assert_eq!((g.leader(), g.headless()), (Some(7), None));
-        g.lose_leader(now + SECOND);
+        g.lose_leader(now + SECOND / 2);
         assert_eq!((g.leader(), g.headless(), g.number()), (None, Some(7), Some(7)));
         assert!(g.is_awaited());
-        assert_eq!(to_the_end(&mut g, now), [(3, DueSignal::Kill)]);
+        assert_eq!(to_the_end(&mut g, now), [(1, DueSignal::Tell(15)), (3, DueSignal::Kill)]);
         assert!(g.is_given_up(now + 8 * SECOND));
     }
 
