@@ -13,11 +13,21 @@ class App:
     """One application. `config` is a uwsgi.ini; its socket speaks HTTP where `direct` says so, uwsgi otherwise."""
 
     name = ""
+    # What stands beside its name in a report: what it is a test of; the first of the requirements where it is empty.
+    shows = ""
+    # The virtualenv's name, where several share one.
+    venv = None
     requirements = ()
     config = ""
     direct = True
     path = "/"
     first = 200
+    # Words in front of the server's command line, from the virtualenv.
+    wrap = ()
+    # Programs that are needed, with the Debian packages that have them.
+    programs = {}
+    # Whether it sends to a collector, on the port {collect}.
+    collects = False
     # What tracebacks of the log may end with.
     traces = None
     # What a reload is refused with, of an application that cannot be loaded while its predecessor runs.
@@ -34,6 +44,9 @@ class App:
 
     def after(self, site):
         """What can be seen beside the requests, before the end."""
+
+    def ended(self, site):
+        """What can be seen after the end."""
 
     # browse(page, url, site, picture): what a user does in a window (browser.py), where somebody has written it down.
     browse = None

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Applications that other people wrote, unmodified, with the uwsgi configuration that their own documents give: installed pinned,
-served directly over HTTP and through nginx by uwsgi_pass, walked through as a user would, reloaded under load, stopped.
+served directly over HTTP and through nginx by uwsgi_pass, walked through as a user would, reloaded under load, stopped. The same for
+libraries that look into the server, and for programs that look at it from outside.
 
 usage: run.py [--bin DIR] [--venvs DIR] [--install] [--program FILE] [--browser DIR] [--beside FILE] [NAME...]
   --bin DIR       where uswgi-master and uswgi-ctl are (target/release)
@@ -9,7 +10,7 @@ usage: run.py [--bin DIR] [--venvs DIR] [--install] [--program FILE] [--browser 
   --program FILE  serve by this program, for example the original uwsgi: nothing of ours is asked then, and nothing is reloaded
   --browser DIR   those that are written down for a browser are clicked through in headless Chromium too, behind nginx; pictures go to DIR
   --beside FILE   the same steps on this program too, and a line for each that it answers otherwise
-  NAME            only these; without one, every application of apps.py. `make realworld` runs all.
+  NAME            only these, or a whole group: applications, libraries, observers; without one, all. `make realworld` runs all.
 Ends with 0 when every step of every application was as it should be, with 1 otherwise; a line for each on standard output.
 """
 import argparse
@@ -23,7 +24,6 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +35,10 @@ import uuid
 import apps
 import beside
 import browser
+import collector
+import libraries
+import observers
+from tools import free_port, tool
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE = 120
@@ -55,11 +59,6 @@ def until(what, ask):
             last = error
         time.sleep(0.05)
     raise Wrong(f"{what}: not within {PATIENCE} s ({last})")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Answer:
@@ -167,13 +166,15 @@ class Site:
 
     def __init__(self, app, options):
         self.app, self.options = app, options
-        self.venv = options.venvs / app.name
+        self.venv = options.venvs / (app.venv or app.name)
         self.dir = None
-        self.port, self.other, self.front = free_port(), free_port(), free_port()
+        self.port, self.other, self.front, self.spare = free_port(), free_port(), free_port(), free_port()
         self.processes = []
+        self.collector = collector.Collector() if app.collects else None
 
     def fill(self, text):
-        for name, value in {"dir": self.dir, "venv": self.venv, "port": self.port}.items():
+        collect = self.collector.port if self.collector else ""
+        for name, value in {"dir": self.dir, "venv": self.venv, "port": self.port, "spare": self.spare, "collect": collect}.items():
             text = text.replace("{" + name + "}", str(value))
         return text
 
@@ -194,6 +195,13 @@ class Site:
         return done.stdout
 
     def install(self):
+        lacks = sorted({name for program, packages in self.app.programs.items() if not tool(program) for name in packages.split()})
+        if lacks and os.geteuid() == 0 and shutil.which("apt-get"):
+            done = subprocess.run(["apt-get", "install", "-q", "-y", "--no-install-recommends", *lacks], stdin=subprocess.DEVNULL, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+            lacks = done.stdout[-500:] if done.returncode else []
+        if lacks:
+            raise Wrong(f"Debian's packages are missing: {lacks}")
         ready, want = self.venv / ".ready", "\n".join(self.app.requirements)
         if not ready.exists() or ready.read_text() != want:
             shutil.rmtree(self.venv, ignore_errors=True)
@@ -213,15 +221,18 @@ class Site:
         direct = self.app.direct
         more = ["--socket", f"{self.dir}/second.sock"] if direct else ["--http-socket", f"127.0.0.1:{self.other}"]
         # The original wants the module's path from a command line's virtualenv too; both take it.
-        self.server = self.spawn([self.options.program or self.options.bin / "uswgi-master", "--ini", config, *more,
-                                  "--pidfile2", self.dir / "pid", "--chmod-socket=666"], "log", self.app.env(self))
+        program = [self.options.program or self.options.bin / "uswgi-master"]
+        if self.app.wrap:
+            # A program of the virtualenv that sets variables and becomes the server, as its documents have it.
+            program = [self.venv / "bin" / self.app.wrap[0], *self.app.wrap[1:], *program]
+        self.server = self.spawn([*program, "--ini", config, *more, "--pidfile2", self.dir / "pid", "--chmod-socket=666"], "log",
+                                 {name: self.fill(value) for name, value in self.app.env(self).items()})
         behind = f"unix:{self.dir}/second.sock" if direct else f"127.0.0.1:{self.port}"
         self.write("nginx.conf", f"daemon off; master_process off; pid {self.dir}/nginx.pid; error_log stderr; events {{ }}\n"
                    f"http {{ access_log off; client_max_body_size 0; client_body_temp_path {self.dir}/n1; proxy_temp_path {self.dir}/n2;"
                    f" uwsgi_temp_path {self.dir}/n3; fastcgi_temp_path {self.dir}/n4; scgi_temp_path {self.dir}/n5;\n"
                    f" server {{ listen 127.0.0.1:{self.front}; location / {{ include /etc/nginx/uwsgi_params; uwsgi_param HTTP_HOST $http_host; uwsgi_pass {behind}; }} }} }}\n")
-        nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-        self.spawn([nginx, "-c", self.dir / "nginx.conf", "-e", "stderr"], "nginx.log")
+        self.spawn([tool("nginx"), "-c", self.dir / "nginx.conf", "-e", "stderr"], "nginx.log")
         doors = {"directly": self.port if direct else self.other, "nginx": self.front}
         for name, port in doors.items():
             until(f"an answer {name}", lambda port=port: self.server.poll() is not None or Client(port).get(self.app.path, expect=self.app.first))
@@ -260,6 +271,17 @@ class Site:
             raise Wrong(f"the reload lost {len(lost)} of {len(seen)}: {lost[0]}")
         return len(seen)
 
+    def ctl(self, *words):
+        """What uswgi-ctl says, of a verb that does what it is asked for."""
+        done = subprocess.run([self.options.bin / "uswgi-ctl", "-p", self.dir / "pid", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=PATIENCE)
+        if done.returncode:
+            raise Wrong(f"uswgi-ctl {' '.join(words)} ended with {done.returncode}: {done.stdout}")
+        return done.stdout
+
+    def client(self):
+        return Client(self.port if self.app.direct else self.other)
+
     def stop(self):
         """The end by TERM, as systemd asks; nothing is left in its session."""
         self.server.send_signal(signal.SIGTERM if not self.options.program else signal.SIGQUIT)
@@ -275,6 +297,8 @@ class Site:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if self.collector:
+            self.collector.close()
 
 
 def serve(app, options):
@@ -304,6 +328,7 @@ def serve(app, options):
         if wrong:
             raise Wrong(f"the log has {wrong[0]!r} ({site.dir}/log)")
         site.stop()
+        app.ended(site)
         took = time.monotonic() - begin
         site.end()
         shutil.rmtree(site.dir, ignore_errors=True)
@@ -332,18 +357,19 @@ def main():
     options.program, options.beside = (os.path.abspath(shutil.which(p) or p) if p else p for p in (options.program, options.beside))
     if options.browser:
         options.browser.mkdir(parents=True, exist_ok=True)
-    known = {app.name: app for app in apps.ALL}
-    if unknown := [name for name in options.names if name not in known]:
-        parser.exit(2, f"realworld: {unknown[0]} is none of: {' '.join(known)}\n")
+    groups = {"applications": apps.ALL, "libraries": libraries.ALL, "observers": observers.ALL}
+    known = {app.name: app for group in groups.values() for app in group}
+    if unknown := [name for name in options.names if name not in known and name not in groups]:
+        parser.exit(2, f"realworld: {unknown[0]} is none of: {' '.join([*groups, *known])}\n")
     bad = 0
-    for name in options.names or known:
+    for name in [n for name in options.names or groups for n in ([app.name for app in groups[name]] if name in groups else [name])]:
         app = known[name]
         if options.install:
             Site(app, options).install()
             continue
         try:
             done, steps = serve(app, options)
-            print(f"{name:12} {app.requirements[0]:28} good: {done}", flush=True)
+            print(f"{name:12} {app.shows or app.requirements[0]:28} good: {done}", flush=True)
             if options.beside and app.original:
                 there = copy.copy(options)
                 there.program, there.browser = options.beside, None
@@ -352,7 +378,7 @@ def main():
         # A check of an application is an assertion; one that fails keeps the others from nothing.
         except Exception as wrong:
             bad += 1
-            print(f"{name:12} {app.requirements[0]:28} BAD: {wrong!r}", flush=True)
+            print(f"{name:12} {app.shows or app.requirements[0]:28} BAD: {wrong!r}", flush=True)
     return 1 if bad else 0
 
 

@@ -11,13 +11,11 @@ use uswgi_tests::request::{Address, Stream};
 use uswgi_tests::server::Door;
 use uswgi_tests::{Request, Server, Site, packet, until};
 
-/// Memory of a process in KiB that is its own: not the pages of programs and libraries, which come in as their code first runs.
+/// Resident memory of a process in KiB.
 pub(crate) fn resident(pid: i32) -> i64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("status of the worker");
-    let number = |line: &str| {
-        line.split_ascii_whitespace().nth(1).and_then(|n| n.parse::<i64>().ok()).expect("a number")
-    };
-    status.lines().filter(|l| l.starts_with("RssAnon:") || l.starts_with("RssShmem:")).map(number).sum()
+    let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("VmRSS");
+    line.split_ascii_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
 }
 
 pub(crate) fn worker(server: &Server) -> i32 {
