@@ -63,8 +63,24 @@ def mixed(environ, start_response):
     return hello(environ, start_response)
 
 
+def work(environ, start_response):
+    """5 ms of waiting, as for a database, and 1 ms of Python."""
+    time.sleep(0.005)
+    end = time.thread_time() + 0.001
+    while time.thread_time() < end:
+        sum(range(100))
+    return hello(environ, start_response)
+
+
+def accel(environ, start_response):
+    """The server in front sends the file."""
+    start_response("200 OK", [("Content-Type", "application/octet-stream"), ("X-Accel-Redirect", "/protected/file")])
+    return []
+
+
 PATHS = {
-    "/": hello, "/post": post, "/big": big, "/pieces": pieces, "/file": file, "/sleep": sleep, "/mixed": mixed,
+    "/": hello, "/post": post, "/big": big, "/pieces": pieces, "/file": file, "/sleep": sleep, "/mixed": mixed, "/work": work,
+    "/accel": accel,
 }
 
 

@@ -93,7 +93,7 @@ class Turn:
     def __init__(self, name, args, folder, preload):
         address = f"127.0.0.1:{run.free_port()}"
         setup = run.Setup("http-close", address, HERE, "django_app.py", args.venv, args.uswgi, f"{folder}/file",
-                          f"{folder}/spent", WORKERS, 1, preload)
+                          f"{folder}/spent", WORKERS, 1, preload=preload)
         with open(setup.spent, "wb") as spent:
             spent.write(bytes(8))
         self.address, self.url = address, f"http://{address}/"

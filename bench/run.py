@@ -47,6 +47,7 @@ class Setup:
     engine: str = ""  # "gevent", "asgi"
     lanes: int = 0
     floor: str = ""  # the program that stands for the least any server can spend; "": it cannot do this workload
+    static: str = ""  # a folder that the server itself sends files of, below /static
     preload: bool = False  # gunicorn: import the app before forking, as uswgi and uWSGI always do here
 
     @property
@@ -101,7 +102,8 @@ class Bench:
             uswgi = self.args.before if name == servers.BEFORE else self.args.uswgi
             setup = Setup(self.w.protocol, address, HERE, self.w.app, self.args.venv, uswgi,
                           f"{self.folder}/file", f"{self.folder}/{name}.spent", self.w.workers, self.w.threads,
-                          self.w.engine, self.w.lanes, os.path.join(os.path.dirname(self.loadgen), "floor"))
+                          self.w.engine, self.w.lanes, os.path.join(os.path.dirname(self.loadgen), "floor"),
+                          self.folder if self.w.static else "")
             with open(setup.spent, "wb") as spent:
                 spent.write(bytes(8))
             try:

@@ -25,6 +25,8 @@ def _uwsgi_arguments(setup, http):
         arguments += ["--threads", str(setup.threads)]
     if setup.engine == "gevent":
         arguments += ["--gevent", str(setup.lanes)]
+    if setup.static:
+        arguments += ["--static-map", f"/static={setup.static}"]
     return arguments
 
 
@@ -46,6 +48,8 @@ def uwsgi(setup):
 def gunicorn(setup):
     if setup.engine == "asgi":
         raise Unable("its ASGI worker is uvicorn's")
+    if setup.static:
+        raise Unable("no static files")
     bind = f"unix:{setup.address}" if setup.address.startswith("/") else setup.address
     arguments = [
         os.path.join(setup.venv, "bin/gunicorn"), "--chdir", setup.folder, "-b", bind, "-w", str(setup.workers),
@@ -74,6 +78,8 @@ def granian(setup):
     kind = ["--interface", "wsgi", "--blocking-threads", str(setup.threads), "--no-ws"]
     if setup.engine == "asgi":
         kind = ["--interface", "asgi", "--loop", "uvloop", "--ws"]
+    if setup.static:
+        kind += ["--static-path-route", "/static", "--static-path-mount", setup.static]
     return [
         os.path.join(setup.venv, "bin/granian"), *kind, "--host", host, "--port", port, "--workers", str(setup.workers),
         "--backlog", str(BACKLOG), "--no-log", "--working-dir", setup.folder, f"{setup.module}:application",
@@ -111,6 +117,8 @@ def bjoern(setup):
         raise Unable("one process, one thread")
     if setup.engine:
         raise Unable("plain WSGI only")
+    if setup.static:
+        raise Unable("no static files")
     host, port = setup.address.rsplit(":", 1)
     code = (
         f"import sys; sys.path.insert(0, {setup.folder!r}); import bjoern, {setup.module}; "

@@ -17,6 +17,7 @@ class Workload:
     engine: str = ""  # "gevent", "asgi": what runs the requests instead of threads
     lanes: int = 0  # greenlets or tasks in each worker
     clients: int = 32
+    static: bool = False  # the server's own static files, below /static
     options: dict = field(default_factory=dict)  # of loadgen
     # "cpu" or "rps": {peer: ratio}; cpu is at most ratio x the peer's, rps at least. "*": the best peer.
     # "most" or "least": {number of ours: limit}.
@@ -39,7 +40,7 @@ ALL = [
              targets={"cpu": {"*": 1.0}}),
     Workload("big", "1 MiB body, HTTP", path="/big", clients=8, targets={"cpu": {"*": 1.0}}),
     Workload("pieces", "generator of 64 x 256 bytes, HTTP", path="/pieces", targets={"cpu": {"*": 1.0}}),
-    Workload("file", "file_wrapper of 10 MiB, HTTP", path="/file", clients=4, targets={"cpu": {"*": 1.0}}),
+    Workload("file", "file_wrapper of 10 MiB, HTTP", path="/file", clients=4, targets={"cpu": {"*": 0.9}}),
     Workload("headers", "4 KiB of request headers, HTTP", options={"header-bytes": 4096},
              targets={"cpu": {"*": 1.0}}),
     Workload("django", "Django page, uwsgi over a unix socket", protocol="uwsgi", unix=True, app="django_app.py",
@@ -48,6 +49,9 @@ ALL = [
              targets={"rps": {"*": 1.0}, "p99": {"*": 1.0}}),
     Workload("mixed", "the same with 1 % CPU-bound requests", path="/mixed", threads=8, clients=64,
              targets={"rps": {"*": 1.0}, "p99": {"*": 1.0}}),
+    Workload("work", "threads = 8, app waits 5 ms and computes 1 ms, 32 clients, HTTP", path="/work", threads=8,
+             targets={"rps": {"*": 1.0}, "p99": {"*": 0.8}}),
+    Workload("static", "static file of 10 MiB, HTTP", path="/static/file", clients=4, static=True, targets={"cpu": {"*": 0.9}}),
     Workload("idle", "hello, HTTP keep-alive, beside 10,000 idle connections", special="idle",
              options={"idle": 10000}),
     Workload("slow", "hello, HTTP keep-alive, beside 500 slow senders and 500 slow readers", special="slow",

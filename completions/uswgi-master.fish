@@ -142,6 +142,7 @@ complete -c uswgi-master -l mule -d 'A process beside the workers that runs a sc
 complete -c uswgi-master -l mules -d 'So many mules that wait for messages.' -r -F
 complete -c uswgi-master -l farm -d 'NAME:MULE[,MULE...]: mules that share a queue of messages. Repeatable.' -r -F
 complete -c uswgi-master -l mule-msg-size -d 'Bytes of a message that a mule takes at most.' -r -F
+complete -c uswgi-master -l signal -d 'ADDRESS,NUMBER: raises a signal of the application (uwsgi.register_signal) of the instance with this uwsgi socket, and ends; on the command line only.' -r -F
 complete -c uswgi-master -l signal-timer -d 'SIGNAL SECONDS: raises a signal of the application (uwsgi.register_signal) every so often. Repeatable.' -r -F
 complete -c uswgi-master -l timer -d 'SIGNAL SECONDS: raises a signal of the application (uwsgi.register_signal) every so often. Repeatable.' -r -F
 complete -c uswgi-master -l signal-rbtimer -d 'As signal-timer. Repeatable.' -r -F
@@ -439,6 +440,7 @@ complete -c uswgi-master -l httprouter -d 'Listens for HTTP/1.1 in the workers t
 complete -c uswgi-master -l https -d 'ADDRESS,CERTIFICATE,KEY[,CIPHERS[,CLIENTS]]: listens for HTTPS, with files in PEM. CLIENTS holds the certificates that sign those of clients; with ! in front each client has to show one. Repeatable.' -r -F
 complete -c uswgi-master -l https2 -d 'The same, as addr=ADDRESS,cert=FILE,key=FILE[,ciphers=LIST][,client_ca=FILE]. Repeatable.' -r -F
 complete -c uswgi-master -l http-to-https -d 'Listens for HTTP, and answers every request with its address by HTTPS (301). Repeatable.' -r -F
+complete -c uswgi-master -l http-to -d 'Where uWSGI\'s HTTP router passes requests on. An address of a socket of this instance needs nothing: its workers take HTTP themselves. Any other is refused: listen with http-socket where the app is, or let nginx proxy.' -r -F
 complete -c uswgi-master -l http-timeout -d 'Seconds an HTTP client may make no progress.' -r -F
 complete -c uswgi-master -l http-keepalive -d 'Seconds an idle HTTP connection is kept; 1 stands for http-timeout (60 without it), 0 keeps none.' -r -F
 complete -c uswgi-master -l http-enable-proxy-protocol -d 'As enable-proxy-protocol, on HTTP sockets.' -r -F
@@ -504,7 +506,7 @@ complete -c uswgi-master -l max-surplus -d 'Most processes above `workers` while
 complete -c uswgi-master -l reload-boost -d 'How much less nice processes are that a reload waits for, so that it is soon over under load: the one that imports the application, workers until they accept, and those that have finished their requests until they have ended. 0 (not at all) to 20. Takes effect where the master has a nice value of 0 and may give a lower one: as root, or by its limits (LimitNICE= of systemd).' -r -F
 complete -c uswgi-master -l no-new-privs -d 'No program that the instance starts may gain privileges (setuid bits count for nothing).' -r -F
 complete -c uswgi-master -l reload-watch -d 'Seconds for which a reload watches its workers once all of them accept: two that die meanwhile end it, and the workers of before come back. It is over after that time; 0: nobody watches.' -r -F
-complete -c uswgi-master -l rpc-allow-ips -d 'Peers that may call functions of uwsgi.register_rpc over a uwsgi socket (modifier1 173): addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
+complete -c uswgi-master -l rpc-allow-ips -d 'Peers that may call functions of uwsgi.register_rpc and raise signals of the app over a uwsgi socket (modifier1 173 and 110): addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l shutdown-delay -d 'Seconds that everything is served yet after TERM, while /readyz and `uswgi-ctl ping` say no, before the stop begins.' -r -F
 complete -c uswgi-master -l spooler-allow-ips -d 'Peers that may spool a task over a uwsgi socket (modifier1 17): addresses, networks, unix, loopback, private, none, *. Repeatable.' -r -F
 complete -c uswgi-master -l spooler-fsync -d 'A task is on disk before uwsgi.spool() returns; false: it is in the file system, and a power cut may lose it.' -r -F

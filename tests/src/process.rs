@@ -145,6 +145,14 @@ pub fn ticks(pid: i32) -> u64 {
     fields.split_ascii_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum()
 }
 
+/// Memory of a process in KiB that is its own: not the pages of programs and libraries, which come in as their code first runs.
+pub fn own_memory(pid: i32) -> i64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let number = |line: &str| line.split_ascii_whitespace().nth(1)?.parse::<i64>().ok();
+    let own = |line: &&str| line.starts_with("RssAnon:") || line.starts_with("RssShmem:");
+    status.lines().filter(own).filter_map(number).sum()
+}
+
 /// Send a signal to a pid.
 pub fn send(pid: i32, signal: Signal) {
     let _ = kill(Pid::from_raw(pid), signal);

@@ -6,17 +6,10 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use uswgi_tests::http::{self, Connection};
-use uswgi_tests::process::ticks;
+use uswgi_tests::process::{own_memory, ticks};
 use uswgi_tests::request::{Address, Stream};
 use uswgi_tests::server::Door;
 use uswgi_tests::{Request, Server, Site, packet, until};
-
-/// Resident memory of a process in KiB.
-pub(crate) fn resident(pid: i32) -> i64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("status of the worker");
-    let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("VmRSS");
-    line.split_ascii_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
-}
 
 pub(crate) fn worker(server: &Server) -> i32 {
     server.get("/pid").expect(200).text().parse().unwrap()
@@ -188,7 +181,7 @@ fn endless_heads_and_chunks_are_cut() {
     let server = Site::probe().option("limit-post", 10_000_000).start();
     let door = server.door();
     let pid = worker(&server);
-    let before = resident(pid);
+    let before = own_memory(pid);
     let head = "POST /digest HTTP/1.1\r\nHost: a\r\n";
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
     let last = format!("{chunked}0\r\n");
@@ -219,7 +212,7 @@ fn endless_heads_and_chunks_are_cut() {
     for _ in 0..5 {
         endless(&server.doors()[1], b"\0\xff\xff\0", &variables);
     }
-    let grown = resident(pid) - before;
+    let grown = own_memory(pid) - before;
     assert!(grown < 16 << 10, "the worker grew by {grown} KiB");
     assert_eq!(worker(&server), pid);
 }
@@ -332,7 +325,7 @@ fn a_hundred_thousand_requests_on_one_connection() {
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", *port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut writing = stream.try_clone().unwrap();
-    let before = resident(pid);
+    let before = own_memory(pid);
     let writer = std::thread::spawn(move || {
         let batch = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000);
         for _ in 0..ALL / 1000 {
@@ -355,7 +348,7 @@ fn a_hundred_thousand_requests_on_one_connection() {
     }
     writer.join().unwrap();
     assert!(kept.is_empty(), "{} bytes too many", kept.len());
-    let grown = resident(pid) - before;
+    let grown = own_memory(pid) - before;
     assert!(grown < 8 << 10, "the worker grew by {grown} KiB");
 }
 
@@ -433,7 +426,7 @@ fn memory_is_flat_over_every_kind_of_request() {
                 every_kind(&server, &door, &mut kept);
             }
         }
-        resident(pid)
+        own_memory(pid)
     };
     let warm = round(40);
     let descriptors = |pid: i32| fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
@@ -468,9 +461,9 @@ fn idle_connections_cost_little_memory() {
         (0..n).map(one).collect()
     };
     drop(open(50, true));
-    let before = resident(pid);
+    let before = own_memory(pid);
     let mut kept = open(n, true);
-    let each = (resident(pid) - before) * 1024 / n as i64;
+    let each = (own_memory(pid) - before) * 1024 / n as i64;
     println!("{each} bytes of resident memory for each of {n} idle connections");
     assert!(each <= 4096, "{each} bytes for each idle connection");
     for c in &mut kept {
@@ -486,7 +479,7 @@ fn a_thousand_slow_clients_hold_nobody_up() {
     let server = site.option("disable-logging", "true").option("max-fd", 15_000).start();
     let pid = worker(&server);
     let head = b"GET /hello HTTP/1.1\r\nHost: a\r\nX-Slow: abcdefghijklmnopqrstuvwxyz\r\n\r\n";
-    let before = resident(pid);
+    let before = own_memory(pid);
     let mut slow: Vec<_> = (0..500)
         .map(|_| {
             let mut stream = address(&server.door()).connect().unwrap();
@@ -510,7 +503,7 @@ fn a_thousand_slow_clients_hold_nobody_up() {
         // One worker with one thread: it answers at once, every time.
         server.get("/hello").expect(200);
     }
-    let each = (resident(pid) - before) * 1024 / 1000;
+    let each = (own_memory(pid) - before) * 1024 / 1000;
     println!("{each} bytes of resident memory for each slow client");
     assert!(each <= 8192, "{each} bytes for each slow client");
     for stream in &mut slow {

@@ -1,7 +1,7 @@
 //! Everybody who means harm at once: half-open heads, heads that trickle, endless chunked bodies, readers that take nothing, resets. The
 //! worker's memory stays below the sum that docs/SECURITY.md gives for each of them, and a good client is answered meanwhile.
 
-use super::hostile::{many_descriptors, reset, resident, worker};
+use super::hostile::{many_descriptors, reset, worker};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::fs;
 use std::io::Write;
@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use uswgi_tests::http::Connection;
+use uswgi_tests::process::own_memory;
 use uswgi_tests::request::{Address, Stream};
 use uswgi_tests::{Request, Site, until};
 
@@ -64,7 +65,7 @@ fn everybody_at_once_costs_the_stated_memory_and_no_good_client() {
     let address = server.http.clone().unwrap();
     let pid = worker(&server);
     let usual = p99(&address, 1000);
-    let before = resident(pid);
+    let before = own_memory(pid);
     let long = format!("GET /hello HTTP/1.1\r\nHost: a\r\nX-Long: {}", "x".repeat(60_000));
     let chunk = format!(
         "POST /digest HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nea60\r\n{}",
@@ -100,7 +101,7 @@ fn everybody_at_once_costs_the_stated_memory_and_no_good_client() {
         });
         until("resets", || (resets.load(Ordering::Relaxed) > 50).then_some(()));
         let meanwhile = p99(&address, 2000);
-        let most = resident(pid);
+        let most = own_memory(pid);
         stop.store(true, Ordering::Relaxed);
         (meanwhile, most)
     });

@@ -11,7 +11,7 @@
 //! * [`event_loop`]: whether the loop turns in which all lanes run, where they share a thread.
 //! * [`gateway`]: the loop of a lane; [`dispatcher`]: which connection is next, and what becomes of it; [`warmup`]: what a worker asks itself before it accepts.
 //! * [`connection`]: bytes in; [`request`]: a whole request out; [`exchange`]: both as one; `parking`: idle ones;
-//!   `spool`: large bodies on disk ([`tmpfile`] files); `routing`: rules of the site; [`static_files`]: files without an application.
+//!   `spool`: large bodies on disk ([`tmpfile`] files); `routing`: rules of the site; [`static_files`]: files without an application, `asker`: what they ask of a request.
 //! * [`response`]: an answer; `shape`: what rules make of its body; [`send_queue`]: what waits for its socket; [`outbox`]: what the native thread sends, with
 //!   [`background`] while an application goes on; [`answer`]: answers of our own, [`refusal`]: when they are given; [`close`], [`rate`]: until when to wait.
 //! * [`native`]: the thread for slow peers, timers, the control socket, leaving; [`stall`]: which lanes get on;
@@ -28,6 +28,7 @@ mod access_log;
 pub mod affinity;
 pub mod aide;
 pub mod answer;
+mod asker;
 mod background;
 mod backlog;
 mod client_certificate;

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::asker::Asker;
 use crate::dates::{coarse_seconds, push_http_date};
 use crate::exchange::Exchange;
 use crate::request::{Need, refuse};
@@ -38,15 +39,6 @@ pub struct FileAnswer {
     pub head: AppHead,
     /// Descriptor, first byte, number of bytes.
     pub file: Option<(OwnedFd, i64, u64)>,
-}
-
-/// What an answer with a file depends on: the request as it was sent, or what rules of an answer have kept of it.
-pub(crate) trait Asker {
-    fn method(&self) -> &[u8];
-    fn path(&self) -> &[u8];
-    fn uri(&self) -> &[u8];
-    /// The value of a header field by its name in lower case; none is empty.
-    fn header(&self, name: &str) -> Vec<u8>;
 }
 
 impl Asker for Exchange<'_> {

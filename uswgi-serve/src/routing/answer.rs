@@ -3,11 +3,12 @@
 
 use super::ruled::Ruled;
 use super::{htpasswd, stored, world};
+use crate::asker::Asker;
 use crate::engine::Engine;
 use crate::exchange::Exchange;
 use crate::log::{self, Fault};
 use crate::response::{AppHead, each_remembered};
-use crate::static_files::{Asker, FileAnswer};
+use crate::static_files::FileAnswer;
 use crate::{limited_say, say, sys};
 use std::sync::Arc;
 use uswgi_proto::files::encoding::accepts_gzip;

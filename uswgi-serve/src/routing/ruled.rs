@@ -1,7 +1,7 @@
 //! What the rules of a request have said of its answer. Plain data.
 
+use crate::asker::Asker;
 use crate::shape::Shape;
-use crate::static_files::Asker;
 
 /// What the rules of a request have said of its answer.
 #[derive(Debug, Default)]

@@ -1,8 +1,9 @@
 //! What rules ask of the system, whoever has the variables.
 
+use crate::asker::Asker;
 use crate::engine::Engine;
 use crate::response::AppHead;
-use crate::static_files::{Asker, FileAnswer};
+use crate::static_files::FileAnswer;
 use crate::{sys, title};
 use std::ffi::OsStr;
 use std::fs::File;
