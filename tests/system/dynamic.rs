@@ -2,10 +2,13 @@
 
 use nix::sys::signal::Signal;
 use std::time::Duration;
+use uswgi_tests::authority::Authority;
 use uswgi_tests::http::Connection;
 use uswgi_tests::process::alive;
+use uswgi_tests::request::Address;
+use uswgi_tests::server::Door;
 use uswgi_tests::wait::stays;
-use uswgi_tests::{Load, Request, Server, Site, until};
+use uswgi_tests::{Load, Request, Server, Site, paths, until};
 
 fn cheaper(workers: u32, min: u32) -> Site {
     Site::probe()
@@ -191,6 +194,34 @@ fn idle_ends_the_workers_and_every_connection_brings_them_back() {
     assert!(ticks() - before <= 3, "{} ticks", ticks() - before);
     server.stop(Signal::SIGTERM);
     assert!(!server.dir.join("uwsgi.sock").exists());
+}
+
+/// A client of a front waits in what the front passes on, and no socket of a worker tells of it.
+#[test]
+fn clients_of_a_front_wake_it_after_every_sleep() {
+    let ca = Authority::new();
+    let ports: [u16; 2] = std::array::from_fn(|_| paths::free_port());
+    let files = ca.sign("localhost");
+    let server = Site::probe()
+        .option("shared-socket", format!("127.0.0.1:{}", ports[1]))
+        .option("workers", 2)
+        .option("cheap", "true")
+        .option("idle", 1)
+        .option("https", format!("127.0.0.1:{},{files}", ports[0]))
+        .option("https-socket", format!("=0,{files}"))
+        .start();
+    let doors = ports.map(|port| Door::Http(Address::Tls(ca.client(port, "localhost", None))));
+    for n in 0..4 {
+        asleep(&server);
+        doors[n % 2].get("/hello").expect(200);
+    }
+    asleep(&server);
+    // The next generation takes over in its sleep, and has the same front.
+    assert_eq!(server.ctl(&["reload", "--wait"]).status.code(), Some(0));
+    for door in &doors {
+        asleep(&server);
+        door.get("/hello").expect(200);
+    }
 }
 
 /// What a reload promises and what ready means, while there is nobody who has the application.

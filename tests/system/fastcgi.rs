@@ -110,6 +110,19 @@ fn kept_and_broken(port: u16) {
     }
 }
 
+/// Each sleep ends with a client of the front, not with the first one only.
+#[test]
+fn every_sleep_ends_with_a_client() {
+    let (site, port) = fastcgi("fastcgi-socket");
+    let server = site.option("cheap", "true").option("idle", 1).start();
+    for _ in 0..3 {
+        until("the end of the last worker", || server.workers().is_empty().then_some(()));
+        let mut stream = Address::Port(port).connect().unwrap();
+        stream.write_all(&request(&VARS, b"abc", false)).unwrap();
+        assert!(answer(&mut stream).0.contains("\"size\": 3"));
+    }
+}
+
 #[test]
 fn servers_in_front_speak_it() {
     let (site, port) = fastcgi("fastcgi-socket");

@@ -331,7 +331,8 @@ impl Master<'_> {
         let gone: Vec<Setup> = unused.into_iter().filter_map(|n| self.generations.remove(&n)).collect();
         let (supervisor, processes) = (&self.supervisor, &self.processes);
         self.queues.keep(|n| supervisor.needs_signal_queues(n) || processes.any_of(n));
-        let left = || self.generations.values().flat_map(|s| &s.listeners);
+        // What the front passes on is no generation's, and is there as long as the instance.
+        let left = || self.generations.values().flat_map(|s| &s.listeners).chain(&self.fronts.passed);
         self.callers.keep(|l| left().any(|other| Rc::ptr_eq(other, l)), &self.events);
         gone.into_iter().for_each(Setup::vacuum);
     }
