@@ -124,6 +124,19 @@ fn every_sleep_ends_with_a_client() {
 }
 
 #[test]
+fn a_lighttpd_that_splits_paths_is_told_of() {
+    let (site, port) = fastcgi("fastcgi-socket");
+    let server: Server = site.option("mount", "/known=probe.py").start();
+    let lighttpd = Proxy::lighttpd(&Lighttpd { port, behind: Behind::FastCgi, fix_root: false });
+    for path in ["/one/environ", "/known/environ"] {
+        lighttpd.get(path).expect(200);
+    }
+    assert!(!server.log().contains("fix-root-scriptname"), "{}", server.log());
+    lighttpd.get("/two/environ").expect(200);
+    server.wait_log("lighttpd sends the first segment of paths as SCRIPT_NAME (/two");
+}
+
+#[test]
 fn servers_in_front_speak_it() {
     let (site, port) = fastcgi("fastcgi-socket");
     let server: Server = site.option("workers", 2).start();

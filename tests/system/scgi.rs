@@ -80,7 +80,7 @@ fn servers_in_front_speak_it() {
 #[test]
 fn lighttpd_speaks_uwsgi_by_its_scgi() {
     let port = paths::free_port();
-    let _server = Site::probe().option("socket", format!("127.0.0.1:{port}")).start();
+    let server = Site::probe().option("socket", format!("127.0.0.1:{port}")).option("workers", 2).start();
     let seen = |proxy: &Proxy, target: &str| {
         let strings = proxy.get(target).expect(200).json()["strings"].clone();
         let of = |name: &str| strings[name].as_str().unwrap_or_default().to_string();
@@ -90,5 +90,14 @@ fn lighttpd_speaks_uwsgi_by_its_scgi() {
     assert_eq!(seen(&good, "/environ"), ("".into(), "/environ".into()));
     good.get("/other/environ").expect(404);
     let wrong = Proxy::lighttpd(&Lighttpd { port, behind: Behind::Uwsgi, fix_root: false });
-    assert_eq!(seen(&wrong, "/other/environ"), ("/other".into(), "/environ".into()));
+    // A mapping of one prefix looks the same.
+    let said = || server.log().matches("fix-root-scriptname").count();
+    for _ in 0..2 {
+        assert_eq!(seen(&wrong, "/other/environ"), ("/other".into(), "/environ".into()));
+    }
+    assert_eq!(said(), 0);
+    for n in 0..8 {
+        wrong.get(&format!("/another{n}/environ")).expect(200);
+        assert_eq!(said(), 1);
+    }
 }

@@ -20,7 +20,7 @@ use crate::request::{Need, Request, examine};
 use crate::response::Response;
 use crate::send_queue::Held;
 use crate::token::Token;
-use crate::{handover, limited_say, refusal};
+use crate::{handover, limited_say, refusal, split_paths};
 use before::Before;
 use books::After;
 use std::sync::Arc;
@@ -128,7 +128,14 @@ impl<H: Held> Dispatcher<H> {
         mut wait: impl FnMut(&Engine) -> Option<Token>,
     ) -> Next {
         loop {
-            if let Some(conn) = at_hand.take() {
+            if let Some(mut conn) = at_hand.take() {
+                if !self.request.known.script.is_empty() {
+                    let (engine, request) = (&self.engine, &mut self.request);
+                    split_paths::look(
+                        engine,
+                        &Exchange { engine, lane: self.lane, conn: &mut conn, request },
+                    );
+                }
                 if self.engine.routing.is_none() && self.engine.files.is_none() {
                     return self.run(conn);
                 }

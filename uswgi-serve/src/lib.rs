@@ -19,6 +19,7 @@
 //! * `profiler`: how often they stood where; `kernel_word`: what the kernel says of a thread; `slow`: where the time of slow requests went.
 //! * [`aide`]: what a spooler or mule has beside its work; [`spooler`]: which task is next; [`messages`]: for mules.
 //! * `greeting`: who a load balancer says is at the other end. [`handover`]: connections to other workers.
+//! * `split_paths`: whether a server in front is configured wrongly.
 //! * [`log`], [`access_log`], [`dates`]: lines. [`title`]: the name in ps. [`affinity`]: CPUs. [`mounts`]: which
 //!   application a request is for. [`sources`]: which source files have changed.
 //! * [`websocket`]: the conversation on one, for whichever gateway runs it.
@@ -69,6 +70,7 @@ pub mod send_queue;
 mod shape;
 mod slow;
 pub mod sources;
+mod split_paths;
 mod spool;
 mod spool_door;
 pub mod spooler;

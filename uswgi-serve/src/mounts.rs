@@ -106,6 +106,11 @@ impl Mounts {
         Some(Chosen { app, mounted: 0 })
     }
 
+    /// Whether there is a mount point of this name, of whichever host.
+    pub(crate) fn has(&self, script: &[u8]) -> bool {
+        self.points.iter().any(|p| of_host(p).map_or(p.as_slice(), |(_, s)| s) == script)
+    }
+
     /// The application of a host at a SCRIPT_NAME.
     fn at_host(&self, host: &[u8], script: &[u8]) -> Option<usize> {
         let of = |host: &[u8]| {

@@ -194,6 +194,9 @@ pub struct Header {
     pub previous_pid: AtomicI32,
     /// What the threads of each worker are: the number of a [`crate::settings::LaneKind`].
     pub lanes: AtomicU32,
+    /// A hash of the first prefix that a server in front has split off paths on its own; all ones: that was said. Writers: all workers,
+    /// by an atomic exchange.
+    pub split_paths: AtomicU64,
     /// The canary that is under way, or was the last one.
     pub canary: CanarySlot,
 }

@@ -32,7 +32,7 @@ pub use restart::Restart;
 pub const MAGIC: u64 = u64::from_le_bytes(*b"USWGISB\n");
 
 /// Version of the layout below. Readers refuse any other.
-pub const LAYOUT_VERSION: u32 = 18;
+pub const LAYOUT_VERSION: u32 = 19;
 
 /// Descriptor number at which every master keeps its scoreboard, so that `/proc/PID/fd/N` finds it.
 pub const SCOREBOARD_FD: i32 = 100;
