@@ -20,7 +20,7 @@ use crate::request::{Need, Request, examine};
 use crate::response::Response;
 use crate::send_queue::Held;
 use crate::token::Token;
-use crate::{handover, limited_say, refusal, split_paths};
+use crate::{handover, limited_say, log, refusal, say, split_paths};
 use before::Before;
 use books::After;
 use std::sync::Arc;
@@ -130,11 +130,7 @@ impl<H: Held> Dispatcher<H> {
         loop {
             if let Some(mut conn) = at_hand.take() {
                 if !self.request.known.script.is_empty() {
-                    let (engine, request) = (&self.engine, &mut self.request);
-                    split_paths::look(
-                        engine,
-                        &Exchange { engine, lane: self.lane, conn: &mut conn, request },
-                    );
+                    self.look_at_script(&mut conn);
                 }
                 if self.engine.routing.is_none() && self.engine.files.is_none() {
                     return self.run(conn);
@@ -308,6 +304,25 @@ impl<H: Held> Dispatcher<H> {
     fn answer(&mut self, conn: Conn, step: Need) -> Option<Conn> {
         refusal::answer(&self.engine, conn, step);
         None
+    }
+
+    /// Say once for the instance that a server in front splits paths.
+    #[cold]
+    fn look_at_script(&mut self, conn: &mut Conn) {
+        let (engine, request) = (&self.engine, &mut self.request);
+        let exchange = Exchange { engine, lane: self.lane, conn, request };
+        let Some(board) = &engine.board else { return };
+        let (seen, script) = (&board.header().split_paths, exchange.script());
+        if seen.load(Ordering::Relaxed) == split_paths::SAID || engine.places.has(script) {
+            return;
+        }
+        if split_paths::note(seen, exchange.variable(b"SERVER_SOFTWARE").unwrap_or_default(), script) {
+            say!(
+                "lighttpd sends the first segment of paths as SCRIPT_NAME ({}, another one before), and nothing is mounted there: \
+                 longer routes are wrong; add \"fix-root-scriptname\" => \"enable\" to its server of \"/\"",
+                log::shown(script, 64)
+            );
+        }
     }
 
     fn left_midway(&self, conn: &Conn) {

@@ -6,13 +6,11 @@
 //! but the look whether there is one.
 #![forbid(unsafe_code)]
 
-use crate::engine::Engine;
-use crate::exchange::Exchange;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// It has been said.
-const SAID: u64 = u64::MAX;
+pub(crate) const SAID: u64 = u64::MAX;
 
 /// Whether SCRIPT_NAME is one segment, as lighttpd makes it of the first one.
 fn is_first_segment(software: &[u8], script: &[u8]) -> bool {
@@ -32,23 +30,9 @@ fn is_second(seen: &AtomicU64, script: &[u8]) -> bool {
     }
 }
 
-/// Look at a request that has a SCRIPT_NAME.
-#[cold]
-pub(crate) fn look(engine: &Engine, exchange: &Exchange<'_>) {
-    let Some(board) = &engine.board else { return };
-    let seen = &board.header().split_paths;
-    let script = exchange.script();
-    if seen.load(Ordering::Relaxed) == SAID || engine.places.has(script) {
-        return;
-    }
-    let software = exchange.variable(b"SERVER_SOFTWARE").unwrap_or_default();
-    if is_first_segment(software, script) && is_second(seen, script) {
-        crate::say!(
-            "lighttpd sends the first segment of paths as SCRIPT_NAME ({}, another one before), and nothing is mounted there: \
-             longer routes are wrong; add \"fix-root-scriptname\" => \"enable\" to its server of \"/\"",
-            crate::log::shown(script, 64)
-        );
-    }
+/// Note a SCRIPT_NAME that nothing is mounted at; true: the paths are split, and that is to be said now.
+pub(crate) fn note(seen: &AtomicU64, software: &[u8], script: &[u8]) -> bool {
+    is_first_segment(software, script) && is_second(seen, script)
 }
 
 #[cfg(test)]
