@@ -5,7 +5,10 @@ use nix::unistd::{Group, User};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
+use uswgi_tests::authority::Authority;
 use uswgi_tests::proxy::Proxy;
+use uswgi_tests::request::Address;
+use uswgi_tests::server::Door;
 use uswgi_tests::{Need, Site, lacks, paths};
 
 pub(crate) fn user(name: &str) -> User {
@@ -85,6 +88,78 @@ fn a_root_started_instance_drops_to_its_user() {
         "{:?}",
         server.dir.names()
     );
+}
+
+/// The supplementary groups of a process, as the kernel has them.
+fn groups_of(pid: i32) -> Vec<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("Groups:")).unwrap();
+    line.split_whitespace().map(|n| n.parse().unwrap()).collect()
+}
+
+/// The user is a member of a group beside its own in a mount namespace, so that no file of the machine is changed.
+#[test]
+fn no_initgroups_leaves_out_what_the_user_is_a_member_of() {
+    if lacks(Need::Mounts) {
+        return;
+    }
+    const TEAM: u32 = 54_321;
+    let nobody = user("nobody");
+    for alone in [false, true] {
+        let site = public_bins(Site::probe()).home(&paths::public_venv());
+        let (groups, start) = (site.dir.join("group"), site.dir.join("start"));
+        let text = fs::read_to_string("/etc/group").unwrap();
+        fs::write(&groups, format!("{}\nuswgi-team:x:{TEAM}:nobody\n", text.trim_end())).unwrap();
+        let (unshare, master) = (paths::tool("unshare"), paths::command("uswgi-master"));
+        let script = format!(
+            "#!/bin/sh\nexec {} --mount sh -c 'mount --bind {} /etc/group && exec {} \"$@\"' sh \"$@\"\n",
+            unshare.display(),
+            groups.display(),
+            master.display()
+        );
+        fs::write(&start, script).unwrap();
+        fs::set_permissions(&start, fs::Permissions::from_mode(0o755)).unwrap();
+        own(site.dir.path(), nobody.uid.as_raw(), nobody.gid.as_raw());
+        let ini = site.ini().display().to_string();
+        let site = site.option("uid", "nobody").program(start).arg("--ini").arg(ini);
+        let server = if alone { site.option("no-initgroups", "true") } else { site }.start();
+        for pid in server.family() {
+            let groups = groups_of(pid);
+            assert_eq!(groups.contains(&TEAM), !alone, "{pid}: {groups:?}");
+            assert!(!groups.contains(&0), "{pid} has a group of root: {groups:?}");
+        }
+    }
+}
+
+/// As certbot leaves it: root alone reads the key, and the instance is another user when it serves.
+#[test]
+fn a_key_of_root_alone_is_served_by_another_user() {
+    if lacks(Need::Root) {
+        return;
+    }
+    let (ca, nobody) = (Authority::new(), user("nobody"));
+    let (files, port) = (ca.sign("localhost"), paths::free_port());
+    let key = ca.path("localhost.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(fs::metadata(&key).unwrap().uid(), 0);
+    let site = public_bins(Site::probe()).home(&paths::public_venv());
+    own(site.dir.path(), nobody.uid.as_raw(), nobody.gid.as_raw());
+    let server = site
+        .option("uid", "nobody")
+        .option("gid", "nogroup")
+        .option("https", format!("127.0.0.1:{port},{files}"))
+        .start();
+    let door = Door::Http(Address::Tls(ca.client(port, "localhost", None)));
+    let uid = || door.get("/ids").expect(200).json()["uid"].as_u64();
+    assert_eq!(uid(), Some(nobody.uid.as_raw().into()));
+    for pid in server.family() {
+        assert_eq!(fs::metadata(format!("/proc/{pid}")).unwrap().uid(), nobody.uid.as_raw());
+    }
+    // A reload is done as that user: it says which file it is, and everything goes on.
+    let output = server.ctl(&["reload", "--wait"]);
+    assert_eq!(output.status.code(), Some(1));
+    server.wait_log("localhost.key");
+    assert_eq!(uid(), Some(nobody.uid.as_raw().into()));
 }
 
 #[test]

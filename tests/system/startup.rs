@@ -112,8 +112,8 @@ fn priority_and_kernel_options_are_in_force() {
         .option("prio", 5)
         .option("freebind", "true")
         .option("tcp-fast-open", 16)
-        .option("socket-sndbuf", 65536)
-        .option("socket-rcvbuf", 65536)
+        .option("socket-sndbuf", 40_000)
+        .option("socket-rcvbuf", 50_000)
         .option("no-initgroups", "true")
         .start();
     for pid in [server.pid(), server.worker_pids()[0]] {
@@ -123,6 +123,51 @@ fn priority_and_kernel_options_are_in_force() {
     }
     server.get("/hello").expect(200);
     assert!(!server.log().contains("warning"), "{}", server.log());
+    let plain = Site::probe().http().start();
+    let (tuned, usual) = (listener_of(&server), listener_of(&plain));
+    // The kernel doubles what is asked for (socket(7)).
+    assert_eq!((tuned.send, tuned.receive, tuned.fast_open), (80_000, 100_000, 16));
+    assert!(usual.send != tuned.send && usual.receive != tuned.receive && usual.fast_open == 0);
+    // An address that no interface has (RFC 5737).
+    let foreign = |site: Site| site.option("socket", format!("192.0.2.1:{}", paths::free_port()));
+    foreign(Site::probe().option("freebind", "true")).start().get("/hello").expect(200);
+    let failure = foreign(Site::probe()).refused();
+    assert!(failure.text.contains("192.0.2.1"), "{failure:?}");
     let failure = Site::probe().option("prio", "40").refused();
     assert!(failure.text.contains("-20"), "{failure:?}");
+}
+
+/// What the kernel keeps of a listening socket.
+struct Kernel {
+    send: usize,
+    receive: usize,
+    fast_open: i32,
+}
+
+/// Ask it of a worker's HTTP socket: by its inode in /proc/net/tcp, through a copy of the descriptor (pidfd_getfd(2)).
+fn listener_of(server: &Server) -> Kernel {
+    let pid = server.worker_pids()[0];
+    let local = format!("0100007F:{:04X}", server.http_port());
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let row = table.lines().map(|l| l.split_whitespace().collect::<Vec<_>>());
+    let row = row.into_iter().find(|f| f.get(1) == Some(&local.as_str()) && f[3] == "0A").unwrap();
+    let wanted = format!("socket:[{}]", row[9]);
+    let fds = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(|e| e.unwrap().path());
+    let fd = fds.into_iter().find(|p| fs::read_link(p).is_ok_and(|l| l.to_str() == Some(&wanted))).unwrap();
+    let number = fd.file_name().unwrap().to_str().unwrap();
+    let script = format!(
+        "import ctypes, os, socket\n\
+         pidfd = os.pidfd_open({pid})\n\
+         fd = ctypes.CDLL(None, use_errno=True).syscall(438, pidfd, {number}, 0)\n\
+         assert fd >= 0, os.strerror(ctypes.get_errno())\n\
+         s = socket.socket(fileno=fd)\n\
+         print(*(s.getsockopt(*o) for o in ((socket.SOL_SOCKET, socket.SO_SNDBUF), (socket.SOL_SOCKET, socket.SO_RCVBUF), (socket.IPPROTO_TCP, 23))))\n"
+    );
+    let mut command = process::command(paths::pythons()[0].1.join("bin/python"));
+    command.arg("-c").arg(script);
+    let out = process::run(command, Duration::from_secs(20));
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    let numbers: Vec<usize> = said.split_whitespace().map(|n| n.parse().unwrap()).collect();
+    assert_eq!(numbers.len(), 3, "{said} {}", String::from_utf8_lossy(&out.stderr));
+    Kernel { send: numbers[0], receive: numbers[1], fast_open: numbers[2] as i32 }
 }
