@@ -91,6 +91,7 @@ pub static CODES: &[Code] = &[
     c("path", "The path does not exist on this machine. Use --no-system where the file belongs to another one."),
     c("percent-eaten", "% starts a magic variable; before a letter without a meaning both disappear. A percent sign is %%."),
     c("percent-joins", "% at the end of a line swallows the line end: the next line becomes part of this one, even of a comment."),
+    c("percent-replaced", "%c is replaced in every text of a file, passwords and URLs too: `%d` is the folder of the file, `%40` the fifth folder of its path and a 0. A percent sign is %%."),
     c("pidfile-stays", "After uid the pidfile's directory is not writable any more, so the file cannot be removed at exit; it is emptied."),
     c("public-socket", "The uwsgi protocol has no authentication: whoever reaches the port may set REMOTE_USER and every other variable."),
     c("quotes", "Quotes are plain characters in an ini file: they become part of the path or name."),

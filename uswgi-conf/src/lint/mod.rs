@@ -2,6 +2,7 @@
 //! expansion and resolution as the master, then the rules. It runs and fetches nothing unless allowed.
 //!
 //! * `text`: what the bytes of a file hide from its reader.
+//! * `percent`: magic variables where a percent sign was meant.
 //! * `values`: values that do not mean what they seem to.
 //! * `conflicts`: options that contradict or endanger each other.
 //! * `jail`: what has to be inside of `chroot`, and what stays outside.
@@ -19,6 +20,7 @@ pub mod fix;
 mod jail;
 pub(crate) use jail::of as jail_of;
 mod passwords;
+mod percent;
 mod system;
 mod text;
 mod users;

@@ -1,5 +1,6 @@
 //! Rules about the bytes of a file: what `%` eats, byte order marks, lines that look like something else.
 
+use super::percent;
 use crate::diag::{Diagnostic, shown};
 use crate::instance::Origin;
 use crate::read::magic::MEANINGFUL;
@@ -30,6 +31,14 @@ pub(super) fn check(name: &str, bytes: &[u8], out: &mut Vec<Diagnostic>) {
             section(plain, |d| say(i + 1, 1 + line.len() - line.trim_ascii_start().len(), plain.len(), d));
         }
         let comment = ini && matches!(plain.first(), Some(b';' | b'#'));
+        for (here, why) in percent::replaced(line).into_iter().filter(|_| !comment) {
+            let message = format!(
+                "{:?} is replaced, and was probably not meant to: {why}",
+                shown(&line[here..here + 2])
+            );
+            let d = Diagnostic::warning("percent-replaced", message);
+            say(i + 1, here + 1, 2, d.help("write %% for a percent sign"));
+        }
         let mut at = 0;
         while let Some(n) = line[at..].iter().position(|&b| b == b'%') {
             let here = at + n;
