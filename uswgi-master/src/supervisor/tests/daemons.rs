@@ -91,12 +91,16 @@ fn what_a_shell_has_started_keeps_the_mercy_after_the_shell() {
     w.end_alone(101);
     w.end_alone(102);
     w.pass(2);
-    assert_eq!(w.signals, [(101, 15), (102, 15)], "told once, with its leader");
+    assert_eq!(
+        w.signals,
+        [(101, 15), (102, 15), (101, 15), (102, 15)],
+        "told with its leader, and a second later once more"
+    );
     assert!(!w.daemons.is_gone() && w.daemons.running().next().is_none());
     w.end_group(101);
     assert!(!w.daemons.is_gone());
     w.pass(1);
-    assert_eq!(w.signals[2..], [(102, 9)], "the mercy is over");
+    assert_eq!(w.signals[4..], [(102, 9)], "the mercy is over");
     w.pass(4);
     assert!(!w.daemons.is_gone());
     w.pass(1);
