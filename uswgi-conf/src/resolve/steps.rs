@@ -92,14 +92,21 @@ fn action(d: &mut Draft, a: &Applied, text: &str) -> Option<Step> {
         }
         Err(BadAct::Unknown) => {
             let message = format!("{}: the action {action:?} is not supported", a.fact.name);
-            d.said.error(a, "unsupported", message).help = Some(
-                "the actions are exec, safeexec, mkdir, cd, putenv, chmod, chown, sticky, create, write, writen, append, appendn, writefifo, unlink, wait_for_fs, wait_for_file, wait_for_dir, wait_for_socket, print, log and unix_signal".into(),
-            );
+            let help = match action {
+                "mount" | "umount" => {
+                    "mount it before the start: /etc/fstab, or BindPaths= and RequiresMountsFor= of systemd; a container has volumes"
+                }
+                _ => ACTIONS,
+            };
+            d.said.error(a, "unsupported", message).help = Some(help.into());
         }
         Err(BadAct::Form(form)) => d.said.bad(a, "its arguments do not fit", &format!("write {form}")),
     }
     None
 }
+
+/// What there is instead.
+const ACTIONS: &str = "the actions are exec, safeexec, mkdir, cd, putenv, chmod, chown, sticky, create, write, writen, append, appendn, writefifo, unlink, wait_for_fs, wait_for_file, wait_for_dir, wait_for_socket, print, log and unix_signal";
 
 enum BadAct {
     Unknown,

@@ -276,6 +276,7 @@ fn steps_of_phases() {
     assert_eq!(instance(&stop).on_term, OnTerm::Stop);
     for (option, value, want) in [
         ("--hook-as-user", "bogus:1", "the actions are exec"),
+        ("--hook-as-root", "mount:tmpfs x /y", "/etc/fstab"),
         ("--hook-as-user", "nocolon", "action:arguments"),
         ("--hook-as-user", "chmod:/f", "chmod:FILE 640"),
         ("--hook-as-user", "unix_signal:15 gracefully_kill_them_all", "hook-master-start"),
