@@ -33,6 +33,15 @@ impl RouteAction {
                 fields.world.set(name, &value);
                 return Onward::Next;
             }
+            RouteAction::Arithmetic(sum) => {
+                let Some(value) = sum.result(groups, fields.world) else {
+                    fields.world.act(RouteEffect::Close);
+                    return ANSWERED;
+                };
+                fields.keep(sum.variable());
+                fields.world.set(sum.variable(), &value);
+                return Onward::Next;
+            }
             RouteAction::Field(name, value) => {
                 let value = text(value, fields.world);
                 fields.set(name.as_bytes(), &value);
@@ -81,6 +90,7 @@ impl RouteAction {
             | RouteAction::Rewrite { .. }
             | RouteAction::FixPath
             | RouteAction::Balance(_)
+            | RouteAction::Arithmetic(_)
             | RouteAction::Call(_)
             | RouteAction::BasicAuth { .. } => {}
             RouteAction::Gzip => drop(world.act(RouteEffect::Gzip)),

@@ -1,5 +1,6 @@
 //! What a rule does: `name:argument`. Names and forms as uWSGI 2.0.31 has them; what is not done here is refused by name.
 
+use super::arithmetic::Arithmetic;
 use super::balance::Balance;
 use super::calls::RouteCall;
 use super::stored::{RouteItem, StoredAction};
@@ -100,6 +101,8 @@ pub enum RouteAction {
     Title(Wording),
     /// One of several values becomes a variable of the request.
     Balance(Box<Balance>),
+    /// A number in a variable.
+    Arithmetic(Box<Arithmetic>),
     /// A function of the application (`uwsgi.register_rpc`).
     Call(Box<RouteCall>),
     /// A password (RFC 7617).
@@ -143,6 +146,10 @@ impl RouteAction {
             "harakiri" => RouteAction::Deadline(text()?),
             "setapp" => RouteAction::App(text()?),
             "setprocname" => RouteAction::Title(text()?),
+            "+" | "-" | "*" => match Arithmetic::read(name, bytes)? {
+                Some(sum) => RouteAction::Arithmetic(Box::new(sum)),
+                None => return Err(unknown(name)),
+            },
             "hash" => RouteAction::Balance(Box::new(Balance::read(argument)?)),
             "break" if !bytes.is_empty() && super::act::code(bytes).is_none() => {
                 return Err(bad("break", "write CODE REASON, or nothing"));
@@ -302,7 +309,8 @@ fn unknown(name: &str) -> RouteError {
         "tofile" | "to-file" | "flush" | "fixcl" | "forcecl" | "template" => {
             "bodies of answers are sent as they are, or by gzip: let the web server in front change them"
         }
-        "+" | "-" | "*" | "/" | "offload" => "write it in the app",
+        "/" => "on uWSGI 2.0.31 it multiplies: write it in the app",
+        "offload" => "write it in the app",
         _ => return RouteError::NoAction(name.into()),
     };
     RouteError::NotHere(name.into(), why)

@@ -7,6 +7,7 @@
 
 mod act;
 mod action;
+mod arithmetic;
 mod balance;
 mod calls;
 mod condition;
@@ -22,6 +23,7 @@ mod wording;
 mod world;
 
 pub use action::{Credentials, FileOrder, RouteAction};
+pub use arithmetic::Arithmetic;
 pub use balance::Balance;
 pub use calls::{CallFor, RouteCall};
 pub use condition::{PathIs, RouteCondition};

@@ -145,6 +145,7 @@ fn in_time(action: RouteAction, chain: RouteChain) -> Result<RouteAction, RouteE
         RouteAction::Deadline(_) => "harakiri",
         RouteAction::App(_) => "setapp",
         RouteAction::Call(_) => "rpc",
+        RouteAction::Arithmetic(_) => "arithmetic",
         RouteAction::File { .. } if chain == RouteChain::Final => "file",
         RouteAction::Static { .. } if chain == RouteChain::Final => "static",
         RouteAction::BasicAuth { .. } => "basicauth",

@@ -282,3 +282,25 @@ fn functions_and_choices_of_rules() {
     let table = |rule| table(&[("route-run", rule)]).unwrap();
     assert!(table("harakiri:1").sets_deadlines() && !table("gzip:").sets_deadlines());
 }
+
+#[test]
+fn numbers_in_variables() {
+    let done = |before: &str, rule: &str| {
+        let rules = [("route", rule), ("route-run", "log:${V}")];
+        run(&rules, &[("PATH_INFO", "/6"), ("V", before)]).done.join(" | ")
+    };
+    for (before, rule, after) in [
+        ("7", "^/ +:V,3", "log 10"),
+        ("7", "^/ -:V,10", "log 18446744073709551613"),
+        ("7", "^/(.) *:V,$1", "log 42"),
+        ("7", "^/ +:V", "log 8"),
+        ("7", "^/ +:V,", "log 7"),
+        ("", "^/ +:V,3", "log 3"),
+        ("9223372036854775807", "^/ +:V,3", "log 9223372036854775810"),
+        ("9223372036854775807", "^/ *:V,3", "log 9223372036854775805"),
+        ("7", "^/ +:GONE,3", "close"),
+    ] {
+        assert_eq!(done(before, rule), after, "{before} {rule}");
+    }
+    assert!(table(&[("route", "^/ /:V,2")]).is_err() && table(&[("response-route", "^/ +:V,2")]).is_err());
+}
