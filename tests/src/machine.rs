@@ -80,9 +80,22 @@ impl Machine {
 
     /// The instance of a configuration that listens on `/run/mysite/uwsgi.sock`.
     pub fn serve_file(&self, text: &str) -> Server {
+        self.site(text).at_uwsgi(self.socket()).start()
+    }
+
+    /// The same, where it speaks HTTP there.
+    pub fn serve_http(&self, text: &str) -> Server {
+        self.site(text).at_http(self.socket()).start()
+    }
+
+    /// `/run/mysite/uwsgi.sock`.
+    pub fn socket(&self) -> Address {
+        Address::Unix(self.dir.join("run/mysite/uwsgi.sock"))
+    }
+
+    fn site(&self, text: &str) -> Site {
         let ini = self.dir.join("etc/uwsgi/mysite.ini");
         fs::write(&ini, self.moved(text)).expect("mysite.ini");
-        let site = Site::new().arg("--ini").arg(ini.display());
-        site.at_uwsgi(Address::Unix(self.dir.join("run/mysite/uwsgi.sock"))).start()
+        Site::new().arg("--ini").arg(ini.display())
     }
 }

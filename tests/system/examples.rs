@@ -104,6 +104,48 @@ fn nginx_site() {
     visits(&Proxy::nginx_site(&machine.moved(&read("nginx/site.conf"))));
 }
 
+/// Connections that somebody has with a unix socket of this path (proc_net_unix(5): state 03 is connected).
+fn connected(path: &Path) -> usize {
+    let table = fs::read_to_string("/proc/net/unix").unwrap();
+    let path = path.display().to_string();
+    table.lines().filter(|l| l.contains(" 03 ") && l.ends_with(&path)).count()
+}
+
+/// The site that keeps its connections, and the one that uswgi-conf makes of its configuration.
+#[test]
+fn nginx_site_over_http() {
+    let machine = Machine::new();
+    let server = machine.serve_http(&read("nginx-http/uwsgi.ini"));
+    assert_eq!(server.workers().len(), 4);
+    let mut conf = process::command(paths::command("uswgi-conf"));
+    conf.args(["convert", "--to", "nginx"]).arg(machine.dir.join("etc/uwsgi/mysite.ini"));
+    let made = good(conf).replace("client_max_body_size 10m;", "client_max_body_size 100m;");
+    assert!(made.contains("keepalive_timeout 59s;"), "{made}");
+    let socket = machine.dir.join("run/mysite/uwsgi.sock");
+    for (name, site) in [("site.conf", machine.moved(&read("nginx-http/site.conf"))), ("made", made)] {
+        assert_eq!(connected(&socket), 0, "{name}: nobody is there yet");
+        let proxy = Proxy::nginx_site(&site);
+        for _ in 0..20 {
+            assert_eq!(proxy.get("/anything").expect(200).text(), "my site");
+        }
+        assert!(matches!(connected(&socket), 1..=4), "{name}: they are kept: {}", connected(&socket));
+        // A kept connection goes on to who comes next, or ends without a lost request.
+        let before = server.workers();
+        let mut reload = process::command(paths::command("uswgi-ctl"));
+        reload.arg("--pidfile").arg(machine.dir.join("run/mysite/uwsgi.pid")).args(["reload", "--wait"]);
+        good(reload);
+        for _ in 0..20 {
+            assert_eq!(proxy.get("/anything").expect(200).text(), "my site");
+        }
+        assert!(server.workers().iter().all(|w| !before.contains(w)));
+        drop(proxy);
+        until("nginx is gone, and its connections", || (connected(&socket) == 0).then_some(()));
+    }
+    let proxy = Proxy::nginx_site(&machine.moved(&read("nginx-http/site.conf")));
+    visits(&proxy);
+    server.wait_log("] 127.0.0.1 () {");
+}
+
 #[test]
 fn apache_site() {
     let machine = Machine::new();
