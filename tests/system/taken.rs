@@ -93,7 +93,20 @@ fn a_socket_file_that_is_gone_comes_back_with_a_reload_and_a_strangers_stays() {
     uswgi_tests::packet::send(&mut *kept, &Request::get("/hello")).unwrap();
     uswgi_tests::packet::read_reply(&mut kept).unwrap().expect(200);
     server.get("/hello").expect(200);
+    // Who asks is told.
+    let missing = || {
+        let said = |args: &[&str]| String::from_utf8(server.ctl(args).stdout).unwrap();
+        let page = said(&["status"]);
+        let json: serde_json::Value = serde_json::from_str(&said(&["status", "--json"])).unwrap();
+        let of = |s: &serde_json::Value| s["missing"].as_bool().unwrap();
+        (
+            page.matches("ITS FILE IS GONE").count(),
+            json["sockets"].as_array().unwrap().iter().filter(|s| of(s)).count(),
+        )
+    };
+    assert_eq!(missing(), (1, 1));
     reloads(&server);
+    assert_eq!(missing(), (0, 0));
     let door = server.doors().pop().unwrap();
     door.get("/hello").expect(200);
     // Somebody else's socket at the same place is left alone, at a reload and at the end.

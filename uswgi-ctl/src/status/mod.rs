@@ -146,7 +146,8 @@ pub fn page(s: &Snapshot, now: u64) -> String {
             if socket.full > 0 { format!(", found full {} times", socket.full) } else { String::new() };
         let queue =
             format!("queue {} of {}, highest {}{full}", socket.queue, socket.max_queue, socket.highest);
-        row("socket", format!("{} ({}), {queue}", socket.name, socket.protocol));
+        let gone = if socket.missing { "; ITS FILE IS GONE: uswgi-ctl reload binds it anew" } else { "" };
+        row("socket", format!("{} ({}), {queue}{gone}", socket.name, socket.protocol));
     }
     if let Some(c) = s.canary.as_ref().filter(|c| c.state.under_way()) {
         let _ = writeln!(out, "\n{}end it: uswgi-ctl canary promote, or uswgi-ctl canary abort", c.screen());

@@ -165,6 +165,7 @@ mod tests {
             queue: 90,
             max_queue: 100,
             highest: 95,
+            missing: false,
             full: 0,
             inode: 0,
         }];

@@ -54,7 +54,7 @@ pub fn json(s: &Snapshot) -> Value {
         "latency_us": latency(&s.histogram()),
         "sockets": s.sockets.iter().map(|x| json!({
             "name": x.name, "protocol": x.protocol, "queue": x.queue, "max_queue": x.max_queue, "highest": x.highest,
-            "full": x.full,
+            "full": x.full, "missing": x.missing,
         })).collect::<Vec<_>>(),
         "workers": s.workers.iter().map(worker_json).collect::<Vec<_>>(),
         "spoolers": aides::spoolers_json(&s.aides),

@@ -355,6 +355,7 @@ mod tests {
             queue: 1,
             max_queue: 2,
             highest: 3,
+            missing: false,
             full: 0,
             inode: 0,
         }];

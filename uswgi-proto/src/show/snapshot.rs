@@ -107,6 +107,8 @@ pub struct SocketSnapshot {
     pub full: u64,
     /// Inode; 0: not known.
     pub inode: u64,
+    /// Its file is gone: nobody can connect until a reload binds it anew. A file of another program there is not noticed.
+    pub missing: bool,
 }
 
 /// A worker process.
@@ -188,6 +190,9 @@ impl Snapshot {
     /// Ask the kernel. Across pid or network namespaces it would answer about others, so the numbers stay
     /// what the scoreboard says. `pss` costs milliseconds a worker.
     pub fn measure(&mut self, pss: bool) {
+        for socket in &mut self.sockets {
+            socket.missing = usage::is_missing(self.pid, &socket.name);
+        }
         if usage::same_namespace(self.pid, "net") {
             let inodes: Vec<u64> = self.sockets.iter().map(|s| s.inode).collect();
             let found = sock_diag::queues(&inodes);
@@ -333,6 +338,7 @@ fn socket(board: &Reader, i: usize) -> Option<SocketSnapshot> {
         highest: s.highest.load(Relaxed),
         full: s.full.load(Relaxed),
         inode: s.inode.load(Relaxed),
+        missing: false,
     })
 }
 

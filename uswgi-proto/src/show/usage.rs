@@ -53,6 +53,15 @@ pub fn same_namespace(pid: i32, kind: &str) -> bool {
     matches!((of("self"), of(&pid.to_string())), (Some(ours), Some(its)) if ours == its)
 }
 
+/// Whether an absolute path leads to nothing, for us and for a process that may see other folders (a jail, a container).
+/// Where nobody can tell, and for any other name of a socket: no.
+pub fn is_missing(pid: i32, name: &str) -> bool {
+    let gone = |path: &Path| path.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+    let Some(below) = name.strip_prefix('/') else { return false };
+    let root = Path::new("/proc").join(pid.to_string()).join("root");
+    gone(Path::new(name)) && root.exists() && gone(&root.join(below))
+}
+
 fn ticks() -> u64 {
     use nix::unistd::{SysconfVar, sysconf};
     sysconf(SysconfVar::CLK_TCK).ok().flatten().map_or(100, |n| n.max(1) as u64)
@@ -122,5 +131,15 @@ mod tests {
             assert_eq!(parse(bad, 4, 100, 4096), None);
         }
         assert_eq!(rollup("Rss:  9 kB\nPss:    12 kB\n"), Some(12_288));
+    }
+
+    #[test]
+    fn only_a_path_that_leads_nowhere_is_missing() {
+        let own = std::process::id() as i32;
+        assert!(is_missing(own, "/nothing/stands/here"));
+        for there in ["/", "/proc/self/exe", "127.0.0.1:1", "@abstract", "relative/path", "fd://3"] {
+            assert!(!is_missing(own, there), "{there}");
+        }
+        assert!(!is_missing(0, "/nothing/stands/here"), "nobody can tell");
     }
 }
