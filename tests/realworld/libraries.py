@@ -66,7 +66,6 @@ def everybody(client, path="/work", workers=2):
         return len(seen) >= workers
 
     until("an answer of each worker", round_of_them)
-    client.steps += len(seen)
     return seen
 
 
@@ -637,7 +636,6 @@ urlpatterns = [path("", page), path("__debug__/", include("debug_toolbar.urls"))
         for _ in range(8):
             panel = fresh(client.port).get(f"/__debug__/render_panel/?request_id={name}&panel_id=SQLPanel").json()
             assert "django_content_type" in panel["content"], panel
-        client.steps += 8
 
 
 class Coverage(Library):
@@ -846,5 +844,56 @@ def tell(name):
         self.poll(site.client(), site, "again", lambda: (site.ctl("reload", "--wait"), until("new workers", lambda: not everybody(site.client()) & pids)))
 
 
+NATIVE = """import os, time, numpy, grpc, lxml.etree, psycopg
+from concurrent import futures
+matrix = numpy.random.default_rng(1).random((300, 300))
+want = float((matrix @ matrix).sum())  # the threads of OpenBLAS are there from here on
+tree = lxml.etree.fromstring("<a><b>1</b></a>")
+pair = []
+class Handler(grpc.GenericRpcHandler):
+    def service(self, details):
+        return grpc.unary_unary_rpc_method_handler(lambda request, context: request + b"!")
+def call():
+    if not pair:
+        server = grpc.server(futures.ThreadPoolExecutor(2), handlers=(Handler(),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        pair.extend([server, grpc.insecure_channel("127.0.0.1:%d" % port)])
+    return pair[1].unary_unary("/a/b")(b"x", timeout=20) == b"x!"
+ASKED = {"/blas": lambda: abs(float((matrix @ matrix).sum()) - want) < 1e-3, "/grpc": call,
+         "/xml": lambda: tree.findtext("b") == "1", "/pg": lambda: psycopg.pq.version() > 0}
+def app(environ, start_response):
+    good = ASKED.get(environ["PATH_INFO"], lambda: True)()
+    time.sleep(0.05)
+    start_response("200 OK" if good else "500 Wrong", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+"""
+
+
+class NativeThreads(Library):
+    """Extension modules with threads of their own, loaded before the fork: OpenBLAS has its pool at the import, gRPC in each worker"""
+
+    name = "native-threads"
+    requirements = ("numpy==2.4.6", "grpcio==1.85.3", "lxml==6.1.3", "psycopg[binary]==3.3.9")
+
+    def prepare(self, site):
+        site.write("app.py", NATIVE)
+
+    def walk(self, client, site):
+        for path in ("/blas", "/grpc", "/xml", "/pg"):
+            everybody(client, path)
+
+    def after(self, site):
+        for _ in range(2):
+            self.walk(site.client(), site)
+            site.ctl("reload", "--wait")
+        self.walk(site.client(), site)
+
+    def ended(self, site):
+        # Neither a worker nor a template has crashed on its way out.
+        died = re.findall(r".*(?:signal|died|killed).*", (site.dir / "log").read_text())
+        assert not died, died
+
+
 ALL = [Sentry(), Telemetry(), Elastic(), Datadog(), DatadogRun(), NewRelic(), PrometheusClient(), DjangoPrometheus(), DjangoPrometheusPorts(), Scheduler(),
-       Celery(), DjangoRq(), WhiteNoise(), Toolbar(), Coverage(), Debugpy(), LongPolling()]
+       Celery(), DjangoRq(), WhiteNoise(), Toolbar(), Coverage(), Debugpy(), LongPolling(), NativeThreads()]
