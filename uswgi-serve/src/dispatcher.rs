@@ -313,7 +313,7 @@ impl<H: Held> Dispatcher<H> {
         let exchange = Exchange { engine, lane: self.lane, conn, request };
         let Some(board) = &engine.board else { return };
         let (seen, script) = (&board.header().split_paths, exchange.script());
-        if seen.load(Ordering::Relaxed) == split_paths::SAID || engine.places.has(script) {
+        if seen.load(Ordering::Relaxed) == split_paths::SAID || engine.mounts.has(script) {
             return;
         }
         if split_paths::note(seen, exchange.variable(b"SERVER_SOFTWARE").unwrap_or_default(), script) {

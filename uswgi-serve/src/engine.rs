@@ -81,10 +81,8 @@ pub struct Engine {
     pub files: Option<StaticFiles>,
     /// None: there are no rules.
     pub(crate) routing: Option<Routing>,
-    /// Where applications are mounted, if rules and static files see paths without it (`manage-script-name`).
-    pub(crate) mounts: Option<Mounts>,
-    /// Where they are mounted, for those who look at what a server in front says of it.
-    pub(crate) places: Mounts,
+    /// Where applications are mounted.
+    pub(crate) mounts: Mounts,
     /// Caches and numbers of the instance, for its rules.
     pub(crate) shared: Option<Arc<Shared>>,
     /// What runs functions that the application has registered, for its rules; it may wait for the interpreter's lock.
@@ -148,8 +146,7 @@ impl Engine {
             files: StaticFiles::new(&settings),
             routing: Routing::new(&settings),
             functions: OnceLock::new(),
-            mounts: Some(mounts).filter(|m| m.is_by_path()).cloned(),
-            places: mounts.clone(),
+            mounts: mounts.clone(),
             shared: memory,
             listeners: ListenSocket::all(listeners, &settings),
             control,

@@ -40,9 +40,9 @@ impl<H: Held> Dispatcher<H> {
     pub(super) fn without_app(&mut self, mut conn: Conn) -> Before {
         let engine = &self.engine;
         let mut exchange = Exchange { engine, lane: self.lane, conn: &mut conn, request: &mut self.request };
-        // As on uWSGI 2.0.31: with manage-script-name they are written for paths below the mount point.
-        if let Some(mounts) = &engine.mounts {
-            exchange.place(mounts);
+        // As on uWSGI 2.0.31: with manage-script-name rules and static files are written for paths below the mount point.
+        if engine.mounts.is_by_path() {
+            exchange.place(&engine.mounts);
         }
         if let Some(routing) = &engine.routing
             && exchange.request.modifier1 != rpc::MODIFIER1
