@@ -147,10 +147,12 @@ pub fn ticks(pid: i32) -> u64 {
 
 /// Memory of a process in KiB that is its own: not the pages of programs and libraries, which come in as their code first runs.
 pub fn own_memory(pid: i32) -> i64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let number = |line: &str| line.split_ascii_whitespace().nth(1)?.parse::<i64>().ok();
-    let own = |line: &&str| line.starts_with("RssAnon:") || line.starts_with("RssShmem:");
-    status.lines().filter(own).filter_map(number).sum()
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("status of the process");
+    let of = |name: &str| -> i64 {
+        let value = status.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_else(|| panic!("no {name}"));
+        value.trim().trim_end_matches(" kB").parse().expect("a number")
+    };
+    of("RssAnon:") + of("RssShmem:")
 }
 
 /// Send a signal to a pid.

@@ -202,13 +202,16 @@ pub fn nginx(instance: &Instance) -> Result<String, String> {
     let name = name(instance);
     // nginx must wait longer than the app may take.
     let wait = if instance.harakiri.seconds > 0 { instance.harakiri.seconds + 5 } else { 60 };
-    let kept = match (uwsgi, instance.timeouts.keepalive) {
-        (true, _) => "# nginx reaches an http-socket cheaper, over connections that it keeps: docs/DEPLOYING.md has the figure, and this\n# command the lines when the configuration says http-socket in the place of socket.\n".into(),
+    // What stands above the upstream, and in it.
+    let (above, within) = match instance.timeouts.keepalive {
+        _ if uwsgi => (
+            "# nginx reaches an http-socket cheaper, over connections that it keeps: docs/DEPLOYING.md has the figure, and this\n# command the lines when the configuration says http-socket in the place of socket.\n",
+            String::new(),
+        ),
         // Closed by nginx before the instance does it, or a request could meet the end.
-        (false, seconds @ 2..) => format!("    keepalive 32;\n    keepalive_timeout {}s;\n", seconds - 1),
-        (false, _) => String::new(),
+        seconds @ 2.. => ("", format!("    keepalive 32;\n    keepalive_timeout {}s;\n", seconds - 1)),
+        _ => ("", String::new()),
     };
-    let (above, within) = if uwsgi { (kept.as_str(), "") } else { ("", kept.as_str()) };
     let mut out = format!(
         "{above}upstream {name} {{\n    server {target};\n{within}}}\n\nserver {{\n    listen 80;\n    server_name example.com;\n"
     );

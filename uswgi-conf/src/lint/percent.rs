@@ -6,21 +6,25 @@ use crate::read::magic::MEANINGFUL;
 /// Parts of names of variables whose values are random: nothing in them is a file's name.
 const SECRETS: [&str; 6] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "PRIVATE_KEY"];
 
+/// The percent signs of a line as its reader takes them, each with the byte behind it: offset, and that byte unless the line ends.
+pub(super) fn signs(line: &[u8]) -> impl Iterator<Item = (usize, Option<u8>)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let here = at + line.get(at..)?.iter().position(|&b| b == b'%')?;
+        at = here + 2;
+        Some((here, line.get(here + 1).copied()))
+    })
+}
+
 /// Where a `%c` of a line is replaced (an offset), and why that is probably not meant.
 pub(super) fn replaced(line: &[u8]) -> Vec<(usize, &'static str)> {
     let (mut places, mut eats) = (Vec::new(), false);
-    let mut at = 0;
-    while let Some(n) = line[at..].iter().position(|&b| b == b'%') {
-        let here = at + n;
-        match line.get(here + 1) {
+    for (here, next) in signs(line) {
+        match next {
             // Placeholders and colours are nothing that a value has by chance.
             None | Some(b'%' | b'(' | b'[') => {}
-            Some(c) if MEANINGFUL.contains(c) => places.push(here),
+            Some(c) if MEANINGFUL.contains(&c) => places.push(here),
             Some(_) => eats = true,
-        }
-        at = here + 2;
-        if at > line.len() {
-            break;
         }
     }
     let value = line.iter().position(|b| matches!(b, b'=' | b':')).map_or(line.len(), |n| n + 1);

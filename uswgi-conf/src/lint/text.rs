@@ -39,11 +39,7 @@ pub(super) fn check(name: &str, bytes: &[u8], out: &mut Vec<Diagnostic>) {
             let d = Diagnostic::warning("percent-replaced", message);
             say(i + 1, here + 1, 2, d.help("write %% for a percent sign"));
         }
-        let mut at = 0;
-        while let Some(n) = line[at..].iter().position(|&b| b == b'%') {
-            let here = at + n;
-            at = here + 2;
-            let next = line.get(here + 1).copied();
+        for (here, next) in percent::signs(line) {
             match next {
                 Some(c) if MEANINGFUL.contains(&c) => {}
                 None if i + 1 < lines => {
@@ -61,9 +57,6 @@ pub(super) fn check(name: &str, bytes: &[u8], out: &mut Vec<Diagnostic>) {
                     say(i + 1, here + 1, 2, d.help("write %% for a percent sign"));
                 }
                 _ => {}
-            }
-            if at > line.len() {
-                break;
             }
         }
     }

@@ -137,6 +137,7 @@ impl RouteAction {
         let bytes = argument.as_bytes();
         let text = || Wording::read(bytes);
         let sets = |field: &'static str| Ok(RouteAction::Field(field, text()?));
+        let arithmetic = |by| Arithmetic::read(by, bytes).map(|sum| RouteAction::Arithmetic(Box::new(sum)));
         let next = name.ends_with("-next");
         Ok(match name {
             "continue" | "last" => RouteAction::Continue,
@@ -146,10 +147,9 @@ impl RouteAction {
             "harakiri" => RouteAction::Deadline(text()?),
             "setapp" => RouteAction::App(text()?),
             "setprocname" => RouteAction::Title(text()?),
-            "+" | "-" | "*" => match Arithmetic::read(name, bytes)? {
-                Some(sum) => RouteAction::Arithmetic(Box::new(sum)),
-                None => return Err(unknown(name)),
-            },
+            "+" => arithmetic(RouteMath::Add)?,
+            "-" => arithmetic(RouteMath::Sub)?,
+            "*" => arithmetic(RouteMath::Mul)?,
             "hash" => RouteAction::Balance(Box::new(Balance::read(argument)?)),
             "break" if !bytes.is_empty() && super::act::code(bytes).is_none() => {
                 return Err(bad("break", "write CODE REASON, or nothing"));

@@ -17,17 +17,11 @@ pub struct Arithmetic {
 }
 
 impl Arithmetic {
-    /// Of an action by its sign; None: there is no such one.
-    pub(super) fn read(sign: &str, argument: &[u8]) -> Result<Option<Arithmetic>, RouteError> {
-        let by = match sign {
-            "+" => RouteMath::Add,
-            "-" => RouteMath::Sub,
-            "*" => RouteMath::Mul,
-            _ => return Ok(None),
-        };
+    /// Of an action's argument.
+    pub(super) fn read(by: RouteMath, argument: &[u8]) -> Result<Arithmetic, RouteError> {
         let comma = argument.iter().position(|b| *b == b',').unwrap_or(argument.len());
         let value = argument.get(comma + 1..).map(Wording::read).transpose()?;
-        Ok(Some(Arithmetic { by, variable: argument[..comma].into(), value }))
+        Ok(Arithmetic { by, variable: argument[..comma].into(), value })
     }
 
     /// Which variable is changed.
